@@ -1,0 +1,85 @@
+"""Every error of ours, split by whose fault it is and so by the remedy.
+
+GatewayError
+├── OurFault            never retried: somebody must change something
+│   ├── SettingError    a setting or a combination of settings
+│   ├── RequestError    a REST or command-line request; carries the contract's code word
+│   └── MigrationError  the schema and the migrations disagree
+├── TheirFault          the exchange said no; asked again with backoff
+│   ├── ExchangeError   a REST answer with a code other than 0
+│   └── AuthRefused     the private stream's login was refused
+└── LineFault           something is away: reconnect, keep what is not handed over
+    ├── LinkLost        the exchange's socket
+    ├── SinkAway        the broker or PostgreSQL, as a sink of events
+    └── StoreAway       PostgreSQL, as the place of wishes
+"""
+
+
+class GatewayError(Exception):
+    """Root of all errors that the gateway raises on purpose."""
+
+
+class OurFault(GatewayError):
+    """Not retried: a person changes a setting, a request or the code."""
+
+
+class SettingError(OurFault):
+    """A setting that cannot be used. The message names the variable, what was found and what was expected."""
+
+
+class RequestError(OurFault):
+    """A request that cannot be carried out.
+
+    code     the contract's word, e.g. UNKNOWN_SYMBOL
+    status   the HTTP status it answers with
+    details  further facts for machines, JSON types only
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "INVALID_REQUEST", status: int = 400, details: dict[str, object] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.details = details or {}
+
+
+class MigrationError(OurFault):
+    """A migration file or the recorded version cannot be used."""
+
+
+class TheirFault(GatewayError):
+    """The exchange refused; asked again later."""
+
+
+class ExchangeError(TheirFault):
+    """A REST answer with a `retCode` other than 0.
+
+    ret_code  the exchange's number, e.g. 10003
+    ret_msg   the exchange's words
+    """
+
+    def __init__(self, ret_code: int, ret_msg: str) -> None:
+        super().__init__(f"the exchange answered {ret_code}: {ret_msg}")
+        self.ret_code = ret_code
+        self.ret_msg = ret_msg
+
+
+class AuthRefused(TheirFault):
+    """The private stream refused the login; carries the exchange's words."""
+
+
+class LineFault(GatewayError):
+    """Something is away; it comes back."""
+
+
+class LinkLost(LineFault):
+    """The exchange's socket closed, broke or fell silent."""
+
+
+class SinkAway(LineFault):
+    """A sink cannot take records now."""
+
+
+class StoreAway(LineFault):
+    """PostgreSQL cannot be asked now."""

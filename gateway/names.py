@@ -1,0 +1,37 @@
+"""Names that users and several parts of the gateway rely on; each rule stands here once and is never parsed back.
+
+Source of the shapes: the public contract, section 4.
+"""
+
+EXCHANGE = "ws-gateway.events"
+QUEUE_PREFIX = "ws-gateway"
+NO_WORD = "-"
+
+
+def word(text: str | None) -> str:
+    """One word of a routing key: `-` for nothing, and no dots, which separate words."""
+    return text.replace(".", "_") if text else NO_WORD
+
+
+def routing_key(event_type: str, category: str | None, symbol: str | None, variant: str = NO_WORD) -> str:
+    return f"{event_type}.{word(category)}.{word(symbol)}.{word(variant)}"
+
+
+def class_queue(event_type: str) -> str:
+    """The queue whose consumers share all events of one class."""
+    return f"{QUEUE_PREFIX}.{event_type}"
+
+
+def class_binding(event_type: str) -> str:
+    return f"{event_type}.#"
+
+
+def service_queue(event_type: str, service: str) -> str:
+    """The queue that carries one service's own copy of what it subscribed to."""
+    return f"{QUEUE_PREFIX}.{event_type}.{service}"
+
+
+def service_binding(event_type: str, *, category: str | None, symbol: str | None, variant: str | None) -> str:
+    """What a service's queue is bound to: the routing key, with `*` for a word that the subscription leaves open."""
+    words = (word(part) if part is not None else "*" for part in (category, symbol, variant))
+    return ".".join((event_type, *words))

@@ -1,0 +1,141 @@
+"""Text from the exchange → Frame. Total: any input yields a value, and the unreadable is a value too.
+
+The shapes per endpoint are in protocol notes, sections 3 to 7; the recorded samples are the golden cases.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from gateway.models import Json
+
+
+class Data(msgspec.Struct):
+    """A push.
+
+    kind        snapshot, delta or None where the topic has no type
+    ts_ms       `ts`, else `creationTime`; 0 where the frame has neither
+    data        the rows or the object as they came, amounts as strings
+    frame       the whole frame
+    """
+
+    topic: str
+    kind: str | None
+    ts_ms: int
+    data: Json
+    frame: dict[str, Json]
+
+
+class Ack(msgspec.Struct):
+    """The answer to a subscribe or unsubscribe.
+
+    op         None in a COMMAND_RESP, which does not say what it answers
+    req_id     None where the endpoint sends none
+    message    the exchange's words, "" where it has none
+    succeeded  topics listed as accepted; None where the answer lists none
+    failed     topics listed as refused; None where the answer lists none
+    """
+
+    op: Literal["subscribe", "unsubscribe"] | None
+    success: bool
+    req_id: str | None
+    message: str
+    succeeded: tuple[str, ...] | None = None
+    failed: tuple[str, ...] | None = None
+
+
+class AuthReply(msgspec.Struct):
+    """The answer to a login; there is no code on the private stream, only words."""
+
+    success: bool
+    message: str
+
+
+class Pong(msgspec.Struct):
+    """The answer to our ping; server_ms is its clock where the endpoint sends it."""
+
+    server_ms: int | None
+
+
+class Unknown(msgspec.Struct):
+    """A frame that is none of the above; kept so that it can be counted and looked at.
+
+    reason  one sentence: what was found
+    text    the first 500 bytes
+    """
+
+    reason: str
+    text: bytes
+
+
+Frame: TypeAlias = Data | Ack | AuthReply | Pong | Unknown
+
+#: A JSON number with a fraction keeps its digits: it becomes the text that arrived, as the amounts that come as strings.
+_decoder = msgspec.json.Decoder(float_hook=str)
+
+_OPS: dict[str, Literal["subscribe", "unsubscribe"]] = {"subscribe": "subscribe", "unsubscribe": "unsubscribe"}
+
+
+def parse(text: bytes) -> Frame:
+    """Sort one text message. Never raises."""
+    try:
+        frame = _decoder.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as fault:
+        return Unknown(f"not JSON: {fault}", text[:500])
+    if not isinstance(frame, dict):
+        return Unknown(f"expected a JSON object, found {type(frame).__name__}", text[:500])
+    topic = frame.get("topic")
+    if isinstance(topic, str) and topic and "data" in frame:
+        return Data(topic, _text(frame.get("type")), _milliseconds(frame), frame["data"], frame)
+    return _control(frame, text)
+
+
+def _control(frame: dict[str, Json], text: bytes) -> Frame:
+    op = frame.get("op")
+    message = _text(frame.get("ret_msg")) or _text(frame.get("retMsg")) or ""
+    if op == "pong" or message == "pong":
+        return Pong(_first_number(frame.get("args")))
+    if op == "auth":
+        return AuthReply(_succeeded(frame), message)
+    if op in _OPS:
+        return Ack(_OPS[op], _succeeded(frame), _text(frame.get("req_id")) or None, message)
+    if frame.get("type") == "COMMAND_RESP":
+        data = frame.get("data")
+        lists = data if isinstance(data, dict) else {}
+        return Ack(
+            None,
+            _succeeded(frame),
+            _text(frame.get("req_id")) or None,
+            message,
+            succeeded=_texts(lists.get("successTopics")),
+            failed=_texts(lists.get("failTopics")),
+        )
+    return Unknown(f"neither a topic nor a known op: {message or op!r}", text[:500])
+
+
+def _succeeded(frame: dict[str, Json]) -> bool:
+    """`success` decides; one client's recordings carry `retCode` instead (protocol notes, section 4)."""
+    success = frame.get("success")
+    return success if isinstance(success, bool) else frame.get("retCode") == 0
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _first_number(value: Json) -> int | None:
+    if isinstance(value, list) and value and isinstance(value[0], str) and value[0].isascii() and value[0].isdigit():
+        return int(value[0][:18])
+    return None
+
+
+def _milliseconds(frame: dict[str, Json]) -> int:
+    for key in ("ts", "creationTime"):
+        value = frame.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    return 0
