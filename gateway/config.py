@@ -1,0 +1,284 @@
+"""SETTINGS: every setting, its default and its rule. Environment variables win over `.env`; `NAME_FILE` names a file with the value.
+
+A bad value raises SettingError with one sentence: the variable, what was found, what was expected.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from gateway.errors import SettingError
+from gateway.protocol.channels import CHANNELS
+from gateway.protocol.endpoints import CATEGORIES, HOSTS, REGIONS
+
+Parse = Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable.
+
+    parse     text → value; raises ValueError when it does not fit
+    expected  completes the sentence "expected …"
+    secret    never shown in a message or a log; may be given as NAME_FILE
+    """
+
+    name: str
+    default: str
+    parse: Parse
+    expected: str
+    meaning: str
+    secret: bool = False
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _one_of(*words: str) -> Parse:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return parse
+
+
+def _whole(low: int, high: int) -> Parse:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,15}", text) or not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Parse:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,15}) ?(B|KiB|MiB|GiB)?", text)
+    if not match or not int(match[1]):
+        raise ValueError
+    return int(match[1]) * {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[match[2]]
+
+
+def _url(*schemes: str, empty: bool = True) -> Parse:
+    def parse(text: str) -> str:
+        if not text and empty:
+            return ""
+        parts = urlsplit(text)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError
+        _ = parts.port  # raises ValueError beyond 65535
+        return text.rstrip("/")
+
+    return parse
+
+
+def _words(allowed: tuple[str, ...]) -> Parse:
+    def parse(text: str) -> tuple[str, ...]:
+        words = tuple(word.strip() for word in text.split(",") if word.strip())
+        if not set(words) <= set(allowed):
+            raise ValueError
+        return words
+
+    return parse
+
+
+def _coins(text: str) -> tuple[str, ...]:
+    coins = tuple(coin.strip() for coin in text.split(",") if coin.strip())
+    if not all(re.fullmatch(r"[A-Z0-9]{1,20}", coin) for coin in coins):
+        raise ValueError
+    return coins
+
+
+def _class_queues(text: str) -> tuple[str, ...]:
+    everything = tuple(dict.fromkeys(channel.event_type for channel in CHANNELS))
+    if text in ("all", "none"):
+        return everything if text == "all" else ()
+    chosen: tuple[str, ...] = _words(everything)(text)
+    if not chosen:
+        raise ValueError
+    return chosen
+
+
+def _label(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", text):
+        raise ValueError
+    return text
+
+
+def _postgres(text: str) -> str:
+    if text and not re.match(r"postgres(ql)?://", text):
+        raise ValueError
+    return text
+
+
+#: Source of names, defaults and meanings: the public contract, section 2.
+SETTINGS: tuple[Setting, ...] = (
+    Setting("BYBIT_ENVIRONMENT", "mainnet", _one_of(*HOSTS), "one of " + ", ".join(HOSTS),
+            "Which exchange. demo: private stream and REST on the demo hosts, public streams on the mainnet hosts. `make run` uses simulator."),
+    Setting("BYBIT_REGION", "", _one_of("", *REGIONS), "empty or one of " + ", ".join(REGIONS),
+            "Regional mainnet hosts."),
+    Setting("BYBIT_API_KEY", "", _text, "the exchange's API key", "For the private endpoint only.", secret=True),
+    Setting("BYBIT_API_SECRET", "", _text, "the exchange's API secret", "A PEM private key signs with RSA.", secret=True),
+    Setting("BYBIT_WS_URL", "", _url("ws", "wss"), "a ws:// or wss:// URL without a path",
+            "Base URL of all streams, instead of the environment's."),
+    Setting("BYBIT_REST_URL", "", _url("http", "https"), "an http:// or https:// URL without a path",
+            "Base URL of the REST calls, instead of the environment's."),
+    Setting("BYBIT_CA_FILE", "", _text, "the path of a PEM file", "A further certificate authority for the exchange."),
+    Setting("BYBIT_PROXY", "", _url("http", "socks5h"), "an http:// or socks5h:// URL", "Proxy to the exchange; never bypassed."),
+    Setting("DATABASE_URL", "", _postgres, "a postgresql:// URL", "PostgreSQL. `make run` starts a private one.", secret=True),
+    Setting("BROKER_URL", "", _url("amqp", "amqps"), "an amqp:// or amqps:// URL", "RabbitMQ. `make run` starts a private one.", secret=True),
+    Setting("WS_GATEWAY_ACCOUNT", "main", _label, "1 to 100 letters, digits, `_`, `.`, `-`",
+            "Label of the exchange account, in every private event and row."),
+    Setting("WS_GATEWAY_HOST", "127.0.0.1", _text, "a host name or address", "Where the control API listens."),
+    Setting("WS_GATEWAY_PORT", "4400", _whole(1, 65535), "a whole number from 1 to 65535", "Port of the control API."),
+    Setting("WS_GATEWAY_API_KEY", "", _text, "at least one character",
+            "The administrator's API key; generated once into the var folder when empty.", secret=True),
+    Setting("WS_GATEWAY_VAR_DIR", "./var", _text, "a path", "Sockets, states, journals, spool, logs, private servers' data."),
+    Setting("WS_GATEWAY_SPOOL_MAX_BYTES", "2GiB", _size, "bytes, or a number with KiB, MiB or GiB", "Bound of each spool and journal."),
+    Setting("WS_GATEWAY_LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "DEBUG, INFO, WARNING or ERROR",
+            "What is logged."),
+    Setting("WS_GATEWAY_ENABLED_CATEGORIES", ",".join(CATEGORIES), _words(CATEGORIES), "categories out of " + ", ".join(CATEGORIES),
+            "A subscription for another category is refused."),
+    Setting("WS_GATEWAY_DEFAULT_CATEGORY", "linear", _one_of(*CATEGORIES), "one of " + ", ".join(CATEGORIES),
+            "Used where a symbol fits several categories and none was given."),
+    Setting("WS_GATEWAY_OPTION_BASE_COINS", "BTC,ETH,SOL", _coins, "coins, separated by commas", "Whose options the catalog loads."),
+    Setting("WS_GATEWAY_POLL_SECONDS", "1", _seconds(0.05, 60), "seconds from 0.05 to 60",
+            "How often workers read the wanted subscriptions; a database notification wakes them at once."),
+    Setting("WS_GATEWAY_INCLUDE_RAW", "private", _one_of("off", "private", "all"), "off, private or all",
+            "Which events carry the exchange's record, unchanged, under payload.raw."),
+    Setting("WS_GATEWAY_CLASS_QUEUES", "all", _class_queues, "all, none, or event types separated by commas",
+            "The event types whose class queue is declared."),
+    Setting("WS_GATEWAY_QUEUE_TYPE", "classic", _one_of("classic", "quorum", "stream"), "classic, quorum or stream",
+            "Type of the queues declared from now on; a stream keeps by age and bytes only."),
+    Setting("WS_GATEWAY_QUEUE_TTL_MS", "86400000", _whole(1, 10**12), "milliseconds, at least 1",
+            "How long a message waits in a queue declared from now on."),
+    Setting("WS_GATEWAY_QUEUE_MAX_LENGTH", "100000", _whole(1, 10**12), "a whole number, at least 1",
+            "How many messages a queue declared from now on keeps."),
+    Setting("WS_GATEWAY_BALANCE_RETENTION_DAYS", "0", _whole(0, 100_000), "days; 0 keeps all", "Pruning of balances."),
+    Setting("WS_GATEWAY_RECORDS_RETENTION_DAYS", "30", _whole(1, 100_000), "days, at least 1",
+            "Pruning of gaps, occurrences, audit, dead letters."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process, read once by its main and handed on as values."""
+
+    environment: str
+    region: str
+    api_key: str
+    api_secret: str
+    ws_url: str
+    rest_url: str
+    ca_file: str
+    proxy: str
+    database_url: str
+    broker_url: str
+    account: str
+    host: str
+    port: int
+    admin_key: str
+    var_dir: Path
+    spool_max_bytes: int
+    log_level: str
+    enabled_categories: tuple[str, ...]
+    default_category: str
+    option_base_coins: tuple[str, ...]
+    poll_seconds: float
+    include_raw: str
+    class_queues: tuple[str, ...]
+    queue_type: str
+    queue_ttl_ms: int
+    queue_max_length: int
+    balance_retention_days: int
+    records_retention_days: int
+
+    @property
+    def has_credentials(self) -> bool:
+        return bool(self.api_key and self.api_secret)
+
+    def websocket_base(self, *, private: bool) -> str:
+        """The base URL under which an endpoint's path lies."""
+        if self.ws_url:
+            return self.ws_url
+        if self.region:
+            return REGIONS[self.region][0]
+        return HOSTS[self.environment][1 if private else 0]
+
+    @property
+    def rest_base(self) -> str:
+        if self.rest_url:
+            return self.rest_url
+        return REGIONS[self.region][1] if self.region else HOSTS[self.environment][2]
+
+
+def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
+    """Read all settings.
+
+    environ  the process's environment when None
+    dotenv   `.env` of the working directory when None
+    Raises SettingError.
+    """
+    environ = os.environ if environ is None else environ
+    from_file = {name: value for name, value in dotenv_values(dotenv or Path(".env")).items() if value is not None}
+    values = [_value(setting, {**from_file, **environ}) for setting in SETTINGS]
+    var_dir = SETTINGS.index(next(row for row in SETTINGS if row.name == "WS_GATEWAY_VAR_DIR"))
+    values[var_dir] = Path(values[var_dir]).absolute()
+    settings = Settings(*values)
+    _check_together(settings)
+    return settings
+
+
+def _value(setting: Setting, given: Mapping[str, str]) -> Any:
+    text = given.get(setting.name) or None
+    path = given.get(f"{setting.name}_FILE") if setting.secret else None
+    if path and text is None:
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as fault:
+            raise SettingError(f"{setting.name}_FILE is {path!r}, which cannot be read ({fault}); expected a file") from fault
+    try:
+        return setting.parse(setting.default if text is None else text)
+    except ValueError:
+        found = "a value that cannot be used (not shown: it is a secret)" if setting.secret else repr(text)
+        raise SettingError(f"{setting.name} is {found}; expected {setting.expected}") from None
+
+
+def _check_together(settings: Settings) -> None:
+    if bool(settings.api_key) != bool(settings.api_secret):
+        missing = "BYBIT_API_SECRET" if settings.api_key else "BYBIT_API_KEY"
+        raise SettingError(f"{missing} is empty; expected BYBIT_API_KEY and BYBIT_API_SECRET both or neither")
+    if settings.region and settings.environment != "mainnet":
+        raise SettingError(f"BYBIT_REGION is {settings.region!r} with BYBIT_ENVIRONMENT {settings.environment!r}; expected mainnet")
+    if settings.ca_file and not Path(settings.ca_file).is_file():
+        raise SettingError(f"BYBIT_CA_FILE is {settings.ca_file!r}, which is no file; expected the path of a PEM file")
+    if settings.has_credentials:
+        for name, url in (("BYBIT_WS_URL", settings.websocket_base(private=True)), ("BYBIT_REST_URL", settings.rest_base)):
+            parts = urlsplit(url)
+            if parts.scheme in ("ws", "http") and not _is_loopback(parts.hostname or ""):
+                raise SettingError(f"{name} is {url!r}; expected wss:// or https:// when credentials are set and the host is not loopback")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

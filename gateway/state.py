@@ -1,0 +1,123 @@
+"""State files: what each process says of itself every second, read by health. Nobody asks a process a question."""
+
+import os
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+#: A state older than this speaks of a process that is gone or stuck; seconds. Written every second; five misses are no hiccup.
+STALE_S = 5.0
+
+ConnectionStatus = Literal[
+    "idle", "connecting", "authenticating", "subscribing", "connected", "reconnecting", "auth_failed", "standby"
+]
+
+
+class TopicState(msgspec.Struct):
+    """One wanted topic: requested, acknowledged, live, stalled or refused, and the exchange's words where it refused."""
+
+    state: str
+    last_error: str | None = None
+    last_event_ms: int | None = None
+
+
+class WorkerState(msgspec.Struct, kw_only=True):
+    """A worker's words about its one connection.
+
+    written_ms                    Unix milliseconds; also `last_heartbeat_at` of health
+    wanted                        how many topics it should hold
+    trouble_since_ms              since when it has work and is not connected with all topics; None: no trouble
+    last_frame_ms                 when the last frame of any kind arrived
+    last_error                    the newest reason of a disconnect or refusal
+    active_subscriptions          topics acknowledged on the wire
+    topics                        by the exchange's topic
+    """
+
+    name: str
+    endpoint: str
+    pid: int
+    written_ms: int
+    started_ms: int
+    connection_status: ConnectionStatus
+    connected_since_ms: int | None = None
+    trouble_since_ms: int | None = None
+    last_frame_ms: int | None = None
+    reconnection_count: int = 0
+    last_error: str | None = None
+    wanted: int = 0
+    active_subscriptions: int = 0
+    events: int = 0
+    dropped: int = 0
+    unknown: int = 0
+    unacknowledged: int = 0
+    clock_skew_ms: int | None = None
+    missing_credentials: bool = False
+    topics: dict[str, TopicState] = msgspec.field(default_factory=dict)
+
+
+class LaneState(msgspec.Struct, kw_only=True):
+    """A lane's words: connected says that its sink answered within the last seconds.
+
+    checked_ms  when the sink last answered
+    waiting     records not yet confirmed
+    """
+
+    connected: bool
+    checked_ms: int
+    waiting: int = 0
+    written: int = 0
+    returned: int = 0
+    reconnects: int = 0
+    last_error: str | None = None
+
+
+class QueueState(msgspec.Struct):
+    """Depth of one queue, as the broker said it."""
+
+    messages: int
+    consumers: int
+
+
+class RouterState(msgspec.Struct, kw_only=True):
+    """The router's words: its lanes, the queues, and how many subscriptions are active in PostgreSQL."""
+
+    name: str
+    pid: int
+    written_ms: int
+    started_ms: int
+    lanes: dict[str, LaneState] = msgspec.field(default_factory=dict)
+    queues: dict[str, QueueState] = msgspec.field(default_factory=dict)
+    active_subscriptions: int | None = None
+    events: int = 0
+
+
+State = WorkerState | RouterState
+T = TypeVar("T", WorkerState, RouterState)
+
+
+def write(var_dir: Path, state: State) -> None:
+    """Replace `state/NAME.json` in one step: a reader sees the old or the new, never half."""
+    folder = var_dir / "state"
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{state.name}.{os.getpid()}.part"
+    part.write_bytes(msgspec.json.encode(state))
+    part.replace(folder / f"{state.name}.json")
+
+
+def read_router(var_dir: Path) -> RouterState | None:
+    """The router's last words; None before it ever spoke or when they cannot be read."""
+    return _read(var_dir / "state" / "router.json", RouterState)
+
+
+def read_workers(var_dir: Path) -> dict[str, WorkerState]:
+    """All workers' last words by process name, fresh or stale; the reader compares `written_ms` with its clock."""
+    states = (_read(path, WorkerState) for path in sorted((var_dir / "state").glob("*.json")) if path.name != "router.json")
+    return {state.name: state for state in states if state is not None}
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+        return None
