@@ -1,0 +1,192 @@
+"""The broker sink: publishes through kombu, with the channel in confirm mode and confirms collected asynchronously.
+
+    write → basic.publish → … broker … → basic.ack(tag) ┐
+              window of unconfirmed records             ├→ settled() counts the confirmed head
+              basic.nack: published again, late         ┘
+
+Source of the figures behind it: measurements of py-amqp 5.4 and RabbitMQ 3.10; waiting for each confirm gives 1,400 messages/s,
+collecting them over a window 17,000, which is the broker's own limit.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import amqp
+
+from gateway import names
+from gateway.errors import SinkAway
+from gateway.models import Record
+from gateway.sinks.topology import BROKER_FAULTS, QueuePolicy, Topology, connection
+
+__all__ = ["BrokerSink", "QueuePolicy", "Topology"]
+
+log = logging.getLogger(__name__)
+
+#: Heartbeat asked of the broker; py-amqp gives up after two of them without a sign, so a dead broker is noticed in about 4 s.
+HEARTBEAT_S = 2.0
+#: One read or write on the broker's socket, and connecting; seconds.
+IO_TIMEOUT_S = 5.0
+#: The oldest unconfirmed message may wait this long while the broker is not blocking us; seconds.
+CONFIRM_TIMEOUT_S = 30.0
+
+
+class BrokerSink:
+    """Publishes every record that has a routing key; settled when RabbitMQ confirmed it.
+
+    returned  messages that no queue wanted since the start: confirmed, counted and done
+    nacked    messages that the broker refused and that were published again
+    """
+
+    name = "broker"
+
+    def __init__(self, url: str, declare: Callable[[], None]) -> None:
+        """`declare` makes sure that the topology exists, before the first message of every connection."""
+        self._url = url
+        self._declare = declare
+        self._connection: Any = None
+        self._channel: Any = None
+        self._window: deque[Record] = deque()  # unsettled, oldest first; its head is number _base
+        self._base = 0
+        self._done: set[int] = set()  # numbers confirmed ahead of an unconfirmed one
+        self._tags: dict[int, int] = {}  # delivery tag → number, in order of publication
+        self._tag = 0
+        self._nacked: deque[int] = deque()
+        self._blocked = False
+        self._progress = 0.0
+        self.returned = 0
+        self.nacked = 0
+
+    def wants(self, record: Record) -> bool:
+        return bool(record.routing_key)
+
+    def open(self) -> None:
+        self.close()
+        self._window.clear()
+        self._done.clear()
+        self._tags.clear()
+        self._nacked.clear()
+        self._base = self._tag = 0
+        self._blocked = False
+        self._declare()
+        self._connection = connection(self._url, timeout_s=IO_TIMEOUT_S, heartbeat_s=HEARTBEAT_S)
+        self._connection.transport_options |= {"on_blocked": self._on_blocked, "on_unblocked": self._on_unblocked}
+        with _faults():
+            self._connection.ensure_connection(max_retries=0)
+            channel = self._channel = self._connection.channel()
+            channel.confirm_select()
+            channel.events["basic_ack"].add(self._on_ack)
+            channel.events["basic_nack"].add(self._on_nack)
+            channel.events["basic_return"].add(self._on_return)
+
+    def write(self, records: Sequence[Record]) -> None:
+        if not self._window:
+            self._progress = time.monotonic()
+        with _faults():
+            for record in records:
+                self._window.append(record)
+                self._publish(record, self._base + len(self._window) - 1)
+
+    def settled(self) -> int:
+        with _faults():
+            self._drain()
+            while self._nacked:
+                number = self._nacked.popleft()
+                self._publish(self._window[number - self._base], number)
+        return self._base
+
+    def ready(self) -> bool:
+        return not self._blocked
+
+    def tick(self) -> None:
+        with _faults():
+            self._drain()
+            self._connection.heartbeat_check()
+        if self._window and not self._blocked and time.monotonic() - self._progress > CONFIRM_TIMEOUT_S:
+            raise SinkAway(f"RabbitMQ confirmed nothing for {CONFIRM_TIMEOUT_S:.0f} s with {len(self._window)} messages waiting")
+
+    def fileno(self) -> int:
+        sock = self._connection.connection.transport.sock if self._connection is not None else None
+        return -1 if sock is None else int(sock.fileno())
+
+    def close(self) -> None:
+        """Abandon the socket: a polite close could wait for a broker that does not answer."""
+        if self._connection is not None:
+            with suppress(*BROKER_FAULTS):
+                self._connection.collect(socket_timeout=0.5)
+            self._connection = self._channel = None
+
+    def _publish(self, record: Record, number: int) -> None:
+        message = amqp.Message(
+            record.body,
+            content_type="application/json",
+            content_encoding="utf-8",
+            delivery_mode=2,
+            message_id=record.event_id,
+            timestamp=record.timestamp_ms // 1000,
+            application_headers={
+                "event_type": record.event_type,
+                "category": record.category,
+                "symbol": record.symbol,
+                "topic": record.topic,
+                "trace_id": record.trace_id,
+            },
+        )
+        self._tag += 1
+        self._tags[self._tag] = number
+        self._channel.basic_publish(message, exchange=names.EXCHANGE, routing_key=record.routing_key, mandatory=True)
+
+    def _drain(self) -> None:
+        """Take all that the broker sent; does not wait."""
+        with suppress(TimeoutError, BlockingIOError):
+            while True:
+                self._connection.drain_events(timeout=0)
+
+    def _on_ack(self, tag: int, multiple: bool) -> None:
+        self._progress = time.monotonic()
+        for number in self._answered(tag, multiple=multiple):
+            self._done.add(number)
+        while self._base in self._done:
+            self._done.discard(self._base)
+            self._window.popleft()
+            self._base += 1
+
+    def _on_nack(self, tag: int, multiple: bool) -> None:
+        numbers = self._answered(tag, multiple=multiple)
+        self.nacked += len(numbers)
+        self._nacked.extend(numbers)
+        log.warning("broker message_nacked count=%d", len(numbers))
+
+    def _answered(self, tag: int, *, multiple: bool) -> list[int]:
+        """The numbers that a confirm speaks of; the tags are then forgotten."""
+        if not multiple:
+            number = self._tags.pop(tag, None)
+            return [] if number is None else [number]
+        return [self._tags.pop(known) for known in list(self._tags) if known <= tag]
+
+    def _on_return(self, *_returned: Any) -> None:
+        """`mandatory` and no queue wanted it: the acknowledgement follows all the same."""
+        self.returned += 1
+
+    def _on_blocked(self, reason: str) -> None:
+        self._blocked = True
+        log.warning("broker blocked reason=%s", reason)
+
+    def _on_unblocked(self) -> None:
+        self._blocked = False
+        self._progress = time.monotonic()
+        log.info("broker unblocked")
+
+
+class _faults:
+    """Translates whatever a lost broker raises into SinkAway."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, BROKER_FAULTS):
+            raise SinkAway(f"RabbitMQ is away: {type(error).__name__} {error}".strip()) from error
