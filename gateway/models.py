@@ -1,4 +1,4 @@
-"""The values that travel: an Event is one fact in our words, an Envelope is what consumers read, a Record is what the bus carries."""
+"""The values that travel: an Event is a fact in our words, an Envelope what consumers read, a Record what the bus carries."""
 
 from typing import Any, Literal, TypeAlias
 

@@ -11,8 +11,8 @@ collecting them over a window 17,000, which is the broker's own limit.
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import amqp
@@ -181,12 +181,10 @@ class BrokerSink:
         log.info("broker unblocked")
 
 
-class _faults:
-    """Translates whatever a lost broker raises into SinkAway."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, BROKER_FAULTS):
-            raise SinkAway(f"RabbitMQ is away: {type(error).__name__} {error}".strip()) from error
+@contextmanager
+def _faults() -> Iterator[None]:
+    """Translate whatever a lost broker raises into SinkAway."""
+    try:
+        yield
+    except BROKER_FAULTS as fault:
+        raise SinkAway(f"RabbitMQ is away: {type(fault).__name__} {fault}".strip()) from fault

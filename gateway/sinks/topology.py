@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -114,7 +115,7 @@ class Topology:
         except BROKER_FAULTS as fault:
             raise self._away(fault) from fault
         for binding in bindings:
-            self._ask(lambda key=binding: self._channel.queue_bind(queue, exchange=names.EXCHANGE, routing_key=key))
+            self._ask(partial(self._channel.queue_bind, queue, exchange=names.EXCHANGE, routing_key=binding))
 
     def unbind_service(self, queue: str, binding: str) -> None:
         """Take one binding away; a queue or binding that is not there is no trouble."""
@@ -138,7 +139,7 @@ class Topology:
         """Depth of each queue that exists."""
         found = {}
         for queue in queues:
-            answer = self._tolerate(NotFound, lambda name=queue: self._channel.queue_declare(name, passive=True))
+            answer = self._tolerate(NotFound, partial(self._channel.queue_declare, queue, passive=True))
             if answer is not None:
                 found[queue] = QueueState(messages=answer.message_count, consumers=answer.consumer_count)
         return found
