@@ -1,4 +1,6 @@
-"""SETTINGS: every setting, its default and its rule. Environment variables win over `.env`; `NAME_FILE` names a file with the value.
+"""SETTINGS: every setting, its default and its rule.
+
+Environment variables win over `.env`; `NAME_FILE` names a file that holds the value of a secret.
 
 A bad value raises SettingError with one sentence: the variable, what was found, what was expected.
 """
@@ -274,7 +276,9 @@ def _check_together(settings: Settings) -> None:
         for name, url in (("BYBIT_WS_URL", settings.websocket_base(private=True)), ("BYBIT_REST_URL", settings.rest_base)):
             parts = urlsplit(url)
             if parts.scheme in ("ws", "http") and not _is_loopback(parts.hostname or ""):
-                raise SettingError(f"{name} is {url!r}; expected wss:// or https:// when credentials are set and the host is not loopback")
+                raise SettingError(
+                    f"{name} is {url!r}; expected wss:// or https:// when credentials are set and the host is not loopback"
+                )
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,0 +1,50 @@
+"""Logs: one JSON object a line on stdout, which supervisord keeps and rotates.
+
+A record's message is one event, `name key=value …`; `extra={"trace_id": …}` ties it to a frame or a request.
+"""
+
+import logging
+import sys
+import time
+
+import msgspec
+
+_encode = msgspec.json.Encoder().encode
+
+
+class JsonLines(logging.Formatter):
+    """Time (UTC, ms), level, process name, logger, message, and trace_id and error where there is one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def format(self, record: logging.LogRecord) -> str:
+        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {
+            "time": f"{seconds}.{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "process": self._name,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        trace_id = getattr(record, "trace_id", None)
+        if trace_id is not None:
+            line["trace_id"] = str(trace_id)
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return _encode(line).decode()
+
+
+def setup(name: str, level: str) -> None:
+    """Send all logging of this process to stdout as JSON lines.
+
+    name   of the process, e.g. linear_00
+    level  DEBUG, INFO, WARNING or ERROR
+    """
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines(name))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    logging.getLogger("amqp").setLevel(logging.WARNING)  # a line per heartbeat otherwise

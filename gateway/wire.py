@@ -1,0 +1,120 @@
+"""Wire: Event → Record (stamped, encoded once) and batches of Records ↔ bytes."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from uuid import UUID, uuid5
+
+import msgspec
+
+from gateway import names
+from gateway.models import Envelope, Event, Json, Record
+
+#: Namespace of every event_id; never changes, or replays would bring new ids.
+NAMESPACE = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "urn:ws-gateway:event")
+
+#: Event type of a worker's report about its topics: a record for PostgreSQL, never published.
+TOPIC_STATE = "topic_state"
+
+_encode_envelope = msgspec.json.Encoder().encode
+_encode_batch = msgspec.msgpack.Encoder().encode
+_batch_decoder = msgspec.msgpack.Decoder(list[Record])
+
+
+def event_id(identity: str) -> str:
+    """UUIDv5 of what identifies a fact. The same text as `uuid.uuid5`, at a third of its cost."""
+    digest = bytearray(hashlib.sha1(NAMESPACE.bytes + identity.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+@lru_cache(maxsize=64)
+def _second(unix_s: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(unix_s))
+
+
+def iso_ms(unix_ms: int) -> str:
+    """ISO 8601 UTC with milliseconds and Z."""
+    seconds, rest = divmod(unix_ms, 1_000)
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+def iso_us(unix_ns: int) -> str:
+    """ISO 8601 UTC with microseconds and Z, from Unix nanoseconds."""
+    seconds, rest = divmod(unix_ns // 1_000, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}Z"
+
+
+def epoch(worker: str, started_ms: int) -> str:
+    """Names the run of a process's sequences; sorts by its start."""
+    return iso_ms(started_ms).replace("-", "").replace(":", "") + f"-{worker}"
+
+
+class Stamp:
+    """Gives events their place: event_id, account, sequence, epoch, trace_id, receive time. One per process and run.
+
+    include_raw  off, private or all: which events carry the exchange's record under payload.raw
+    """
+
+    def __init__(self, *, worker: str, account: str, include_raw: str, started_ms: int) -> None:
+        self.epoch = epoch(worker, started_ms)
+        self._account = account
+        self._include_raw = include_raw
+        self._sequences: dict[str, int] = {}
+
+    def record(self, event: Event, *, received_ns: int, trace_id: str, raw: Json = None) -> Record:
+        """The event as a record for the bus, its envelope encoded.
+
+        raw  the exchange's record, for payload.raw where the setting asks for it
+        """
+        key = names.routing_key(event.event_type, event.category, event.symbol, event.variant)
+        sequence = self._sequences.get(key, 0) + 1
+        self._sequences[key] = sequence
+        account = self._account if event.private else None
+        payload = event.payload
+        if raw is not None and (self._include_raw == "all" or (event.private and self._include_raw == "private")):
+            payload = {**payload, "raw": raw}
+        identity = event_id(f"{account}|{event.identity}" if account else event.identity)
+        body = _encode_envelope(
+            Envelope(
+                event_id=identity,
+                event_type=event.event_type,
+                category=event.category,
+                symbol=event.symbol,
+                account=account,
+                topic=event.topic,
+                timestamp=iso_ms(event.timestamp_ms),
+                received_at=iso_us(received_ns),
+                sequence=sequence,
+                epoch=self.epoch,
+                gap_id=event.gap_id,
+                source=event.source,
+                trace_id=trace_id,
+                payload=payload,
+            )
+        )
+        return Record(
+            routing_key=key,
+            event_type=event.event_type,
+            event_id=identity,
+            category=event.category,
+            symbol=event.symbol,
+            topic=event.topic,
+            trace_id=trace_id,
+            timestamp_ms=event.timestamp_ms,
+            received_ns=received_ns,
+            body=body,
+        )
+
+
+def pack(records: Sequence[Record]) -> bytes:
+    """A batch for the bus."""
+    return _encode_batch(records)
+
+
+def unpack(batch: bytes) -> list[Record]:
+    """The records of a batch. Raises msgspec.DecodeError or ValidationError on anything else."""
+    return _batch_decoder.decode(batch)
