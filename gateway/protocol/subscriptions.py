@@ -1,0 +1,305 @@
+"""A topic's life on one connection: one table of moves, told what was wanted, sent and heard, asked what to send next.
+
+    REQUESTED ─ sent ─▶ ASKED ─ yes ─▶ ACKNOWLEDGED ─ frame ─▶ LIVE      (LIVE: channels that push on subscribe)
+        ▲                 │ no                │ sent (unsubscribe)
+        └─ retry ─ REFUSED┘                   └──────▶ LEAVING ─ yes ─▶ gone
+
+The wanted topics are a set that is compared with what is so: a lost wish or a lost answer heals itself.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Literal
+
+from gateway.protocol.endpoints import Endpoint
+from gateway.protocol.frames import Ack
+
+Op = Literal["subscribe", "unsubscribe"]
+
+
+class Phase(Enum):
+    """Where a topic stands on the wire."""
+
+    REQUESTED = auto()
+    ASKED = auto()
+    ACKNOWLEDGED = auto()
+    LIVE = auto()
+    REFUSED = auto()
+    LEAVING = auto()
+
+
+class Heard(Enum):
+    """What happens to a topic. SILENCE: no answer in time. BYSTANDER: its request was refused for a neighbour's sake."""
+
+    SENT = auto()
+    YES = auto()
+    NO = auto()
+    SILENCE = auto()
+    BYSTANDER = auto()
+    FIRST_FRAME = auto()
+    RETRY = auto()
+    LOST = auto()
+
+
+#: None: nothing of it is left on the wire; a topic that is still wanted begins again as REQUESTED.
+MOVES: dict[tuple[Phase, Heard], Phase | None] = {
+    (Phase.REQUESTED, Heard.SENT): Phase.ASKED,
+    (Phase.REQUESTED, Heard.NO): Phase.REFUSED,  # no room left on the connection
+    (Phase.ASKED, Heard.YES): Phase.ACKNOWLEDGED,
+    (Phase.ASKED, Heard.NO): Phase.REFUSED,
+    (Phase.ASKED, Heard.SILENCE): Phase.REQUESTED,
+    (Phase.ASKED, Heard.BYSTANDER): Phase.REQUESTED,
+    (Phase.ASKED, Heard.FIRST_FRAME): Phase.LIVE,  # the push overtook the acknowledgement
+    (Phase.ACKNOWLEDGED, Heard.FIRST_FRAME): Phase.LIVE,
+    (Phase.ACKNOWLEDGED, Heard.SENT): Phase.LEAVING,
+    (Phase.LIVE, Heard.SENT): Phase.LEAVING,
+    (Phase.LIVE, Heard.YES): Phase.LIVE,
+    (Phase.LIVE, Heard.NO): Phase.LIVE,  # it delivers: the refusal was for a request that repeated it
+    (Phase.LIVE, Heard.SILENCE): Phase.LIVE,
+    (Phase.LIVE, Heard.BYSTANDER): Phase.LIVE,
+    (Phase.REFUSED, Heard.RETRY): Phase.REQUESTED,
+    (Phase.LEAVING, Heard.YES): None,
+    (Phase.LEAVING, Heard.NO): None,  # nothing to leave; a later subscribe is told "already subscribed" at worst
+    (Phase.LEAVING, Heard.BYSTANDER): Phase.ACKNOWLEDGED,
+    (Phase.LEAVING, Heard.SILENCE): Phase.ACKNOWLEDGED,
+    (Phase.REQUESTED, Heard.LOST): None,
+    (Phase.ASKED, Heard.LOST): None,
+    (Phase.ACKNOWLEDGED, Heard.LOST): None,
+    (Phase.LIVE, Heard.LOST): None,
+    (Phase.LEAVING, Heard.LOST): None,
+    (Phase.REFUSED, Heard.LOST): Phase.REFUSED,  # a new connection does not make a bad topic good
+}
+
+_ON_WIRE = {Phase.ASKED, Phase.ACKNOWLEDGED, Phase.LIVE, Phase.LEAVING}
+_HELD = {Phase.ACKNOWLEDGED, Phase.LIVE}
+
+#: Phase → the contract's word for a subscription's state.
+WORDS = {
+    Phase.REQUESTED: "requested",
+    Phase.ASKED: "requested",
+    Phase.ACKNOWLEDGED: "acknowledged",
+    Phase.LIVE: "live",
+    Phase.REFUSED: "refused",
+    Phase.LEAVING: "cancelled",
+}
+
+#: What a refusal's words say of the topic they name; the others of that request are then bystanders.
+#: Source: protocol notes, section 5, error replies.
+REFUSALS: tuple[tuple[re.Pattern[str], Heard], ...] = (
+    (re.compile(r"error:already subscribed,topic:(?P<topic>\S+)"), Heard.YES),
+    (re.compile(r"error:handler not found,topic:(?P<topic>\S+)"), Heard.NO),
+    (re.compile(r"Invalid symbol ?:\[(?P<topic>[^\]]+)\]"), Heard.NO),
+)
+
+#: The private stream accepts part of a request and says which. Source: protocol notes, section 5, recorded.
+PARTIAL = re.compile(r"Successful subscriptions are as follows:\[(?P<yes>[^\]]*)\].*subscription conflict:\[(?P<no>[^\]]*)\]")
+
+#: An acknowledgement that is late by this much is taken for lost; seconds. Observed answers come within 0.5 s.
+ACK_TIMEOUT_S = 3.0
+#: Requests under way at once where the answer carries our req_id; elsewhere one at a time (protocol notes, section 5).
+PIPELINE = 8
+#: A refused topic is asked again after this long, doubling; seconds. Source: the public contract, section 5.
+RETRY_FIRST_S, RETRY_LONGEST_S = 60.0, 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One subscribe or unsubscribe to send."""
+
+    op: Op
+    topics: tuple[str, ...]
+    req_id: str
+
+
+@dataclass(slots=True)
+class _Topic:
+    """pushes_first: the first frame makes it live. alone: asked without neighbours, to find out whom a refusal means."""
+
+    pushes_first: bool
+    wanted: bool = True
+    phase: Phase = Phase.REQUESTED
+    alone: bool = False
+    error: str | None = None
+    refusals: int = 0
+    retry_at: float = 0.0
+
+
+@dataclass(slots=True)
+class Subscriptions:
+    """All topics of one worker's connection. Outlives connections: `lost` begins again, refusals keep their waits.
+
+    silences   requests in a row that got no answer
+    unmatched  answers that fitted no request
+    """
+
+    endpoint: Endpoint
+    silences: int = 0
+    unmatched: int = 0
+    _topics: dict[str, _Topic] = field(default_factory=dict)
+    _requests: dict[str, tuple[Request, float]] = field(default_factory=dict)
+    _count: int = 0
+    _moved: bool = False  # something changed since `to_send` last looked: it costs a walk over all topics
+
+    def want(self, topics: Mapping[str, bool]) -> None:
+        """Replace the wanted set: topic → whether the exchange pushes a frame on subscribe."""
+        self._moved = True
+        for name, topic in list(self._topics.items()):
+            topic.wanted = name in topics
+            if not topic.wanted and topic.phase not in _ON_WIRE:
+                del self._topics[name]
+        for name, pushes_first in topics.items():
+            if name not in self._topics:
+                self._topics[name] = _Topic(pushes_first)
+
+    def lost(self) -> None:
+        """The connection is gone, and all that was on it."""
+        self._requests.clear()
+        self.silences = 0
+        for name in list(self._topics):
+            self._move(name, Heard.LOST)
+
+    def frame(self, name: str) -> bool:
+        """A push arrived; True when the topic is on the wire by our wish."""
+        topic = self._topics.get(name)
+        if topic is None:
+            return False
+        if topic.pushes_first and (topic.phase is Phase.ASKED or topic.phase is Phase.ACKNOWLEDGED):
+            self._move(name, Heard.FIRST_FRAME)
+        return topic.phase is not Phase.REQUESTED and topic.phase is not Phase.REFUSED
+
+    def heard(self, ack: Ack, now: float) -> bool:
+        """An answer arrived; False when it fits no request."""
+        request = self._matching(ack)
+        if request is None:
+            self.unmatched += 1
+            return False
+        del self._requests[request.req_id]
+        self.silences = 0
+        for name, heard in self._verdicts(request, ack):
+            self._move(name, heard, error=ack.message or "refused without words", now=now)
+        return True
+
+    def tick(self, now: float) -> None:
+        """Notice answers that did not come, and refusals whose wait is over."""
+        for req_id, (request, sent_at) in list(self._requests.items()):
+            if now - sent_at >= ACK_TIMEOUT_S:
+                del self._requests[req_id]
+                self.silences += 1
+                for name in request.topics:
+                    self._move(name, Heard.SILENCE)
+        for name, topic in self._topics.items():
+            if topic.phase is Phase.REFUSED and now >= topic.retry_at:
+                self._move(name, Heard.RETRY)
+
+    def to_send(self, now: float) -> list[Request]:
+        """The requests to send now, counted as sent."""
+        requests: list[Request] = []
+        if not self._moved:
+            return requests
+        self._moved = False
+        width = PIPELINE if self.endpoint.ack_match == "req_id" else 1
+        while len(self._requests) < width and (request := self._next(now)) is not None:
+            self._requests[request.req_id] = (request, now)
+            for name in request.topics:
+                self._move(name, Heard.SENT)
+            requests.append(request)
+        return requests
+
+    @property
+    def settled(self) -> bool:
+        """Every wanted topic is held or refused, and every unwanted one gone."""
+        return all(topic.phase in _HELD or topic.phase is Phase.REFUSED for topic in self._topics.values() if topic.wanted)
+
+    @property
+    def held(self) -> int:
+        """Topics acknowledged on the wire."""
+        return sum(topic.phase in _HELD for topic in self._topics.values())
+
+    def states(self) -> dict[str, tuple[str, str | None]]:
+        """Wanted topic → the contract's word for its state, and the exchange's words where it refused."""
+        return {name: (WORDS[topic.phase], topic.error) for name, topic in self._topics.items() if topic.wanted}
+
+    def _next(self, now: float) -> Request | None:
+        busy = {name for request, _ in self._requests.values() for name in request.topics}
+        leaving = [name for name, topic in self._topics.items() if not topic.wanted and topic.phase in _HELD and name not in busy]
+        if leaving:
+            return self._request("unsubscribe", leaving)
+        self._refuse_what_does_not_fit(now)
+        asking = [(name, topic.alone) for name, topic in self._topics.items() if topic.wanted and topic.phase is Phase.REQUESTED]
+        if not asking:
+            return None
+        if asking[0][1]:
+            return self._request("subscribe", [asking[0][0]])
+        return self._request("subscribe", [name for name, alone in asking if not alone])
+
+    def _request(self, op: Op, names: list[str]) -> Request:
+        self._count += 1
+        return Request(op, tuple(names[: self.endpoint.topics_per_request]), f"{self._count}")
+
+    def _refuse_what_does_not_fit(self, now: float) -> None:
+        """The connection's limits count every topic on it."""
+        on_wire = [name for name, topic in self._topics.items() if topic.phase in _ON_WIRE]
+        characters, count = sum(map(len, on_wire)), len(on_wire)
+        for name, topic in self._topics.items():
+            if topic.phase is not Phase.REQUESTED:
+                continue
+            characters, count = characters + len(name), count + 1
+            limit = None
+            if self.endpoint.characters is not None and characters > self.endpoint.characters:
+                limit = f"{self.endpoint.characters} characters of topics"
+            if self.endpoint.topics_per_connection is not None and count > self.endpoint.topics_per_connection:
+                limit = f"{self.endpoint.topics_per_connection} topics"
+            if limit is not None:
+                self._move(name, Heard.NO, error=f"does not fit: a connection of {self.endpoint.name} holds {limit}", now=now)
+                characters, count = characters - len(name), count - 1
+
+    def _matching(self, ack: Ack) -> Request | None:
+        if ack.req_id is not None:
+            found = self._requests.get(ack.req_id)
+            return found[0] if found else None
+        named = set((ack.succeeded or ()) + (ack.failed or ()))
+        fitting = [
+            request
+            for request, _ in self._requests.values()
+            if (ack.op in (None, request.op)) and (not named or named & set(request.topics))
+        ]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _verdicts(self, request: Request, ack: Ack) -> Iterable[tuple[str, Heard]]:
+        """What the answer says of each topic of the request."""
+        if ack.failed is not None or ack.succeeded is not None:
+            return [(name, Heard.NO if name in (ack.failed or ()) else Heard.YES) for name in request.topics]
+        if ack.success:
+            return [(name, Heard.YES) for name in request.topics]
+        partial = PARTIAL.search(ack.message)
+        if partial:
+            accepted = {word.strip() for word in re.split(r"[,\s]+", partial["yes"]) if word.strip()}
+            return [(name, Heard.YES if name in accepted else Heard.NO) for name in request.topics]
+        for pattern, verdict in REFUSALS:
+            match = pattern.search(ack.message)
+            if match and match["topic"] in request.topics:
+                return [(name, verdict if name == match["topic"] else Heard.BYSTANDER) for name in request.topics]
+        if len(request.topics) == 1:
+            return [(request.topics[0], Heard.NO)]
+        for name in request.topics:
+            self._topics[name].alone = True
+        return [(name, Heard.BYSTANDER) for name in request.topics]
+
+    def _move(self, name: str, heard: Heard, *, error: str | None = None, now: float = 0.0) -> None:
+        self._moved = True
+        topic = self._topics[name]
+        phase = MOVES[topic.phase, heard]
+        if phase is Phase.REFUSED and heard is Heard.NO:
+            topic.error = error
+            topic.retry_at = now + min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(topic.refusals, 10))
+            topic.refusals += 1
+        elif phase in _HELD:
+            topic.error, topic.refusals, topic.alone = None, 0, False
+        if phase is None and topic.wanted:
+            topic.phase = Phase.REQUESTED
+        elif phase is None or (not topic.wanted and phase not in _ON_WIRE):
+            del self._topics[name]
+        else:
+            topic.phase = phase

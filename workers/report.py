@@ -1,0 +1,51 @@
+"""The process's words about itself, written to the var folder every second by a thread that nothing else can block."""
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+from gateway import state
+
+log = logging.getLogger(__name__)
+
+#: Between two writes; seconds. Source: the public contract, section 1.
+EVERY_S = 1.0
+#: A main loop that has not turned for this long is stuck, and its words are no longer renewed; seconds.
+#: Longer than any single wait of a main loop: a connect that times out.
+STUCK_S = 20.0
+
+
+class Reporter(threading.Thread):
+    """Writes the newest state it was given, dated now, for as long as its giver keeps turning."""
+
+    def __init__(self, var_dir: Path, first: state.State) -> None:
+        super().__init__(name="reporter", daemon=True)
+        self._var_dir = var_dir
+        self._state = first
+        self._turned = time.monotonic()
+        self._stopped = threading.Event()
+
+    def give(self, words: state.State) -> None:
+        """The main loop has turned, and this is what is so."""
+        self._state = words
+        self._turned = time.monotonic()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join(EVERY_S)
+
+    def run(self) -> None:
+        while True:
+            if time.monotonic() - self._turned < STUCK_S:
+                self._write()
+            if self._stopped.wait(EVERY_S):
+                return
+
+    def _write(self) -> None:
+        words = self._state
+        words.written_ms = time.time_ns() // 1_000_000
+        try:
+            state.write(self._var_dir, words)
+        except OSError as fault:
+            log.warning("%s state_not_written reason=%s", words.name, fault)
