@@ -9,6 +9,7 @@ Source of the pattern: measured against PUSH/PULL, which lost about 1,000 of 60,
 """
 
 import logging
+import os
 import struct
 import time
 from collections import deque
@@ -166,10 +167,14 @@ class BusReceiver:
         self._peers: dict[bytes, _Peer] = {}
         self.unreadable = 0
 
-    @property
-    def socket(self) -> "zmq.Socket[bytes]":
-        """For polling only."""
-        return self._socket
+    def wait(self, wake: int, seconds: float, *, reading: bool) -> None:
+        """Sleep until batches are here (unless not `reading`), `wake` is readable, or the time is up; `wake` is then calm again."""
+        poller = zmq.Poller()
+        poller.register(wake, zmq.POLLIN)
+        if reading:
+            poller.register(self._socket, zmq.POLLIN)
+        if any(ready == wake for ready, _ in poller.poll(int(seconds * 1000))):
+            os.eventfd_read(wake)
 
     def take(self) -> list[Batch]:
         """The new batches that are here, per worker in order, repeats left out. Does not wait."""

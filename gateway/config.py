@@ -249,6 +249,13 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     return settings
 
 
+def require(settings: Settings, *names: str) -> None:
+    """Raise SettingError unless each of these settings, which default to nothing, was given."""
+    for row, value in zip(SETTINGS, (getattr(settings, field) for field in settings.__slots__), strict=True):
+        if row.name in names and not value:
+            raise SettingError(f"{row.name} is empty; expected {row.expected}")
+
+
 def _value(setting: Setting, given: Mapping[str, str]) -> Any:
     text = given.get(setting.name) or None
     path = given.get(f"{setting.name}_FILE") if setting.secret else None

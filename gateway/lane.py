@@ -29,6 +29,8 @@ WINDOW_RECORDS = 5_000
 TICK_S = 1.0
 #: The longest sleep while nothing happens; seconds. A lane never polls faster than its file descriptors wake it.
 IDLE_S = 0.5
+#: Between tries to reach the sink while the lane is being stopped; seconds.
+STOPPING_REST_S = 0.2
 
 
 class Lane:
@@ -181,11 +183,13 @@ class Lane:
         self._calm()
 
     def _rest(self, seconds: float) -> None:
-        """Wait before the next try; a stop cuts it short."""
+        """Wait before the next try; once stopping, only briefly."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and self._stop_at is None:
+        while (left := until - time.monotonic()) > 0:
             select.select([self._wake], [], [], min(IDLE_S, left))
             self._calm()
+            if self._stop_at is not None:
+                until = min(until, time.monotonic() + STOPPING_REST_S)
 
     def _calm(self) -> None:
         try:

@@ -17,6 +17,23 @@ NAMESPACE = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "urn:ws-gateway:
 #: Event type of a worker's report about its topics: a record for PostgreSQL, never published.
 TOPIC_STATE = "topic_state"
 
+
+class TopicReport(msgspec.Struct):
+    """What a worker says of one topic: its state in the contract's words, and when its newest event was received (Unix ms)."""
+
+    topic: str
+    state: str
+    last_error: str | None = None
+    last_event_ms: int | None = None
+
+
+class TopicReports(msgspec.Struct):
+    """The body of a `topic_state` record."""
+
+    endpoint: str
+    reports: list[TopicReport]
+
+
 _encode_envelope = msgspec.json.Encoder().encode
 _encode_batch = msgspec.msgpack.Encoder().encode
 _batch_decoder = msgspec.msgpack.Decoder(list[Record])

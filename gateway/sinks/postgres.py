@@ -1,0 +1,91 @@
+"""The PostgreSQL sink: balances as rows, and the workers' reports about their topics. Writing twice changes nothing."""
+
+import logging
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway import db, store
+from gateway.errors import SinkAway, StoreAway
+from gateway.models import Record
+from gateway.wire import TOPIC_STATE, TopicReports
+
+log = logging.getLogger(__name__)
+
+_reports = msgspec.json.Decoder(TopicReports)
+
+
+class PostgresSink:
+    """Settled when committed.
+
+    active_subscriptions  how many there are, asked with every tick; None before the first answer
+    rejected              balance rows that could not be read as numbers, since the start
+    """
+
+    name = "postgres"
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: db.Connection | None = None
+        self._settled = 0
+        self.active_subscriptions: int | None = None
+        self.rejected = 0
+
+    def wants(self, record: Record) -> bool:
+        return record.event_type == "balance" or record.event_type == TOPIC_STATE
+
+    def open(self) -> None:
+        self.close()
+        self._settled = 0
+        try:
+            self._connection = db.connect(self._url, name="ws-gateway router")
+            if not store.schema_is_current(self._connection):
+                raise SinkAway("the database's schema is not current; waiting for `prepare`")
+        except StoreAway as fault:
+            raise SinkAway(str(fault)) from fault
+
+    def write(self, records: Sequence[Record]) -> None:
+        try:
+            balances = [record.body for record in records if record.event_type != TOPIC_STATE]
+            if balances:
+                self.rejected += store.insert_balances(self._open, balances)
+            for record in records:
+                if record.event_type == TOPIC_STATE:
+                    self._report(record)
+        except StoreAway as fault:
+            raise SinkAway(str(fault)) from fault
+        self._settled += len(records)
+
+    def settled(self) -> int:
+        return self._settled
+
+    def ready(self) -> bool:
+        return True
+
+    def tick(self) -> None:
+        try:
+            self.active_subscriptions = store.count_active(self._open)
+        except StoreAway as fault:
+            raise SinkAway(str(fault)) from fault
+
+    def fileno(self) -> int:
+        return -1
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def _open(self) -> db.Connection:
+        if self._connection is None:
+            raise SinkAway("PostgreSQL is not connected")
+        return self._connection
+
+    def _report(self, record: Record) -> None:
+        try:
+            body = _reports.decode(record.body)
+        except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+            log.warning("postgres report_unreadable reason=%s", fault)
+            return
+        store.report_topics(self._open, body.endpoint, body.reports)

@@ -1,0 +1,215 @@
+"""The link: one loop that owns a worker's socket around its session. It blocks in one place and decides nothing about the exchange.
+
+wishes ─▶ subscriptions ─▶ session ─▶ socket
+socket ─▶ frames ─▶ session, delivery ─▶ bus
+"""
+
+import logging
+import os
+import select
+import time
+from dataclasses import dataclass
+
+from gateway.backoff import Backoff
+from gateway.errors import LinkLost
+from gateway.protocol.endpoints import Endpoint
+from gateway.protocol.frames import Data, Pong, Unknown, parse
+from gateway.protocol.session import Credentials, Session, State
+from gateway.protocol.subscriptions import Subscriptions
+from gateway.state import ConnectionStatus
+from workers.delivery import Delivery
+from workers.dial import Connection, Route
+
+log = logging.getLogger(__name__)
+
+#: Frames read before what they hold goes to the bus as one batch, and before anything else gets its turn.
+FRAMES_PER_TURN = 64
+#: The longest sleep; seconds. Pings, answers that did not come and state files are looked at this often.
+TURN_S = 0.25
+#: A connection without any wanted topic is kept this long, in case somebody subscribes again; seconds.
+LINGER_S = 2.0
+#: A connection that lived this long, with its topics settled, lets the next backoff begin anew; seconds.
+STEADY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """An open socket and the conversation on it; they come and go together."""
+
+    connection: Connection
+    session: Session
+    opened_at: float
+
+
+class Link:
+    """Connects when there is work, keeps the conversation going, reconnects for ever.
+
+    status             the contract's word for the connection
+    connected_since    when the session came online, Unix milliseconds; None while it is not
+    trouble_since      since when there is work that is not being done, Unix milliseconds; None: all is well
+    reconnections      sessions that came online after the first
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, route: Route, *, credentials: Credentials | None, delivery: Delivery, backoff: Backoff, wake: int
+    ) -> None:
+        """`wake` is a descriptor that is readable when the loop should turn at once."""
+        self._endpoint = endpoint
+        self._route = route
+        self._credentials = credentials
+        self._delivery = delivery
+        self._backoff = backoff
+        self._wake = wake
+        self._live: _Live | None = None
+        self._online = False
+        self._dial_at = 0.0
+        self._workless_since: float | None = None
+        self._work = False
+        self._settled_once = False
+        self.subscriptions = Subscriptions(endpoint)
+        self.status: ConnectionStatus = "idle"
+        self.connected_since: int | None = None
+        self.trouble_since: int | None = None
+        self.last_frame_ms: int | None = None
+        self.last_error: str | None = None
+        self.clock_skew_ms: int | None = None
+        self.reconnections = 0
+
+    def want(self, topics: dict[str, bool]) -> None:
+        """Replace the wanted set: topic → whether the exchange pushes a frame on subscribe."""
+        self._work = bool(topics)
+        self.subscriptions.want(topics)
+
+    def turn(self) -> None:
+        """Do all that can be done now; blocks only while connecting."""
+        now = time.monotonic()
+        if self._live is None:
+            if not self._work:
+                self.status = "idle"
+            elif now >= self._dial_at:
+                self._dial()
+        else:
+            try:
+                self._converse(self._live, now)
+            except LinkLost as fault:
+                self._lost(str(fault))
+        self._delivery.flush()
+        self._delivery.pump(time.time_ns())
+        self._look_for_trouble()
+
+    def wait(self) -> None:
+        """Sleep until the socket, a wish or the router has something, or a quarter of a second has passed."""
+        readers: list[int] = [self._wake, self._delivery.bus.fileno()]
+        if self._live is not None and not self._delivery.must_wait:
+            if self._live.connection.pending():
+                return
+            readers.append(self._live.connection.fileno())
+        waiting_to_dial = self._live is None and self._work
+        left = max(0.0, min(TURN_S, self._dial_at - time.monotonic())) if waiting_to_dial else TURN_S
+        readable, _, _ = select.select(readers, [], [], left)
+        if self._wake in readable:
+            os.eventfd_read(self._wake)
+
+    def close(self) -> None:
+        """Stop reading and let go of the socket; what was read has been handed to the bus."""
+        if self._live is not None:
+            self._lost("the worker is stopping", log_level=logging.INFO)
+        self._delivery.flush()
+
+    def _dial(self) -> None:
+        self.status = "reconnecting" if self._settled_once or self.last_error else "connecting"
+        try:
+            connection = Connection(self._route)
+        except LinkLost as fault:
+            self._lost(str(fault))
+            return
+        now, unix_ms = time.monotonic(), time.time_ns() // 1_000_000
+        session = Session(self._endpoint, self.subscriptions, self._credentials, now=now, unix_ms=unix_ms)
+        self._live = _Live(connection, session, now)
+        self._workless_since = None
+        self._delivery.new_connection()
+
+    def _converse(self, live: _Live, now: float) -> None:
+        session = live.session
+        if not self._delivery.must_wait:
+            self._read(live.connection, session)
+        session.tick(now)
+        for text in session.to_send(now):
+            log.debug("%s > %s", self._delivery.worker, text if '"auth"' not in text else "auth")
+            live.connection.send(text)
+        if session.reason is not None:
+            raise LinkLost(session.reason)
+        self._note_status(session, now - live.opened_at)
+        if self._work or self.subscriptions.held:
+            self._workless_since = None
+        elif self._workless_since is None:
+            self._workless_since = now
+        elif now - self._workless_since >= LINGER_S:
+            self._rest()
+
+    def _read(self, connection: Connection, session: Session) -> None:
+        """Take the frames that are here, a bounded number."""
+        for _ in range(FRAMES_PER_TURN):
+            if not connection.pending() and not select.select([connection], [], [], 0)[0]:
+                return
+            text = connection.receive()
+            if text is None:
+                continue
+            received_ns = time.time_ns()
+            frame = parse(text)
+            self.last_frame_ms = received_ns // 1_000_000
+            session.receive(frame, time.monotonic())
+            if isinstance(frame, Data):
+                self._delivery.take(frame, received_ns)
+                continue
+            log.debug("%s < %s", self._delivery.worker, text)
+            if isinstance(frame, Pong) and frame.server_ms is not None:
+                self.clock_skew_ms = frame.server_ms - received_ns // 1_000_000
+            elif isinstance(frame, Unknown):
+                self._delivery.unread(frame.reason, frame.text)
+
+    def _note_status(self, session: Session, lived_s: float) -> None:
+        if session.state is State.ONLINE and not self._online:
+            self._online = True
+            unix_ns = time.time_ns()
+            self.connected_since = unix_ns // 1_000_000
+            again = self.reconnections > 0 or self._settled_once
+            self.reconnections += again
+            self._delivery.tell("reconnected" if again else "connected", now_ns=unix_ns)
+            log.info("%s session_online reconnections=%d", self._delivery.worker, self.reconnections)
+        self.status = session.status  # type: ignore[assignment] # the session's words are a subset
+        if self.status == "connected":
+            self._settled_once = True
+            if lived_s >= STEADY_S:
+                self._backoff.succeeded()
+
+    def _lost(self, reason: str, log_level: int = logging.WARNING) -> None:
+        log.log(log_level, "%s session_closed reason=%s", self._delivery.worker, reason)
+        self.last_error = reason
+        if self._online:
+            self._delivery.tell("disconnected", now_ns=time.time_ns(), detail=reason)
+        refused = self._live is not None and self._live.session.state is State.AUTH_FAILED
+        self._let_go()
+        self.status = "auth_failed" if refused else "reconnecting"
+        self._dial_at = time.monotonic() + self._backoff.next_s()
+
+    def _rest(self) -> None:
+        """Nobody wants anything: go, politely."""
+        log.info("%s session_idle", self._delivery.worker)
+        self._let_go()
+        self.status = "idle"
+        self._settled_once = False
+
+    def _let_go(self) -> None:
+        if self._live is not None:
+            self._live.connection.close()
+            self._live = None
+        self._online = False
+        self.connected_since = None
+        self.subscriptions.lost()
+
+    def _look_for_trouble(self) -> None:
+        if not self._work or self.status == "connected":
+            self.trouble_since = None
+        elif self.trouble_since is None:
+            self.trouble_since = time.time_ns() // 1_000_000

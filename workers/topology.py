@@ -1,0 +1,106 @@
+"""Queues in the background: completes service queues that wait for the broker, removes those nobody needs, reads depths.
+
+The API declares a queue while it answers. What it could not do because the broker was away, and what a broker that lost its
+disk has forgotten, is done here.
+"""
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+
+from gateway import db, names, store
+from gateway.errors import SinkAway, StoreAway
+from gateway.sinks.topology import QueuePolicy, Topology
+from gateway.state import QueueState
+from gateway.store import ServiceQueue
+
+log = logging.getLogger(__name__)
+
+#: Depths and missing queues are looked at this often; seconds.
+EVERY_S = 5.0
+
+
+class TopologyKeeper(threading.Thread):
+    """Every few seconds: what PostgreSQL wants of the broker's queues, compared with what is so.
+
+    depths  the newest depths by queue name; replaced whole
+    """
+
+    def __init__(self, database_url: str, broker_url: str, policy: QueuePolicy, class_event_types: Iterable[str]) -> None:
+        super().__init__(name="topology", daemon=True)
+        self._database_url = database_url
+        self._broker_url = broker_url
+        self._policy = policy
+        self._class_event_types = tuple(class_event_types)
+        self._stopped = threading.Event()
+        self._trouble: str | None = None
+        self._bindings: dict[str, list[str]] = {}  # needed service queues, as last read
+        self.depths: dict[str, QueueState] = {}
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def declare(self) -> None:
+        """All that must exist before the first message of a broker connection. Raises SinkAway."""
+        with Topology(self._broker_url, self._policy) as topology:
+            topology.declare_base(self._class_event_types)
+            for queue, bindings in self._bindings.items():
+                topology.bind_service(queue, bindings)
+
+    def run(self) -> None:
+        while True:
+            try:
+                self._keep()
+                self._trouble = None
+            except (SinkAway, StoreAway) as fault:
+                if str(fault) != self._trouble:
+                    self._trouble = str(fault)
+                    log.warning("topology not_kept reason=%s", fault)
+            if self._stopped.wait(EVERY_S):
+                return
+
+    def _keep(self) -> None:
+        connection = db.connect(self._database_url, name="ws-gateway topology")
+        try:
+            if not store.schema_is_current(connection):
+                raise StoreAway("the database's schema is not current; waiting for `prepare`")
+            queues = store.service_queues(connection)
+            self._bindings = _needed(queues)
+            with Topology(self._broker_url, self._policy) as topology:
+                self._complete(connection, topology, queues)
+                self._remove(connection, topology, queues)
+                self.depths = topology.depths([*map(names.class_queue, self._class_event_types), *self._bindings])
+        finally:
+            connection.close()
+
+    def _complete(self, connection: db.Connection, topology: Topology, queues: list[ServiceQueue]) -> None:
+        existing = topology.depths(self._bindings)
+        for queue, bindings in self._bindings.items():
+            waiting = [
+                row.subscription_id for row in queues if row.queue == queue and row.is_active and row.queue_state == "pending"
+            ]
+            if waiting or queue not in existing:
+                topology.bind_service(queue, bindings)
+                store.set_queue_state(connection, waiting, "ready")
+                log.info("topology queue_declared queue=%s", queue)
+
+    def _remove(self, connection: db.Connection, topology: Topology, queues: list[ServiceQueue]) -> None:
+        """Bindings of cancelled subscriptions, and queues that are empty, unread and needed by nobody."""
+        for row in queues:
+            if row.is_active or row.queue_state == "removed":
+                continue
+            needed = self._bindings.get(row.queue)
+            if needed is None or row.binding not in needed:
+                topology.unbind_service(row.queue, row.binding)
+            if needed is not None or topology.delete_if_idle(row.queue):
+                store.set_queue_state(connection, [row.subscription_id], "removed")
+
+
+def _needed(queues: list[ServiceQueue]) -> dict[str, list[str]]:
+    """Queue → the bindings that active subscriptions need."""
+    needed: dict[str, list[str]] = defaultdict(list)
+    for row in queues:
+        if row.is_active and row.binding not in needed[row.queue]:
+            needed[row.queue].append(row.binding)
+    return {queue: bindings for queue, bindings in needed.items() if bindings}
