@@ -206,7 +206,8 @@ class BusReceiver:
         self._socket.close()
 
     def _sort(self, parts: list[bytes]) -> Batch | None:
-        if len(parts) != 3 or len(parts[1]) != _NUMBER.size:
+        well_formed = len(parts) == 3 and len(parts[1]) == _NUMBER.size
+        if not well_formed or (parts[1] == _HELLO and len(parts[2]) != _NUMBER.size):
             self.unreadable += 1
             log.warning("bus unreadable parts=%d", len(parts))
             return None

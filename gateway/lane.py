@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from gateway.backoff import Backoff
 from gateway.errors import SinkAway
@@ -33,6 +34,19 @@ IDLE_S = 0.5
 STOPPING_REST_S = 0.2
 
 
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One batch of one worker, on its way through the lanes.
+
+    peer, number  of the batch on the bus
+    left          lanes that still hold records of it; counted by the router
+    """
+
+    peer: bytes
+    number: int
+    left: int = 0
+
+
 class Lane:
     """One sink with its queue, driven by a thread of its own. `put`, `settled` and `full` belong to the router's thread.
 
@@ -44,10 +58,10 @@ class Lane:
         self._sink = sink
         self._backoff = backoff
         self._wake_router = wake_router
-        self._inbox: deque[tuple[object, Sequence[Record]]] = deque()
-        self._outbox: deque[object] = deque()
-        self._unwritten: deque[tuple[object, Sequence[Record]]] = deque()
-        self._unsettled: deque[tuple[object, Sequence[Record], int]] = deque()  # with the count written up to its end
+        self._inbox: deque[tuple[Ticket, Sequence[Record]]] = deque()
+        self._outbox: deque[Ticket] = deque()
+        self._unwritten: deque[tuple[Ticket, Sequence[Record]]] = deque()
+        self._unsettled: deque[tuple[Ticket, Sequence[Record], int]] = deque()  # with the count written up to its end
         self._written = 0  # records written since the sink was opened
         self._put_records = 0
         self._settled_records = 0
@@ -74,13 +88,13 @@ class Lane:
     def wants(self, record: Record) -> bool:
         return self._sink.wants(record)
 
-    def put(self, ticket: object, records: Sequence[Record]) -> None:
+    def put(self, ticket: Ticket, records: Sequence[Record]) -> None:
         """Take responsibility for the records; the ticket comes back from `settled` when the sink has them all."""
         self._put_records += len(records)
         self._inbox.append((ticket, records))
         self._poke()
 
-    def settled(self) -> list[object]:
+    def settled(self) -> list[Ticket]:
         """The tickets whose records are settled, in the order put; each once."""
         tickets = []
         while self._outbox:

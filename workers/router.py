@@ -19,7 +19,7 @@ from gateway.backoff import Backoff
 from gateway.bus import Batch, BusReceiver
 from gateway.config import Settings
 from gateway.errors import OurFault
-from gateway.lane import Lane
+from gateway.lane import Lane, Ticket
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.postgres import PostgresSink
 from gateway.state import RouterState
@@ -38,15 +38,6 @@ SINK_CAP_S = 5.0
 FORGET_S = 3600.0
 #: Stopping: the lanes may carry over what waits for this long; seconds. SIGTERM to exit is at most 10 s.
 DRAIN_S = 6.0
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """One batch in the lanes. left: lanes that still hold records of it."""
-
-    peer: bytes
-    number: int
-    left: int = 0
 
 
 @dataclass(slots=True)
@@ -129,8 +120,10 @@ def run(settings: Settings) -> int:
     ]
     router = Router(BusReceiver(bus.address(settings.var_dir)), lanes)
     reporter = Reporter(settings.var_dir, _state(router, postgres, keeper, started_ms))
-    for thread in (*lanes, keeper, reporter):
-        thread.start()
+    for lane in lanes:
+        lane.start()
+    keeper.start()
+    reporter.start()
     logger.info("router listening address=%s", bus.address(settings.var_dir))
 
     report_due = forget_due = 0.0

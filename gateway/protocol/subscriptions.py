@@ -51,14 +51,9 @@ MOVES: dict[tuple[Phase, Heard], Phase | None] = {
     (Phase.ASKED, Heard.NO): Phase.REFUSED,
     (Phase.ASKED, Heard.SILENCE): Phase.REQUESTED,
     (Phase.ASKED, Heard.BYSTANDER): Phase.REQUESTED,
-    (Phase.ASKED, Heard.FIRST_FRAME): Phase.LIVE,  # the push overtook the acknowledgement
     (Phase.ACKNOWLEDGED, Heard.FIRST_FRAME): Phase.LIVE,
     (Phase.ACKNOWLEDGED, Heard.SENT): Phase.LEAVING,
     (Phase.LIVE, Heard.SENT): Phase.LEAVING,
-    (Phase.LIVE, Heard.YES): Phase.LIVE,
-    (Phase.LIVE, Heard.NO): Phase.LIVE,  # it delivers: the refusal was for a request that repeated it
-    (Phase.LIVE, Heard.SILENCE): Phase.LIVE,
-    (Phase.LIVE, Heard.BYSTANDER): Phase.LIVE,
     (Phase.REFUSED, Heard.RETRY): Phase.REQUESTED,
     (Phase.LEAVING, Heard.YES): None,
     (Phase.LEAVING, Heard.NO): None,  # nothing to leave; a later subscribe is told "already subscribed" at worst
@@ -115,11 +110,17 @@ class Request:
 
 @dataclass(slots=True)
 class _Topic:
-    """pushes_first: the first frame makes it live. alone: asked without neighbours, to find out whom a refusal means."""
+    """A topic and what is known of it.
+
+    pushes_first  the first frame makes it live
+    early         a frame overtook the acknowledgement
+    alone         asked without neighbours, to find out whom a refusal means
+    """
 
     pushes_first: bool
     wanted: bool = True
     phase: Phase = Phase.REQUESTED
+    early: bool = False
     alone: bool = False
     error: str | None = None
     refusals: int = 0
@@ -165,8 +166,11 @@ class Subscriptions:
         topic = self._topics.get(name)
         if topic is None:
             return False
-        if topic.pushes_first and (topic.phase is Phase.ASKED or topic.phase is Phase.ACKNOWLEDGED):
-            self._move(name, Heard.FIRST_FRAME)
+        if topic.pushes_first:
+            if topic.phase is Phase.ACKNOWLEDGED:
+                self._move(name, Heard.FIRST_FRAME)
+            elif topic.phase is Phase.ASKED:
+                topic.early = True
         return topic.phase is not Phase.REQUESTED and topic.phase is not Phase.REFUSED
 
     def heard(self, ack: Ack, now: float) -> bool:
@@ -222,8 +226,7 @@ class Subscriptions:
         return {name: (WORDS[topic.phase], topic.error) for name, topic in self._topics.items() if topic.wanted}
 
     def _next(self, now: float) -> Request | None:
-        busy = {name for request, _ in self._requests.values() for name in request.topics}
-        leaving = [name for name, topic in self._topics.items() if not topic.wanted and topic.phase in _HELD and name not in busy]
+        leaving = [name for name, topic in self._topics.items() if not topic.wanted and topic.phase in _HELD]
         if leaving:
             return self._request("unsubscribe", leaving)
         self._refuse_what_does_not_fit(now)
@@ -303,3 +306,7 @@ class Subscriptions:
             del self._topics[name]
         else:
             topic.phase = phase
+        if heard is Heard.YES and topic.early and topic.phase is Phase.ACKNOWLEDGED:
+            self._move(name, Heard.FIRST_FRAME)
+        elif heard is Heard.SENT or heard is Heard.LOST:
+            topic.early = False

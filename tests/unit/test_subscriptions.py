@@ -1,0 +1,303 @@
+"""A topic's life: the table, and what the exchange's answers do to it. Texts of answers: protocol notes, section 5."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.protocol.endpoints import ENDPOINTS
+from gateway.protocol.frames import Ack
+from gateway.protocol.subscriptions import ACK_TIMEOUT_S, MOVES, RETRY_FIRST_S, Heard, Phase, Request, Subscriptions
+
+
+def yes(request: Request) -> Ack:
+    return Ack(op=request.op, success=True, req_id=request.req_id, message="")
+
+
+def no(request: Request, message: str) -> Ack:
+    return Ack(op=request.op, success=False, req_id=request.req_id, message=message)
+
+
+def lists(accepted: tuple[str, ...], refused: tuple[str, ...] = ()) -> Ack:
+    return Ack(op=None, success=True, req_id=None, message="", succeeded=accepted, failed=refused)
+
+
+def wanting(*topics: str, endpoint: str = "linear", pushes_first: bool = False) -> Subscriptions:
+    subscriptions = Subscriptions(ENDPOINTS[endpoint])
+    subscriptions.want(dict.fromkeys(topics, pushes_first))
+    return subscriptions
+
+
+def words(subscriptions: Subscriptions) -> dict[str, str]:
+    return {topic: word for topic, (word, _) in subscriptions.states().items()}
+
+
+def test_wanted_topics_are_asked_for_in_one_request_and_acknowledged_together() -> None:
+    subscriptions = wanting("a", "b")
+    [request] = subscriptions.to_send(0.0)
+    assert (request.op, request.topics) == ("subscribe", ("a", "b"))
+    assert not subscriptions.settled
+    assert subscriptions.heard(yes(request), 0.1)
+    assert words(subscriptions) == {"a": "acknowledged", "b": "acknowledged"}
+    assert subscriptions.settled
+    assert subscriptions.held == 2
+
+
+def test_nothing_is_sent_twice() -> None:
+    subscriptions = wanting("a")
+    assert len(subscriptions.to_send(0.0)) == 1
+    assert subscriptions.to_send(0.1) == []
+
+
+def test_a_request_names_no_more_topics_than_the_endpoint_allows() -> None:
+    subscriptions = wanting(*(f"t{number}" for number in range(23)), endpoint="spot")
+    assert [len(request.topics) for request in subscriptions.to_send(0.0)] == [10, 10, 3]
+
+
+def test_an_endpoint_whose_answers_carry_no_id_is_asked_one_thing_at_a_time() -> None:
+    topics = tuple(f"t{number}" for number in range(60))
+    subscriptions = wanting(*topics, endpoint="option")
+    [first] = subscriptions.to_send(0.0)
+    assert subscriptions.to_send(0.1) == []
+    assert subscriptions.heard(lists(first.topics), 0.2)
+    [second] = subscriptions.to_send(0.3)
+    assert set(first.topics) | set(second.topics) == set(topics)
+
+
+def test_an_answer_that_names_other_topics_is_not_taken_for_ours() -> None:
+    subscriptions = wanting("a", endpoint="spread")
+    subscriptions.to_send(0.0)
+    assert not subscriptions.heard(lists(("x",)), 0.1)
+    assert subscriptions.unmatched == 1
+    assert words(subscriptions) == {"a": "requested"}
+
+
+def test_listed_failures_are_refused_and_their_neighbours_acknowledged() -> None:
+    subscriptions = wanting("a", "b", endpoint="option")
+    subscriptions.to_send(0.0)
+    subscriptions.heard(lists(("a",), ("b",)), 0.1)
+    assert words(subscriptions) == {"a": "acknowledged", "b": "refused"}
+
+
+def test_the_topic_that_a_refusal_names_is_refused_and_its_bystanders_are_asked_again() -> None:
+    subscriptions = wanting("a", "bad", "c")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.heard(no(request, "error:handler not found,topic:bad"), 0.1)
+    assert subscriptions.states()["bad"] == ("refused", "error:handler not found,topic:bad")
+    [again] = subscriptions.to_send(0.2)
+    assert again.topics == ("a", "c")
+
+
+def test_already_subscribed_means_yes() -> None:
+    subscriptions = wanting("a", "b")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.heard(no(request, "error:already subscribed,topic:a"), 0.1)
+    assert words(subscriptions) == {"a": "acknowledged", "b": "requested"}
+
+
+def test_spot_names_an_invalid_symbol_in_brackets() -> None:
+    subscriptions = wanting("publicTrade.NOPE", "publicTrade.BTCUSDT", endpoint="spot")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.heard(no(request, "Invalid symbol :[publicTrade.NOPE]"), 0.1)
+    assert words(subscriptions) == {"publicTrade.NOPE": "refused", "publicTrade.BTCUSDT": "requested"}
+
+
+def test_the_private_stream_accepts_a_part() -> None:
+    subscriptions = wanting("order", "nope", endpoint="private")
+    [request] = subscriptions.to_send(0.0)
+    message = (
+        "Batch subscription partially succeeded and partially failed.Successful subscriptions are as follows:[order]. "
+        "Subscription to the following topics failed because the topic does not exist or there is a subscription conflict:[nope]."
+    )
+    subscriptions.heard(no(request, message), 0.1)
+    assert words(subscriptions) == {"order": "acknowledged", "nope": "refused"}
+
+
+def test_a_refusal_in_unknown_words_is_traced_by_asking_for_each_topic_alone() -> None:
+    subscriptions = wanting("a", "b")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.heard(no(request, "something new"), 0.1)
+    alone = subscriptions.to_send(0.2)
+    assert [request.topics for request in alone] == [("a",), ("b",)]
+    subscriptions.heard(no(alone[0], "something new"), 0.3)
+    subscriptions.heard(yes(alone[1]), 0.3)
+    assert words(subscriptions) == {"a": "refused", "b": "acknowledged"}
+
+
+def test_an_unanswered_subscribe_is_asked_again() -> None:
+    subscriptions = wanting("a")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.tick(ACK_TIMEOUT_S - 0.01)
+    assert subscriptions.to_send(ACK_TIMEOUT_S - 0.01) == []
+    subscriptions.tick(ACK_TIMEOUT_S)
+    [again] = subscriptions.to_send(ACK_TIMEOUT_S)
+    assert again.topics == ("a",)
+    assert again.req_id != request.req_id
+    assert subscriptions.silences == 1
+
+
+def test_a_refused_topic_is_asked_again_after_a_minute_then_two_up_to_ten() -> None:
+    subscriptions = wanting("a")
+    now, waits = 0.0, []
+    for _ in range(6):
+        [request] = subscriptions.to_send(now)
+        subscriptions.heard(no(request, "error:handler not found,topic:a"), now)
+        refused_at = now
+        while not subscriptions.to_send(now):
+            now += 1.0
+            subscriptions.tick(now)
+            if words(subscriptions)["a"] == "requested":
+                break
+        waits.append(now - refused_at)
+    assert waits == [60.0, 120.0, 240.0, 480.0, 600.0, 600.0]
+
+
+def test_a_channel_that_pushes_first_is_live_with_its_first_frame_and_others_rest_acknowledged() -> None:
+    for pushes_first, word in ((True, "live"), (False, "acknowledged")):
+        subscriptions = wanting("a", pushes_first=pushes_first)
+        [request] = subscriptions.to_send(0.0)
+        subscriptions.heard(yes(request), 0.1)
+        assert words(subscriptions) == {"a": "acknowledged"}
+        assert subscriptions.frame("a")
+        assert words(subscriptions) == {"a": word}
+
+
+def test_a_push_that_overtakes_its_acknowledgement_makes_the_topic_live() -> None:
+    subscriptions = wanting("a", pushes_first=True)
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.frame("a")
+    subscriptions.heard(yes(request), 0.1)
+    assert words(subscriptions) == {"a": "live"}
+
+
+def test_a_topic_that_nobody_wants_any_more_is_unsubscribed_and_forgotten() -> None:
+    subscriptions = wanting("a", "b")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.heard(yes(request), 0.1)
+    subscriptions.want({"b": False})
+    [leave] = subscriptions.to_send(0.2)
+    assert (leave.op, leave.topics) == ("unsubscribe", ("a",))
+    subscriptions.heard(yes(leave), 0.3)
+    assert words(subscriptions) == {"b": "acknowledged"}
+    assert subscriptions.held == 1
+    assert not subscriptions.frame("a")
+
+
+def test_a_topic_wanted_again_while_it_leaves_is_subscribed_again() -> None:
+    subscriptions = wanting("a")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.heard(yes(request), 0.1)
+    subscriptions.want({})
+    [leave] = subscriptions.to_send(0.2)
+    subscriptions.want({"a": False})
+    assert subscriptions.to_send(0.3) == []
+    subscriptions.heard(yes(leave), 0.4)
+    [again] = subscriptions.to_send(0.5)
+    assert (again.op, again.topics) == ("subscribe", ("a",))
+
+
+def test_a_topic_cancelled_while_its_request_is_under_way_waits_for_the_answer_and_leaves() -> None:
+    subscriptions = wanting("a", pushes_first=True)
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.frame("a")
+    subscriptions.want({})
+    assert subscriptions.to_send(0.1) == []
+    subscriptions.heard(yes(request), 0.2)
+    assert [leave.op for leave in subscriptions.to_send(0.3)] == ["unsubscribe"]
+
+
+def test_after_a_lost_connection_all_wanted_topics_are_asked_for_again_and_unwanted_ones_are_not() -> None:
+    subscriptions = wanting("a", "b")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.heard(yes(request), 0.1)
+    subscriptions.want({"b": False})
+    subscriptions.to_send(0.2)
+    subscriptions.lost()
+    [again] = subscriptions.to_send(0.3)
+    assert (again.op, again.topics) == ("subscribe", ("b",))
+
+
+def test_a_refusal_outlives_the_connection() -> None:
+    subscriptions = wanting("a")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.heard(no(request, "error:handler not found,topic:a"), 0.0)
+    subscriptions.lost()
+    assert subscriptions.to_send(1.0) == []
+    subscriptions.tick(RETRY_FIRST_S)
+    assert len(subscriptions.to_send(RETRY_FIRST_S)) == 1
+
+
+def test_what_does_not_fit_on_one_connection_is_refused_by_name() -> None:
+    topics = [f"tickers.BTC-1JAN27-{strike}-C-USDT" for strike in range(10_000, 12_001)]
+    subscriptions = wanting(*topics, endpoint="option")
+    now = 0.0
+    while requests := subscriptions.to_send(now):
+        subscriptions.heard(lists(requests[0].topics), now)
+    held = [topic for topic, word in words(subscriptions).items() if word == "acknowledged"]
+    assert sum(map(len, held)) <= 21_000
+    assert len(held) <= 2_000
+    refused = {topic: error for topic, (word, error) in subscriptions.states().items() if word == "refused"}
+    assert set(refused) == set(topics) - set(held)
+    assert all(error is not None and "does not fit" in error for error in refused.values())
+
+
+def test_every_phase_has_a_move_when_the_connection_is_lost() -> None:
+    assert {phase for phase, heard in MOVES if heard is Heard.LOST} == set(Phase)
+
+
+TOPICS = ("a", "b", "c")
+STEPS = st.one_of(
+    st.tuples(st.just("want"), st.sets(st.sampled_from(TOPICS))),
+    st.tuples(st.sampled_from(["yes", "no", "odd", "already"]), st.integers(0, 3)),
+    st.tuples(st.just("frame"), st.sampled_from(TOPICS)),
+    st.tuples(st.sampled_from(["lost", "silence"]), st.just(0)),
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(STEPS, max_size=40), st.sampled_from(["linear", "option"]))
+def test_random_conversations_end_with_exactly_the_wanted_topics_on_the_wire(steps: list[tuple[str, object]], name: str) -> None:
+    subscriptions = Subscriptions(ENDPOINTS[name])
+    wire: set[str] = set()  # what the exchange holds
+    pending: list[Request] = []
+    wanted: set[str] = set()
+    now = 0.0
+
+    def answer(request: Request, kind: str) -> None:
+        if kind == "no" and request.op == "subscribe":
+            subscriptions.heard(no(request, f"error:handler not found,topic:{request.topics[0]}"), now)
+        elif kind == "odd" and request.op == "subscribe":
+            subscriptions.heard(no(request, "words never seen"), now)
+        elif kind == "already" and request.op == "subscribe" and request.topics[0] in wire:
+            subscriptions.heard(no(request, f"error:already subscribed,topic:{request.topics[0]}"), now)
+        else:
+            wire.update(request.topics) if request.op == "subscribe" else wire.difference_update(request.topics)
+            subscriptions.heard(yes(request) if name == "linear" else lists(request.topics), now)
+
+    for kind, value in steps:
+        now += 0.1
+        if kind == "want":
+            assert isinstance(value, set)
+            wanted = value
+            subscriptions.want(dict.fromkeys(wanted, True))
+        elif kind == "frame":
+            subscriptions.frame(str(value))
+        elif kind == "lost":
+            wire.clear()
+            pending.clear()
+            subscriptions.lost()
+        elif kind == "silence":
+            now += ACK_TIMEOUT_S
+            pending.clear()
+            subscriptions.tick(now)
+        elif pending:
+            answer(pending.pop(0), kind)
+        pending += subscriptions.to_send(now)
+
+    for _ in range(60):  # from here on the exchange answers well
+        now += RETRY_FIRST_S * 10
+        while pending:
+            answer(pending.pop(0), "yes")
+        subscriptions.tick(now)
+        pending += subscriptions.to_send(now)
+    assert set(words(subscriptions)) == wanted
+    assert set(words(subscriptions).values()) <= {"acknowledged", "live"}
+    assert wire >= wanted
