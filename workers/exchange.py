@@ -19,6 +19,7 @@ from gateway.errors import OurFault, SettingError
 from gateway.protocol import channels
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
+from gateway.signing import signer
 from gateway.state import TopicState, WorkerState
 from gateway.store import Wanted
 from gateway.wire import Stamp, TopicReport
@@ -196,7 +197,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     link = Link(
         endpoint,
         Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy),
-        credentials=Credentials(settings.api_key, settings.api_secret) if settings.has_credentials else None,
+        credentials=Credentials(settings.api_key, signer(settings.api_secret)) if settings.has_credentials else None,
         delivery=delivery,
         backoff=Backoff(cap_for(max(processes, len(ENDPOINTS))), random.random),
         wake=wanted.wake,
@@ -234,11 +235,11 @@ def main(arguments: Sequence[str]) -> int:
         endpoint, number, processes = _arguments(arguments)
         settings = config.load()
         config.require(settings, "DATABASE_URL")
+        log.setup(f"{endpoint.name}_{number:02d}", settings.log_level)
+        worker = build(settings, endpoint, number, processes)
     except OurFault as fault:
-        print(fault, file=sys.stderr)  # noqa: T201 # before there is a log
+        print(fault, file=sys.stderr)  # noqa: T201 # one sentence, for whoever started it
         return 2
-    log.setup(f"{endpoint.name}_{number:02d}", settings.log_level)
-    worker = build(settings, endpoint, number, processes)
 
     def stop(*_signal: object) -> None:
         worker.stopping = True

@@ -64,13 +64,10 @@ ENDED = {State.AUTH_FAILED, State.OVER}
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the private endpoint is logged into with; the secret is a text or a PEM private key."""
+    """What the private endpoint is logged into with: the key, and a function that signs with the secret."""
 
     key: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return "Credentials(…)"
+    sign: requests.Sign
 
 
 class Session:
@@ -100,7 +97,7 @@ class Session:
             if credentials is None:
                 raise ValueError(f"the endpoint {endpoint.name} needs credentials")
             self.state = State.AUTHENTICATING
-            self._out.append(requests.auth(credentials.key, credentials.secret, unix_ms + AUTH_AHEAD_MS))
+            self._out.append(requests.auth(credentials.key, unix_ms + AUTH_AHEAD_MS, credentials.sign))
 
     def receive(self, frame: Frame, now: float) -> None:
         """Take in a frame. Data frames are the caller's business; here they say that the topic lives."""

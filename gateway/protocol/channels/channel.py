@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from gateway.models import BadRecord, Event, Payload
+from gateway.models import BadRecord, Event, Json
 from gateway.protocol.frames import Data
 
 
@@ -24,8 +24,11 @@ class Memory:
     holes: int = 0
 
 
+#: What became of one record: an event, or the reason why not.
+Outcome: TypeAlias = Event | BadRecord
+
 #: (frame, category of the endpoint or None, memory of the topic) → events and what could not be read, in the frame's order.
-Normaliser: TypeAlias = Callable[[Data, "str | None", Memory], "list[Event | BadRecord]"]
+Normaliser: TypeAlias = Callable[[Data, str | None, Memory], list[Outcome]]
 
 #: required: the topic names one symbol. filter: the topic carries all; a symbol only filters. none: the channel has no symbol.
 SymbolUse: TypeAlias = Literal["required", "filter", "none"]
@@ -45,7 +48,6 @@ class Channel:
     intervals     allowed intervals, empty where the channel has none
     default_depth, default_interval  category → used when the request gives none
     pushes_first  the exchange sends a frame on subscribe: the topic is `live` only then
-    row_topic     the topic names more than one symbol (option trades: the base coin)
     normalise     the pure function from a frame to events; None where events come from elsewhere
     named         payload fields that are always present
     """
@@ -69,4 +71,24 @@ class Channel:
         return self.endpoint or category or ""
 
 
-__all__ = ["BadRecord", "Channel", "Data", "Event", "Memory", "Normaliser", "Payload", "SymbolUse"]
+def record_of(
+    found: Json, *, texts: tuple[str, ...] = (), numbers: tuple[str, ...] = (), lists: tuple[str, ...] = ()
+) -> dict[str, Json] | str:
+    """The record if it has what makes it readable, else one sentence: what was found and what was expected.
+
+    texts    keys that must hold a text that is not empty
+    numbers  keys that must hold a whole number
+    lists    keys that must hold a list
+    """
+    if not isinstance(found, dict):
+        return f"found {type(found).__name__}; expected an object"
+    for key in texts:
+        if not isinstance(found.get(key), str) or not found[key]:
+            return f"found {key} {found.get(key)!r}; expected a text"
+    for key in numbers:
+        if not isinstance(found.get(key), int) or isinstance(found[key], bool):
+            return f"found {key} {found.get(key)!r}; expected a whole number"
+    for key in lists:
+        if not isinstance(found.get(key), list):
+            return f"found {key} {found.get(key)!r}; expected a list"
+    return found

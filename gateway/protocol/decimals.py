@@ -1,0 +1,31 @@
+"""Exact amounts: decimal texts in, decimal texts out, nothing rounded, never an exponent."""
+
+import re
+from decimal import Context, Decimal, localcontext
+
+from gateway.models import Json
+
+_NUMBER = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?")
+
+#: More digits than a sum of amounts of 200 digits needs.
+EXACT = Context(prec=260)
+
+
+def decimal(text: Json) -> Decimal | None:
+    """The number a text stands for; None for anything that is no plain decimal of at most 100 digits on each side."""
+    if isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)
+    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+        return None
+    return Decimal(text)
+
+
+def plain(number: Decimal) -> str:
+    """As a text without an exponent."""
+    return f"{number:f}"
+
+
+def total(parts: list[Decimal]) -> Decimal:
+    """The exact sum."""
+    with localcontext(EXACT):
+        return sum(parts, Decimal(0))

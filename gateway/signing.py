@@ -1,0 +1,35 @@
+"""Signatures of the account: HMAC with a secret, RSA with a PEM private key. Source: protocol notes, section 4."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable
+
+from gateway.errors import SettingError
+
+
+def signer(secret: str) -> Callable[[str], str]:
+    """A function that signs texts: HMAC-SHA256 in lower-case hex, or RSA PKCS#1 v1.5 with SHA-256 in base64.
+
+    Raises SettingError for a PEM text that holds no usable RSA private key.
+    """
+    if secret.lstrip().startswith("-----BEGIN"):
+        return _rsa(secret.lstrip().encode())
+    key = secret.encode()
+    return lambda text: hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _rsa(pem: bytes) -> Callable[[str], str]:
+    # Imported here: 15 MB that a worker without an RSA key does not need.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as fault:
+        raise SettingError("BYBIT_API_SECRET is a PEM text that cannot be read; expected an unencrypted RSA private key") from fault
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise SettingError("BYBIT_API_SECRET is a PEM key of another kind; expected an RSA private key")
+    return lambda text: base64.b64encode(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
