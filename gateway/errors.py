@@ -4,7 +4,8 @@ GatewayError
 ├── OurFault            never retried: somebody must change something
 │   ├── SettingError    a setting or a combination of settings
 │   ├── RequestError    a REST or command-line request; carries the contract's code word
-│   └── MigrationError  the schema and the migrations disagree
+│   ├── MigrationError  the schema and the migrations disagree
+│   └── ServerError     a private server cannot be installed or started
 ├── TheirFault          the exchange said no; asked again with backoff
 │   ├── ExchangeError   a REST answer with a code other than 0
 │   └── AuthRefused     the private stream's login was refused
@@ -46,6 +47,10 @@ class RequestError(OurFault):
 
 class MigrationError(OurFault):
     """A migration file or the recorded version cannot be used."""
+
+
+class ServerError(OurFault):
+    """A private RabbitMQ or PostgreSQL cannot be installed or started; the message says what a person can do."""
 
 
 class TheirFault(GatewayError):

@@ -15,6 +15,7 @@ from gateway.protocol.channels import (
     trades,
 )
 from gateway.protocol.channels.channel import Channel
+from gateway.protocol.endpoints import CATEGORIES
 
 #: Source: protocol notes, sections 6.2 and 6.7.
 _DEEP = (1, 50, 200, 1000)
@@ -143,7 +144,7 @@ def for_topic(topic: str, endpoint: str) -> Channel | None:
             if row.normalise is None or row.endpoint_for(category) != endpoint:
                 continue
             if "{" not in template:
-                if topic == template or (row.private and head == template):
+                if topic == template or (row.private and head == template and rest in CATEGORIES):
                     return row
             elif template.partition(".")[0] == head and (not row.depths or rest.partition(".")[0].isdigit()):
                 return row

@@ -34,7 +34,7 @@ def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcom
 
 def _account(data: Data, found: Json) -> Outcome:
     """Identity: account type, creation time, the message's id and a checksum of the row."""
-    row = record_of(found, texts=("accountType",), lists=("coin",))
+    row = record_of(found, lists=("coin",))
     if isinstance(row, str):
         return BadRecord(topic=data.topic, reason=row, record=found)
     account = {key: value for key, value in row.items() if key != "coin"}
@@ -47,7 +47,7 @@ def _account(data: Data, found: Json) -> Outcome:
         symbol=None,
         topic=data.topic,
         timestamp_ms=data.ts_ms,
-        identity=f"balance|{row['accountType']}|{data.ts_ms}|{data.frame.get('id')}|{checksum:x}",
+        identity=f"balance|{row.get('accountType')}|{data.ts_ms}|{data.frame.get('id')}|{checksum:x}",
         payload=whole,
         private=True,
     )
