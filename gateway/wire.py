@@ -34,6 +34,9 @@ class TopicReports(msgspec.Struct):
     reports: list[TopicReport]
 
 
+#: Times after this are no times: the year 9999 ends; Unix milliseconds.
+LATEST_MS = 253_402_300_799_999
+
 _encode_envelope = msgspec.json.Encoder().encode
 _encode_batch = msgspec.msgpack.Encoder().encode
 _batch_decoder = msgspec.msgpack.Decoder(list[Record])
@@ -83,7 +86,7 @@ class Stamp:
         self._sequences: dict[str, int] = {}
 
     def record(self, event: Event, *, received_ns: int, trace_id: str, raw: Json = None) -> Record:
-        """The event as a record for the bus, its envelope encoded.
+        """The event as a record for the bus, its envelope encoded. An event without a usable time is dated by its receipt.
 
         raw  the exchange's record, for payload.raw where the setting asks for it
         """
@@ -94,6 +97,7 @@ class Stamp:
         payload = event.payload
         if raw is not None and (self._include_raw == "all" or (event.private and self._include_raw == "private")):
             payload = {**payload, "raw": raw}
+        timestamp_ms = event.timestamp_ms if 0 < event.timestamp_ms <= LATEST_MS else received_ns // 1_000_000
         identity = event_id(f"{account}|{event.identity}" if account else event.identity)
         body = _encode_envelope(
             Envelope(
@@ -103,7 +107,7 @@ class Stamp:
                 symbol=event.symbol,
                 account=account,
                 topic=event.topic,
-                timestamp=iso_ms(event.timestamp_ms),
+                timestamp=iso_ms(timestamp_ms),
                 received_at=iso_us(received_ns),
                 sequence=sequence,
                 epoch=self.epoch,
@@ -121,7 +125,7 @@ class Stamp:
             symbol=event.symbol,
             topic=event.topic,
             trace_id=trace_id,
-            timestamp_ms=event.timestamp_ms,
+            timestamp_ms=timestamp_ms,
             received_ns=received_ns,
             body=body,
         )

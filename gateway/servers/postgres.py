@@ -3,13 +3,15 @@
 import os
 import pwd
 import shutil
-import socket
+import signal
 import subprocess
+import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from gateway.errors import ServerError
+from gateway import db
+from gateway.errors import ServerError, StoreAway
 from gateway.servers.server import Server, dying_with_us
 
 #: Where distributions keep the binaries that are not on PATH, newest version last.
@@ -19,12 +21,15 @@ USERS = ("postgres", "nobody")
 USER = "gateway"
 #: A first start takes about 1 s; a recovery after a crash may take longer; seconds.
 READY_S = 60.0
+#: How often a server that ends at once is started.
+ATTEMPTS = 5
 
 
 class Postgres(Server):
     """PostgreSQL on a loopback port, with a password, without a Unix socket (its path would be too long in a deep folder)."""
 
     name = "PostgreSQL"
+    stop_signal = signal.SIGINT  # "fast": TERM would wait for clients to leave
 
     @property
     def url(self) -> str:
@@ -38,8 +43,6 @@ class Postgres(Server):
         data, log = self.folder / "data", self.folder / "postgres.log"
         if not (data / "PG_VERSION").exists():
             self._initdb(binaries, prefix, data)
-        with suppress(FileNotFoundError):
-            (data / "postmaster.pid").unlink()  # of a killed run: the folder is ours, and its port was free
         settings = {
             "port": str(self.ports[0]),
             "listen_addresses": "127.0.0.1",
@@ -48,10 +51,17 @@ class Postgres(Server):
             "log_min_messages": "warning",
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-        with log.open("ab") as stream:
-            self._spawn([*prefix, str(binaries / "postgres"), "-D", str(data), *options], _clean_environment(), stream)
-        self._wait_until(self._accepts, READY_S, log)
-        self._make_database(binaries)
+        command = [*prefix, str(binaries / "postgres"), "-D", str(data), *options]
+        for attempt in range(ATTEMPTS):
+            with log.open("ab") as stream:
+                self._spawn(command, _clean_environment(), stream)
+            try:
+                self._wait_until(self._accepts, READY_S, log)
+                break
+            except ServerError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(1.0)  # the backends of a killed run still hold its shared memory for a moment
 
     def _initdb(self, binaries: Path, prefix: list[str], data: Path) -> None:
         shutil.rmtree(data, ignore_errors=True)  # a first start that was cut short
@@ -68,7 +78,9 @@ class Postgres(Server):
         )
         password_file.unlink()
         if done.returncode:
-            raise ServerError(f"the private PostgreSQL cannot be initialised: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+            raise ServerError(
+                f"the private PostgreSQL cannot be initialised: {(done.stderr or done.stdout).strip().splitlines()[-1]}"
+            )
 
     def _as_somebody(self) -> list[str]:
         """Options to run as a user that PostgreSQL accepts; it must own the folder, and reach it below a closed one."""
@@ -86,17 +98,11 @@ class Postgres(Server):
             probe.settimeout(1.0)
             if probe.connect_ex(("127.0.0.1", self.ports[0])) != 0:
                 return False
-            # An SSLRequest: answered with one byte as soon as the server takes clients.
-            with suppress(OSError):
-                probe.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")
-                return probe.recv(1) in (b"N", b"S")
-        return False
-
-    def _make_database(self, binaries: Path) -> None:
-        """The database is named as the user; initdb makes only `postgres`."""
-        from gateway import db  # here: only this needs psycopg2
-
-        db.create_database(self.url.rsplit("/", 1)[0] + "/postgres", USER)
+        try:
+            db.create_database(self.url.rsplit("/", 1)[0] + "/postgres", USER)  # initdb makes only `postgres`
+        except StoreAway:
+            return False  # still starting up
+        return True
 
 
 def find_binaries() -> Path:

@@ -43,6 +43,7 @@ class Server:
 
     name = "server"
     ports_needed = 1
+    stop_signal = signal.SIGTERM
 
     def __init__(self, folder: Path, report: Report = quiet) -> None:
         self.folder = folder.absolute()
@@ -71,7 +72,7 @@ class Server:
     def stop(self) -> None:
         """End it in good order; by force when that takes too long."""
         for child in reversed(self._children):
-            self._end(child, signal.SIGTERM, 10.0)
+            self._end(child, self.stop_signal, 10.0)
         self._children.clear()
 
     def kill(self) -> None:

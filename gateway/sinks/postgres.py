@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway import db, store
+from gateway import balances, db, store
 from gateway.errors import SinkAway, StoreAway
 from gateway.models import Record
 from gateway.wire import TOPIC_STATE, TopicReports
@@ -46,9 +46,9 @@ class PostgresSink:
 
     def write(self, records: Sequence[Record]) -> None:
         try:
-            balances = [record.body for record in records if record.event_type != TOPIC_STATE]
-            if balances:
-                self.rejected += store.insert_balances(self._open, balances)
+            bodies = [record.body for record in records if record.event_type != TOPIC_STATE]
+            if bodies:
+                self.rejected += balances.insert_balances(self._open, bodies)
             for record in records:
                 if record.event_type == TOPIC_STATE:
                     self._report(record)

@@ -1,0 +1,147 @@
+"""Balance envelopes → rows. What breaks a rule is a fact of the account all the same: stored, with a warning that names the rule.
+
+Only what cannot be read as a number is rejected, with one line in the log; its neighbours are stored.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from gateway.db import Connection, execute_values, transaction
+from gateway.models import Envelope
+from gateway.protocol.decimals import EXACT, decimal
+from gateway.store import query
+
+log = logging.getLogger(__name__)
+
+_envelope = msgspec.json.Decoder(Envelope)
+
+#: Column of account_balances → the coin's field.
+COIN_AMOUNTS = {
+    "wallet_balance": "wallet_balance",
+    "available_balance": "available_balance",
+    "frozen": "frozen",
+    "equity": "equity",
+    "usd_value": "usd_value",
+    "total_order_im": "total_order_im",
+    "total_position_im": "total_position_im",
+}
+#: Columns of account_margin_balances that are fields of the account; `total_order_im` is summed where the coins say it in USD.
+ACCOUNT_AMOUNTS = (
+    "total_equity",
+    "total_wallet_balance",
+    "total_margin_balance",
+    "total_available_balance",
+    "total_initial_margin",
+    "total_maintenance_margin",
+    "total_order_im",
+)
+#: The exchange's totals are in USD (the public contract, section 6).
+BASE_CURRENCY = "USD"
+#: Where a frame names no account type.
+NO_ACCOUNT_TYPE = "UNKNOWN"
+
+
+def insert_balances(connection: Connection, bodies: Sequence[bytes]) -> int:
+    """Store `balance` envelopes; the same one again changes nothing. How many rows were rejected. Raises StoreAway."""
+    coins: list[tuple[Any, ...]] = []
+    accounts: list[tuple[Any, ...]] = []
+    rejected = 0
+    for body in bodies:
+        try:
+            envelope = _envelope.decode(body)
+        except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+            log.warning("postgres balance_rejected reason=%s", fault)
+            rejected += 1
+            continue
+        for rows, found in ((coins, _coins(envelope)), (accounts, [_account(envelope)])):
+            for row in found:
+                if isinstance(row, str):
+                    rejected += 1
+                    log.warning("postgres balance_rejected reason=%s", row, extra={"trace_id": envelope.trace_id})
+                else:
+                    rows.append(row)
+    with transaction(connection) as cursor:
+        if coins:
+            execute_values(cursor, query("insert_balances"), coins)
+        if accounts:
+            execute_values(cursor, query("insert_margin_balances"), accounts)
+    return rejected
+
+
+def _coins(envelope: Envelope) -> Iterator[tuple[Any, ...] | str]:
+    for coin in envelope.payload.get("coins") or ():
+        amounts = {column: _amount(coin, field) for column, field in COIN_AMOUNTS.items()}
+        unreadable = [f"{column} {coin.get(column)!r}" for column, amount in amounts.items() if isinstance(amount, str)]
+        name = coin.get("coin")
+        if not isinstance(name, str) or not name or "\0" in name:
+            unreadable.insert(0, f"coin {name!r}")
+        if unreadable:
+            yield f"found {', '.join(unreadable)} for coin {name!r}; expected a name and decimal numbers"
+            continue
+        collateral = coin.get("margin_collateral")
+        yield (
+            uuid4(),
+            envelope.account,
+            envelope.payload.get("account_type") or NO_ACCOUNT_TYPE,
+            name,
+            amounts["wallet_balance"],
+            amounts["available_balance"],
+            amounts["frozen"],
+            amounts["equity"],
+            amounts["usd_value"],
+            collateral if isinstance(collateral, bool) else None,
+            amounts["total_order_im"],
+            amounts["total_position_im"],
+            *_origin(envelope),
+            coin.get("derived") or [],
+            _coin_warnings(amounts, coin.get("derived") or []),
+        )
+
+
+def _account(envelope: Envelope) -> tuple[Any, ...] | str:
+    amounts = {column: _amount(envelope.payload, column) for column in ACCOUNT_AMOUNTS}
+    unreadable = [f"{column} {envelope.payload.get(column)!r}" for column, amount in amounts.items() if isinstance(amount, str)]
+    if unreadable:
+        return f"found {', '.join(unreadable)} for the account; expected decimal numbers"
+    return (
+        uuid4(),
+        envelope.account,
+        envelope.payload.get("account_type") or NO_ACCOUNT_TYPE,
+        *amounts.values(),
+        BASE_CURRENCY,
+        *_origin(envelope),
+        _negative(amounts),
+    )
+
+
+def _origin(envelope: Envelope) -> tuple[str, ...]:
+    return (envelope.timestamp, envelope.received_at, envelope.event_id, envelope.trace_id, envelope.source)
+
+
+def _amount(record: Mapping[str, Any], field: str) -> Decimal | str | None:
+    """The number, None for nothing, the text itself for what is no number."""
+    found = record.get(field)
+    if found is None:
+        return None
+    number = decimal(found)
+    return number if number is not None else str(found)
+
+
+def _negative(amounts: Mapping[str, Decimal | str | None]) -> list[str]:
+    return [f"negative_{column}" for column, amount in amounts.items() if isinstance(amount, Decimal) and amount < 0]
+
+
+def _coin_warnings(amounts: Mapping[str, Decimal | str | None], derived: Sequence[str]) -> list[str]:
+    """The rules of the public contract, section 6, that a coin breaks."""
+    warnings = _negative(amounts)
+    numbers = [amounts[column] for column in ("wallet_balance", "available_balance", "frozen")]
+    wallet, available, frozen = (number if isinstance(number, Decimal) else Decimal("NaN") for number in numbers)
+    missing = wallet.is_nan() or available.is_nan() or frozen.is_nan()
+    if not missing and "available_balance" not in derived and wallet != EXACT.add(available, frozen):
+        warnings.append("wallet_balance_differs_from_available_plus_frozen")
+    return warnings

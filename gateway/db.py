@@ -1,0 +1,174 @@
+"""PostgreSQL, over psycopg2: the only place that imports it. What a lost or frozen server raises becomes StoreAway, once."""
+
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeAlias
+
+import psycopg2
+import psycopg2.extensions
+import psycopg2.pool
+from psycopg2 import sql
+from psycopg2.extras import execute_values, register_uuid
+
+from gateway.errors import StoreAway
+
+Connection: TypeAlias = psycopg2.extensions.connection
+Cursor: TypeAlias = psycopg2.extensions.cursor
+
+__all__ = ["Connection", "Cursor", "Listener", "Pool", "connect", "create_database", "execute_values", "transaction"]
+
+#: A server that vanished without a word is noticed within this; seconds.
+SILENCE_S = 5
+
+_FAULTS = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+
+def connect(
+    url: str, *, name: str, autocommit: bool = False, timeout_s: float = 3.0, statement_timeout_ms: int = 5000
+) -> Connection:
+    """Connect within `timeout_s`; no statement runs longer than its timeout. Raises StoreAway.
+
+    name  shown in pg_stat_activity
+    """
+    try:
+        connection = psycopg2.connect(
+            url,
+            connect_timeout=max(2, round(timeout_s)),  # libpq takes whole seconds, at least 2
+            application_name=name,
+            options=f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC",
+            keepalives_idle=SILENCE_S,
+            keepalives_interval=1,
+            keepalives_count=3,
+            tcp_user_timeout=SILENCE_S * 1000,
+        )
+    except _FAULTS as fault:
+        raise StoreAway(_words(fault)) from fault
+    connection.autocommit = autocommit
+    register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
+    return connection
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[Cursor]:
+    """A cursor whose work is committed at the end, or undone by an exception. Raises StoreAway.
+
+    On an autocommit connection each statement stands for itself.
+    """
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+        if not connection.autocommit:
+            connection.commit()
+    except _FAULTS as fault:
+        _undo(connection)
+        raise StoreAway(_words(fault)) from fault
+    except BaseException:
+        _undo(connection)
+        raise
+
+
+class Listener:
+    """A connection that hears notifications. All calls raise StoreAway."""
+
+    def __init__(self, url: str, *, name: str, channel: str) -> None:
+        self._url = url
+        self._name = name
+        self._channel = channel
+        self._connection: Connection | None = None
+
+    def open(self) -> None:
+        self.close()
+        self._connection = connect(self._url, name=self._name, autocommit=True)
+        with transaction(self._connection) as cursor:
+            cursor.execute(sql.SQL("listen {}").format(sql.Identifier(self._channel)))
+
+    @property
+    def connection(self) -> Connection:
+        """For queries between notifications."""
+        if self._connection is None:
+            raise StoreAway("PostgreSQL is not connected")
+        return self._connection
+
+    def fileno(self) -> int:
+        """Readable when there may be a notification."""
+        try:
+            return int(self.connection.fileno())
+        except psycopg2.InterfaceError as fault:
+            raise StoreAway(_words(fault)) from fault
+
+    def drain(self) -> bool:
+        """Take all notifications that are here; True when there was one."""
+        try:
+            self.connection.poll()
+        except _FAULTS as fault:
+            raise StoreAway(_words(fault)) from fault
+        notified = bool(self.connection.notifies)
+        self.connection.notifies.clear()
+        return notified
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with suppress(*_FAULTS):
+                self._connection.close()
+            self._connection = None
+
+
+class Pool:
+    """At most `size` connections, made when needed; a dead one is replaced. For threads of one process."""
+
+    def __init__(self, url: str, *, name: str, size: int) -> None:
+        self._url = url
+        self._name = name
+        self._idle: list[Connection] = []
+        self._size = size
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """One connection for one request. Raises StoreAway. As many threads as `size` may be inside at once."""
+        connection = self._take()
+        try:
+            yield connection
+        finally:
+            if connection.closed or len(self._idle) >= self._size:
+                connection.close()
+            else:
+                self._idle.append(connection)
+
+    def _take(self) -> Connection:
+        """An idle connection that still lives: a broken one is readable with nothing asked."""
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                break  # another thread was faster
+            with suppress(*_FAULTS, ValueError):
+                if not connection.closed and not select.select([connection], [], [], 0)[0]:
+                    return connection
+            with suppress(*_FAULTS):
+                connection.close()
+        return connect(self._url, name=self._name, timeout_s=2.0, statement_timeout_ms=3000)
+
+
+def create_database(url: str, name: str) -> None:
+    """Make a database where there is none of that name. `url` leads to another one. Raises StoreAway."""
+    connection = connect(url, name="ws-gateway create", autocommit=True)
+    try:
+        with transaction(connection) as cursor:
+            cursor.execute("select 1 from pg_database where datname = %s", (name,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    finally:
+        connection.close()
+
+
+def _undo(connection: Connection) -> None:
+    with suppress(*_FAULTS):
+        if not connection.closed and not connection.autocommit:
+            connection.rollback()
+
+
+def _words(fault: Exception) -> str:
+    """One line; libpq's messages name host and port, never the password."""
+    text = " ".join(str(fault).split()) or type(fault).__name__
+    return f"PostgreSQL is away: {text}"

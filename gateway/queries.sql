@@ -1,0 +1,129 @@
+-- Every statement of the gateway, by name, with a sentence each. `gateway/store.py` runs them.
+
+-- name: applied_version
+-- The newest migration; 0 before the first.
+select coalesce(max(version), 0) from schema_migrations
+
+-- name: wanted
+-- What an endpoint's workers should hold.
+select id, topic, channel_type, symbol, category, requesting_service, state, last_error
+from subscriptions
+where is_active and endpoint = %(endpoint)s
+order by created_at, id
+
+-- name: count_active
+-- How many wishes there are.
+select count(*) from subscriptions where is_active
+
+-- name: report_topics
+-- A worker's words about its topics; `updated_at` moves only when the state or its error does.
+update subscriptions
+set updated_at = case when (subscriptions.state, subscriptions.last_error) is distinct from (said.state, said.last_error) then now() else subscriptions.updated_at end,
+    state = said.state,
+    last_error = said.last_error,
+    last_event_at = greatest(subscriptions.last_event_at, to_timestamp(said.last_event_ms / 1000.0))
+from (values %s) as said (endpoint, topic, state, last_error, last_event_ms)
+where is_active and subscriptions.endpoint = said.endpoint and subscriptions.topic = said.topic
+
+-- name: service_queues
+-- The queues that services need, or have left.
+select id, queue, binding, queue_state, is_active
+from subscriptions
+where is_active or queue_state <> 'removed'
+order by created_at, id
+
+-- name: set_queue_state
+-- What became of a service's queue.
+update subscriptions set queue_state = %(state)s where id = any(%(ids)s::uuid[])
+
+-- name: held
+-- The active wish that is the same as a new one.
+select * from subscriptions
+where is_active and requesting_service = %(requesting_service)s and channel_type = %(channel_type)s
+  and coalesce(category, '') = coalesce(%(category)s, '') and coalesce(symbol, '') = coalesce(%(symbol)s, '') and topic = %(topic)s
+
+-- name: add
+-- A new wish; nothing when the same service already holds it.
+insert into subscriptions
+    (id, channel_type, symbol, category, category_source, symbol_verified, depth, "interval", topic, endpoint, requesting_service,
+     delivery, queue, binding, queue_state, state, last_error)
+values
+    (%(id)s, %(channel_type)s, %(symbol)s, %(category)s, %(category_source)s, %(symbol_verified)s, %(depth)s, %(interval)s,
+     %(topic)s, %(endpoint)s, %(requesting_service)s, %(delivery)s, %(queue)s, %(binding)s, %(queue_state)s, %(state)s, %(last_error)s)
+on conflict (requesting_service, channel_type, coalesce(category, ''), coalesce(symbol, ''), topic) where is_active do nothing
+returning *
+
+-- name: one
+-- A subscription by its id, cancelled ones too.
+select * from subscriptions where id = %(id)s
+
+-- name: list
+-- Subscriptions that match, oldest first, and how many match in all.
+select *, count(*) over () as total
+from subscriptions
+where (%(requesting_service)s::text is null or requesting_service = %(requesting_service)s)
+  and (%(is_active)s::boolean is null or is_active = %(is_active)s)
+  and (%(channel_type)s::text is null or channel_type = %(channel_type)s)
+  and (%(category)s::text is null or category = %(category)s)
+  and (%(symbol)s::text is null or symbol = %(symbol)s)
+  and (%(state)s::text is null or state = %(state)s)
+order by created_at, id
+limit %(limit)s offset %(offset)s
+
+-- name: count
+-- How many subscriptions match: for a page beyond the last.
+select count(*)
+from subscriptions
+where (%(requesting_service)s::text is null or requesting_service = %(requesting_service)s)
+  and (%(is_active)s::boolean is null or is_active = %(is_active)s)
+  and (%(channel_type)s::text is null or channel_type = %(channel_type)s)
+  and (%(category)s::text is null or category = %(category)s)
+  and (%(symbol)s::text is null or symbol = %(symbol)s)
+  and (%(state)s::text is null or state = %(state)s)
+
+-- name: cancel
+-- End active wishes, by id or by service.
+update subscriptions
+set is_active = false, state = 'cancelled', updated_at = now()
+where is_active and (id = %(id)s::uuid or requesting_service = %(requesting_service)s)
+returning *
+
+-- name: notify
+-- Wake the workers of an endpoint when the transaction is committed.
+select pg_notify('ws_gateway_subscriptions', %(endpoint)s)
+
+-- name: insert_balances
+-- One row a coin; the same event again changes nothing.
+insert into account_balances
+    (id, account, account_type, coin, wallet_balance, available_balance, frozen, equity, usd_value, margin_collateral,
+     total_order_im, total_position_im, event_timestamp, received_at, event_id, trace_id, source, derived, warnings)
+values %s
+on conflict (event_id, account_type, coin) do nothing
+
+-- name: insert_margin_balances
+-- One row an account; the same event again changes nothing.
+insert into account_margin_balances
+    (id, account, account_type, total_equity, total_wallet_balance, total_margin_balance, total_available_balance,
+     total_initial_margin, total_maintenance_margin, total_order_im, base_currency, event_timestamp, received_at, event_id, trace_id,
+     source, warnings)
+values %s
+on conflict (event_id, account_type) do nothing
+
+-- name: latest_balances
+-- The newest row of each coin, by the exchange's time, and how many coins match.
+select *, count(*) over () as total
+from (
+    select distinct on (account, account_type, coin) *
+    from account_balances
+    where (%(coin)s::text is null or coin = %(coin)s) and (%(account_type)s::text is null or account_type = %(account_type)s)
+    order by account, account_type, coin, event_timestamp desc, received_at desc
+) latest
+order by account, account_type, coin
+limit %(limit)s offset %(offset)s
+
+-- name: latest_margin_balance
+-- The newest totals of the account.
+select * from account_margin_balances
+where %(account_type)s::text is null or account_type = %(account_type)s
+order by event_timestamp desc, received_at desc
+limit 1

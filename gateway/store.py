@@ -1,0 +1,180 @@
+"""The tables: what is read and written, by name. The statements are in queries.sql. All functions raise StoreAway.
+
+Balances have a module of their own, `balances.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from gateway import migrate
+from gateway.db import Connection, Cursor, execute_values, transaction
+from gateway.wire import TopicReport
+
+Row = dict[str, Any]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """One service's wish, as a worker reads it."""
+
+    id: UUID
+    topic: str
+    channel_type: str
+    symbol: str | None
+    category: str | None
+    service: str
+    state: str
+    last_error: str | None
+
+
+class ServiceQueue(msgspec.Struct, frozen=True):
+    """One wish's queue and binding.
+
+    queue_state  pending (the broker was away), ready, removed
+    """
+
+    subscription_id: UUID
+    queue: str
+    binding: str
+    queue_state: str
+    is_active: bool
+
+
+@lru_cache(maxsize=1)
+def _queries() -> Mapping[str, str]:
+    text = Path(__file__).with_name("queries.sql").read_text(encoding="utf-8")
+    blocks = (block.partition("\n") for block in text.split("-- name: ")[1:])
+    return {name.strip(): body.strip() for name, _, body in blocks}
+
+
+def query(name: str) -> str:
+    """A statement of queries.sql."""
+    return _queries()[name]
+
+
+@lru_cache(maxsize=1)
+def _newest_version() -> int:
+    return migrate.read()[-1].version
+
+
+def schema_is_current(connection: Connection) -> bool:
+    """Whether every migration has been applied; False also for a database that `prepare` has not seen."""
+    with transaction(connection) as cursor:
+        cursor.execute("select to_regclass('schema_migrations') is not null")
+        if not _value(cursor):
+            return False
+        cursor.execute(query("applied_version"))
+        return bool(_value(cursor) >= _newest_version())
+
+
+def wanted(connection: Connection, endpoint: str) -> list[Wanted]:
+    with transaction(connection) as cursor:
+        cursor.execute(query("wanted"), {"endpoint": endpoint})
+        return [Wanted(*row) for row in cursor.fetchall()]
+
+
+def count_active(connection: Connection) -> int:
+    with transaction(connection) as cursor:
+        cursor.execute(query("count_active"))
+        return int(_value(cursor))
+
+
+def report_topics(connection: Connection, endpoint: str, reports: Sequence[TopicReport]) -> None:
+    """Write a worker's words about its topics into every active row that holds them."""
+    rows = [(endpoint, said.topic, said.state, said.last_error, said.last_event_ms) for said in reports]
+    with transaction(connection) as cursor:
+        execute_values(cursor, query("report_topics"), rows, template="(%s, %s, %s, %s::text, %s::bigint)", page_size=500)
+
+
+def service_queues(connection: Connection) -> list[ServiceQueue]:
+    """Of all active wishes, and of cancelled ones whose queue has not been looked after yet."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("service_queues"))
+        return [ServiceQueue(*row) for row in cursor.fetchall()]
+
+
+def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], state: str) -> None:
+    if subscription_ids:
+        with transaction(connection) as cursor:
+            cursor.execute(query("set_queue_state"), {"ids": [str(entry) for entry in subscription_ids], "state": state})
+
+
+def add_subscription(connection: Connection, wish: Mapping[str, Any]) -> tuple[Row, bool]:
+    """Insert a wish, or find the one that says the same, whatever races; the row and whether it is new.
+
+    wish  the columns of table subscriptions that the API decides
+    """
+    while True:
+        with transaction(connection) as cursor:
+            cursor.execute(query("add"), {**wish, "id": uuid4()})
+            added = _rows(cursor)
+            if added:
+                cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
+                return added[0], True
+            cursor.execute(query("held"), wish)
+            held = _rows(cursor)
+            if held:
+                return held[0], False
+        # Cancelled between the two statements: try again.
+
+
+def find(connection: Connection, subscription_id: UUID) -> Row | None:
+    with transaction(connection) as cursor:
+        cursor.execute(query("one"), {"id": subscription_id})
+        rows = _rows(cursor)
+        return rows[0] if rows else None
+
+
+def find_all(connection: Connection, filters: Mapping[str, Any], *, limit: int, offset: int) -> tuple[list[Row], int]:
+    """The rows of one page, and how many match in all. A filter that is None matches everything."""
+    keys = ("requesting_service", "is_active", "channel_type", "category", "symbol", "state")
+    values = {key: filters.get(key) for key in keys}
+    with transaction(connection) as cursor:
+        cursor.execute(query("list"), {**values, "limit": limit, "offset": offset})
+        rows = _rows(cursor)
+        if rows:
+            return rows, int(rows[0]["total"])
+        cursor.execute(query("count"), values)
+        return [], int(_value(cursor))
+
+
+def cancel(connection: Connection, *, subscription_id: UUID | None = None, service: str | None = None) -> list[Row]:
+    """End the wish with this id, or all of a service; the rows that were active."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("cancel"), {"id": subscription_id, "requesting_service": service})
+        rows = _rows(cursor)
+        for endpoint in sorted({row["endpoint"] for row in rows}):
+            cursor.execute(query("notify"), {"endpoint": endpoint})
+        return rows
+
+
+def latest_balances(
+    connection: Connection, *, coin: str | None, account_type: str | None, limit: int, offset: int
+) -> tuple[list[Row], Row | None, int]:
+    """The newest row per coin, the newest totals of the account, and how many coins match."""
+    values = {"coin": coin, "account_type": account_type}
+    with transaction(connection) as cursor:
+        cursor.execute(query("latest_balances"), {**values, "limit": limit, "offset": offset})
+        rows = _rows(cursor)
+        total = int(rows[0]["total"]) if rows else 0
+        if not rows and offset:
+            cursor.execute(query("latest_balances"), {**values, "limit": 1, "offset": 0})
+            first = _rows(cursor)
+            total = int(first[0]["total"]) if first else 0
+        cursor.execute(query("latest_margin_balance"), {"account_type": account_type})
+        margins = _rows(cursor)
+        return rows, margins[0] if margins else None, total
+
+
+def _value(cursor: Cursor) -> Any:
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _rows(cursor: Cursor) -> list[Row]:
+    names = [column.name for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

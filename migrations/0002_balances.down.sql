@@ -1,0 +1,2 @@
+drop table account_margin_balances;
+drop table account_balances;
