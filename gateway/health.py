@@ -1,0 +1,200 @@
+"""Health: a pure function of the processes' own words and the clock. Nobody is asked; what is not renewed is not believed.
+
+Rules and shape: the public contract, section 5.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.protocol.endpoints import ENDPOINTS
+from gateway.state import STALE_S, LaneState, RouterState, WorkerState
+from gateway.wire import iso_ms
+
+#: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
+PATIENCE_MS = 30_000
+
+#: From best to worst: the top-level state is the worst of all connections with work.
+SEVERITY = ("connected", "idle", "standby", "subscribing", "authenticating", "connecting", "reconnecting", "auth_failed")
+
+DEGRADED, UNHEALTHY = "degraded", "unhealthy"
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What health is made of.
+
+    workers  the processes' words by name; router: the router's, None before it ever spoke
+    now_ms   Unix milliseconds
+    """
+
+    workers: Mapping[str, WorkerState]
+    router: RouterState | None
+    now_ms: int
+    environment: str
+    version: str
+
+
+def health(known: Known) -> tuple[int, Body]:
+    """The answer of GET /health: HTTP status and body."""
+    workers = {name: state for name, state in sorted(known.workers.items()) if not _is_removed(known, state)}
+    findings = [*_missing(workers), *(found for state in workers.values() for found in _worker(known, state)), *_router(known)]
+    verdicts = {verdict for verdict, _ in findings}
+    status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else "healthy"
+    worst = max(workers.values(), key=lambda state: _severity(known, state), default=None)
+    lanes = known.router.lanes if known.router is not None else {}
+    fresh = _is_fresh(known, known.router)
+    skews = [state.clock_skew_ms for state in workers.values() if state.clock_skew_ms is not None]
+    body = {
+        "status": status,
+        "service": "ws-gateway",
+        "version": known.version,
+        "environment": known.environment,
+        "websocket_connected": all(_does_its_work(known, state) for state in workers.values()),
+        "websocket_status": _status(known, worst) if worst is not None else "idle",
+        "database_connected": fresh and _connected(lanes.get("postgres")),
+        "queue_connected": fresh and _connected(lanes.get("broker")),
+        "active_subscriptions": (known.router.active_subscriptions if known.router is not None else None) or 0,
+        "last_heartbeat_at": _iso(max((state.written_ms for state in workers.values()), default=None)),
+        "websocket_state": _connection(known, worst),
+        "connections": {name: _connection(known, state) for name, state in workers.items()},
+        "queues": {
+            name: {"messages": queue.messages, "consumers": queue.consumers}
+            for name, queue in sorted((known.router.queues if known.router is not None else {}).items())
+        },
+        "spool": {"messages": sum(lane.waiting for lane in lanes.values()), "bytes": 0},
+        "clock_skew_ms": max(skews, key=abs, default=None),
+        "reasons": [reason for _, reason in findings],
+    }
+    return (503 if status == UNHEALTHY else 200), body
+
+
+def connections(known: Known) -> dict[str, Body]:
+    """Every worker connection, for GET /connections: the fields of health and what only a person needs."""
+    return {
+        name: {
+            "name": name,
+            "endpoint": state.endpoint,
+            "pid": state.pid,
+            **(_connection(known, state) or {}),
+            "wanted": state.wanted,
+            "events": state.events,
+            "dropped": state.dropped,
+            "unknown": state.unknown,
+            "unacknowledged": state.unacknowledged,
+            "clock_skew_ms": state.clock_skew_ms,
+            "last_frame_at": _iso(state.last_frame_ms),
+            "topics": {topic: {"state": entry.state, "last_error": entry.last_error} for topic, entry in state.topics.items()},
+        }
+        for name, state in sorted(known.workers.items())
+        if not _is_removed(known, state)
+    }
+
+
+Finding = tuple[str, str]
+
+
+def _missing(workers: Mapping[str, WorkerState]) -> Iterator[Finding]:
+    """Each endpoint has at least one process; one that never spoke cannot be doing its work."""
+    spoken = {state.endpoint for state in workers.values()}
+    for endpoint in ENDPOINTS:
+        if endpoint not in spoken:
+            yield DEGRADED, f"no process of the endpoint {endpoint} has reported yet"
+
+
+def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
+    if not _is_fresh(known, state):
+        age_ms = known.now_ms - state.written_ms
+        if state.wanted:
+            verdict = UNHEALTHY if age_ms >= PATIENCE_MS else DEGRADED
+            yield verdict, f"{state.name} has been silent for {age_ms // 1000} s with {state.wanted} topics wanted"
+        else:
+            yield DEGRADED, f"{state.name} has been silent for {age_ms // 1000} s"
+        return
+    if state.missing_credentials:
+        yield DEGRADED, f"{state.name} has {state.wanted} private topics wanted and no credentials"
+        return
+    if not state.wanted or state.connection_status == "standby":
+        return
+    if state.trouble_since_ms is not None:
+        lasted_ms = known.now_ms - state.trouble_since_ms
+        verdict = UNHEALTHY if lasted_ms >= PATIENCE_MS else DEGRADED
+        why = f": {state.last_error}" if state.last_error else ""
+        yield verdict, f"{state.name} has been {state.connection_status} for {lasted_ms // 1000} s{why}"
+    stalled = [topic for topic, entry in state.topics.items() if entry.state == "stalled"]
+    if stalled:
+        verdict = UNHEALTHY if len(stalled) == state.wanted else DEGRADED
+        yield verdict, f"{state.name} has {len(stalled)} of {state.wanted} topics stalled"
+
+
+def _router(known: Known) -> Iterator[Finding]:
+    """The broker, the database and the process between them and the workers."""
+    router = known.router
+    if router is None or not _is_fresh(known, router):
+        yield UNHEALTHY, "the router is silent: nothing is delivered"
+        return
+    for name, what in (("broker", "RabbitMQ"), ("postgres", "PostgreSQL")):
+        lane = router.lanes.get(name)
+        if not _connected(lane):
+            why = f": {lane.last_error}" if lane is not None and lane.last_error else ""
+            yield UNHEALTHY, f"{what} is away{why}"
+
+
+def _connected(lane: LaneState | None) -> bool:
+    return lane is not None and lane.connected
+
+
+def _is_fresh(known: Known, state: WorkerState | RouterState | None) -> bool:
+    return state is not None and known.now_ms - state.written_ms <= STALE_S * 1000
+
+
+def _is_removed(known: Known, state: WorkerState) -> bool:
+    """A process whose last words were that it stops, or whose number is beyond those that still speak, is no trouble.
+
+    After `numprocs` is lowered its file stays: silent, while a lower number of the same endpoint is fresh.
+    """
+    if _is_fresh(known, state):
+        return False
+    number = int(state.name.rpartition("_")[2])
+    return any(
+        _is_fresh(known, other) and other.endpoint == state.endpoint and int(other.name.rpartition("_")[2]) < number
+        for other in known.workers.values()
+    )
+
+
+def _does_its_work(known: Known, state: WorkerState) -> bool:
+    if not state.wanted:
+        return True
+    return _is_fresh(known, state) and state.connection_status in ("connected", "standby")
+
+
+def _status(known: Known, state: WorkerState) -> str:
+    """A silent process with work is trying to come back, whatever it said last."""
+    if not _is_fresh(known, state):
+        return "reconnecting" if state.wanted else "idle"
+    return state.connection_status
+
+
+def _severity(known: Known, state: WorkerState) -> int:
+    return SEVERITY.index(_status(known, state))
+
+
+def _connection(known: Known, state: WorkerState | None) -> Body | None:
+    if state is None:
+        return None
+    lasted = (known.now_ms - state.connected_since_ms) / 1000 if state.connected_since_ms is not None else 0.0
+    return {
+        "connection_status": _status(known, state),
+        "environment": known.environment,
+        "connection_duration_seconds": round(max(0.0, lasted), 3),
+        "last_heartbeat_at": _iso(state.written_ms),
+        "reconnection_count": state.reconnection_count,
+        "last_error": state.last_error,
+        "active_subscriptions": state.active_subscriptions,
+    }
+
+
+def _iso(unix_ms: int | None) -> str | None:
+    return iso_ms(unix_ms) if unix_ms else None
