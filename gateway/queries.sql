@@ -26,11 +26,15 @@ from (values %s) as said (endpoint, topic, state, last_error, last_event_ms)
 where is_active and subscriptions.endpoint = said.endpoint and subscriptions.topic = said.topic
 
 -- name: service_queues
--- The queues that services need, or have left.
+-- The queues that services need, or have left; all, or one.
 select id, queue, binding, queue_state, is_active
 from subscriptions
-where is_active or queue_state <> 'removed'
+where (is_active or queue_state <> 'removed') and (%(queue)s::text is null or queue = %(queue)s)
 order by created_at, id
+
+-- name: lock_queue
+-- Until the end of the transaction nobody else declares, binds or deletes this queue.
+select pg_advisory_xact_lock(hashtext('ws-gateway queue'), hashtext(%(queue)s))
 
 -- name: set_queue_state
 -- What became of a service's queue.

@@ -3,7 +3,8 @@
 Balances have a module of their own, `balances.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -90,36 +91,45 @@ def report_topics(connection: Connection, endpoint: str, reports: Sequence[Topic
         execute_values(cursor, query("report_topics"), rows, template="(%s, %s, %s, %s::text, %s::bigint)", page_size=500)
 
 
-def service_queues(connection: Connection) -> list[ServiceQueue]:
-    """Of all active wishes, and of cancelled ones whose queue has not been looked after yet."""
+def service_queues(connection: Connection, queue: str | None = None) -> list[ServiceQueue]:
+    """Of all active wishes, and of cancelled ones whose queue has not been looked after yet; of one queue where it is named."""
     with transaction(connection) as cursor:
-        cursor.execute(query("service_queues"))
-        return [ServiceQueue(*row) for row in cursor.fetchall()]
+        return _service_queues(cursor, queue)
+
+
+@contextmanager
+def locked_queue(connection: Connection, queue: str) -> Iterator[list[ServiceQueue]]:
+    """The wishes that concern a queue, while nobody else declares, binds or deletes it."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("lock_queue"), {"queue": queue})
+        yield _service_queues(cursor, queue)
 
 
 def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], state: str) -> None:
+    """Within the transaction that is open on the connection, if one is."""
     if subscription_ids:
-        with transaction(connection) as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(query("set_queue_state"), {"ids": [str(entry) for entry in subscription_ids], "state": state})
 
 
-def add_subscription(connection: Connection, wish: Mapping[str, Any]) -> tuple[Row, bool]:
+def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: Callable[[], str]) -> tuple[Row, bool]:
     """Insert a wish, or find the one that says the same, whatever races; the row and whether it is new.
 
-    wish  the columns of table subscriptions that the API decides
+    wish     the columns of table subscriptions that the API decides
+    declare  makes the queue before anybody can send to it; says ready or pending
     """
     while True:
         with transaction(connection) as cursor:
-            cursor.execute(query("add"), {**wish, "id": uuid4()})
-            added = _rows(cursor)
-            if added:
-                cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
-                return added[0], True
+            cursor.execute(query("lock_queue"), {"queue": wish["queue"]})
             cursor.execute(query("held"), wish)
             held = _rows(cursor)
             if held:
                 return held[0], False
-        # Cancelled between the two statements: try again.
+            cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": declare()})
+            added = _rows(cursor)
+            if added:
+                cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
+                return added[0], True
 
 
 def find(connection: Connection, subscription_id: UUID) -> Row | None:
@@ -168,6 +178,11 @@ def latest_balances(
         cursor.execute(query("latest_margin_balance"), {"account_type": account_type})
         margins = _rows(cursor)
         return rows, margins[0] if margins else None, total
+
+
+def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
+    cursor.execute(query("service_queues"), {"queue": queue})
+    return [ServiceQueue(*row) for row in cursor.fetchall()]
 
 
 def _value(cursor: Cursor) -> Any:

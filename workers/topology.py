@@ -6,14 +6,12 @@ disk has forgotten, is done here.
 
 import logging
 import threading
-from collections import defaultdict
 from collections.abc import Iterable
 
-from gateway import db, names, store
+from gateway import db, names, queues, store
 from gateway.errors import SinkAway, StoreAway
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.state import QueueState
-from gateway.store import ServiceQueue
 
 log = logging.getLogger(__name__)
 
@@ -65,42 +63,12 @@ class TopologyKeeper(threading.Thread):
         try:
             if not store.schema_is_current(connection):
                 raise StoreAway("the database's schema is not current; waiting for `prepare`")
-            queues = store.service_queues(connection)
-            self._bindings = _needed(queues)
+            rows = store.service_queues(connection)
+            self._bindings = queues.needed(rows)
             with Topology(self._broker_url, self._policy) as topology:
-                self._complete(connection, topology, queues)
-                self._remove(connection, topology, queues)
+                existing = topology.depths(self._bindings)
+                for queue in queues.troubled(rows, existing):
+                    queues.keep(connection, topology, queue)
                 self.depths = topology.depths([*map(names.class_queue, self._class_event_types), *self._bindings])
         finally:
             connection.close()
-
-    def _complete(self, connection: db.Connection, topology: Topology, queues: list[ServiceQueue]) -> None:
-        existing = topology.depths(self._bindings)
-        for queue, bindings in self._bindings.items():
-            waiting = [
-                row.subscription_id for row in queues if row.queue == queue and row.is_active and row.queue_state == "pending"
-            ]
-            if waiting or queue not in existing:
-                topology.bind_service(queue, bindings)
-                store.set_queue_state(connection, waiting, "ready")
-                log.info("topology queue_declared queue=%s", queue)
-
-    def _remove(self, connection: db.Connection, topology: Topology, queues: list[ServiceQueue]) -> None:
-        """Bindings of cancelled subscriptions, and queues that are empty, unread and needed by nobody."""
-        for row in queues:
-            if row.is_active or row.queue_state == "removed":
-                continue
-            needed = self._bindings.get(row.queue)
-            if needed is None or row.binding not in needed:
-                topology.unbind_service(row.queue, row.binding)
-            if needed is not None or topology.delete_if_idle(row.queue):
-                store.set_queue_state(connection, [row.subscription_id], "removed")
-
-
-def _needed(queues: list[ServiceQueue]) -> dict[str, list[str]]:
-    """Queue → the bindings that active subscriptions need."""
-    needed: dict[str, list[str]] = defaultdict(list)
-    for row in queues:
-        if row.is_active and row.binding not in needed[row.queue]:
-            needed[row.queue].append(row.binding)
-    return {queue: bindings for queue, bindings in needed.items() if bindings}

@@ -1,6 +1,6 @@
 """Which category a symbol belongs to, when nobody says: by its form, else the configured default.
 
-Forms and the order of detection: protocol notes, section 10. The exchange's catalog, which decides what the form cannot, comes later.
+Forms and the order of detection: protocol notes, section 10. The exchange's catalog, which knows more, is not read yet.
 """
 
 import re
