@@ -57,9 +57,7 @@ def wish_of(asked: Asked, rules: Rules) -> dict[str, Any]:
     _check_option_symbol(channel, category, symbol)
     topic = channels.topic_of(channel, category=category, symbol=symbol, depth=depth, interval=interval)
     if asked.topic not in (None, topic):
-        raise RequestError(
-            f"found topic {asked.topic!r}; expected none, or {topic!r} for this channel_type", code="INVALID_TOPIC"
-        )
+        raise RequestError(f"found topic {asked.topic!r}; expected none, or {topic!r} for this channel_type", code="INVALID_TOPIC")
     told_by_us = channel.normalise is None
     return {
         "channel_type": channel.channel_type,
@@ -99,7 +97,9 @@ def _symbol(asked: Asked, channel: Channel) -> str | None:
     if asked.symbol is None:
         raise RequestError(f"symbol is missing; expected one for {channel.channel_type}", code="MISSING_SYMBOL")
     if "*" in asked.symbol:
-        raise RequestError(f"found symbol {asked.symbol!r}; a pattern {NOT_YET} for {channel.channel_type}; expected one instrument")
+        raise RequestError(
+            f"found symbol {asked.symbol!r}; a pattern {NOT_YET} for {channel.channel_type}; expected one instrument"
+        )
     if not SYMBOL.fullmatch(asked.symbol):
         raise RequestError(
             f"found symbol {asked.symbol!r}; expected an instrument's name in upper case, such as BTCUSDT", code="UNKNOWN_SYMBOL"
@@ -134,7 +134,9 @@ def _depth(asked: Asked, channel: Channel, category: str | None) -> int | None:
         return channel.default_depth.get(category or "")
     if asked.depth not in allowed:
         known = ", ".join(map(str, allowed)) or "none"
-        raise RequestError(f"found depth {asked.depth}; expected {known} for {channel.channel_type} {category}", code="INVALID_DEPTH")
+        raise RequestError(
+            f"found depth {asked.depth}; expected {known} for {channel.channel_type} {category}", code="INVALID_DEPTH"
+        )
     return asked.depth
 
 
@@ -143,7 +145,9 @@ def _interval(asked: Asked, channel: Channel) -> str | None:
         return channel.default_interval
     if asked.interval not in channel.intervals:
         known = ", ".join(channel.intervals) or "none"
-        raise RequestError(f"found interval {asked.interval!r}; expected {known} for {channel.channel_type}", code="INVALID_INTERVAL")
+        raise RequestError(
+            f"found interval {asked.interval!r}; expected {known} for {channel.channel_type}", code="INVALID_INTERVAL"
+        )
     return asked.interval
 
 

@@ -1,0 +1,65 @@
+"""Who may call what, what a body may be, and the trace id of every answer."""
+
+import re
+import secrets
+
+import msgspec
+from flask import Flask, Response, g, request
+
+from api.errors import answer
+from gateway import keys
+
+#: No request of ours needs more; bytes.
+LARGEST_BODY = 64 * 1024
+#: Paths that need no key. Source: the public contract, section 5.
+OPEN = re.compile(r"(/api/v1)?/(health(/live|/ready)?|openapi\.json|docs(/.*)?|static/.*)|/docs")
+_TRACE = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+
+
+def register(app: Flask, admin_key: str) -> None:
+    """Checks before every request, headers on every answer."""
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+
+    @app.before_request
+    def check() -> Response | None:
+        offered = request.headers.get("X-Trace-Id", "")
+        g.trace_id = offered if _TRACE.fullmatch(offered) else secrets.token_hex(8)
+        if not OPEN.fullmatch(request.path) and not _has_key(admin_key):
+            return answer(401, "found no valid API key; expected one in the header X-API-Key or Authorization: Bearer")
+        return _check_body() if request.method in ("POST", "PUT", "PATCH") else None
+
+    @app.after_request
+    def mark(response: Response) -> Response:
+        response.headers["X-Trace-Id"] = g.get("trace_id") or secrets.token_hex(8)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _has_key(admin_key: str) -> bool:
+    """Every place a key may stand; compared in constant time."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    offered = (
+        request.headers.get("X-API-Key"),
+        bearer.strip() if scheme.lower() == "bearer" else None,
+        request.args.get("api_key"),
+    )
+    return any(keys.is_admin(key, admin_key) for key in offered if key)
+
+
+def _check_body() -> Response | None:
+    """A body is one JSON object, said to be JSON."""
+    if request.mimetype != "application/json":
+        found = request.mimetype or "no content type"
+        return answer(415, f"found {found}; expected application/json")
+    if request.content_length is not None and request.content_length > LARGEST_BODY:
+        return answer(413, f"found a body of {request.content_length} bytes; expected at most {LARGEST_BODY}")
+    try:
+        body = msgspec.json.decode(request.get_data())
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as fault:
+        return answer(400, f"the body is not JSON: {fault}")
+    if not isinstance(body, dict):
+        return answer(400, f"found {type(body).__name__} as body; expected a JSON object")
+    if "\0" in str(body.values()):
+        return answer(400, "found a NUL character in the body; expected text")
+    return None

@@ -1,0 +1,62 @@
+"""The control API: settings in, a Flask application out."""
+
+import time
+
+from flask_openapi3 import Info, OpenAPI
+
+import gateway
+from api import access, balances, errors, health, subscriptions
+from api.parts import Parts
+from api.shapes import Error
+from api.wishes import Rules
+from gateway import keys, state
+from gateway.config import Settings
+from gateway.db import Pool
+from gateway.health import Known
+from gateway.sinks.topology import QueuePolicy, Topology
+
+#: Threads of one gunicorn worker, and so database connections it may need at once.
+THREADS = 8
+
+
+def create_app(settings: Settings) -> OpenAPI:
+    """All routes. Connects to nothing yet. Raises SettingError when the var folder's API key cannot be used."""
+    app = OpenAPI(
+        "api",
+        info=Info(title="ws-gateway control API", version=gateway.__version__),
+        security_schemes={"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+        validation_error_status=400,
+        validation_error_model=Error,
+        validation_error_callback=errors.not_valid,
+        doc_prefix="/docs",
+        doc_url="/openapi.json",
+    )
+    policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
+    parts = Parts(
+        pool=Pool(settings.database_url, name="ws-gateway api", size=THREADS),
+        rules=Rules(settings.enabled_categories, settings.default_category, settings.has_credentials),
+        topology=lambda: Topology(settings.broker_url, policy),
+        known=lambda: _known(settings),
+    )
+    access.register(app, keys.admin_key(settings.admin_key, settings.var_dir))
+    errors.register(app)
+    for blueprint in (
+        subscriptions.blueprint(parts),
+        balances.blueprint(parts),
+        health.connections_blueprint(parts),
+        health.blueprint(parts, ""),
+        health.blueprint(parts, "/api/v1"),
+    ):
+        app.register_api(blueprint)
+    app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
+    return app
+
+
+def _known(settings: Settings) -> Known:
+    return Known(
+        workers=state.read_workers(settings.var_dir),
+        router=state.read_router(settings.var_dir),
+        now_ms=time.time_ns() // 1_000_000,
+        environment=settings.environment,
+        version=gateway.__version__,
+    )

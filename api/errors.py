@@ -1,0 +1,74 @@
+"""Every error of the API in one shape: {"error", "code", "details"}. Source: the public contract, section 5."""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, g, jsonify, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from gateway.errors import RequestError, StoreAway
+
+log = logging.getLogger(__name__)
+
+#: HTTP status → the contract's word, where no more special one is given.
+CODES = {
+    400: "INVALID_REQUEST",
+    401: "AUTHENTICATION_FAILED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "RATE_LIMITED",
+    503: "SERVICE_UNAVAILABLE",
+}
+
+
+def answer(status: int, message: str, *, code: str | None = None, details: dict[str, Any] | None = None) -> Response:
+    """An error as the contract shapes it."""
+    response = jsonify({"error": message, "code": code or CODES.get(status, "ERROR"), "details": details or {}})
+    response.status_code = status
+    return response
+
+
+def not_valid(fault: ValidationError) -> Response:
+    """The first thing that pydantic found wrong, in one sentence; all of them as details."""
+    found = [
+        {"field": ".".join(map(str, error["loc"])) or "body", "problem": str(error["msg"]), "found": _short(error.get("input"))}
+        for error in fault.errors(include_url=False, include_context=False)
+    ]
+    first = found[0]
+    unknown = any(error["type"] == "extra_forbidden" for error in fault.errors()[:1])
+    what = f"the field {first['field']} is unknown" if unknown else f"{first['field']}: found {first['found']}; {first['problem']}"
+    return answer(400, what, details={"problems": found})
+
+
+def register(app: Flask) -> None:
+    """Handlers for all that can go wrong in a request."""
+
+    @app.errorhandler(RequestError)
+    def refused(fault: RequestError) -> Response:
+        return answer(fault.status, str(fault), code=fault.code, details=fault.details)
+
+    @app.errorhandler(StoreAway)
+    def away(fault: StoreAway) -> Response:
+        log.warning("api store_away path=%s reason=%s", request.path, fault, extra={"trace_id": g.get("trace_id")})
+        return answer(503, "PostgreSQL cannot be asked now; try again", code="SERVICE_UNAVAILABLE")
+
+    @app.errorhandler(HTTPException)
+    def http(fault: HTTPException) -> Response:
+        status = fault.code or 500
+        words = {
+            404: f"found no {request.path}; expected a path of /openapi.json",
+            405: f"found {request.method} {request.path}; expected {', '.join(sorted(getattr(fault, 'valid_methods', None) or []))}",
+        }
+        response = answer(status, words.get(status, fault.description or fault.name))
+        if status == 405:
+            response.headers["Allow"] = ", ".join(sorted(getattr(fault, "valid_methods", None) or []))
+        return response
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"

@@ -1,0 +1,48 @@
+"""How gunicorn serves the API: threads, graceful restarts, and one log of JSON lines for master and workers.
+
+The master reads the settings first: a bad one ends it in one line. Its workers' log records reach stdout through the master.
+"""
+
+import logging
+import sys
+from typing import Any
+
+from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
+
+from api.app import THREADS
+from gateway import config, log
+from gateway.errors import OurFault
+
+try:
+    _settings = config.load()
+    config.require(_settings, "DATABASE_URL", "BROKER_URL")
+except OurFault as fault:
+    print(fault, file=sys.stderr)  # noqa: T201 # before there is a log
+    sys.exit(2)
+
+bind = f"{_settings.host}:{_settings.port}"
+worker_class = "gthread"
+workers = 2
+threads = THREADS
+#: A worker that handles nothing for this long is replaced; seconds.
+timeout = 30
+#: Requests under way may finish within this when the gateway stops; seconds. SIGTERM to exit is at most 10 s.
+graceful_timeout = 6
+#: Larger lines are refused before Flask sees them; bytes.
+limit_request_line = 8190
+accesslog = None  # the query may hold a key
+control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """In the master, before the first worker is forked."""
+    log.setup("api", _settings.log_level)
+    for name in ("gunicorn.error", "gunicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    install_mp_handler()
+
+
+def on_exit(_server: Any) -> None:
+    """Hand over the last lines: the tunnel is emptied only when it is taken down."""
+    uninstall_mp_handler()

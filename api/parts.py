@@ -1,0 +1,23 @@
+"""What the routes of one process share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.wishes import Rules
+from gateway.db import Pool
+from gateway.health import Known
+from gateway.sinks.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Handed to every blueprint.
+
+    topology  opens a short conversation with the broker
+    known     reads what the processes last said of themselves
+    """
+
+    pool: Pool
+    rules: Rules
+    topology: Callable[[], Topology]
+    known: Callable[[], Known]

@@ -1,0 +1,144 @@
+"""What requests and answers look like: the pydantic models behind validation and the OpenAPI document."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
+
+Service = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+Short = Annotated[StrictStr, Field(min_length=1, max_length=200)]
+
+
+class Strict(BaseModel):
+    """Unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SubscriptionRequest(Strict):
+    """A wish: this service wants these events."""
+
+    channel_type: Short
+    requesting_service: Service
+    symbol: Short | None = None
+    category: Short | None = None
+    depth: StrictInt | None = None
+    interval: Short | None = None
+    topic: Short | None = None
+    delivery: Short | None = None
+    snapshot_seconds: StrictFloat | StrictInt | None = None
+    ttl_seconds: StrictFloat | StrictInt | None = None
+
+
+class Page(Strict):
+    """Which part of a list."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    offset: Annotated[int, Field(ge=0, le=2**31)] = 0
+    api_key: str | None = Field(default=None, description="The API key, where a header cannot be set.")
+
+
+class SubscriptionFilter(Page):
+    """Which subscriptions."""
+
+    requesting_service: Short | None = None
+    is_active: bool | None = None
+    channel_type: Short | None = None
+    category: Short | None = None
+    symbol: Short | None = None
+    state: Short | None = None
+
+
+class BalanceFilter(Page):
+    """Which balances."""
+
+    coin: Short | None = None
+    account_type: Short | None = None
+
+
+class SubscriptionPath(BaseModel):
+    """A subscription's id."""
+
+    subscription_id: UUID
+
+
+class ServicePath(BaseModel):
+    """A service's name."""
+
+    service: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+
+class Subscription(BaseModel):
+    """A wish and how it is."""
+
+    id: UUID
+    channel_type: str
+    symbol: str | None
+    category: str | None
+    category_source: str | None
+    symbol_verified: bool | None
+    depth: int | None
+    interval: str | None
+    topic: str
+    requesting_service: str
+    delivery: str
+    queue: str
+    queue_state: str
+    is_active: bool
+    state: str
+    created_at: str
+    updated_at: str
+    last_event_at: str | None
+    last_error: str | None
+
+
+class Subscriptions(BaseModel):
+    """One page, and how many match in all."""
+
+    subscriptions: list[Subscription]
+    total: int
+
+
+class Cancelled(BaseModel):
+    """A subscription was cancelled."""
+
+    message: str
+    subscription_id: UUID
+
+
+class CancelledAll(BaseModel):
+    """All subscriptions of a service were cancelled."""
+
+    message: str
+    cancelled_count: int
+
+
+class Balances(BaseModel):
+    """The latest row per coin, the account's totals, and how many coins match."""
+
+    balances: list[dict[str, Any]]
+    margin_balance: dict[str, Any] | None
+    total: int
+
+
+class Error(BaseModel):
+    """Every error."""
+
+    error: str
+    code: str
+    details: dict[str, Any]
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A database row for JSON: times as ISO 8601 with Z, amounts as decimal strings without an exponent."""
+    return {key: _plain(value) for key, value in row.items() if key != "total"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return str(value) if isinstance(value, UUID) else value

@@ -1,0 +1,124 @@
+"""/subscriptions: wishes of services."""
+
+import logging
+from typing import Any
+
+from flask import Response, g, jsonify
+from flask_openapi3 import APIBlueprint, Tag
+
+from api.parts import Parts
+from api.shapes import (
+    Cancelled,
+    CancelledAll,
+    Error,
+    ServicePath,
+    Subscription,
+    SubscriptionFilter,
+    SubscriptionPath,
+    SubscriptionRequest,
+    Subscriptions,
+    plain,
+)
+from api.wishes import Asked, wish_of
+from gateway import queues, store
+from gateway.errors import RequestError, SinkAway
+from gateway.store import Row
+
+log = logging.getLogger(__name__)
+
+#: Columns that are ours alone.
+_HIDDEN = ("endpoint", "binding")
+
+
+def blueprint(parts: Parts) -> APIBlueprint:
+    """The routes, over one process's parts."""
+    routes = APIBlueprint("subscriptions", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="subscriptions")])
+
+    @routes.post(
+        "/subscriptions",
+        summary="Subscribe",
+        responses={200: Subscription, 201: Subscription, 400: Error, 401: Error, 409: Error, 413: Error, 415: Error, 503: Error},
+    )
+    def subscribe(body: SubscriptionRequest) -> tuple[Response, int]:
+        """201 for a new wish; 200 when the service already holds it. The queue exists when this answers, or is `pending`."""
+        wish = wish_of(Asked(**body.model_dump()), parts.rules)
+        with parts.pool.connection() as connection:
+            row, is_new = store.add_subscription(connection, wish, lambda: _declare(parts, wish))
+        if is_new:
+            log.info(
+                "api subscribed service=%s topic=%s id=%s", row["requesting_service"], row["topic"], row["id"],
+                extra={"trace_id": g.trace_id},
+            )  # fmt: skip
+        return jsonify(_shown(row)), 201 if is_new else 200
+
+    @routes.get("/subscriptions", summary="List subscriptions", responses={200: Subscriptions, 400: Error, 401: Error, 503: Error})
+    def list_subscriptions(query: SubscriptionFilter) -> Response:
+        """Oldest first; `total` counts all matches."""
+        with parts.pool.connection() as connection:
+            rows, total = store.find_all(connection, query.model_dump(), limit=query.limit, offset=query.offset)
+        return jsonify({"subscriptions": [_shown(row) for row in rows], "total": total})
+
+    @routes.get(
+        "/subscriptions/<uuid:subscription_id>", summary="One subscription", responses={200: Subscription, 401: Error, 404: Error}
+    )
+    def one(path: SubscriptionPath) -> Response:
+        """Cancelled ones too."""
+        with parts.pool.connection() as connection:
+            row = store.find(connection, path.subscription_id)
+        if row is None:
+            raise _not_found(path)
+        return jsonify(_shown(row))
+
+    @routes.delete("/subscriptions/<uuid:subscription_id>", summary="Cancel", responses={200: Cancelled, 401: Error, 404: Error})
+    def cancel(path: SubscriptionPath) -> Response:
+        """Other services that hold the topic keep it. Cancelling twice is no error."""
+        with parts.pool.connection() as connection:
+            rows = store.cancel(connection, subscription_id=path.subscription_id)
+            if not rows and store.find(connection, path.subscription_id) is None:
+                raise _not_found(path)
+            _tidy(parts, connection, rows)
+        return jsonify({"message": "cancelled", "subscription_id": str(path.subscription_id)})
+
+    @routes.delete(
+        "/subscriptions/by-service/<string:service>",
+        summary="Cancel all of a service",
+        responses={200: CancelledAll, 400: Error, 401: Error},
+    )
+    def cancel_service(path: ServicePath) -> Response:
+        """How many were active."""
+        with parts.pool.connection() as connection:
+            rows = store.cancel(connection, service=path.service)
+            _tidy(parts, connection, rows)
+        return jsonify({"message": "cancelled", "cancelled_count": len(rows)})
+
+    return routes
+
+
+def _declare(parts: Parts, wish: dict[str, Any]) -> str:
+    """Make the queue before anybody can send to it; the router does it later when the broker is away."""
+    try:
+        with parts.topology() as topology:
+            topology.bind_service(wish["queue"], [wish["binding"]])
+    except SinkAway as fault:
+        log.warning("api queue_pending queue=%s reason=%s", wish["queue"], fault, extra={"trace_id": g.trace_id})
+        return "pending"
+    return "ready"
+
+
+def _tidy(parts: Parts, connection: Any, rows: list[Row]) -> None:
+    """Take bindings and idle queues away; what cannot be done now, the router does."""
+    try:
+        if rows:
+            with parts.topology() as topology:
+                for queue in sorted({row["queue"] for row in rows}):
+                    queues.keep(connection, topology, queue)
+    except SinkAway as fault:
+        log.warning("api queues_left reason=%s", fault, extra={"trace_id": g.trace_id})
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return plain({key: value for key, value in row.items() if key not in _HIDDEN})
+
+
+def _not_found(path: SubscriptionPath) -> RequestError:
+    return RequestError(f"found no subscription {path.subscription_id}", code="SUBSCRIPTION_NOT_FOUND", status=404)
