@@ -1,6 +1,7 @@
 """How gunicorn serves the API: threads, graceful restarts, and one log of JSON lines for master and workers.
 
 The master reads the settings first: a bad one ends it in one line. Its workers' log records reach stdout through the master.
+Imports hide behind an underscore where gunicorn would take their name for a setting.
 """
 
 import logging
@@ -10,12 +11,14 @@ from typing import Any
 from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
 
 from api.app import THREADS
-from gateway import config, log
+from gateway.config import load as _load
+from gateway.config import require as _require
 from gateway.errors import OurFault
+from gateway.log import setup as _setup
 
 try:
-    _settings = config.load()
-    config.require(_settings, "DATABASE_URL", "BROKER_URL")
+    _settings = _load()
+    _require(_settings, "DATABASE_URL", "BROKER_URL")
 except OurFault as fault:
     print(fault, file=sys.stderr)  # noqa: T201 # before there is a log
     sys.exit(2)
@@ -36,7 +39,7 @@ control_socket_disable = True
 
 def on_starting(_server: Any) -> None:
     """In the master, before the first worker is forked."""
-    log.setup("api", _settings.log_level)
+    _setup("api", _settings.log_level)
     for name in ("gunicorn.error", "gunicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True

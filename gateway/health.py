@@ -14,8 +14,8 @@ from gateway.wire import iso_ms
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
 PATIENCE_MS = 30_000
 
-#: From best to worst: the top-level state is the worst of all connections with work.
-SEVERITY = ("connected", "idle", "standby", "subscribing", "authenticating", "connecting", "reconnecting", "auth_failed")
+#: From best to worst: the top-level state is the worst of all connections.
+SEVERITY = ("idle", "standby", "connected", "subscribing", "authenticating", "connecting", "reconnecting", "auth_failed")
 
 DEGRADED, UNHEALTHY = "degraded", "unhealthy"
 

@@ -34,7 +34,7 @@ class WantedReader(threading.Thread):
         self._endpoint = endpoint
         self._mine = mine
         self._poll_s = poll_s
-        self._stop = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._halt = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = False
         self._trouble: str | None = None
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -42,7 +42,7 @@ class WantedReader(threading.Thread):
 
     def stop(self) -> None:
         self._stopping = True
-        os.eventfd_write(self._stop, 1)
+        os.eventfd_write(self._halt, 1)
         self.join(5.0)
 
     def run(self) -> None:
@@ -74,7 +74,7 @@ class WantedReader(threading.Thread):
             self._listener.drain()
 
     def _pause(self, seconds: float, readers: list[int]) -> None:
-        select.select([self._stop, *readers], [], [], seconds)
+        select.select([self._halt, *readers], [], [], seconds)
 
     def _say(self, trouble: str) -> None:
         """Once per kind of trouble, not once per try."""

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import kombu
 from amqp.exceptions import AMQPError, NotFound, PreconditionFailed
+from kombu.exceptions import OperationalError
 
 from gateway import names
 from gateway.errors import SinkAway
@@ -45,7 +46,7 @@ def exchange() -> Any:
 
 
 #: What a lost, frozen or refusing broker raises through kombu.
-BROKER_FAULTS: tuple[type[Exception], ...] = (AMQPError, kombu.exceptions.OperationalError, OSError)
+BROKER_FAULTS: tuple[type[Exception], ...] = (AMQPError, OperationalError, OSError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,172 @@
+"""A whole gateway under supervisord in a folder of its own, for tests; and an independent consumer (pika) that reads its queues."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pika
+import urllib3
+
+from gateway.servers.server import free_ports
+from simulator.remote import RunningSimulator
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "test-key"
+PROGRAMS = ("private", "spot", "linear", "inverse", "option", "spread", "status", "router", "api", "prepare")
+
+
+def wait_for(claim: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
+    """The claim's value as soon as it is true; fails with `what` when it does not become so in time."""
+    until = time.monotonic() + seconds
+    while True:
+        value = claim()
+        if value:
+            return value
+        assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
+        time.sleep(0.05)
+
+
+class RunningGateway:
+    """supervisord with all programs of supervisord.conf."""
+
+    def __init__(self, folder: Path, database_url: str, broker_url: str, simulator: RunningSimulator, **settings: str) -> None:
+        self.folder = folder
+        self.broker_url = broker_url
+        self.port = free_ports(1)[0]
+        (folder / "var" / "log").mkdir(parents=True)
+        shutil.copy(ROOT / "supervisord.conf", folder)
+        self.environ = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "BYBIT_ENVIRONMENT": "simulator",
+            "BYBIT_WS_URL": simulator.ws_url,
+            "BYBIT_REST_URL": simulator.rest_url,
+            "BYBIT_API_KEY": simulator.api_key,
+            "BYBIT_API_SECRET": simulator.api_secret,
+            "DATABASE_URL": database_url,
+            "BROKER_URL": broker_url,
+            "WS_GATEWAY_PORT": str(self.port),
+            "WS_GATEWAY_API_KEY": KEY,
+            "WS_GATEWAY_VAR_DIR": str(folder / "var"),
+            **settings,
+        }
+        self._http = urllib3.PoolManager(timeout=10.0, retries=False)
+        self._process = subprocess.Popen(
+            ["supervisord", "-n", "-c", "supervisord.conf"], cwd=folder, env=self.environ, start_new_session=True
+        )
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and JSON of an API call."""
+        headers = {"X-API-Key": KEY, "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        answer = self._http.request(method, f"http://127.0.0.1:{self.port}{path}", body=data, headers=headers)
+        return answer.status, json.loads(answer.data)
+
+    def health(self) -> dict[str, Any]:
+        """The body of /health; {} while the API does not answer."""
+        try:
+            return dict(self.call("GET", "/health")[1])
+        except urllib3.exceptions.HTTPError:
+            return {}
+
+    def wait_until_healthy(self, seconds: float = 40.0) -> None:
+        wait_for(lambda: self.health().get("status") == "healthy", f"healthy, but {self.health()}", seconds)
+
+    def subscribe(self, channel_type: str, service: str = "tester", **given: Any) -> dict[str, Any]:
+        status, body = self.call(
+            "POST", "/api/v1/subscriptions", {"channel_type": channel_type, "requesting_service": service, **given}
+        )
+        assert status == 201, body
+        return dict(body)
+
+    def wait_until_held(self, subscription_id: str) -> dict[str, Any]:
+        """Until the exchange has acknowledged the topic, and its snapshot has come where there is one."""
+
+        def held() -> dict[str, Any] | None:
+            row = dict(self.call("GET", f"/api/v1/subscriptions/{subscription_id}")[1])
+            wanted = ("live",) if row["channel_type"] in ("ticker", "orderbook", "kline") else ("acknowledged",)
+            return row if row["state"] in wanted else None
+
+        return dict(wait_for(held, f"subscription {subscription_id} held"))
+
+    def control(self, *arguments: str) -> str:
+        """supervisorctl's words."""
+        command = ["supervisorctl", "-c", str(self.folder / "supervisord.conf"), *arguments]
+        return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False).stdout
+
+    def pids(self) -> dict[str, int]:
+        """Process name → pid, of the programs that run."""
+        lines = (line.split() for line in self.control("status").splitlines())
+        return {words[0].partition(":")[2]: int(words[3].rstrip(",")) for words in lines if words[1] == "RUNNING"}
+
+    def log(self, name: str) -> str:
+        return (self.folder / "var" / "log" / f"{name}.log").read_text()
+
+    def stop(self) -> float:
+        """SIGTERM; how long the whole stop took, in seconds."""
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(40)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            raise
+        return time.monotonic() - began
+
+
+class Consumer:
+    """Reads queues with pika, which shares no code with the gateway."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._connection = pika.BlockingConnection(pika.URLParameters(broker_url))
+        self._channel = self._connection.channel()
+        self.properties: list[pika.BasicProperties] = []
+
+    def take(self, queue: str) -> list[dict[str, Any]]:
+        """All envelopes that are in the queue now, in order."""
+        found = []
+        while True:
+            method, properties, body = self._channel.basic_get(queue, auto_ack=True)
+            if method is None:
+                return found
+            self.properties.append(properties)
+            found.append(json.loads(body))
+
+    def take_until(self, queue: str, enough: Callable[[list[dict[str, Any]]], bool], seconds: float = 20.0) -> list[dict[str, Any]]:
+        """Take until what was taken is enough."""
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            found.extend(self.take(queue))
+            return enough(found)
+
+        wait_for(look, f"enough in {queue}, found {len(found)}", seconds)
+        return found
+
+    def exists(self, queue: str) -> bool:
+        try:
+            self._channel.queue_declare(queue, passive=True)
+        except pika.exceptions.ChannelClosedByBroker:
+            self._channel = self._connection.channel()
+            return False
+        return True
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextmanager
+def consuming(broker_url: str) -> Iterator[Consumer]:
+    consumer = Consumer(broker_url)
+    try:
+        yield consumer
+    finally:
+        consumer.close()
