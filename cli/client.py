@@ -1,0 +1,48 @@
+"""The control API, as the commands call it."""
+
+import json
+from typing import Any
+
+import urllib3
+
+from gateway import keys
+from gateway.config import Settings
+from gateway.errors import LineFault, RequestError
+
+#: An answer takes at most this long; seconds.
+TIMEOUT_S = 10.0
+
+
+class ApiAway(LineFault):
+    """The control API does not answer."""
+
+
+class Client:
+    """Calls with the administrator's key. Raises ApiAway, and RequestError with the API's own words."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = f"http://{settings.host}:{settings.port}"
+        self._key = keys.admin_key(settings.admin_key, settings.var_dir)
+        self._http = urllib3.PoolManager(timeout=TIMEOUT_S, retries=False)
+
+    def call(self, method: str, path: str, *, body: Any = None, fields: dict[str, str] | None = None) -> Any:
+        status, answer = self.ask(method, path, body=body, fields=fields)
+        if status >= 400:
+            raise RequestError(str(answer.get("error", answer)), code=str(answer.get("code", status)), status=status)
+        return answer
+
+    def ask(self, method: str, path: str, *, body: Any = None, fields: dict[str, str] | None = None) -> tuple[int, Any]:
+        """Status and body, whatever the status."""
+        headers = {"X-API-Key": self._key}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            response = self._http.request(method, self.url + path, body=data, fields=fields, headers=headers)
+            return response.status, json.loads(response.data)
+        except urllib3.exceptions.HTTPError as fault:
+            raise ApiAway(
+                f"the control API at {self.url} does not answer ({type(fault).__name__}); is the gateway running?"
+            ) from fault
+        except json.JSONDecodeError as fault:
+            raise ApiAway(f"{self.url} answers, but it is not the control API") from fault

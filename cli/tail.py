@@ -1,0 +1,86 @@
+"""`ws-gateway tail`: live events from the broker, one a line."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import msgspec
+
+from cli import running
+from gateway import config, names
+from gateway.consumer import Consumer, Received
+from gateway.protocol.channels import CHANNELS
+
+Payload = dict[str, Any]
+
+
+def _book(payload: Payload) -> str:
+    best = [f"{side}: {levels[0][0]} x {levels[0][1]}" for side in ("bids", "asks") if (levels := payload.get(side))]
+    sync = "" if payload.get("in_sync") else "  OUT OF SYNC"
+    return f"{payload.get('kind')} {payload.get('depth')} u={payload.get('update_id')} {'  '.join(best)}{sync}"
+
+
+def _balance(payload: Payload) -> str:
+    coins = payload.get("coins") or ()
+    return "  ".join(
+        f"{coin.get('coin')} {coin.get('wallet_balance')} (available {coin.get('available_balance')})" for coin in coins
+    )
+
+
+def _words(*fields: str) -> Callable[[Payload], str]:
+    return lambda payload: "  ".join(str(payload[field]) for field in fields if payload.get(field) is not None)
+
+
+#: Event type → what a person wants to see of it; any other shows its first fields.
+FIGURES: dict[str, Callable[[Payload], str]] = {
+    "trade": _words("side", "quantity", "price"),
+    "ticker": lambda payload: f"last {payload.get('last_price')}  24h volume {payload.get('volume_24h')}",
+    "orderbook": _book,
+    "kline": lambda p: (
+        f"{p['interval']}  o {p['open']} h {p['high']} l {p['low']} c {p['close']} v {p['volume']}"
+        + ("  closed" if p.get("confirm") else "")
+    ),
+    "order": _words("status", "side", "order_type", "quantity", "price", "executed_quantity", "order_id"),
+    "execution": _words("execution_type", "side", "quantity", "price", "fee", "order_id"),
+    "position": lambda p: f"{p.get('side') or 'flat'} {p.get('size')} @ {p.get('average_price')}  mode {p.get('mode')}",
+    "balance": _balance,
+    "system_status": _words("state", "title"),
+    "system": _words("kind", "endpoint", "worker", "topic", "detail"),
+}
+
+
+def line(event: Received) -> str:
+    """One event for a person: time, type, category, symbol, and what matters of it."""
+    envelope = event.envelope
+    show = FIGURES.get(str(envelope["event_type"]), _words("symbol"))
+    hole = f"  [{event.missing} missing before this]" if event.missing else ""
+    where = f"{envelope['category'] or '-':<7} {envelope['symbol'] or '-':<12}"
+    return f"{str(envelope['received_at'])[11:23]} {envelope['event_type']:<13} {where} {show(envelope['payload'])}{hole}"
+
+
+@click.command()
+@click.option("--type", "event_type", type=click.Choice([row.event_type for row in CHANNELS]), help="One event type only.")
+@click.option("--category", help="One category only.")
+@click.option("--symbol", help="One symbol only.")
+@click.option("--count", type=click.IntRange(1), help="End after this many events.")
+@click.option("--json", "as_json", is_flag=True, help="The envelopes as they are, one a line.")
+def command(event_type: str | None, category: str | None, symbol: str | None, count: int | None, as_json: bool) -> None:
+    """Show events as they come, without taking them from anybody. Ctrl-C ends it."""
+    settings = running.settings()
+    config.require(settings, "BROKER_URL")
+    words = [event_type or "*", category or "*", names.word(symbol) if symbol else "*", "*"]
+    shown = 0
+    with Consumer(settings.broker_url, bindings=[".".join(words)]) as consumer:
+        try:
+            for event in consumer:
+                print(msgspec.json.encode(event.envelope).decode() if as_json else line(event), flush=True)
+                shown += 1
+                if count is not None and shown >= count:
+                    return
+        except KeyboardInterrupt:
+            return
+        except BrokenPipeError:
+            # The reader, `head` for one, has left; Python would complain again when it closes stdout.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,188 @@
+"""For users: read the gateway's queues with kombu, each event once, and be told of holes.
+
+with Consumer("amqp://…", "ws-gateway.trade.my-service") as consumer:
+    for event in consumer:
+        handle(event.envelope)      # acknowledged when the next one is asked for
+"""
+
+import logging
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import kombu
+import msgspec
+from amqp.exceptions import AMQPError
+from kombu.exceptions import OperationalError
+
+from gateway import names
+from gateway.backoff import Backoff
+from gateway.errors import SinkAway
+
+log = logging.getLogger(__name__)
+
+#: Ids remembered to drop repeats; a repeat follows its first within an outage, not within days.
+REMEMBERED = 100_000
+#: Messages that the broker sends ahead.
+PREFETCH = 200
+#: Connecting and every read or write; seconds.
+TIMEOUT_S = 5.0
+#: The longest wait between tries to reconnect; seconds.
+CAP_S = 10.0
+
+_FAULTS: tuple[type[Exception], ...] = (AMQPError, OperationalError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One event.
+
+    envelope  as in docs/EVENTS.md
+    missing   how many sequence numbers before this one did not come, by routing key and epoch
+    """
+
+    envelope: dict[str, Any]
+    missing: int
+
+
+class Sequences:
+    """What has been seen: repeats are recognised by (event_type, event_id), holes by sequence within routing key and epoch."""
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
+        self._ids: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._last: dict[tuple[str, str], int] = {}
+
+    def is_repeat(self, envelope: dict[str, Any]) -> bool:
+        key = (str(envelope.get("event_type")), str(envelope.get("event_id")))
+        if key in self._ids:
+            return True
+        self._ids[key] = None
+        if len(self._ids) > self._remembered:
+            self._ids.popitem(last=False)
+        return False
+
+    def missing_before(self, routing_key: str, envelope: dict[str, Any]) -> int:
+        """0 for the next number, the first of a key and epoch, or one that comes late."""
+        key = (routing_key, str(envelope.get("epoch")))
+        sequence = int(envelope.get("sequence") or 0)
+        last = self._last.get(key)
+        self._last[key] = max(sequence, last or 0)
+        return max(0, sequence - last - 1) if last is not None else 0
+
+
+class Consumer:
+    """Iterate over the events of one queue, for ever; reconnects by itself. For one thread.
+
+    queue     an existing queue's name, or None for one of our own that lives as long as the connection
+    bindings  of a queue of our own, e.g. `trade.linear.*.*`
+    """
+
+    def __init__(self, broker_url: str, queue: str | None = None, *, bindings: Sequence[str] = ()) -> None:
+        self._url = broker_url
+        self._queue = queue
+        self._bindings = bindings
+        self._seen = Sequences()
+        self._connection: Any = None
+        self._arrived: list[Any] = []
+        self._backoff = Backoff(CAP_S, random.random)
+
+    def __enter__(self) -> Self:
+        """Connect. Raises SinkAway when the broker is away or the queue does not exist."""
+        try:
+            self._open()
+        except _FAULTS as fault:
+            self.close()
+            raise SinkAway(f"RabbitMQ cannot be asked: {type(fault).__name__} {fault}".strip()) from fault
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Received]:
+        while True:
+            event = self.next(timeout_s=None)
+            if event is not None:
+                yield event
+
+    def next(self, timeout_s: float | None) -> Received | None:
+        """The next event that is no repeat; None when none came in time. What was given before is acknowledged."""
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        while until is None or time.monotonic() < until:
+            try:
+                message = self._message(1.0 if until is None else min(1.0, max(0.0, until - time.monotonic())))
+            except _FAULTS as fault:
+                self._reconnect(fault)
+                continue
+            if message is None:
+                continue
+            event = self._event(message)
+            if event is not None:
+                return event
+        return None
+
+    def close(self) -> None:
+        """Let go; what was received and not acknowledged goes to the next reader."""
+        if self._connection is not None:
+            try:
+                self._connection.release()
+            except _FAULTS as fault:
+                log.debug("consumer not_closed reason=%s", fault)
+            self._connection = None
+
+    def _open(self) -> None:
+        self._arrived.clear()
+        self._delivered: Any = None
+        self._connection = kombu.Connection(self._url, connect_timeout=TIMEOUT_S, heartbeat=10)
+        self._connection.ensure_connection(max_retries=0)
+        channel = self._connection.channel()
+        if self._queue is None:
+            name, _, _ = channel.queue_declare("", exclusive=True, auto_delete=True)
+            for binding in self._bindings:
+                channel.queue_bind(name, exchange=names.EXCHANGE, routing_key=binding)
+        else:
+            name, _, _ = channel.queue_declare(self._queue, passive=True)
+        channel.basic_qos(0, PREFETCH, a_global=False)
+        channel.basic_consume(name, callback=self._arrived.append)
+
+    def _message(self, timeout_s: float) -> Any:
+        """The next message, the one before acknowledged; None when none came in time."""
+        if self._delivered is not None:
+            self._delivered.channel.basic_ack(self._delivered.delivery_tag)
+            self._delivered = None
+        if not self._arrived:
+            try:
+                self._connection.heartbeat_check()
+                self._connection.drain_events(timeout=timeout_s)
+            except TimeoutError:
+                return None
+        if not self._arrived:
+            return None
+        self._backoff.succeeded()
+        self._delivered = self._arrived.pop(0)
+        return self._delivered
+
+    def _event(self, message: Any) -> Received | None:
+        body = message.body.encode() if isinstance(message.body, str) else message.body  # py-amqp decodes utf-8 bodies
+        try:
+            envelope = msgspec.json.decode(body, type=dict[str, Any])
+        except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+            log.warning("consumer not_an_envelope reason=%s", fault)
+            return None
+        if self._seen.is_repeat(envelope):
+            return None
+        return Received(envelope, self._seen.missing_before(str(message.delivery_info["routing_key"]), envelope))
+
+    def _reconnect(self, fault: Exception) -> None:
+        wait_s = self._backoff.next_s()
+        log.warning("consumer connection_lost reason=%s again_in_s=%.1f", fault, wait_s)
+        self.close()
+        time.sleep(wait_s)
+        try:
+            self._open()
+        except _FAULTS as again:
+            log.warning("consumer not_connected reason=%s", again)
