@@ -17,9 +17,12 @@ Payload = dict[str, Any]
 
 
 def _book(payload: Payload) -> str:
-    best = [f"{side}: {levels[0][0]} x {levels[0][1]}" for side in ("bids", "asks") if (levels := payload.get(side))]
+    if payload.get("kind") == "snapshot":
+        levels = [f"best {side[:3]} {' x '.join(payload[side][0])}" for side in ("bids", "asks") if payload.get(side)]
+    else:
+        levels = [f"{len(payload.get(side) or ())} {side}" for side in ("bids", "asks")]
     sync = "" if payload.get("in_sync") else "  OUT OF SYNC"
-    return f"{payload.get('kind')} {payload.get('depth')} u={payload.get('update_id')} {'  '.join(best)}{sync}"
+    return f"{payload.get('kind')} {payload.get('depth')} u={payload.get('update_id')} {'  '.join(levels)}{sync}"
 
 
 def _balance(payload: Payload) -> str:

@@ -1,12 +1,13 @@
 """Real parts for the tests: one private RabbitMQ and PostgreSQL a session, a fresh virtual host and database a test.
 
 postgres_server, rabbitmq_server   started when first needed, stopped at the end
+new_database, new_broker           make a migrated database, a virtual host; answer its URL
 database_url, empty_database_url   a database of one's own, migrated or empty
 broker_url                         a virtual host of one's own
-simulator                          a simulated exchange that moves only when told to
+simulator                          a simulated exchange whose account acts only when told to
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
@@ -16,7 +17,7 @@ from gateway.servers import Postgres, RabbitMQ
 from simulator import remote
 from simulator.remote import RunningSimulator
 
-#: Virtual hosts made at the node's start, one a test.
+#: Virtual hosts made at the node's start; each test takes its own.
 HOSTS = [f"test-{number}" for number in range(200)]
 
 
@@ -37,31 +38,46 @@ def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit
 
 
 @pytest.fixture(scope="session")
-def names_of_databases() -> Iterator[int]:
-    return count(1)
+def new_empty_database(postgres_server: Postgres) -> Callable[[], str]:
+    numbers = count(1)
+
+    def make() -> str:
+        name = f"test_{next(numbers)}"
+        db.create_database(postgres_server.url, name)
+        return postgres_server.url.rsplit("/", 1)[0] + f"/{name}"
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def names_of_hosts() -> Iterator[str]:
-    return iter(HOSTS)
+def new_database(new_empty_database: Callable[[], str]) -> Callable[[], str]:
+    def make() -> str:
+        url = new_empty_database()
+        migrate.migrate(url)
+        return url
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_broker(rabbitmq_server: RabbitMQ) -> Callable[[], str]:
+    hosts = iter(HOSTS)
+    return lambda: rabbitmq_server.url_of(next(hosts))
 
 
 @pytest.fixture
-def empty_database_url(postgres_server: Postgres, names_of_databases: Iterator[int]) -> str:
-    name = f"test_{next(names_of_databases)}"
-    db.create_database(postgres_server.url, name)
-    return postgres_server.url.rsplit("/", 1)[0] + f"/{name}"
+def empty_database_url(new_empty_database: Callable[[], str]) -> str:
+    return new_empty_database()
 
 
 @pytest.fixture
-def database_url(empty_database_url: str) -> str:
-    migrate.migrate(empty_database_url)
-    return empty_database_url
+def database_url(new_database: Callable[[], str]) -> str:
+    return new_database()
 
 
 @pytest.fixture
-def broker_url(rabbitmq_server: RabbitMQ, names_of_hosts: Iterator[str]) -> str:
-    return rabbitmq_server.url_of(next(names_of_hosts))
+def broker_url(new_broker: Callable[[], str]) -> str:
+    return new_broker()
 
 
 @pytest.fixture

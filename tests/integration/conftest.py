@@ -1,27 +1,61 @@
 """The whole gateway, running."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from running import Consumer, RunningGateway
 
+from simulator import remote
 from simulator.remote import RunningSimulator
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, database_url: str, broker_url: str, simulator: RunningSimulator) -> Iterator[RunningGateway]:
+def gateway(
+    tmp_path: Path, new_empty_database: Callable[[], str], broker_url: str, simulator: RunningSimulator
+) -> Iterator[RunningGateway]:
     """All processes under supervisord, healthy, without any subscription."""
-    running = RunningGateway(tmp_path, database_url, broker_url, simulator)
+    running = RunningGateway(tmp_path, new_empty_database(), broker_url, simulator)
     try:
         running.wait_until_healthy()
         yield running
     finally:
-        running.stop()
+        running.end()
 
 
 @pytest.fixture
 def consumer(broker_url: str) -> Iterator[Consumer]:
     consumer = Consumer(broker_url)
+    yield consumer
+    consumer.close()
+
+
+@pytest.fixture(scope="module")
+def shared_simulator() -> Iterator[RunningSimulator]:
+    """One for all tests of a module that leave it as it was."""
+    running = remote.start(account_every_s=0, steps_per_s=10)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(
+    tmp_path_factory: pytest.TempPathFactory,
+    new_empty_database: Callable[[], str],
+    new_broker: Callable[[], str],
+    shared_simulator: RunningSimulator,
+) -> Iterator[RunningGateway]:
+    """One for all tests of a module that subscribe under their own service name."""
+    running = RunningGateway(tmp_path_factory.mktemp("gateway"), new_empty_database(), new_broker(), shared_simulator)
+    try:
+        running.wait_until_healthy()
+        yield running
+    finally:
+        running.end()
+
+
+@pytest.fixture
+def shared_consumer(shared_gateway: RunningGateway) -> Iterator[Consumer]:
+    consumer = Consumer(shared_gateway.broker_url)
     yield consumer
     consumer.close()

@@ -110,6 +110,12 @@ class RunningGateway:
     def log(self, name: str) -> str:
         return (self.folder / "var" / "log" / f"{name}.log").read_text()
 
+    def end(self) -> None:
+        """Stop all programs at once, then supervisord: quicker than its own one after another."""
+        if self._process.poll() is None:
+            self.control("stop", "all")
+            self.stop()
+
     def stop(self) -> float:
         """SIGTERM; how long the whole stop took, in seconds."""
         began = time.monotonic()
