@@ -1,0 +1,169 @@
+"""What happens to one part costs the others nothing: cut connections, killed processes, bad frames, stopping."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import PROGRAMS, Consumer, RunningGateway, wait_for
+
+from simulator.remote import RunningSimulator
+
+#: One topic an endpoint.
+WISHES: dict[str, dict[str, Any]] = {
+    "spot": {"channel_type": "trades", "symbol": "BTCUSDT", "category": "spot"},
+    "linear": {"channel_type": "trades", "symbol": "BTCUSDT", "category": "linear"},
+    "inverse": {"channel_type": "trades", "symbol": "BTCUSD", "category": "inverse"},
+    "option": {"channel_type": "trades", "symbol": "BTC", "category": "option"},
+    "spread": {"channel_type": "trades", "symbol": "SOLUSDT_SOL/USDT", "category": "spread"},
+    "private": {"channel_type": "order"},
+    "status": {"channel_type": "system_status"},
+}
+
+
+def subscribe_all(gateway: RunningGateway) -> dict[str, dict[str, Any]]:
+    rows = {endpoint: gateway.subscribe(service="all", **wish) for endpoint, wish in WISHES.items()}
+    for row in rows.values():
+        gateway.wait_until_held(row["id"])
+    return rows
+
+
+def held_topics(simulator: RunningSimulator) -> dict[str, set[str]]:
+    """Endpoint → topics on the wire."""
+    return {connection.endpoint: set(connection.topics) for connection in simulator.connections()}
+
+
+def test_every_program_of_the_contract_runs_and_the_whole_stop_takes_at_most_20_s(gateway: RunningGateway) -> None:
+    names = {line.split()[0]: line.split()[1] for line in gateway.control("status").splitlines()}
+    expected = {f"{program}:{program}_00": "EXITED" if program == "prepare" else "RUNNING" for program in PROGRAMS}
+    assert names == expected
+    assert all(state["connection_status"] == "idle" for state in gateway.health()["connections"].values()), "no work, no connection"
+    pids = gateway.pids()
+    assert gateway.stop() <= 20.0
+    assert not [name for name, pid in pids.items() if Path(f"/proc/{pid}").exists()]
+    supervisord = gateway.log("supervisord")
+    assert all(f"stopped: {program}_00 (exit status 0)" in supervisord for program in PROGRAMS if program != "prepare")
+
+
+def test_cut_connections_are_restored_and_no_other_is_touched(gateway: RunningGateway, simulator: RunningSimulator) -> None:
+    rows = subscribe_all(gateway)
+    topics = held_topics(simulator)
+    assert topics == {endpoint: {row["topic"]} for endpoint, row in rows.items()}
+    for endpoint in WISHES:
+        for how in ("abort", "1000", "1001"):
+            before = {entry.endpoint: entry.number for entry in simulator.connections()}
+            assert simulator.cut(endpoint, how) == 1
+
+            def restored(endpoint: str = endpoint, number: int = before[endpoint]) -> bool:
+                return any(e.endpoint == endpoint and e.number != number and e.topics for e in simulator.connections())
+
+            wait_for(restored, f"{endpoint} restored after {how}", 10.0)
+            after = {entry.endpoint: entry.number for entry in simulator.connections()}
+            assert {name for name in before if before[name] != after.get(name)} == {endpoint}
+    assert held_topics(simulator) == topics
+    wait_for(lambda: gateway.health()["status"] == "healthy", "healthy again")
+    assert gateway.health()["connections"]["linear_00"]["reconnection_count"] == 3
+
+
+def test_a_killed_process_comes_back_and_wanted_topics_are_restored(
+    gateway: RunningGateway, simulator: RunningSimulator, consumer: Consumer
+) -> None:
+    rows = subscribe_all(gateway)
+    topics = held_topics(simulator)
+    for name in (*(f"{endpoint}_00" for endpoint in WISHES), "router_00", "api_00"):
+        old = gateway.pids()
+        os.kill(old[name], signal.SIGKILL)
+
+        def back(name: str = name, old_pid: int = old[name]) -> bool:
+            return gateway.pids().get(name, old_pid) != old_pid
+
+        wait_for(back, f"{name} started again", 20.0)
+        wait_for(lambda: held_topics(simulator) == topics, f"topics restored after {name}", 20.0)
+        assert {other for other, pid in gateway.pids().items() if old[other] != pid} == {name}
+    wait_for(lambda: gateway.health().get("status") == "healthy", "healthy again", 20.0)
+    for endpoint in ("spot", "linear", "inverse", "option", "spread"):
+        consumer.take(rows[endpoint]["queue"])
+        consumer.take_until(rows[endpoint]["queue"], bool)
+    order = simulator.account("place")[0]["data"][0]["orderId"]
+    [event] = consumer.take_until(rows["private"]["queue"], bool)
+    assert event["payload"]["order_id"] == order
+
+
+def test_no_event_is_lost_or_reordered_while_the_router_is_killed(
+    gateway: RunningGateway, simulator: RunningSimulator, consumer: Consumer
+) -> None:
+    row = gateway.subscribe("trades", symbol="BTCUSDT", category="linear")
+    gateway.wait_until_held(row["id"])
+    for _ in range(3):
+        seen = len(simulator.ledger("linear", row["topic"]))
+        wait_for(lambda seen=seen: len(simulator.ledger("linear", row["topic"])) > seen + 5, "more frames")
+        os.kill(gateway.pids()["router_00"], signal.SIGKILL)
+        wait_for(lambda: "router_00" in gateway.pids(), "the router again")
+    simulator.pause(on=True)
+    expected = [trade["i"] for entry in simulator.ledger("linear", row["topic"]) for trade in entry.frame["data"]]
+    events = consumer.take_until(row["queue"], lambda found: {e["payload"]["trade_id"] for e in found} >= set(expected))
+    first_seen = list(dict.fromkeys(event["payload"]["trade_id"] for event in events))
+    assert first_seen == expected
+    assert sorted({event["sequence"] for event in events}) == list(range(1, len(expected) + 1))
+
+
+@pytest.mark.parametrize("program", ["workers.router", "workers.prepare", "workers.exchange"])
+def test_a_bad_setting_is_one_sentence_and_exit_code_2(tmp_path: Path, program: str) -> None:
+    arguments = ["linear", "0", "1"] if program == "workers.exchange" else []
+    done = subprocess.run(
+        [sys.executable, "-m", program, *arguments],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "WS_GATEWAY_QUEUE_TYPE": "mirrored"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "WS_GATEWAY_QUEUE_TYPE is 'mirrored'; expected classic, quorum or stream\n"
+
+
+def test_a_bad_frame_costs_nothing_else(gateway: RunningGateway, simulator: RunningSimulator, consumer: Consumer) -> None:
+    row = gateway.subscribe("trades", symbol="BTCUSDT", category="linear")
+    gateway.wait_until_held(row["id"])
+    [before] = simulator.connections("linear")
+    good = '{"T":1,"s":"BTCUSDT","S":"Buy","v":"1","p":"2","L":"PlusTick","i":"after-the-bad-one","BT":false}'
+    for text in (
+        "not json",
+        "[]",
+        '{"op":"unheard of"}',
+        '{"topic":"publicTrade.BTCUSDT","data":null}',
+        '{"topic":"nobody.knows","data":[]}',
+        '{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1,"data":[{"T":"no time"},' + good + "]}",
+    ):
+        simulator.send("linear", text)
+    events = consumer.take_until(row["queue"], lambda found: any(e["payload"]["trade_id"] == "after-the-bad-one" for e in found))
+    assert [e["sequence"] for e in events] == list(range(1, len(events) + 1))
+    consumer.take_until(row["queue"], bool)
+    [after] = simulator.connections("linear")
+    assert after.number == before.number, "the connection stays"
+    unknown = gateway.call("GET", "/api/v1/connections")[1]["connections"]["linear_00"]
+    wait_for(
+        lambda: gateway.call("GET", "/api/v1/connections")[1]["connections"]["linear_00"]["unknown"] == 6, f"counted: {unknown}"
+    )
+
+
+def test_public_endpoints_need_no_credentials_and_wanted_private_topics_say_that_theirs_are_missing(
+    tmp_path: Path, database_url: str, broker_url: str, simulator: RunningSimulator
+) -> None:
+    gateway = RunningGateway(tmp_path, database_url, broker_url, simulator, BYBIT_API_KEY="", BYBIT_API_SECRET="")
+    try:
+        gateway.wait_until_healthy()
+        public = gateway.subscribe("ticker", symbol="BTCUSDT", category="linear")
+        private = gateway.subscribe("order")
+        assert private["last_error"] == "CREDENTIALS_MISSING"
+        gateway.wait_until_held(public["id"])
+        wait_for(lambda: gateway.health()["status"] == "degraded", "degraded")
+        health = gateway.health()
+        assert any("no credentials" in reason for reason in health["reasons"])
+        assert health["connections"]["private_00"]["connection_status"] == "idle"
+        assert not simulator.connections("private")
+    finally:
+        gateway.end()
