@@ -1,0 +1,279 @@
+"""Write the tables of the documents, and env.example, from the tables of the code: `python -m cli.docs`.
+
+A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is around it is written by hand.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+import click
+
+from api import access
+from api.app import create_app
+from cli.main import VERBS, commands
+from gateway import config
+from gateway.config import SETTINGS, Setting
+from gateway.protocol import session, subscriptions
+from gateway.protocol.channels import CHANNELS
+from gateway.protocol.channels.channel import Channel
+from gateway.protocol.endpoints import ENDPOINTS
+from gateway.protocol.naming import TERSE
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Documents with tables; the test looks for markers that this list has missed.
+DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md")
+ENV_EXAMPLE = "env.example"
+
+#: Settings that are read and checked, and that nothing uses so far. A test compares this with the code.
+NO_EFFECT_YET = frozenset(
+    {
+        "WS_GATEWAY_SPOOL_MAX_BYTES", "WS_GATEWAY_OPTION_BASE_COINS", "WS_GATEWAY_BALANCE_RETENTION_DAYS",
+        "WS_GATEWAY_RECORDS_RETENTION_DAYS",
+    }
+)  # fmt: skip
+
+#: Left out of a `.env` that is copied from env.example: `make run` would go to the real exchange.
+COMMENTED_OUT = frozenset({"BYBIT_ENVIRONMENT"})
+
+#: Routes outside the OpenAPI document.
+PAGES = {
+    "/docs/": "The documentation to read",
+    "/docs/openapi.json": "The same as /openapi.json",
+    "/docs/redoc": "The documentation to read, on one page",
+    "/openapi.json": "OpenAPI 3.1",
+}
+
+S = TypeVar("S", bound=Enum)
+H = TypeVar("H", bound=Enum)
+
+_BLOCK = re.compile(r"(?P<head><!-- generated: (?P<name>[a-z_]+) -->\n).*?(?P<foot><!-- end -->)", re.DOTALL)
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def settings() -> str:
+    return table(
+        ("variable", "default", "meaning"),
+        ((f"`{row.name}`", f"`{row.default}`" if row.default else "empty", _meaning(row)) for row in SETTINGS),
+    )
+
+
+def endpoints() -> str:
+    return table(
+        (
+            "endpoint",
+            "path",
+            "category",
+            "login",
+            "topics a request",
+            "topics a connection",
+            "characters of topics",
+            "answers matched by",
+        ),
+        (
+            (
+                f"`{row.name}`",
+                f"`{row.path}`",
+                row.category or "-",
+                "yes" if row.authenticates else "no",
+                str(row.topics_per_request),
+                _limit(row.topics_per_connection),
+                _limit(row.characters),
+                "our `req_id`" if row.ack_match == "req_id" else "topic names",
+            )
+            for row in ENDPOINTS.values()
+        ),
+    )
+
+
+def channels() -> str:
+    return table(
+        (
+            "`channel_type`",
+            "`event_type`",
+            "exchange topic: categories",
+            "symbol",
+            "choices (default)",
+            "served by",
+            "first frame at once",
+        ),
+        (
+            (
+                f"`{row.channel_type}`",
+                f"`{row.event_type}`",
+                _topics(row),
+                {"required": "required", "filter": "optional, filters", "none": "none"}[row.symbol_use],
+                _choices(row),
+                _served_by(row),
+                "yes" if row.pushes_first else "no",
+            )
+            for row in CHANNELS
+        ),
+    )
+
+
+def routes() -> str:
+    """As the application has them, but for the files that its pages load."""
+    with TemporaryDirectory() as folder:
+        app = create_app(config.load({"WS_GATEWAY_VAR_DIR": folder, "WS_GATEWAY_API_KEY": "none"}, Path(folder) / "none"))
+    described = app.api_doc["paths"]
+    rows = []
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        if "filename" in rule.arguments:
+            continue
+        path = re.sub(r"<(?:[a-z]+:)?(\w+)>", r"{\1}", rule.rule)
+        key = "no" if access.OPEN.fullmatch(rule.rule) else "yes"
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            what = described[path][method.lower()]["summary"] if path in described else PAGES[path]
+            rows.append((f"`{method} {path}`", key, what))
+    return table(("call", "needs the key", "what"), rows)
+
+
+def verbs() -> str:
+    context = click.Context(commands, info_name="ws-gateway")
+    rows = []
+    for name in VERBS:
+        command = commands.get_command(context, name)
+        if command is None:
+            raise LookupError(f"the verb {name} has no command")
+        arguments = [part for part in command.collect_usage_pieces(click.Context(command, info_name=name)) if "OPTIONS" not in part]
+        options = " ".join(f"`{option.opts[0]}`" for option in command.params if isinstance(option, click.Option))
+        rows.append((f"`{' '.join(['ws-gateway', name, *arguments])}`", options, command.help or ""))
+    return table(("command", "options", "what"), rows)
+
+
+def fields() -> str:
+    return table(
+        ("`event_type`", "named payload fields"),
+        ((f"`{row.event_type}`", ", ".join(f"`{name}`" for name in row.named)) for row in CHANNELS),
+    )
+
+
+def naming() -> str:
+    return table(
+        ("the exchange's key", "our name", "in"),
+        (
+            (f"`{key}`", f"`{name}`", f"`{family}`" if family else "every frame")
+            for family, keys in TERSE.items()
+            for key, name in keys.items()
+        ),
+    )
+
+
+def session_moves() -> str:
+    return _moves(session.MOVES)
+
+
+def topic_moves() -> str:
+    return _moves(subscriptions.MOVES)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "endpoints": endpoints,
+    "channels": channels,
+    "routes": routes,
+    "commands": verbs,
+    "fields": fields,
+    "naming": naming,
+    "session_moves": session_moves,
+    "topic_moves": topic_moves,
+}
+
+
+def env_example() -> str:
+    """Every setting with its default and one line; as `.env` it changes nothing."""
+    lines = [
+        "# Every setting of the gateway with its default. Copy it to .env and change what you need; variables of the environment win.",
+        "# A secret may be given as NAME_FILE instead: the path of a file that holds it. Written by `python -m cli.docs`.",
+    ]
+    for row in SETTINGS:
+        mark = "#" if row.name in COMMENTED_OUT else ""
+        lines += ["", f"# {_meaning(row)}", f"{mark}{row.name}={row.default}"]
+    return "\n".join(lines) + "\n"
+
+
+def renewed(text: str) -> str:
+    """A document with all its tables written anew. Raises KeyError for a marker that no function here fills."""
+    return _BLOCK.sub(lambda block: f"{block['head']}{BLOCKS[block['name']]()}{block['foot']}", text)
+
+
+def names_in(text: str) -> list[str]:
+    """The tables that a document holds."""
+    return [block["name"] for block in _BLOCK.finditer(text)]
+
+
+def expected() -> dict[str, str]:
+    """File → what it should say."""
+    whole = {name: renewed((ROOT / name).read_text(encoding="utf-8")) for name in DOCUMENTS}
+    return {**whole, ENV_EXAMPLE: env_example()}
+
+
+def _meaning(row: Setting) -> str:
+    words = [row.meaning, f"Expected: {row.expected}."]
+    if row.secret:
+        words.append(f"Secret: also as `{row.name}_FILE`.")
+    if row.name in NO_EFFECT_YET:
+        words.append("No effect yet.")
+    return " ".join(words)
+
+
+def _limit(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"
+
+
+def _topics(row: Channel) -> str:
+    if row.normalise is None:
+        return "- (the gateway itself tells)"
+    categories: dict[str, list[str]] = {}
+    for category, template in row.topics.items():
+        categories.setdefault(template, []).append(category or "all together")
+    return "; ".join(f"`{template}`: {', '.join(found)}" for template, found in categories.items())
+
+
+def _choices(row: Channel) -> str:
+    if row.intervals:
+        return f"interval {', '.join(row.intervals)} ({row.default_interval})"
+    depths: dict[str, list[str]] = {}
+    for category, allowed in row.depths.items():
+        depths.setdefault(f"{', '.join(map(str, allowed))} ({row.default_depth[category]})", []).append(category)
+    return "; ".join(f"depth {found}: {', '.join(names)}" for found, names in depths.items()) or "-"
+
+
+def _served_by(row: Channel) -> str:
+    return f"`{row.endpoint}`" if row.endpoint else "the category's endpoint" if row.endpoint is None else "-"
+
+
+def _moves(moves: Mapping[tuple[S, H], S] | Mapping[tuple[S, H], S | None]) -> str:
+    """Inputs as rows, states as columns."""
+    states = list(dict.fromkeys(state for state, _ in moves))
+    inputs = list(dict.fromkeys(heard for _, heard in moves))
+    rows = (
+        (heard.name, *(_target(moves[state, heard]) if (state, heard) in moves else "" for state in states)) for heard in inputs
+    )
+    return table(("", *(state.name for state in states)), rows)
+
+
+def _target(state: Enum | None) -> str:
+    return "gone" if state is None else state.name
+
+
+def main() -> None:
+    """Write what differs, and say so."""
+    for name, text in expected().items():
+        path = ROOT / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"written: {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The documents say what the code says: tables, env.example, links and the list of settings without effect."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from cli import docs
+from gateway import config
+from gateway.config import SETTINGS, Settings
+from gateway.protocol.channels import CHANNELS
+
+PAGES = sorted([docs.ROOT / "README.md", docs.ROOT / "CHANGELOG.md", *(docs.ROOT / "docs").rglob("*.md")])
+PACKAGES = ("gateway", "workers", "api", "cli", "simulator")
+LINK = re.compile(r"\]\((?!https?://|#|mailto:)(?P<target>[^)#\s]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("name", [*docs.DOCUMENTS, docs.ENV_EXAMPLE])
+def test_document_is_what_python_m_cli_docs_writes(name: str) -> None:
+    assert (docs.ROOT / name).read_text(encoding="utf-8") == docs.expected()[name], "run python -m cli.docs"
+
+
+def test_every_table_stands_in_a_document() -> None:
+    found = [name for page in docs.DOCUMENTS for name in docs.names_in((docs.ROOT / page).read_text(encoding="utf-8"))]
+    assert sorted(found) == sorted(docs.BLOCKS)
+
+
+def test_every_marker_belongs_to_a_table() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert text.count("<!-- generated:") == text.count("<!-- end -->") == len(docs.names_in(text)), page.name
+        assert not docs.names_in(text) or str(page.relative_to(docs.ROOT)) in docs.DOCUMENTS, page.name
+
+
+def test_renewing_a_document_twice_changes_nothing() -> None:
+    once = docs.renewed("before\n<!-- generated: settings -->\nold\n<!-- end -->\nafter\n")
+    assert "old" not in once
+    assert once.startswith("before\n")
+    assert once.endswith("<!-- end -->\nafter\n")
+    assert docs.renewed(once) == once
+
+
+def test_table_that_nobody_fills_is_an_error_by_name() -> None:
+    with pytest.raises(KeyError, match="nonsense"):
+        docs.renewed("<!-- generated: nonsense -->\n<!-- end -->")
+
+
+def test_upright_line_in_a_cell_does_not_end_the_cell() -> None:
+    assert docs.table(("a", "b"), [("1|2", "3")]).splitlines()[-1] == "| 1\\|2 | 3 |"
+
+
+def test_env_example_as_dotenv_changes_no_setting() -> None:
+    assert config.load({}, docs.ROOT / docs.ENV_EXAMPLE) == config.load({}, docs.ROOT / "no-such-file")
+
+
+def test_env_example_gives_each_setting_its_default_and_one_line_of_words() -> None:
+    lines = (docs.ROOT / docs.ENV_EXAMPLE).read_text(encoding="utf-8").splitlines()
+    for row in SETTINGS:
+        places = [number for number, line in enumerate(lines) if line.removeprefix("#") == f"{row.name}={row.default}"]
+        assert len(places) == 1, row.name
+        assert lines[places[0] - 1].startswith(f"# {row.meaning}"), row.name
+
+
+def test_settings_without_effect_are_exactly_those_that_no_code_reads() -> None:
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for package in PACKAGES
+        for path in (docs.ROOT / package).rglob("*.py")
+        if path != docs.ROOT / "gateway" / "config.py"
+    )
+    own = (docs.ROOT / "gateway" / "config.py").read_text(encoding="utf-8")
+    derived = set(re.findall(r"self\.(\w+)", own))
+    unread = {
+        row.name
+        for row, field in zip(SETTINGS, fields(Settings), strict=True)
+        if field.name not in derived and not re.search(rf"\.{field.name}\b", code)
+    }
+    assert unread == docs.NO_EFFECT_YET
+
+
+def test_every_event_type_has_its_identity_described() -> None:
+    text = (docs.ROOT / "docs" / "EVENTS.md").read_text(encoding="utf-8")
+    section = text.split("## What makes an event the same event", 1)[1].split("\n## ", 1)[0]
+    for channel in CHANNELS:
+        assert f"| `{channel.event_type}` |" in section, channel.event_type
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    for link in LINK.finditer(page.read_text(encoding="utf-8")):
+        assert (page.parent / link["target"]).exists(), link["target"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_source_file_that_a_page_names_exists(page: Path) -> None:
+    for name in re.findall(
+        r"`((?:gateway|workers|api|cli|simulator|migrations|tests)/[\w/.-]+)`", page.read_text(encoding="utf-8")
+    ):
+        assert (docs.ROOT / name).exists(), name
