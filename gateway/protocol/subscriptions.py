@@ -7,12 +7,12 @@
 The wanted topics are a set that is compared with what is so: a lost wish or a lost answer heals itself.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Literal
 
+from gateway.protocol import refusals
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.frames import Ack
 
@@ -80,16 +80,8 @@ WORDS = {
     Phase.LEAVING: "cancelled",
 }
 
-#: What a refusal's words say of the topic they name; the others of that request are then bystanders.
-#: Source: protocol notes, section 5, error replies.
-REFUSALS: tuple[tuple[re.Pattern[str], Heard], ...] = (
-    (re.compile(r"error:already subscribed,topic:(?P<topic>\S+)"), Heard.YES),
-    (re.compile(r"error:handler not found,topic:(?P<topic>\S+)"), Heard.NO),
-    (re.compile(r"Invalid symbol ?:\[(?P<topic>[^\]]+)\]"), Heard.NO),
-)
-
-#: The private stream accepts part of a request and says which. Source: protocol notes, section 5, recorded.
-PARTIAL = re.compile(r"Successful subscriptions are as follows:\[(?P<yes>[^\]]*)\].*subscription conflict:\[(?P<no>[^\]]*)\]")
+#: What an answer's words say of a topic: held, refused, or None for a bystander.
+_TOLD = {True: Heard.YES, False: Heard.NO, None: Heard.BYSTANDER}
 
 #: An acknowledgement that is late by this much is taken for lost; seconds. Observed answers come within 0.5 s.
 ACK_TIMEOUT_S = 3.0
@@ -276,14 +268,9 @@ class Subscriptions:
             return [(name, Heard.NO if name in (ack.failed or ()) else Heard.YES) for name in request.topics]
         if ack.success:
             return [(name, Heard.YES) for name in request.topics]
-        partial = PARTIAL.search(ack.message)
-        if partial:
-            accepted = {word.strip() for word in re.split(r"[,\s]+", partial["yes"]) if word.strip()}
-            return [(name, Heard.YES if name in accepted else Heard.NO) for name in request.topics]
-        for pattern, verdict in REFUSALS:
-            match = pattern.search(ack.message)
-            if match and match["topic"] in request.topics:
-                return [(name, verdict if name == match["topic"] else Heard.BYSTANDER) for name in request.topics]
+        told = refusals.told(request.topics, ack.message)
+        if told is not None:
+            return [(name, _TOLD[is_held]) for name, is_held in told.items()]
         if len(request.topics) == 1:
             return [(request.topics[0], Heard.NO)]
         for name in request.topics:
