@@ -2,6 +2,7 @@
 
 import time
 
+from flask import jsonify
 from flask_openapi3 import Info, OpenAPI
 
 import gateway
@@ -48,6 +49,7 @@ def create_app(settings: Settings) -> OpenAPI:
         health.blueprint(parts, "/api/v1"),
     ):
         app.register_api(blueprint)
+    app.add_url_rule("/openapi.json", "openapi_json", lambda: jsonify(app.api_doc))
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
     return app
 
