@@ -110,12 +110,18 @@ class BusSender:
         """ZeroMQ's own descriptor: edge-triggered, so `pump` is called after every wake and at every tick."""
         return int(self._socket.get(zmq.FD))
 
-    def flush(self, deadline_s: float) -> bool:
-        """Wait until everything is acknowledged or the time is up; True when nothing waits."""
+    def flush(self, deadline_s: float, *, patience_s: float) -> bool:
+        """Wait until everything is acknowledged; True when nothing waits.
+
+        Ends at the deadline, and before it when no acknowledgement came for `patience_s`: nobody takes anything then.
+        """
         until = time.monotonic() + deadline_s
-        while self._batches and (left := until - time.monotonic()) > 0:
+        progress, waiting = time.monotonic(), len(self._batches)
+        while self._batches and time.monotonic() < min(until, progress + patience_s):
             self.pump()
-            self._socket.poll(min(50, int(left * 1000)))
+            if len(self._batches) < waiting:
+                progress, waiting = time.monotonic(), len(self._batches)
+            self._socket.poll(20)
         return not self._batches
 
     def close(self) -> None:

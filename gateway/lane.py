@@ -32,6 +32,8 @@ TICK_S = 1.0
 IDLE_S = 0.5
 #: Between tries to reach the sink while the lane is being stopped; seconds.
 STOPPING_REST_S = 0.2
+#: A lane that is being stopped while its sink is away does not use its whole deadline; seconds.
+AWAY_PATIENCE_S = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -78,7 +80,7 @@ class Lane:
 
     def stop(self, deadline_s: float) -> None:
         """Carry over what waits, for at most this long, and end the thread."""
-        self._stop_at = time.monotonic() + deadline_s
+        self._stop_at = time.monotonic() + (deadline_s if self._connected else min(deadline_s, AWAY_PATIENCE_S))
         self._poke()
         self._thread.join(deadline_s + 5.0)
 

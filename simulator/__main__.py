@@ -28,14 +28,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps-per-s", type=float, default=4.0, help="how often the market moves")
     parser.add_argument("--most-trades", type=int, default=3, help="per instrument and step")
     parser.add_argument("--account-every-s", type=float, default=2.0, help="between occurrences of the account; 0: none")
+    parser.add_argument(
+        "--status-every-s", type=float, default=10.0, help="between announcements of the exchange's own state; 0: none"
+    )
     parser.add_argument("--api-key", default="simulator-key")
     parser.add_argument("--api-secret", default="simulator-secret")
     parser.add_argument("--die-with-parent", action="store_true")
     arguments = parser.parse_args()
     if not 0 < arguments.steps_per_s <= 1000:
         parser.error(f"found --steps-per-s {arguments.steps_per_s:g}; expected more than 0 and at most 1000")
-    if not 0 <= arguments.most_trades <= 1024 or arguments.account_every_s < 0:
-        parser.error("expected --most-trades from 0 to 1024 and --account-every-s not below 0")
+    if not 0 <= arguments.most_trades <= 1024 or arguments.account_every_s < 0 or arguments.status_every_s < 0:
+        parser.error("expected --most-trades from 0 to 1024, and --account-every-s and --status-every-s not below 0")
     return arguments
 
 
@@ -58,6 +61,7 @@ async def _run(arguments: argparse.Namespace) -> None:
             steps_per_s=arguments.steps_per_s,
             pace=Pace(0, arguments.most_trades),
             account_every_s=arguments.account_every_s,
+            status_every_s=arguments.status_every_s,
             api_key=arguments.api_key,
             api_secret=arguments.api_secret,
         )

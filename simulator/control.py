@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 from aiohttp import web
 
-from simulator.dialect import DIALECTS, compact, now_ms
+from simulator.dialect import DIALECTS, now_ms
 from simulator.exchange import Exchange
 from simulator.instruments import Instrument, find
 
@@ -166,18 +166,7 @@ async def _account(exchange: Exchange, _request: web.Request, body: bytes) -> An
 
 
 async def _system_status(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
-    given = msgspec.json.decode(body, type=dict[str, Any])
-    now = now_ms()
-    row = {
-        "id": "4d95b2a0-587f-11f0-bcc9-56f28c94d6ea", "title": "t06", "state": "completed", "begin": str(now - 60_000),
-        "end": str(now), "href": "", "serviceTypes": [2, 3, 4, 5], "product": [1, 2], "uidSuffix": [], "maintainType": 1, "env": 1,
-        **given,
-    }  # fmt: skip
-    frame = {"topic": "system.status", "ts": now, "data": [row]}
-    for connection in exchange.on_endpoint("status"):
-        if "system.status" in connection.topics:
-            connection.push("system.status", compact(frame))
-    return {"frames": [frame]}
+    return {"frames": exchange.announce(**msgspec.json.decode(body, type=dict[str, Any]))}
 
 
 def _endpoint(name: str) -> str:

@@ -1,10 +1,12 @@
 """The exchange itself: connections, the clock that moves market and account, and the two HTTP servers around them."""
 
 import asyncio
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 from aiohttp import web
 
@@ -23,12 +25,14 @@ class Options:
     steps_per_s        how often the whole market moves
     pace               trades per instrument and step
     account_every_s    between two occurrences of the account; 0: only on request
+    status_every_s     between two announcements on the status endpoint; 0: only on request
     """
 
     seed: int = 1
     steps_per_s: float = 4.0
     pace: Pace = field(default_factory=Pace)
     account_every_s: float = 2.0
+    status_every_s: float = 10.0
     api_key: str = "simulator-key"
     api_secret: str = "simulator-secret"  # noqa: S105 # made up, and printed in the documentation
 
@@ -59,7 +63,7 @@ class Exchange:
 
     async def run(self) -> None:
         """Move market and account until cancelled."""
-        await asyncio.gather(self._run_market(), self._run_account())
+        await asyncio.gather(self._run_market(), self._run_account(), self._run_status())
 
     def publish(self, category: str | None, frames: Iterable[Message]) -> None:
         """Give public frames to whoever subscribed to them; None: the status endpoint."""
@@ -83,6 +87,19 @@ class Exchange:
                 if connection.dialect.endpoint == "private" and frame["topic"] in connection.topics:
                     connection.push(frame["topic"], compact(frame))
         return frames
+
+    def announce(self, **given: Any) -> list[Message]:
+        """An announcement on the status endpoint; `given` replaces fields of its row."""
+        now = now_ms()
+        row = {
+            "id": str(uuid.uuid4()), "title": "Simulated maintenance", "state": "completed", "begin": str(now - 60_000), "end": str(now),
+            "href": "", "serviceTypes": [2, 3, 4, 5], "product": [1, 2], "uidSuffix": [], "maintainType": 1, "env": 1, **given,
+        }  # fmt: skip
+        frame: Message = {"topic": "system.status", "ts": now, "data": [row]}
+        for connection in self.on_endpoint("status"):
+            if "system.status" in connection.topics:
+                connection.push("system.status", compact(frame))
+        return [frame]
 
     def price(self, instrument: Instrument) -> Decimal:
         return Decimal(self.market.feeds[instrument.category, instrument.symbol].last_price)
@@ -127,3 +144,11 @@ class Exchange:
                 place = self.account.dice.choice(ACCOUNT_TRADES)
                 instrument = next(row for row in INSTRUMENTS if (row.category, row.symbol) == place)
                 self.publish_private(self.account.random_occurrence(instrument, self.price(instrument), now_ms()))
+
+    async def _run_status(self) -> None:
+        if not self.options.status_every_s:
+            return
+        while True:
+            await asyncio.sleep(self.options.status_every_s)
+            if not self.paused:
+                self.announce()

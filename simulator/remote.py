@@ -115,7 +115,13 @@ class RunningSimulator:
 
 
 def start(
-    *, ws_port: int = 0, rest_port: int = 0, seed: int = 1, steps_per_s: float = 4.0, account_every_s: float = 2.0
+    *,
+    ws_port: int = 0,
+    rest_port: int = 0,
+    seed: int = 1,
+    steps_per_s: float = 4.0,
+    account_every_s: float = 2.0,
+    status_every_s: float = 10.0,
 ) -> RunningSimulator:
     """Start one; it dies with this process. Raises RuntimeError with its last words when it does not come up."""
     options = {
@@ -124,6 +130,7 @@ def start(
         "--seed": seed,
         "--steps-per-s": steps_per_s,
         "--account-every-s": account_every_s,
+        "--status-every-s": status_every_s,
     }
     command = [sys.executable, "-m", "simulator", "--die-with-parent", *(str(part) for pair in options.items() for part in pair)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # noqa: S603

@@ -82,6 +82,6 @@ def broker_url(new_broker: Callable[[], str]) -> str:
 
 @pytest.fixture
 def simulator() -> Iterator[RunningSimulator]:
-    running = remote.start(account_every_s=0)
+    running = remote.start(account_every_s=0, status_every_s=0)
     yield running
     running.stop()

@@ -38,8 +38,9 @@ REPORT_EVERY_S = 1.0
 LAST_EVENT_EVERY_S = 3.0
 #: A row that still says something else this long after a report is told again; seconds.
 REPEAT_AFTER_S = 3.0
-#: A stopping worker waits this long for the router to take what was read; seconds. SIGTERM to exit is at most 10 s.
-FLUSH_S = 6.0
+#: A stopping worker waits this long for the router to take what was read, and no longer than the patience without a sign of it;
+#: seconds. supervisord stops one program after another: all of them together have 20 s.
+FLUSH_S, PATIENCE_S = 6.0, 0.5
 
 
 def owner(topic: str, processes: int) -> int:
@@ -95,7 +96,7 @@ class Worker:
         logger.info("%s stopping", self.name)
         self.wanted.stop()
         self.link.close()
-        if not self.delivery.bus.flush(FLUSH_S):
+        if not self.delivery.bus.flush(FLUSH_S, patience_s=PATIENCE_S):
             logger.error(
                 "%s not_handed_over batches=%d: the router did not take them in time", self.name, self.delivery.bus.waiting
             )

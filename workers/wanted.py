@@ -43,7 +43,7 @@ class WantedReader(threading.Thread):
     def stop(self) -> None:
         self._stopping = True
         os.eventfd_write(self._halt, 1)
-        self.join(5.0)
+        self.join(1.0)
 
     def run(self) -> None:
         while not self._stopping:

@@ -33,7 +33,7 @@ def consumer(broker_url: str) -> Iterator[Consumer]:
 @pytest.fixture(scope="module")
 def shared_simulator() -> Iterator[RunningSimulator]:
     """One for all tests of a module that leave it as it was."""
-    running = remote.start(account_every_s=0, steps_per_s=10)
+    running = remote.start(account_every_s=0, status_every_s=0, steps_per_s=10)
     yield running
     running.stop()
 

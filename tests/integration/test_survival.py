@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from running import PROGRAMS, Consumer, RunningGateway, wait_for
 
+from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator
 
 #: One topic an endpoint.
@@ -165,5 +166,23 @@ def test_public_endpoints_need_no_credentials_and_wanted_private_topics_say_that
         assert any("no credentials" in reason for reason in health["reasons"])
         assert health["connections"]["private_00"]["connection_status"] == "idle"
         assert not simulator.connections("private")
+    finally:
+        gateway.end()
+
+
+def test_without_a_broker_the_gateway_says_so_queues_are_pending_and_stopping_still_takes_at_most_20_s(
+    tmp_path: Path, database_url: str, simulator: RunningSimulator
+) -> None:
+    gateway = RunningGateway(tmp_path, database_url, f"amqp://127.0.0.1:{free_ports(1)[0]}/", simulator)
+    try:
+        wait_for(lambda: gateway.health().get("database_connected"), "the API and the router", 40.0)
+        rows = [gateway.subscribe(service="early", **wish) for wish in WISHES.values()]
+        assert {row["queue_state"] for row in rows} == {"pending"}
+        for row in rows:
+            gateway.wait_until_held(row["id"])
+        health = gateway.health()
+        assert (health["status"], health["queue_connected"]) == ("unhealthy", False)
+        assert any("RabbitMQ is away" in reason for reason in health["reasons"])
+        assert gateway.stop() <= 20.0
     finally:
         gateway.end()
