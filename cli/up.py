@@ -66,7 +66,8 @@ def _run(settings: Settings, given: dict[str, str], parts: ExitStack, stop: thre
             told |= {"BYBIT_API_KEY": simulator.api_key, "BYBIT_API_SECRET": simulator.api_secret}
     settings = config.load({**given, **told})
     supervisord = _start_supervisord({**given, **told}, parts)
-    running.write(settings.var_dir, told)
+    everything = {**given, **told}
+    running.write(settings.var_dir, {row.name: everything[row.name] for row in config.SETTINGS if everything.get(row.name)})
     parts.callback(running.forget, settings.var_dir)
     client = Client(settings)
     _wait_until_healthy(client, supervisord, stop)

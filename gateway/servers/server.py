@@ -21,6 +21,8 @@ Report = Callable[[str], None]
 
 #: Free bytes below which a server is not started: both write files of tens of megabytes at their first start.
 ROOM_BYTES = 300 << 20
+#: A killed server's ports are free within this; seconds.
+PORTS_FREE_S = 5.0
 
 
 def quiet(_line: str) -> None:
@@ -80,6 +82,9 @@ class Server:
         for child in reversed(self._children):
             self._end(child, signal.SIGKILL, 5.0)
         self._children.clear()
+        until = time.monotonic() + PORTS_FREE_S
+        while not all(map(is_free, self.ports)) and time.monotonic() < until:
+            time.sleep(0.05)  # what it had started itself dies a moment later, and holds its ports until then
 
     def _prepare_folder(self) -> None:
         """Make the folder, look for room, and settle ports and password: the kept ones where they are still free."""
