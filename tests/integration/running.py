@@ -138,7 +138,7 @@ class Consumer:
 
     def take(self, queue: str) -> list[dict[str, Any]]:
         """All envelopes that are in the queue now, in order."""
-        found = []
+        found: list[dict[str, Any]] = []
         while True:
             method, properties, body = self._channel.basic_get(queue, auto_ack=True)
             if method is None:

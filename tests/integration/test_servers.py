@@ -23,6 +23,15 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     server.kill()
 
 
+@pytest.fixture(scope="module", params=[Postgres, RabbitMQ])
+def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One of each kind, for tests that leave it as it was."""
+    server: Server = request.param(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.stop()
+
+
 def keep(server: Server) -> None:
     """Put something into it that must survive."""
     if isinstance(server, Postgres):
@@ -50,7 +59,7 @@ def is_kept(server: Server) -> bool:
         return bool(connection.channel().basic_get("kept", auto_ack=True)[2] == b"1")
 
 
-def test_data_and_address_survive_a_stop_and_a_crash(server: Server) -> None:
+def test_data_and_address_survive_a_stop_and_a_crash_and_nothing_is_left_in_the_end(server: Server) -> None:
     url = server.url
     keep(server)
     server.stop()
@@ -62,14 +71,9 @@ def test_data_and_address_survive_a_stop_and_a_crash(server: Server) -> None:
     server.start()
     assert server.url == url
     assert is_kept(server)
-
-
-def test_nothing_is_left_running(server: Server) -> None:
     pid = server.pid
-    assert Path(f"/proc/{pid}").exists()
     server.stop()
-    wait_for(lambda: all(is_free(port) for port in server.ports), "ports are free")
-    wait_for(lambda: is_gone(pid), "the process is gone")
+    wait_for(lambda: all(is_free(port) for port in server.ports) and is_gone(pid), "nothing is left")
 
 
 def is_gone(pid: int) -> bool:
@@ -80,19 +84,23 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def test_every_listener_is_on_loopback(server: Server) -> None:
+def test_every_listener_is_on_loopback(shared_server: Server) -> None:
     listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    ours = {port: words[1] for words in listening if words[3] == "0A" and (port := int(words[1].split(":")[1], 16)) in server.ports}
-    assert server.ports[0] in ours
+    ours = {
+        port: words[1]
+        for words in listening
+        if words[3] == "0A" and (port := int(words[1].split(":")[1], 16)) in shared_server.ports
+    }
+    assert shared_server.ports[0] in ours
     assert all(address.startswith("0100007F:") for address in ours.values())
     # The others hear nothing: IPv6 has no listener on these ports.
     with socket.socket(socket.AF_INET6) as probe:
-        assert probe.connect_ex(("::1", server.ports[0])) != 0
+        assert probe.connect_ex(("::1", shared_server.ports[0])) != 0
 
 
-def test_the_password_is_needed(server: Server) -> None:
-    wrong = server.url.replace(server.password, "wrong")
-    if isinstance(server, Postgres):
+def test_the_password_is_needed(shared_server: Server) -> None:
+    wrong = shared_server.url.replace(shared_server.password, "wrong")
+    if isinstance(shared_server, Postgres):
         with pytest.raises(StoreAway, match="password authentication failed"):
             db.connect(wrong, name="test")
     else:

@@ -1,0 +1,272 @@
+"""The simulated exchange speaks as the recorded one does, and agrees with itself and its ledger."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import urllib3
+import websocket
+from running import wait_for
+
+from simulator import remote
+from simulator.dialect import DIALECTS
+from simulator.remote import RunningSimulator
+
+KEY, SECRET = "simulator-key", "simulator-secret"
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[RunningSimulator]:
+    running = remote.start(account_every_s=0, status_every_s=0, steps_per_s=20)
+    yield running
+    running.stop()
+
+
+class Client:
+    """A plain WebSocket client; remembers the texts it received."""
+
+    def __init__(self, exchange: RunningSimulator, endpoint: str) -> None:
+        self.ws = websocket.create_connection(exchange.ws_url + DIALECTS[endpoint].path, timeout=5)
+        self.texts: list[str] = []
+
+    def say(self, **message: Any) -> None:
+        self.ws.send(json.dumps(message))
+
+    def hear(self) -> dict[str, Any]:
+        text = self.ws.recv()
+        self.texts.append(text)
+        return dict(json.loads(text))
+
+    def ask(self, **message: Any) -> dict[str, Any]:
+        """The answer, which comes before or after pushes."""
+        self.say(**message)
+        while "topic" in (answer := self.hear()):
+            pass
+        return answer
+
+    def frames(self, topic: str, count: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while len(found) < count:
+            frame = self.hear()
+            if frame.get("topic") == topic:
+                found.append(frame)
+        return found
+
+    def login(self, secret: str = SECRET, ahead_ms: int = 5000) -> dict[str, Any]:
+        expires = int(time.time() * 1000) + ahead_ms
+        signature = hmac.new(secret.encode(), f"GET/realtime{expires}".encode(), hashlib.sha256).hexdigest()
+        return self.ask(op="auth", args=[KEY, expires, signature])
+
+
+def without_id(answer: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in answer.items() if key != "conn_id"}
+
+
+#: Endpoint → a topic it has, its pong and its acknowledgement with a req_id. Source: protocol notes, sections 3 and 5.
+SHAPES: dict[str, tuple[str, list[str], dict[str, Any]]] = {
+    "spot": ("publicTrade.BTCUSDT", ["success", "ret_msg", "conn_id", "req_id", "op"], {"ret_msg": "subscribe", "op": "subscribe"}),
+    "linear": ("publicTrade.BTCUSDT", ["success", "ret_msg", "conn_id", "req_id", "op"], {"ret_msg": "", "op": "subscribe"}),
+    "inverse": ("publicTrade.BTCUSD", ["success", "ret_msg", "conn_id", "req_id", "op"], {"ret_msg": "", "op": "subscribe"}),
+    "option": ("publicTrade.BTC", ["args", "op"], {"type": "COMMAND_RESP"}),
+    "spread": ("publicTrade.SOLUSDT_SOL/USDT", ["args", "op"], {"type": "COMMAND_RESP"}),
+    "status": ("system.status", ["success", "ret_msg", "conn_id", "req_id", "op"], {"ret_msg": "", "op": "subscribe"}),
+}
+
+
+@pytest.mark.parametrize("endpoint", SHAPES)
+def test_each_endpoint_answers_in_its_own_shape(exchange: RunningSimulator, endpoint: str) -> None:
+    topic, pong_keys, ack = SHAPES[endpoint]
+    client = Client(exchange, endpoint)
+    assert list(client.ask(op="ping", req_id="7")) == pong_keys
+    answer = client.ask(op="subscribe", args=[topic], req_id="8")
+    assert answer["success"] is True
+    assert ack.items() <= answer.items()
+    if "type" in ack:
+        assert answer["data"] == {"failTopics": [], "successTopics": [topic]}
+        assert "req_id" not in answer
+    else:
+        assert answer["req_id"] == "8"
+    client.ws.close()
+
+
+def test_one_bad_or_repeated_topic_sinks_the_whole_request_on_linear(exchange: RunningSimulator) -> None:
+    client = Client(exchange, "linear")
+    bad = client.ask(op="subscribe", args=["publicTrade.BTCUSDT", "publicTrade.NOPE"], req_id="1")
+    assert (bad["success"], bad["ret_msg"]) == (False, "error:handler not found,topic:publicTrade.NOPE")
+    assert client.ask(op="subscribe", args=["publicTrade.BTCUSDT"], req_id="2")["success"] is True
+    again = client.ask(op="subscribe", args=["publicTrade.ETHUSDT", "publicTrade.BTCUSDT"], req_id="3")
+    assert (again["success"], again["ret_msg"]) == (False, "error:already subscribed,topic:publicTrade.BTCUSDT")
+    [entry] = [entry for entry in exchange.connections("linear") if entry.topics]
+    assert entry.topics == ["publicTrade.BTCUSDT"]
+    client.ws.close()
+
+
+def test_spot_takes_ten_topics_a_request(exchange: RunningSimulator) -> None:
+    client = Client(exchange, "spot")
+    answer = client.ask(op="subscribe", args=[f"orderbook.50.X{number}" for number in range(11)])
+    assert (answer["success"], answer["ret_msg"]) == (False, "args size >10")
+    client.ws.close()
+
+
+def test_private_needs_a_login_signed_with_the_secret_and_not_expired(exchange: RunningSimulator) -> None:
+    client = Client(exchange, "private")
+    assert client.ask(op="subscribe", args=["order"])["success"] is False
+    assert without_id(client.login(secret="wrong")) == {"success": False, "ret_msg": "Params Error", "op": "auth"}
+    assert client.login(ahead_ms=-1)["success"] is False
+    assert without_id(client.login()) == {"success": True, "ret_msg": "", "op": "auth"}
+    answer = client.ask(op="subscribe", args=["order", "nosuchtopic"], req_id="12")
+    assert answer["success"] is False
+    assert "as follows:[order]." in answer["ret_msg"]
+    assert "conflict:[nosuchtopic]." in answer["ret_msg"]
+    client.ws.close()
+
+
+@pytest.mark.parametrize(
+    ("category", "symbol", "depth"),
+    [
+        ("spot", "BTCUSDT", 50),
+        ("linear", "BTCUSDT", 200),
+        ("option", "BTC-25DEC26-70000-C-USDT", 25),
+        ("spread", "SOLUSDT_SOL/USDT", 25),
+    ],
+)
+def test_deltas_applied_to_the_snapshot_give_the_next_snapshot(
+    exchange: RunningSimulator, category: str, symbol: str, depth: int
+) -> None:
+    topic = f"orderbook.{depth}.{symbol}"
+    client, other = Client(exchange, category), Client(exchange, category)
+    client.say(op="subscribe", args=[topic])
+    frames = client.frames(topic, 40)
+    assert frames[0]["type"] == "snapshot"
+    book: dict[str, dict[str, str]] = {"b": {}, "a": {}}
+    states: dict[int, tuple[list[Any], list[Any]]] = {}
+    for before, frame in zip([None, *frames], frames, strict=False):
+        data = frame["data"]
+        assert before is None or data["u"] == before["data"]["u"] + 1
+        for side in ("b", "a"):
+            for price, size in data[side]:
+                if Decimal(size):
+                    book[side][price] = size
+                else:
+                    del book[side][price]
+            assert len(book[side]) == depth
+        bids = sorted(book["b"].items(), key=lambda level: -Decimal(level[0]))
+        asks = sorted(book["a"].items(), key=lambda level: Decimal(level[0]))
+        assert Decimal(bids[0][0]) < Decimal(asks[0][0])
+        states[data["u"]] = ([list(level) for level in bids], [list(level) for level in asks])
+    other.say(op="subscribe", args=[topic])
+    [snapshot] = other.frames(topic, 1)
+    while snapshot["data"]["u"] not in states:
+        [frame] = client.frames(topic, 1)
+        for side in ("b", "a"):
+            book[side] = {**book[side], **dict(frame["data"][side])}
+            book[side] = {price: size for price, size in book[side].items() if Decimal(size)}
+        states[frame["data"]["u"]] = (
+            [list(level) for level in sorted(book["b"].items(), key=lambda level: -Decimal(level[0]))],
+            [list(level) for level in sorted(book["a"].items(), key=lambda level: Decimal(level[0]))],
+        )
+    assert (snapshot["data"]["b"], snapshot["data"]["a"]) == states[snapshot["data"]["u"]]
+    client.ws.close()
+    other.ws.close()
+
+
+def test_the_ledger_holds_exactly_what_a_client_received(exchange: RunningSimulator) -> None:
+    topic = "tickers.ETHUSDT"
+    client = Client(exchange, "linear")
+    client.say(op="subscribe", args=[topic])
+    client.frames(topic, 10)
+    received = [text for text in client.texts if topic in text and "topic" in json.loads(text)]
+    [number] = [entry.number for entry in exchange.connections("linear") if entry.topics == [topic]]
+    sent = [entry.text for entry in exchange.ledger("linear", topic) if entry.connection == number]
+    assert received == sent[: len(received)]
+    client.ws.close()
+
+
+def signed(exchange: RunningSimulator, path: str, query: str, *, secret: str = SECRET, skew_ms: int = 0) -> dict[str, Any]:
+    stamp = str(int(time.time() * 1000) + skew_ms)
+    origin = f"{stamp}{KEY}5000{query}"
+    headers = {
+        "X-BAPI-API-KEY": KEY,
+        "X-BAPI-TIMESTAMP": stamp,
+        "X-BAPI-RECV-WINDOW": "5000",
+        "X-BAPI-SIGN": hmac.new(secret.encode(), origin.encode(), hashlib.sha256).hexdigest(),
+    }
+    return dict(urllib3.request("GET", f"{exchange.rest_url}{path}?{query}", headers=headers).json())
+
+
+def test_rest_checks_the_signature_and_the_clock(exchange: RunningSimulator) -> None:
+    path, query = "/v5/account/wallet-balance", "accountType=UNIFIED"
+    assert signed(exchange, path, query)["retCode"] == 0
+    assert signed(exchange, path, query, secret="wrong")["retCode"] == 10004
+    assert signed(exchange, path, query, skew_ms=2000)["retCode"] == 10002
+    assert signed(exchange, path, query, skew_ms=-6000)["retCode"] == 10002
+    assert urllib3.request("GET", f"{exchange.rest_url}{path}?{query}").json()["retCode"] == 10003
+
+
+def test_rest_agrees_with_the_private_stream(exchange: RunningSimulator) -> None:
+    client = Client(exchange, "private")
+    client.login()
+    client.ask(op="subscribe", args=["order", "execution", "position", "wallet"])
+    order_id = exchange.account("place", symbol="SOLUSDT", quantity="1.0")[0]["data"][0]["orderId"]
+    exchange.account("fill", order_id=order_id, quantity="0.4")
+    pushed: dict[str, Any] = {}
+    while "wallet" not in pushed:
+        frame = client.hear()
+        pushed[frame["topic"]] = frame["data"][0]
+    found = signed(exchange, "/v5/order/realtime", "category=linear&symbol=SOLUSDT")["result"]["list"]
+    assert found == [pushed["order"]]
+    assert signed(exchange, "/v5/execution/list", "category=linear&symbol=SOLUSDT")["result"]["list"] == [pushed["execution"]]
+    [position] = signed(exchange, "/v5/position/list", "category=linear&symbol=SOLUSDT")["result"]["list"]
+    assert (position["size"], position["avgPrice"]) == (pushed["position"]["size"], pushed["position"]["entryPrice"])
+    wallet = signed(exchange, "/v5/account/wallet-balance", "accountType=UNIFIED")["result"]["list"][0]["coin"]
+    assert pushed["wallet"]["coin"][0] in wallet
+    client.ws.close()
+
+
+def test_instruments_are_listed_by_category_and_page(exchange: RunningSimulator) -> None:
+    def listed(query: str) -> dict[str, Any]:
+        return dict(urllib3.request("GET", f"{exchange.rest_url}/v5/market/instruments-info?{query}").json())
+
+    symbols, cursor = [], ""
+    while True:
+        page = listed(f"category=linear&limit=2&cursor={cursor}")["result"]
+        symbols += [row["symbol"] for row in page["list"]]
+        cursor = page["nextPageCursor"]
+        if not cursor:
+            break
+    assert {"BTCUSDT", "BTCPERP", "BTCUSDT-25DEC26"} <= set(symbols)
+    assert len(symbols) == len(set(symbols))
+    assert all(row["baseCoin"] == "BTC" for row in listed("category=option")["result"]["list"])
+    assert listed("category=nope")["retCode"] == 10001
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("cut", {"endpoint": "moon", "how": "abort"}),
+        ("cut", {"endpoint": "linear", "how": "softly"}),
+        ("refuse", {"endpoint": "linear"}),
+        ("account", {"action": "fill", "order_id": "none"}),
+        ("account", {"action": "place", "symbol": "NOPE"}),
+        ("pause", []),
+    ],
+)
+def test_a_bad_control_request_is_one_sentence(exchange: RunningSimulator, path: str, body: Any) -> None:
+    answer = urllib3.request("POST", f"{exchange.rest_url}/simulator/{path}", body=json.dumps(body))
+    assert answer.status == 400
+    assert answer.json()["error"]
+
+
+def test_refused_connections_are_refused_until_allowed_again(exchange: RunningSimulator) -> None:
+    exchange.refuse("inverse", on=True)
+    with pytest.raises(websocket.WebSocketBadStatusException):
+        Client(exchange, "inverse")
+    exchange.refuse("inverse", on=False)
+    client = Client(exchange, "inverse")
+    client.ws.close()
+    wait_for(lambda: not exchange.connections("inverse"), "closed connections are forgotten")

@@ -1,0 +1,72 @@
+"""The command line's failures: one sentence on stderr and the exit code that says whose fault it is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.main import VERBS
+from gateway.servers.server import free_ports
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(tmp_path: Path, verb: str) -> None:
+    done = run(tmp_path, verb, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout.lower()
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["list"], ["subscribe", "trades", "BTCUSDT"], ["unsubscribe", "--service", "a"]])
+def test_an_api_that_is_away_is_one_sentence_and_3(tmp_path: Path, arguments: list[str]) -> None:
+    port = str(free_ports(1)[0])
+    done = run(tmp_path, *arguments, WS_GATEWAY_PORT=port, WS_GATEWAY_API_KEY="key")
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"the control API at http://127.0.0.1:{port} does not answer")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_broker_that_is_away_is_one_sentence_and_3(tmp_path: Path) -> None:
+    done = run(tmp_path, "tail", BROKER_URL=f"amqp://127.0.0.1:{free_ports(1)[0]}/")
+    assert done.returncode == 3
+    assert done.stderr.startswith("RabbitMQ cannot be asked")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "sentence"),
+    [
+        (["tail"], {}, "BROKER_URL is empty; expected an amqp:// or amqps:// URL"),
+        (["migrate"], {}, "DATABASE_URL is empty; expected a postgresql:// URL"),
+        (["status"], {"WS_GATEWAY_PORT": "0"}, "WS_GATEWAY_PORT is '0'; expected a whole number from 1 to 65535"),
+    ],
+)
+def test_a_setting_that_is_missing_or_wrong_is_one_sentence_and_2(
+    tmp_path: Path, arguments: list[str], settings: dict[str, str], sentence: str
+) -> None:
+    done = run(tmp_path, *arguments, **settings)
+    assert (done.returncode, done.stderr) == (2, sentence + "\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["unsubscribe"], ["fly"], ["tail", "--count", "0"], ["subscribe"], ["tail", "--type", "moon"]]
+)
+def test_wrong_usage_is_2(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert "Error:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_away_is_3(tmp_path: Path) -> None:
+    done = run(tmp_path, "migrate", DATABASE_URL=f"postgresql://127.0.0.1:{free_ports(1)[0]}/none")
+    assert done.returncode == 3
+    assert done.stderr.startswith("PostgreSQL is away")
