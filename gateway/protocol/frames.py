@@ -91,13 +91,13 @@ def parse(text: bytes) -> Frame:
 
 
 def _control(frame: dict[str, Json], text: bytes) -> Frame:
-    op = frame.get("op")
+    op = _text(frame.get("op"))
     message = _text(frame.get("ret_msg")) or _text(frame.get("retMsg")) or ""
     if op == "pong" or message == "pong":
         return Pong(_first_number(frame.get("args")))
     if op == "auth":
         return AuthReply(_succeeded(frame), message)
-    if op in _OPS:
+    if op is not None and op in _OPS:
         return Ack(_OPS[op], _succeeded(frame), _text(frame.get("req_id")) or None, message)
     if frame.get("type") == "COMMAND_RESP":
         data = frame.get("data")

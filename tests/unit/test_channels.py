@@ -1,0 +1,187 @@
+"""Every recorded data frame comes out as its golden case says; mutated and hostile ones cost themselves and nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway import names
+from gateway.models import BadRecord, Event
+from gateway.protocol import channels
+from gateway.protocol.channels import CHANNELS
+from gateway.protocol.channels.channel import Channel, Memory, Outcome
+from gateway.protocol.endpoints import ENDPOINTS
+from gateway.protocol.frames import Data, parse
+from gateway.wire import Stamp
+
+FRAMES = Path(__file__).parents[1] / "frames"
+KINDS = ("trades", "ticker", "orderbook", "kline", "order", "execution", "position", "balance", "system_status")
+CASES = [path for kind in KINDS for path in sorted((FRAMES / kind).glob("*.json"))]
+FIELDS = ("event_type", "category", "symbol", "topic", "timestamp_ms", "identity", "variant", "private", "payload")
+
+
+def normalise(endpoint: str, frames: list[Any]) -> list[Outcome]:
+    """What the last frame gives, after those before it."""
+    memory, outcomes = Memory(), []
+    for frame in frames:
+        data = parse(json.dumps(frame).encode())
+        assert isinstance(data, Data)
+        channel = channels.for_topic(data.topic, endpoint)
+        assert channel is not None
+        assert channel.normalise is not None
+        outcomes = channel.normalise(data, ENDPOINTS[endpoint].category, memory)
+    return outcomes
+
+
+def load(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_bytes()))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_frame_comes_out_as_its_case_says(path: Path) -> None:
+    case = load(path)
+    found = [
+        {"bad_record": outcome.reason} if isinstance(outcome, BadRecord) else {key: getattr(outcome, key) for key in FIELDS}
+        for outcome in normalise(case["endpoint"], case["frames"])
+    ]
+    assert found == case["expected"]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_named_fields_come_first_and_nothing_of_the_record_is_lost(path: Path) -> None:
+    case = load(path)
+    channel = channels.for_topic(case["frames"][0]["topic"], case["endpoint"])
+    assert channel is not None
+    for outcome in normalise(case["endpoint"], case["frames"]):
+        if isinstance(outcome, Event):
+            assert tuple(outcome.payload)[: len(channel.named)] == channel.named
+            assert "" not in outcome.payload.values()
+            assert all(key == key.lower() for key in outcome.payload)
+
+
+def test_every_channel_has_a_golden_case_for_each_category_of_its_own_stream() -> None:
+    covered = set()
+    for path in CASES:
+        case = load(path)
+        channel = channels.for_topic(case["frames"][0]["topic"], case["endpoint"])
+        assert channel is not None
+        covered |= {(channel.channel_type, event.get("category") or "") for event in case["expected"]}
+        covered.add((channel.channel_type, ""))
+    wanted = {
+        (row.channel_type, category)
+        for row in CHANNELS
+        if row.normalise
+        for category in row.topics
+        if not row.private or category == ""
+    }
+    assert wanted <= covered
+
+
+@pytest.mark.parametrize("row", CHANNELS, ids=lambda row: row.channel_type)
+def test_a_topic_made_from_a_row_is_read_by_the_same_row(row: Channel) -> None:
+    if row.normalise is None:
+        return
+    for category in row.topics:
+        topic = channels.topic_of(
+            row, category=category or None, symbol="XRP-30OCT26-0.4-P-USDT" if category == "option" else "BTCUSDT",
+            depth=row.default_depth.get(category), interval=row.default_interval,
+        )  # fmt: skip
+        assert channels.for_topic(topic, row.endpoint_for(category or None)) is row
+
+
+@pytest.mark.parametrize(
+    ("topic", "endpoint"),
+    [
+        ("execution.fast", "private"), ("orderbook.rpi.BTCUSDT", "linear"), ("orderbook.full.BTCUSDT", "spot"), ("order", "linear"),
+        ("kline.1.BTCUSDT", "option"), ("publicTrade.BTCUSDT", "private"), ("nobody.knows", "linear"), ("", "linear"), ("system", ""),
+    ],
+)  # fmt: skip
+def test_a_topic_of_another_family_or_endpoint_is_read_by_nobody(topic: str, endpoint: str) -> None:
+    assert channels.for_topic(topic, endpoint) is None
+
+
+@pytest.mark.parametrize(
+    ("channel_type", "category", "symbol", "depth", "interval", "binding"),
+    [
+        ("trades", "linear", "BTCUSDT", None, None, "trade.linear.BTCUSDT.-"),
+        ("trades", "option", "BTC", None, None, "trade.option.*.BTC"),
+        ("trades", "option", "XRP-30OCT26-0.4-P-USDT", None, None, "trade.option.XRP-30OCT26-0_4-P-USDT.XRP"),
+        ("orderbook", "spot", "BTCUSDT", 50, None, "orderbook.spot.BTCUSDT.50"),
+        ("kline", "inverse", "BTCUSD", None, "D", "kline.inverse.BTCUSD.D"),
+        ("order", None, "BTCUSDT", None, None, "order.*.BTCUSDT.*"),
+        ("order", "linear", None, None, None, "order.linear.*.*"),
+        ("balance", None, None, None, None, "balance.*.*.*"),
+    ],
+)
+def test_a_binding_lets_through_exactly_what_was_subscribed(
+    channel_type: str, category: str | None, symbol: str | None, depth: int | None, interval: str | None, binding: str
+) -> None:
+    row = channels.by_type(channel_type)
+    assert row is not None
+    assert channels.binding_of(row, category=category, symbol=symbol, depth=depth, interval=interval) == binding
+
+
+def test_the_routing_key_of_an_option_trade_fits_its_base_coins_binding() -> None:
+    case = load(FRAMES / "trades" / "option_trade.json")
+    [event] = normalise("option", case["frames"])
+    assert isinstance(event, Event)
+    key = names.routing_key(event.event_type, event.category, event.symbol, event.variant)
+    assert key == "trade.option.BTC-25SEP26-100000-C-USDT.BTC"
+
+
+def test_a_delta_before_any_snapshot_is_a_bad_ticker_and_a_book_out_of_sync() -> None:
+    case = load(FRAMES / "ticker" / "linear_ticker_delta.json")
+    [outcome] = normalise("linear", case["frames"][-1:])
+    assert isinstance(outcome, BadRecord)
+    case = load(FRAMES / "orderbook" / "linear_orderbook_50_delta.json")
+    [event] = normalise("linear", case["frames"][-1:])
+    assert isinstance(event, Event)
+    assert event.payload["in_sync"] is False
+
+
+def test_a_bad_record_does_not_cost_its_neighbours() -> None:
+    case = load(FRAMES / "trades" / "inverse_trade.json")
+    frame = case["frames"][0]
+    frame["data"][1] = {"T": "no time"}
+    outcomes = normalise("inverse", [frame])
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Event", "BadRecord", "Event"]
+
+
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**80), 2**80), st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False),
+    st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2), st.just(""), st.just([[]]),
+)  # fmt: skip
+
+
+def changed(value: Any, data: st.DataObject) -> Any:
+    """The value with one thing in it replaced or taken away."""
+    if isinstance(value, dict) and value and data.draw(st.booleans()):
+        key = data.draw(st.sampled_from(sorted(value)))
+        if data.draw(st.integers(0, 3)) == 0:
+            return {name: part for name, part in value.items() if name != key}
+        return {**value, key: changed(value[key], data)}
+    if isinstance(value, list) and value and data.draw(st.booleans()):
+        place = data.draw(st.integers(0, len(value) - 1))
+        return [*value[:place], changed(value[place], data), *value[place + 1 :]]
+    return data.draw(JUNK)
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(st.data())
+def test_no_mutated_frame_makes_a_normaliser_or_the_wire_raise(data: st.DataObject) -> None:
+    case = load(data.draw(st.sampled_from(CASES)))
+    frame = parse(json.dumps({**case["frames"][-1], "data": changed(case["frames"][-1]["data"], data)}).encode())
+    stamp = Stamp(worker="w", account="main", include_raw="all", started_ms=0)
+    if isinstance(frame, Data):
+        row = channels.for_topic(frame.topic, case["endpoint"])
+        assert row is not None
+        assert row.normalise is not None
+        memory = Memory(state={"symbol": "BTCUSDT"})
+        for outcome in row.normalise(frame, ENDPOINTS[case["endpoint"]].category, memory):
+            if isinstance(outcome, Event):
+                record = stamp.record(outcome, received_ns=1, trace_id="t", raw=frame.data)
+                assert msgspec.json.decode(record.body)
