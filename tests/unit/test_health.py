@@ -1,0 +1,161 @@
+"""Health, rule by rule. Source of the rules: the public contract, section 5."""
+
+from typing import Any
+
+from gateway.health import Known, connections, health
+from gateway.protocol.endpoints import ENDPOINTS
+from gateway.state import LaneState, QueueState, RouterState, TopicState, WorkerState
+
+NOW_MS = 1_700_000_000_000
+
+
+def worker(endpoint: str, number: int = 0, **given: Any) -> WorkerState:
+    base: dict[str, Any] = {
+        "name": f"{endpoint}_{number:02d}",
+        "endpoint": endpoint,
+        "pid": 1,
+        "written_ms": NOW_MS - 500,
+        "started_ms": 0,
+        "connection_status": "idle",
+    }
+    return WorkerState(**{**base, **given})
+
+
+def busy(endpoint: str = "linear", number: int = 0, **given: Any) -> WorkerState:
+    """Connected, with one topic."""
+    base: dict[str, Any] = {
+        "connection_status": "connected",
+        "wanted": 1,
+        "active_subscriptions": 1,
+        "connected_since_ms": NOW_MS - 60_000,
+        "topics": {"a": TopicState("acknowledged")},
+    }
+    return worker(endpoint, number, **{**base, **given})
+
+
+def router(**given: Any) -> RouterState:
+    lanes = {name: LaneState(connected=True, checked_ms=NOW_MS) for name in ("broker", "postgres")}
+    base: dict[str, Any] = {"name": "router", "pid": 1, "written_ms": NOW_MS - 500, "started_ms": 0, "lanes": lanes}
+    return RouterState(**{**base, **given})
+
+
+def look(*special: WorkerState, router_state: RouterState | None = None, no_router: bool = False) -> tuple[int, dict[str, Any]]:
+    """All endpoints idle, but for those given."""
+    workers = {f"{name}_00": worker(name) for name in ENDPOINTS} | {state.name: state for state in special}
+    return health(known(workers, None if no_router else router_state or router()))
+
+
+def known(workers: dict[str, WorkerState], router_state: RouterState | None) -> Known:
+    return Known(workers, router_state, NOW_MS, "simulator", "0.1.0")
+
+
+def test_no_work_is_healthy_too() -> None:
+    status, body = look()
+    assert (status, body["status"], body["reasons"]) == (200, "healthy", [])
+    assert body["websocket_connected"] is True
+    assert body["websocket_status"] == "idle"
+
+
+def test_the_body_has_exactly_the_fields_of_the_contract() -> None:
+    _, body = look(busy(), router_state=router(active_subscriptions=3, queues={"q": QueueState(5, 1)}))
+    assert list(body) == [
+        "status", "service", "version", "environment", "websocket_connected", "websocket_status", "database_connected",
+        "queue_connected", "active_subscriptions", "last_heartbeat_at", "websocket_state", "connections", "queues", "spool",
+        "clock_skew_ms", "reasons",
+    ]  # fmt: skip
+    fields = [
+        "connection_status", "environment", "connection_duration_seconds", "last_heartbeat_at", "reconnection_count", "last_error",
+        "active_subscriptions",
+    ]  # fmt: skip
+    assert list(body["websocket_state"]) == fields
+    assert list(body["connections"]["linear_00"]) == fields
+    assert body["connections"]["linear_00"]["connection_duration_seconds"] == 60.0
+    assert (body["active_subscriptions"], body["queues"], body["spool"]) == (
+        3, {"q": {"messages": 5, "consumers": 1}}, {"messages": 0, "bytes": 0},
+    )  # fmt: skip
+    assert body["last_heartbeat_at"] == "2023-11-14T22:13:19.500Z"
+
+
+def test_trouble_is_degraded_under_30_seconds_and_unhealthy_from_then_on() -> None:
+    for lasted_ms, expected in ((29_999, (200, "degraded")), (30_000, (503, "unhealthy"))):
+        state = busy(connection_status="reconnecting", trouble_since_ms=NOW_MS - lasted_ms, last_error="cut")
+        status, body = look(state)
+        assert (status, body["status"]) == expected
+        assert body["reasons"] == [f"linear_00 has been reconnecting for {lasted_ms // 1000} s: cut"]
+        assert body["websocket_connected"] is False
+        assert body["websocket_status"] == body["websocket_state"]["connection_status"] == "reconnecting"
+
+
+def test_a_silent_process_is_not_believed() -> None:
+    for age_ms, expected in ((6_000, (200, "degraded")), (31_000, (503, "unhealthy"))):
+        status, body = look(busy(written_ms=NOW_MS - age_ms))
+        assert (status, body["status"]) == expected
+        assert body["connections"]["linear_00"]["connection_status"] == "reconnecting"
+        assert body["websocket_connected"] is False
+    status, body = look(worker("linear", written_ms=NOW_MS - 60_000))
+    assert (status, body["status"]) == (200, "degraded"), "it had no work"
+
+
+def test_an_endpoint_that_never_spoke_is_said() -> None:
+    workers = {f"{name}_00": worker(name) for name in ENDPOINTS if name != "spread"}
+    status, body = health(known(workers, router()))
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["reasons"] == ["no process of the endpoint spread has reported yet"]
+
+
+def test_a_silent_or_missing_router_is_unhealthy() -> None:
+    for status, body in (look(no_router=True), look(router_state=router(written_ms=NOW_MS - 6_000))):
+        assert (status, body["status"]) == (503, "unhealthy")
+        assert (body["database_connected"], body["queue_connected"]) == (False, False)
+
+
+def test_a_broker_or_database_that_is_away_is_unhealthy_with_its_reason() -> None:
+    away = LaneState(connected=False, checked_ms=0, last_error="gone", waiting=7)
+    here = LaneState(connected=True, checked_ms=NOW_MS)
+    for name, what, field in (("broker", "RabbitMQ", "queue_connected"), ("postgres", "PostgreSQL", "database_connected")):
+        lanes = {"broker": here, "postgres": here} | {name: away}
+        status, body = look(router_state=router(lanes=lanes))
+        assert (status, body[field]) == (503, False)
+        assert body["reasons"] == [f"{what} is away: gone"]
+        assert body["spool"]["messages"] == 7
+
+
+def test_wanted_private_topics_without_credentials_are_degraded() -> None:
+    status, body = look(worker("private", wanted=2, missing_credentials=True))
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["reasons"] == ["private_00 has 2 private topics wanted and no credentials"]
+
+
+def test_a_refused_topic_alone_never_counts() -> None:
+    status, body = look(busy(topics={"a": TopicState("refused", "no such topic")}, active_subscriptions=0))
+    assert (status, body["status"]) == (200, "healthy")
+
+
+def test_some_stalled_topics_are_degraded_and_all_of_them_unhealthy() -> None:
+    some = busy(wanted=2, topics={"a": TopicState("stalled"), "b": TopicState("live")})
+    assert look(some)[1]["status"] == "degraded"
+    every = busy(wanted=1, topics={"a": TopicState("stalled")})
+    assert look(every)[0] == 503
+
+
+def test_a_process_taken_away_by_lowering_numprocs_is_no_trouble_and_not_shown() -> None:
+    status, body = look(busy("linear", 0), busy("linear", 1, written_ms=NOW_MS - 90_000))
+    assert (status, body["status"]) == (200, "healthy")
+    assert "linear_01" not in body["connections"]
+
+
+def test_a_standby_of_the_private_endpoint_is_no_trouble() -> None:
+    status, body = look(busy("private"), busy("private", 1, connection_status="standby", active_subscriptions=0))
+    assert (status, body["status"], body["websocket_connected"]) == (200, "healthy", True)
+
+
+def test_the_worst_connection_speaks_for_all() -> None:
+    states = (busy(), busy("spot", connection_status="auth_failed", trouble_since_ms=NOW_MS), worker("inverse"))
+    assert look(*states)[1]["websocket_status"] == "auth_failed"
+
+
+def test_connections_show_topics_and_counts() -> None:
+    workers = {"linear_00": busy(events=9, unknown=1)}
+    shown = connections(known(workers, router()))["linear_00"]
+    assert shown["topics"] == {"a": {"state": "acknowledged", "last_error": None}}
+    assert (shown["events"], shown["unknown"], shown["connection_status"]) == (9, 1, "connected")

@@ -1,0 +1,95 @@
+"""A subscription request becomes a wish, or one sentence with the contract's code."""
+
+from typing import Any
+
+import pytest
+
+from api.wishes import CREDENTIALS_MISSING, Asked, Rules, wish_of
+from gateway.errors import RequestError
+
+RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "linear", has_credentials=True)
+
+
+def wish(channel_type: str, rules: Rules = RULES, **given: Any) -> dict[str, Any]:
+    return wish_of(Asked(channel_type, "svc", **given), rules)
+
+
+@pytest.mark.parametrize(
+    ("channel_type", "given", "topic", "endpoint", "category", "source", "queue"),
+    [
+        ("trades", {"symbol": "BTCUSDT"}, "publicTrade.BTCUSDT", "linear", "linear", "default", "ws-gateway.trade.svc"),
+        ("trades", {"symbol": "BTCUSDT", "category": "spot"}, "publicTrade.BTCUSDT", "spot", "spot", "given", "ws-gateway.trade.svc"),
+        ("trades", {"symbol": "BTC", "category": "option"}, "publicTrade.BTC", "option", "option", "given", "ws-gateway.trade.svc"),
+        ("trades", {"symbol": "BTC-26JUL24-65000-C"}, "publicTrade.BTC", "option", "option", "symbol", "ws-gateway.trade.svc"),
+        ("ticker", {"symbol": "BTCUSD"}, "tickers.BTCUSD", "inverse", "inverse", "symbol", "ws-gateway.ticker.svc"),
+        ("orderbook", {"symbol": "BTCUSDT"}, "orderbook.50.BTCUSDT", "linear", "linear", "default", "ws-gateway.orderbook.svc"),
+        ("orderbook", {"symbol": "BTCUSDT", "depth": 200}, "orderbook.200.BTCUSDT", "linear", "linear", "default", "ws-gateway.orderbook.svc"),
+        ("orderbook", {"symbol": "SOLUSDT_SOL/USDT"}, "orderbook.25.SOLUSDT_SOL/USDT", "spread", "spread", "symbol", "ws-gateway.orderbook.svc"),
+        ("kline", {"symbol": "BTCUSDT"}, "kline.1.BTCUSDT", "linear", "linear", "default", "ws-gateway.kline.svc"),
+        ("kline", {"symbol": "BTCUSDT", "interval": "D"}, "kline.D.BTCUSDT", "linear", "linear", "default", "ws-gateway.kline.svc"),
+        ("order", {}, "order", "private", None, None, "ws-gateway.order.svc"),
+        ("order", {"symbol": "*"}, "order", "private", None, None, "ws-gateway.order.svc"),
+        ("execution", {"symbol": "BTCUSDT", "category": "spot"}, "execution", "private", "spot", "given", "ws-gateway.execution.svc"),
+        ("balance", {}, "wallet", "private", None, None, "ws-gateway.balance.svc"),
+        ("system_status", {}, "system.status", "status", None, None, "ws-gateway.system_status.svc"),
+        ("trades", {"symbol": "BTCUSDT", "topic": "publicTrade.BTCUSDT"}, "publicTrade.BTCUSDT", "linear", "linear", "default", "ws-gateway.trade.svc"),
+    ],
+)  # fmt: skip
+def test_a_request_becomes_a_wish(
+    channel_type: str, given: dict[str, Any], topic: str, endpoint: str, category: str | None, source: str | None, queue: str
+) -> None:
+    found = wish(channel_type, **given)
+    keys = ("topic", "endpoint", "category", "category_source", "queue")
+    assert tuple(found[key] for key in keys) == (topic, endpoint, category, source, queue)
+    assert (found["state"], found["last_error"], found["delivery"]) == ("requested", None, "single")
+
+
+@pytest.mark.parametrize(
+    ("channel_type", "given", "code", "words"),
+    [
+        ("moon", {}, "INVALID_CHANNEL_TYPE", "expected one of trades, ticker"),
+        ("raw", {"topic": "x"}, "INVALID_CHANNEL_TYPE", "found channel_type 'raw'"),
+        ("trades", {}, "MISSING_SYMBOL", "symbol is missing"),
+        ("balance", {"symbol": "BTC"}, "UNEXPECTED_SYMBOL", "expected none for balance"),
+        ("system", {"symbol": "*"}, "UNEXPECTED_SYMBOL", "expected none for system"),
+        ("trades", {"symbol": "btcusdt"}, "UNKNOWN_SYMBOL", "in upper case"),
+        ("ticker", {"symbol": "BTC", "category": "option"}, "UNKNOWN_SYMBOL", "expected an option such as"),
+        ("trades", {"symbol": "BTC*", "category": "linear"}, "INVALID_REQUEST", "not supported by this version"),
+        ("trades", {"symbol": "BTCUSDT", "category": "moon"}, "INVALID_REQUEST", "expected one of spot, linear"),
+        ("kline", {"symbol": "BTC-26JUL24-65000-C"}, "UNSUPPORTED_FOR_CATEGORY", "kline does not exist for category 'option'"),
+        ("position", {"category": "spot"}, "UNSUPPORTED_FOR_CATEGORY", "expected linear, inverse, option"),
+        ("balance", {"category": "linear"}, "UNSUPPORTED_FOR_CATEGORY", "expected none"),
+        ("orderbook", {"symbol": "BTCUSDT", "depth": 25}, "INVALID_DEPTH", "expected 1, 50, 200, 1000"),
+        ("orderbook", {"symbol": "SOLUSDT_SOL/USDT", "depth": 50}, "INVALID_DEPTH", "expected 25"),
+        ("trades", {"symbol": "BTCUSDT", "depth": 50}, "INVALID_DEPTH", "expected none"),
+        ("kline", {"symbol": "BTCUSDT", "interval": "2"}, "INVALID_INTERVAL", "expected 1, 3, 5"),
+        ("trades", {"symbol": "BTCUSDT", "interval": "1"}, "INVALID_INTERVAL", "expected none"),
+        ("order", {"topic": "order.linear"}, "INVALID_TOPIC", "expected none, or 'order'"),
+        ("order", {"topic": "dcp.future"}, "INVALID_TOPIC", "found topic 'dcp.future'"),
+        ("trades", {"symbol": "BTCUSDT", "delivery": "batch"}, "INVALID_REQUEST", "'batch' is not supported by this version"),
+        ("trades", {"symbol": "BTCUSDT", "ttl_seconds": 5}, "INVALID_REQUEST", "ttl_seconds is not supported by this version"),
+    ],
+)  # fmt: skip
+def test_a_bad_request_is_one_sentence_with_its_code(channel_type: str, given: dict[str, Any], code: str, words: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        wish(channel_type, **given)
+    assert caught.value.code == code
+    assert words in str(caught.value)
+    assert caught.value.status == 400
+
+
+def test_a_disabled_category_is_refused() -> None:
+    rules = Rules(("spot",), "spot", has_credentials=True)
+    with pytest.raises(RequestError) as caught:
+        wish("trades", rules, symbol="BTCUSD")
+    assert caught.value.code == "CATEGORY_DISABLED"
+
+
+def test_private_channels_without_credentials_are_accepted_and_say_so() -> None:
+    rules = Rules(RULES.enabled_categories, "linear", has_credentials=False)
+    assert wish("order", rules)["last_error"] == CREDENTIALS_MISSING
+    assert wish("trades", rules, symbol="BTCUSDT")["last_error"] is None
+
+
+def test_the_gateways_own_occurrences_need_no_exchange() -> None:
+    assert (wish("system")["state"], wish("system")["endpoint"]) == ("acknowledged", "")
