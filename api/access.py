@@ -26,6 +26,8 @@ def register(app: Flask, admin_key: str) -> None:
         g.trace_id = offered if _TRACE.fullmatch(offered) else secrets.token_hex(8)
         if not OPEN.fullmatch(request.path) and not _has_key(admin_key):
             return answer(401, "found no valid API key; expected one in the header X-API-Key or Authorization: Bearer")
+        if any("\0" in text for text in (request.path, *request.args.values())):
+            return answer(400, "found a NUL character in the path or the query; expected text")
         return _check_body() if request.method in ("POST", "PUT", "PATCH") else None
 
     @app.after_request

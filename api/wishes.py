@@ -155,7 +155,8 @@ def _check_option_symbol(channel: Channel, category: str | None, symbol: str | N
     """Option trades go by base coin: the coin, or one option of it."""
     if symbol is None or category != "option":
         return
-    if "{base_coin}" in channel.topics[category] and "-" not in symbol:
+    is_coin = category_of(symbol, default="") == ("spot", "symbol")  # no suffix of a contract
+    if "{base_coin}" in channel.topics[category] and is_coin:
         return
     if not OPTION.fullmatch(symbol):
         raise RequestError(f"found symbol {symbol!r}; expected an option such as BTC-25DEC26-70000-C-USDT", code="UNKNOWN_SYMBOL")

@@ -16,10 +16,13 @@ from gateway.errors import StoreAway
 Connection: TypeAlias = psycopg2.extensions.connection
 Cursor: TypeAlias = psycopg2.extensions.cursor
 
-__all__ = ["Connection", "Cursor", "Listener", "Pool", "connect", "create_database", "execute_values", "transaction"]
+__all__ = ["Connection", "Cursor", "Listener", "Pool", "Refused", "connect", "create_database", "execute_values", "transaction"]
 
 #: A server that vanished without a word is noticed within this; seconds.
 SILENCE_S = 5
+
+#: What PostgreSQL raises about a statement that it will never accept.
+Refused = psycopg2.Error
 
 _FAULTS = (psycopg2.OperationalError, psycopg2.InterfaceError)
 

@@ -72,12 +72,7 @@ def migrate(url: str, folder: Path = FOLDER) -> list[str]:
         _refuse_unknown(applied, migrations)
         missing = [migration for migration in migrations if migration.version not in applied]
         for migration in missing:
-            with db.transaction(connection) as cursor:
-                cursor.execute(migration.up)
-                cursor.execute(
-                    "insert into schema_migrations (version, name, checksum) values (%s, %s, %s)",
-                    (migration.version, migration.name, migration.checksum),
-                )
+            _apply(connection, migration)
         return [f"{migration.version:04d}_{migration.name}" for migration in missing]
     finally:
         connection.close()
@@ -98,6 +93,19 @@ def rollback(url: str, to: int, folder: Path = FOLDER) -> list[str]:
         return [f"{migration.version:04d}_{migration.name}" for migration in undone]
     finally:
         connection.close()
+
+
+def _apply(connection: db.Connection, migration: Migration) -> None:
+    try:
+        with db.transaction(connection) as cursor:
+            cursor.execute(migration.up)
+            cursor.execute(
+                "insert into schema_migrations (version, name, checksum) values (%s, %s, %s)",
+                (migration.version, migration.name, migration.checksum),
+            )
+    except db.Refused as fault:
+        words = str(fault).strip().splitlines() or ["no words"]
+        raise MigrationError(f"migration {migration.version:04d}_{migration.name} failed: {words[0]}") from fault
 
 
 def _locked(url: str) -> db.Connection:

@@ -54,6 +54,7 @@ def test_a_request_becomes_a_wish(
         ("system", {"symbol": "*"}, "UNEXPECTED_SYMBOL", "expected none for system"),
         ("trades", {"symbol": "btcusdt"}, "UNKNOWN_SYMBOL", "in upper case"),
         ("ticker", {"symbol": "BTC", "category": "option"}, "UNKNOWN_SYMBOL", "expected an option such as"),
+        ("trades", {"symbol": "BTCUSDT", "category": "option"}, "UNKNOWN_SYMBOL", "expected an option such as"),
         ("trades", {"symbol": "BTC*", "category": "linear"}, "INVALID_REQUEST", "not supported by this version"),
         ("trades", {"symbol": "BTCUSDT", "category": "moon"}, "INVALID_REQUEST", "expected one of spot, linear"),
         ("kline", {"symbol": "BTC-26JUL24-65000-C"}, "UNSUPPORTED_FOR_CATEGORY", "kline does not exist for category 'option'"),
