@@ -32,7 +32,7 @@ def is_admin(offered: str, key: str) -> bool:
 
 def _make(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".api_key.{os.getpid()}.part")
+    part = file.with_name(f".api_key.{secrets.token_hex(4)}.part")
     with open(part, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
         stream.write(secrets.token_urlsafe(32))
     try:

@@ -1,207 +1,194 @@
-"""The account: orders, fills, positions and coins that agree with each other, told as private frames and as REST rows.
+"""The account: orders, fills, positions and coins that agree with each other, told as private frames.
 
-Row shapes: protocol notes, sections 7.1 to 7.5. One-way mode; a fill costs a fee of 0.055 %.
+A unified account in one-way mode and portfolio margin. Frames and their order: protocol notes, section 7.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
-from typing import Any
 
-from simulator.dialect import Message, plain
+from simulator.dialect import Message
 from simulator.instruments import Instrument
+from simulator.records import ZERO, Fill, Order, Position, Row, account_row, coin_row, worth
 
-Row = dict[str, Any]
-
-FEE = Decimal("0.00055")
 UID = "100200300"
+#: Maker fee of each category, as a ratio; what is not in here cannot be traded.
+FEES = {"spot": Decimal("0.001"), "linear": Decimal("0.0002"), "inverse": Decimal("0.0002"), "option": Decimal("0.0002")}
+#: US dollars for a coin. They stand still: unrealised changes push no wallet frame (protocol notes, section 7.5).
+USD = {"USDT": Decimal(1), "USDC": Decimal(1), "BTC": Decimal(67000), "ETH": Decimal(3400), "SOL": Decimal(160)}
 
 
-@dataclass(slots=True)
-class Order:
-    """One order of the account."""
-
-    instrument: Instrument
-    order_id: str
-    side: str
-    price: Decimal
-    quantity: Decimal
-    created_ms: int
-    updated_ms: int
-    executed: Decimal = Decimal(0)
-    value: Decimal = Decimal(0)
-    fee: Decimal = Decimal(0)
-    status: str = "New"
-
-    @property
-    def is_open(self) -> bool:
-        return self.status in ("New", "PartiallyFilled")
-
-    def row(self) -> Row:
-        average = plain(self.value / self.executed) if self.executed else ""
-        leaves = self.quantity - self.executed if self.is_open else Decimal(0)
-        return {
-            "category": self.instrument.category, "symbol": self.instrument.symbol, "orderId": self.order_id, "orderLinkId": "",
-            "parentOrderLinkId": "", "blockTradeId": "", "side": self.side, "positionIdx": 0, "orderStatus": self.status,
-            "cancelType": "CancelByUser" if self.status == "Cancelled" else "UNKNOWN", "rejectReason": "EC_NoError",
-            "timeInForce": "GTC", "isLeverage": "", "price": plain(self.price), "qty": plain(self.quantity), "avgPrice": average,
-            "leavesQty": plain(leaves), "leavesValue": plain(leaves * self.price), "cumExecQty": plain(self.executed),
-            "cumExecValue": plain(self.value), "cumExecFee": plain(self.fee), "orderType": "Limit", "stopOrderType": "", "orderIv": "",
-            "triggerPrice": "", "takeProfit": "", "stopLoss": "", "triggerBy": "", "tpTriggerBy": "", "slTriggerBy": "",
-            "triggerDirection": 0, "placeType": "", "lastPriceOnCreated": plain(self.price), "closeOnTrigger": False,
-            "reduceOnly": False, "smpGroup": 0, "smpType": "None", "smpOrderId": "", "slLimitPrice": "0", "tpLimitPrice": "0",
-            "tpslMode": "UNKNOWN", "createType": "CreateByUser", "marketUnit": "", "createdTime": str(self.created_ms),
-            "updatedTime": str(self.updated_ms), "feeCurrency": "", "closedPnl": "0", "slippageTolerance": "0",
-            "slippageToleranceType": "UNKNOWN", "cumFeeDetail": {self.instrument.settle or "USDT": plain(self.fee)} if self.fee else {},
-            "rpiTakerAccess": False, "rpiMatchedQty": "0",
-        }  # fmt: skip
-
-
-@dataclass(slots=True)
-class Position:
-    """Net size (negative: short) and average entry price of one contract."""
-
-    instrument: Instrument
-    size: Decimal = Decimal(0)
-    entry: Decimal = Decimal(0)
-    realised: Decimal = Decimal(0)
-    created_ms: int = 0
-    updated_ms: int = 0
-    sequence: int = 0
-
-    def add(self, change: Decimal, price: Decimal) -> None:
-        """A fill: growing moves the entry price, shrinking realises."""
-        if self.size == 0 or (self.size > 0) == (change > 0):
-            self.entry = (abs(self.size) * self.entry + abs(change) * price) / (abs(self.size) + abs(change))
-        else:
-            closed = min(abs(self.size), abs(change))
-            self.realised += closed * (price - self.entry) * (1 if self.size > 0 else -1)
-            if abs(change) > abs(self.size):
-                self.entry = price
-        self.size += change
-        if self.size == 0:
-            self.entry = Decimal(0)
-
-    def row(self, mark: str) -> Row:
-        unrealised = self.size * (Decimal(mark) - self.entry) if self.size else Decimal(0)
-        return {
-            "positionIdx": 0, "tradeMode": 0, "riskId": 1, "riskLimitValue": "2000000", "symbol": self.instrument.symbol,
-            "side": "" if not self.size else "Buy" if self.size > 0 else "Sell", "size": plain(abs(self.size)),
-            "entryPrice": plain(self.entry), "sessionAvgPrice": "", "leverage": "10", "positionValue": plain(abs(self.size) * self.entry),
-            "positionBalance": "0", "markPrice": mark, "positionIM": plain(abs(self.size) * self.entry / 10), "positionMM": "0",
-            "positionIMByMp": plain(abs(self.size) * self.entry / 10), "positionMMByMp": "0", "takeProfit": "0", "stopLoss": "0",
-            "trailingStop": "0", "unrealisedPnl": plain(unrealised), "cumRealisedPnl": plain(self.realised),
-            "curRealisedPnl": plain(self.realised), "createdTime": str(self.created_ms), "updatedTime": str(self.updated_ms),
-            "tpslMode": "Full", "liqPrice": "", "bustPrice": "", "category": self.instrument.category, "positionStatus": "Normal",
-            "adlRankIndicator": 2, "autoAddMargin": 0, "leverageSysUpdatedTime": "", "mmrSysUpdatedTime": "", "seq": self.sequence,
-            "isReduceOnly": False, "breakEvenPrice": plain(self.entry), "openTime": self.created_ms,
-        }  # fmt: skip
+def _first_coins() -> dict[str, Decimal]:
+    return {"USDT": Decimal(100_000), "BTC": Decimal("2.5"), "ETH": Decimal("10.000000000000000001")}
 
 
 @dataclass(slots=True)
 class Account:
-    """Everything private. Each method makes one occurrence and returns its frames, in the exchange's usual order."""
+    """Everything private. Each method makes one occurrence and returns its frames, in the exchange's usual order.
+
+    clock_ms  of the last occurrence; every occurrence gets a later millisecond, so that their times tell their order
+    """
 
     dice: Random
-    coins: dict[str, Decimal] = field(
-        default_factory=lambda: {"USDT": Decimal(100000), "BTC": Decimal("2.5"), "ETH": Decimal("10.000000000000000001")}
-    )
+    coins: dict[str, Decimal] = field(default_factory=_first_coins)
     orders: dict[str, Order] = field(default_factory=dict)
-    executions: list[Row] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
+    clock_ms: int = 0
+    _sequence: int = 140_612_148_849_380
+    _spot_ids: int = 2_150_423_456_789_012_345
 
-    def place(self, instrument: Instrument, *, side: str, price: Decimal, quantity: Decimal, now_ms: int) -> list[Message]:
-        order_id = str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
-        order = self.orders[order_id] = Order(instrument, order_id, side, price, quantity, now_ms, now_ms)
-        return [self._frame("order", instrument.symbol, [order.row()], now_ms)]
+    @property
+    def executions(self) -> list[Row]:
+        """All fills as records, oldest first."""
+        return [fill.row() for fill in self.fills]
+
+    def place(
+        self,
+        instrument: Instrument,
+        *,
+        side: str,
+        price: Decimal,
+        quantity: Decimal,
+        now_ms: int,
+        last: Decimal | None = None,
+        link_id: str = "",
+    ) -> list[Message]:
+        """A limit order, resting. last: the market's price now, where it differs from the order's."""
+        now_ms, order_id = self._tick(now_ms), self._identity(instrument)
+        fee_coin = instrument.settle or (instrument.base if side == "Buy" else instrument.quote)
+        order = Order(instrument, order_id, link_id, side, price, quantity, last or price, fee_coin, now_ms, now_ms)
+        self.orders[order_id] = order
+        return [self._order_frame(order, now_ms)]
 
     def amend(self, order: Order, *, price: Decimal, now_ms: int) -> list[Message]:
-        order.price, order.updated_ms = price, now_ms
-        return [self._frame("order", order.instrument.symbol, [order.row()], now_ms)]
+        order.price, order.updated_ms = price, self._tick(now_ms)
+        return [self._order_frame(order, order.updated_ms)]
 
     def cancel(self, order: Order, *, now_ms: int) -> list[Message]:
-        order.status, order.updated_ms = "Cancelled", now_ms
-        return [self._frame("order", order.instrument.symbol, [order.row()], now_ms)]
+        order.status, order.updated_ms = "Cancelled", self._tick(now_ms)
+        return [self._order_frame(order, order.updated_ms)]
 
     def fill(self, order: Order, *, quantity: Decimal, now_ms: int) -> list[Message]:
-        """One fill: order, execution, position (not on spot), wallet."""
-        instrument, coin = order.instrument, order.instrument.settle or order.instrument.quote
-        quantity = min(quantity, order.quantity - order.executed)
-        value = quantity * order.price
-        fee = value * FEE
-        order.executed += quantity
-        order.value += value
-        order.fee += fee
-        order.updated_ms = now_ms
+        """One fill at the order's price: execution.fast, order, execution, position (not on spot), wallet."""
+        now_ms, instrument = self._tick(now_ms), order.instrument
+        quantity = min(quantity, order.left)
+        value, rate = worth(instrument, quantity, order.price), FEES[instrument.category]
+        in_base = instrument.category == "spot" and order.side == "Buy"
+        fee = (quantity if in_base else value) * rate
+        order.executed, order.value, order.fee = order.executed + quantity, order.value + value, order.fee + fee
         order.status = "Filled" if order.executed == order.quantity else "PartiallyFilled"
-        execution = self._execution(order, quantity, value, fee, coin, now_ms)
-        self.executions.append(execution)
-        frames = [
-            self._frame("order", instrument.symbol, [order.row()], now_ms),
-            self._frame("execution", instrument.symbol, [execution], now_ms),
+        order.updated_ms = now_ms
+        closed, profit = self._move_position(order, quantity, now_ms)
+        fill = Fill(
+            order=order,
+            execution_id=self._identity(instrument),
+            quantity=quantity,
+            price=order.price,
+            value=value,
+            fee=fee,
+            fee_rate=rate,
+            closed=closed,
+            profit=profit,
+            left=order.left,
+            at_ms=now_ms,
+            sequence=self._sequence,
+        )
+        self.fills.append(fill)
+        moved = self._pay(fill)
+        frames: list[Message] = [
+            {"topic": "execution.fast", "creationTime": now_ms, "data": [fill.fast_row()]},
+            self._order_frame(order, now_ms),
+            # The id of the order's frame again, as the exchange does.
+            {"topic": "execution", "id": self._match_id(instrument), "creationTime": now_ms, "data": [fill.row()]},
         ]
         if instrument.category != "spot":
-            position = self.positions.setdefault((instrument.category, instrument.symbol), Position(instrument, created_ms=now_ms))
-            position.add(quantity if order.side == "Buy" else -quantity, order.price)
-            position.updated_ms, position.sequence = now_ms, execution["seq"]
-            frames.append(self._frame("position", "position", [position.row(plain(order.price))], now_ms))
-        self.coins[coin] = self.coins.get(coin, Decimal(0)) - fee
-        return [*frames, self.wallet([coin], now_ms)]
+            rows = [self.positions[instrument.category, instrument.symbol].row(order.price)]
+            frames.append({"id": f"{UID}_position_{now_ms}", "topic": "position", "creationTime": now_ms, "data": rows})
+        return [*frames, self._wallet_frame(moved, now_ms)]
 
-    def wallet(self, coins: list[str], now_ms: int) -> Message:
-        """The push names the affected coins only."""
-        return self._frame("wallet", "wallet", [self.wallet_row(coins)], now_ms)
+    def wallet(self, coins: Sequence[str], now_ms: int) -> list[Message]:
+        """A push that names these coins only."""
+        return [self._wallet_frame(coins, self._tick(now_ms))]
 
-    def wallet_row(self, coins: list[str] | None = None) -> Row:
-        total = sum((amount for coin, amount in self.coins.items() if coin == "USDT"), Decimal(0))
-        shown = list(self.coins) if coins is None else coins
-        return {
-            "accountIMRate": "0.0125", "accountIMRateByMp": "0.0125", "accountMMRate": "0.0008", "accountMMRateByMp": "0.0008",
-            "totalEquity": plain(total), "totalWalletBalance": plain(total), "totalMarginBalance": plain(total),
-            "totalAvailableBalance": plain(total), "totalPerpUPL": "0", "totalInitialMargin": "0", "totalInitialMarginByMp": "0",
-            "totalMaintenanceMargin": "0", "totalMaintenanceMarginByMp": "0",
-            "coin": [self._coin(coin) for coin in shown if self.coins.get(coin) or coins is not None],
-            "accountLTV": "", "accountType": "UNIFIED",
-        }  # fmt: skip
+    def set_balances(self, balances: dict[str, Decimal], now_ms: int) -> list[Message]:
+        """The wallet balances of some coins become what is given, and are pushed."""
+        self.coins |= balances
+        return self.wallet(list(balances), now_ms)
+
+    def wallet_row(self, coins: Sequence[str] | None = None) -> Row:
+        """The account with these coins; without a choice, those that are not zero."""
+        shown = [coin for coin, balance in self.coins.items() if balance] if coins is None else coins
+        total = sum((balance * USD.get(coin, ZERO) for coin, balance in self.coins.items()), ZERO)
+        rows = [coin_row(c, self.coins.get(c, ZERO), locked=self._locked(c), usd=USD.get(c, ZERO)) for c in shown]
+        return account_row(total, rows)
 
     def random_occurrence(self, instrument: Instrument, price: Decimal, now_ms: int) -> list[Message]:
         """What a calm trader does next."""
         mine = [order for order in self.orders.values() if order.is_open and order.instrument is instrument]
         if not mine or (len(mine) < 5 and self.dice.random() < 0.4):
-            quantity = self.dice.randrange(2, 20) * instrument.step
-            return self.place(instrument, side=self.dice.choice(("Buy", "Sell")), price=price, quantity=quantity, now_ms=now_ms)
+            quantity, side = self.dice.randrange(2, 20) * instrument.step, self.dice.choice(("Buy", "Sell"))
+            return self.place(instrument, side=side, price=price, quantity=quantity, last=price, now_ms=now_ms)
         order = self.dice.choice(mine)
         what = self.dice.random()
         if what < 0.15:
             return self.cancel(order, now_ms=now_ms)
         if what < 0.3:
             return self.amend(order, price=price, now_ms=now_ms)
-        left = order.quantity - order.executed
-        return self.fill(order, quantity=left if what > 0.7 else max(instrument.step, left // 2), now_ms=now_ms)
+        half = max(instrument.step, order.left // instrument.step // 2 * instrument.step)
+        return self.fill(order, quantity=order.left if what > 0.7 else half, now_ms=now_ms)
 
-    def _coin(self, coin: str) -> Row:
-        amount = plain(self.coins.get(coin, Decimal(0)))
-        return {
-            "coin": coin, "equity": amount, "usdValue": amount if coin == "USDT" else "", "walletBalance": amount,
-            "availableToWithdraw": "", "availableToBorrow": "", "borrowAmount": "0", "accruedInterest": "", "totalOrderIM": "0",
-            "totalPositionIM": "0", "totalPositionMM": "0", "unrealisedPnl": "0", "cumRealisedPnl": "-12.5", "bonus": "0",
-            "collateralSwitch": True, "marginCollateral": True, "colRes": "0", "locked": "0", "spotHedgingQty": "0", "spotBorrow": "0",
-        }  # fmt: skip
+    def _move_position(self, order: Order, quantity: Decimal, now_ms: int) -> tuple[Decimal, Decimal]:
+        """The size that a fill closed, and the profit of that."""
+        instrument = order.instrument
+        if instrument.category == "spot":
+            return ZERO, ZERO
+        key = instrument.category, instrument.symbol
+        position = self.positions.setdefault(key, Position(instrument, created_ms=now_ms))
+        position.updated_ms, position.sequence = now_ms, self._sequence
+        return position.add(quantity if order.side == "Buy" else -quantity, order.price, now_ms)
 
-    def _execution(self, order: Order, quantity: Decimal, value: Decimal, fee: Decimal, coin: str, now_ms: int) -> Row:
-        spot = order.instrument.category == "spot"
-        return {
-            "category": order.instrument.category, "symbol": order.instrument.symbol, "closedSize": "" if spot else "0",
-            "execFee": plain(fee), "execId": str(uuid.UUID(int=self.dice.getrandbits(128), version=4)), "execPrice": plain(order.price),
-            "execQty": plain(quantity), "execType": "Trade", "execValue": plain(value), "feeRate": plain(FEE), "tradeIv": "", "markIv": "",
-            "blockTradeId": "", "markPrice": plain(order.price), "indexPrice": "", "underlyingPrice": "",
-            "leavesQty": plain(order.quantity - order.executed), "orderId": order.order_id, "orderLinkId": "",
-            "orderPrice": plain(order.price), "orderQty": plain(order.quantity), "orderType": "Limit", "stopOrderType": "UNKNOWN",
-            "side": order.side, "execTime": str(now_ms), "isLeverage": "0", "isMaker": True,
-            "seq": self.dice.randrange(10**14, 10**15), "marketUnit": "", "execPnl": "" if spot else "0", "createType": "CreateByUser",
-            "extraFees": "", "feeCurrency": coin,
-        }  # fmt: skip
+    def _pay(self, fill: Fill) -> list[str]:
+        """Move the coins of a fill: spot exchanges two, options pay their premium, contracts their profit. The coins moved."""
+        order, instrument = fill.order, fill.order.instrument
+        way = 1 if order.side == "Buy" else -1
+        by_category = {
+            "spot": {instrument.base: way * fill.quantity, instrument.quote: -way * fill.value},
+            "option": {instrument.settle: -way * fill.value},
+        }
+        moved = by_category.get(instrument.category, {instrument.settle: fill.profit})
+        for coin, change in moved.items():
+            self.coins[coin] = self.coins.get(coin, ZERO) + change
+        self.coins[order.fee_coin] -= fill.fee
+        return list(moved)
 
-    def _frame(self, topic: str, what: str, rows: list[Row], now_ms: int) -> Message:
-        return {"id": f"{UID}_{what}_{self.dice.randrange(10**14, 10**15)}", "topic": topic, "creationTime": now_ms, "data": rows}
+    def _locked(self, coin: str) -> Decimal:
+        """Held by open spot orders: the quote coin of a bid, the base coin of an offer."""
+        held = ZERO
+        for order in self.orders.values():
+            if order.is_open and order.instrument.category == "spot":
+                pays = order.instrument.quote if order.side == "Buy" else order.instrument.base
+                if pays == coin:
+                    held += order.left * order.price if order.side == "Buy" else order.left
+        return held
+
+    def _tick(self, now_ms: int) -> int:
+        self.clock_ms = max(now_ms, self.clock_ms + 1)
+        self._sequence += self.dice.choice((1, 2, 3, 19))
+        return self.clock_ms
+
+    def _identity(self, instrument: Instrument) -> str:
+        """Of an order or a fill: a growing number on spot, a UUID elsewhere."""
+        self._spot_ids += 1
+        return str(self._spot_ids) if instrument.category == "spot" else str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
+
+    def _match_id(self, instrument: Instrument) -> str:
+        return f"{UID}_{instrument.symbol}_{self._sequence}"
+
+    def _order_frame(self, order: Order, now_ms: int) -> Message:
+        return {"id": self._match_id(order.instrument), "topic": "order", "creationTime": now_ms, "data": [order.row()]}
+
+    def _wallet_frame(self, coins: Sequence[str], now_ms: int) -> Message:
+        return {"id": f"{UID}_wallet_{now_ms}", "topic": "wallet", "creationTime": now_ms, "data": [self.wallet_row(coins)]}

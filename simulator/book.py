@@ -25,6 +25,8 @@ class Book:
         self.bids = {self.middle - 1 - place: self._size() for place in range(LEVELS)}
         self.asks = {self.middle + 1 + place: self._size() for place in range(LEVELS)}
         self.sequence = dice.randrange(10**9, 10**10)
+        #: Where the middle turns back, so that no price falls to zero; a spread's may.
+        self._lowest = -(10**12) if instrument.category == "spread" else LEVELS + 1
 
     def step(self) -> None:
         """A few levels change, and now and then the price moves a tick: some levels go and others come."""
@@ -34,7 +36,8 @@ class Book:
             for _ in range(self._dice.randrange(1, 4)):
                 side[prices[min(int(self._dice.expovariate(0.2)), len(prices) - 1)]] = self._size()
         if self._dice.random() < 0.3:
-            self._shift(self._dice.choice((-1, 1)))
+            way = self._dice.choice((-1, 1))
+            self._shift(1 if self.middle <= self._lowest else way)
 
     def price(self, ticks: int) -> str:
         return plain(ticks * self._instrument.tick)

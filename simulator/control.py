@@ -1,16 +1,19 @@
-"""The control interface under /simulator/: look into the ledger, cut, refuse, pause, send, and make the account do something."""
+"""The control interface under /simulator/: look into the ledger, cut, refuse, pause, step, send, and make the account do something."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
 
-from simulator.dialect import DIALECTS, now_ms
+from simulator.account import FEES
+from simulator.dialect import DIALECTS, Message, compact, now_ms
 from simulator.exchange import Exchange
-from simulator.instruments import Instrument, find
+from simulator.instruments import find
+from simulator.ledger import KEPT
+from simulator.records import Order
 
 Answer = dict[str, Any] | list[Any]
 
@@ -30,33 +33,52 @@ class Refuse(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Pause(msgspec.Struct, forbid_unknown_fields=True):
-    """Stop market and account from moving by themselves."""
+    """Stop market, account and announcements from moving by themselves."""
 
     on: bool
 
 
+class Step(msgspec.Struct, forbid_unknown_fields=True):
+    """Move the market now, also while it is paused."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+
+
 class Send(msgspec.Struct, forbid_unknown_fields=True):
-    """Push any text to all connections of an endpoint."""
+    """Push to all connections of an endpoint: any text as it is, or a frame as compact JSON."""
 
     endpoint: str
-    text: str
+    text: str | None = None
+    frame: dict[str, Any] | None = None
 
 
 class Do(msgspec.Struct, forbid_unknown_fields=True):
-    """One occurrence of the account. order_id: of an order placed before; quantity: of the order or the fill."""
+    """One occurrence of the account.
 
-    action: Literal["place", "fill", "amend", "cancel", "wallet"]
+    place    a limit order: category, symbol, side, price (else the market's), quantity (else ten steps), link_id
+    fill     of order_id: quantity (else all that is left)
+    amend    of order_id: price
+    cancel   of order_id
+    wallet   a push that names `coins`, else all; or `balances`, coin → wallet balance, which become so
+    """
+
+    action: str
     category: str = "linear"
     symbol: str = "BTCUSDT"
     side: Literal["Buy", "Sell"] = "Buy"
     price: str = ""
     quantity: str = ""
     order_id: str = ""
+    link_id: str = ""
     coins: list[str] = []
+    balances: dict[str, str] = {}
 
 
 class BadRequest(Exception):
     """One sentence: what was found and what was expected."""
+
+
+Act = Callable[[Exchange, web.Request, bytes], Awaitable[Answer]]
 
 
 def routes(exchange: Exchange) -> list[web.RouteDef]:
@@ -66,23 +88,22 @@ def routes(exchange: Exchange) -> list[web.RouteDef]:
         web.post("/simulator/cut", _answering(exchange, _cut)),
         web.post("/simulator/refuse", _answering(exchange, _refuse)),
         web.post("/simulator/pause", _answering(exchange, _pause)),
+        web.post("/simulator/step", _answering(exchange, _step)),
         web.post("/simulator/send", _answering(exchange, _send)),
         web.post("/simulator/account", _answering(exchange, _account)),
         web.post("/simulator/system_status", _answering(exchange, _system_status)),
     ]
 
 
-def _answering(
-    exchange: Exchange, answer: Callable[[Exchange, web.Request, bytes], Awaitable[Answer]]
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def handler(request: web.Request) -> web.StreamResponse:
+def _answering(exchange: Exchange, act: Act) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def respond(request: web.Request) -> web.StreamResponse:
         try:
-            body = await answer(exchange, request, await request.read())
-        except (BadRequest, msgspec.DecodeError, msgspec.ValidationError, ValueError, InvalidOperation) as fault:
+            body = await act(exchange, request, await request.read())
+        except (BadRequest, msgspec.DecodeError) as fault:
             return web.json_response({"error": str(fault)}, status=400)
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
-    return handler
+    return respond
 
 
 async def _ledger(exchange: Exchange, request: web.Request, _body: bytes) -> Answer:
@@ -91,16 +112,18 @@ async def _ledger(exchange: Exchange, request: web.Request, _body: bytes) -> Ans
     if direction not in (None, "sent", "received"):
         raise BadRequest(f"found direction {direction!r}; expected sent or received")
     entries = exchange.ledger.read(
-        endpoint=query.get("endpoint"),
+        endpoint=_endpoint(query["endpoint"]) if "endpoint" in query else None,
         topic=query.get("topic"),
         direction=direction,  # type: ignore[arg-type] # checked above
-        after=int(query.get("after", 0)),
-        limit=int(query.get("limit", 100_000)),
+        after=_whole(query, "after", 0),
+        limit=_whole(query, "limit", KEPT),
     )
-    return {"entries": [asdict(entry) for entry in entries], "forgotten": exchange.ledger.forgotten}
+    forgotten = exchange.ledger.forgotten
+    return {"entries": [asdict(entry) for entry in entries], "forgotten": forgotten, "overflowed": forgotten > 0}
 
 
 async def _connections(exchange: Exchange, request: web.Request, _body: bytes) -> Answer:
+    endpoint = request.query.get("endpoint")
     return [
         {
             "number": entry.number,
@@ -108,18 +131,18 @@ async def _connections(exchange: Exchange, request: web.Request, _body: bytes) -
             "topics": list(entry.topics),
             "authenticated": entry.authenticated,
         }
-        for entry in exchange.on_endpoint(request.query.get("endpoint"))
+        for entry in exchange.on_endpoint(None if endpoint is None else _endpoint(endpoint))
     ]
 
 
 async def _cut(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
     wish = msgspec.json.decode(body, type=Cut)
     cut = exchange.on_endpoint(_endpoint(wish.endpoint))
-    for connection in cut:
-        if wish.how == "abort":
+    if wish.how == "abort":
+        for connection in cut:
             connection.abort()
-        else:
-            await connection.socket.close(code=int(wish.how), message=b"going away" if wish.how == "1001" else b"")
+    else:
+        await exchange.close(cut, int(wish.how))
     return {"cut": len(cut)}
 
 
@@ -134,39 +157,84 @@ async def _pause(exchange: Exchange, _request: web.Request, body: bytes) -> Answ
     return {"paused": exchange.paused}
 
 
+async def _step(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
+    count = msgspec.json.decode(body, type=Step).count
+    for _ in range(count):
+        exchange.step()
+    return {"stepped": count}
+
+
 async def _send(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
     wish = msgspec.json.decode(body, type=Send)
+    if (wish.text is None) == (wish.frame is None):
+        raise BadRequest("found both or neither of text and frame; expected one")
+    topic = str(wish.frame.get("topic", "")) if wish.frame is not None else ""
     connections = exchange.on_endpoint(_endpoint(wish.endpoint))
     for connection in connections:
-        connection.push("", wish.text)
+        connection.push(topic, compact(wish.frame) if wish.frame is not None else wish.text or "")
     return {"sent_to": len(connections)}
-
-
-async def _account(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
-    wish = msgspec.json.decode(body, type=Do)
-    account, now = exchange.account, now_ms()
-    if wish.action == "wallet":
-        return {"frames": exchange.publish_private([account.wallet(wish.coins or list(account.coins), now)])}
-    if wish.action == "place":
-        instrument = _instrument(wish)
-        price = Decimal(wish.price) if wish.price else exchange.price(instrument)
-        quantity = Decimal(wish.quantity) if wish.quantity else instrument.step * 10
-        frames = account.place(instrument, side=wish.side, price=price, quantity=quantity, now_ms=now)
-        return {"frames": exchange.publish_private(frames)}
-    order = account.orders.get(wish.order_id)
-    if order is None or not order.is_open:
-        raise BadRequest(f"found order_id {wish.order_id!r}; expected an open order")
-    if wish.action == "cancel":
-        frames = account.cancel(order, now_ms=now)
-    elif wish.action == "amend":
-        frames = account.amend(order, price=Decimal(wish.price), now_ms=now)
-    else:
-        frames = account.fill(order, quantity=Decimal(wish.quantity) if wish.quantity else order.quantity, now_ms=now)
-    return {"frames": exchange.publish_private(frames)}
 
 
 async def _system_status(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
     return {"frames": exchange.announce(**msgspec.json.decode(body, type=dict[str, Any]))}
+
+
+async def _account(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
+    wish = msgspec.json.decode(body, type=Do)
+    if wish.action not in ACTIONS:
+        raise BadRequest(f"found action {wish.action!r}; expected one of {', '.join(ACTIONS)}")
+    return {"frames": exchange.publish_private(ACTIONS[wish.action](exchange, wish))}
+
+
+def _place(exchange: Exchange, wish: Do) -> list[Message]:
+    instrument = find(wish.category, wish.symbol)
+    if instrument is None or instrument.category not in FEES:
+        raise BadRequest(f"found {wish.category} {wish.symbol}; expected an instrument of {', '.join(FEES)}")
+    last = exchange.price(instrument)
+    price = _positive("price", wish.price) if wish.price else last
+    quantity = _positive("quantity", wish.quantity) if wish.quantity else instrument.step * 10
+    return exchange.account.place(
+        instrument, side=wish.side, price=price, quantity=quantity, last=last, now_ms=now_ms(), link_id=wish.link_id
+    )
+
+
+def _fill(exchange: Exchange, wish: Do) -> list[Message]:
+    order = _order(exchange, wish)
+    quantity = _positive("quantity", wish.quantity) if wish.quantity else order.left
+    return exchange.account.fill(order, quantity=quantity, now_ms=now_ms())
+
+
+def _amend(exchange: Exchange, wish: Do) -> list[Message]:
+    return exchange.account.amend(_order(exchange, wish), price=_positive("price", wish.price), now_ms=now_ms())
+
+
+def _cancel(exchange: Exchange, wish: Do) -> list[Message]:
+    return exchange.account.cancel(_order(exchange, wish), now_ms=now_ms())
+
+
+def _wallet(exchange: Exchange, wish: Do) -> list[Message]:
+    account = exchange.account
+    if wish.balances:
+        return account.set_balances({coin: _decimal(f"balance of {coin}", text) for coin, text in wish.balances.items()}, now_ms())
+    return account.wallet(wish.coins or list(account.coins), now_ms())
+
+
+#: `place_order` is another word for `place`.
+ACTIONS: dict[str, Callable[[Exchange, Do], list[Message]]] = {
+    "place": _place,
+    "place_order": _place,
+    "fill": _fill,
+    "amend": _amend,
+    "cancel": _cancel,
+    "wallet": _wallet,
+}
+
+
+def _order(exchange: Exchange, wish: Do) -> Order:
+    order = exchange.account.orders.get(wish.order_id)
+    if order is None or not order.is_open:
+        raise BadRequest(f"found order_id {wish.order_id!r}; expected an open order")
+    return order
 
 
 def _endpoint(name: str) -> str:
@@ -175,8 +243,25 @@ def _endpoint(name: str) -> str:
     return name
 
 
-def _instrument(wish: Do) -> Instrument:
-    instrument = find(wish.category, wish.symbol)
-    if instrument is None:
-        raise BadRequest(f"found {wish.category} {wish.symbol}; expected an instrument of the simulated exchange")
-    return instrument
+def _positive(what: str, text: str) -> Decimal:
+    number = _decimal(what, text)
+    if number <= 0:
+        raise BadRequest(f"found {what} {text!r}; expected a decimal above 0")
+    return number
+
+
+def _decimal(what: str, text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise BadRequest(f"found {what} {text!r}; expected a decimal")
+    return number
+
+
+def _whole(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise BadRequest(f"found {name} {text!r}; expected a whole number")
+    return int(text)

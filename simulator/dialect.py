@@ -25,6 +25,11 @@ def compact(message: Message) -> str:
     return _encode(message).decode()
 
 
+def escaped(text: str) -> str:
+    """As the exchange writes its answers: `>` and its like as JSON escapes. Source: protocol notes, section 5 (recorded on spot)."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
 def plain(number: Decimal) -> str:
     """A decimal as the exchange writes it: never with an exponent."""
     return f"{number:f}"
@@ -48,8 +53,9 @@ def _option_pong(_conn_id: str, _req_id: str | None) -> Message:
 
 
 def _private_pong(conn_id: str, req_id: str | None) -> Message:
-    echo = {} if req_id is None else {"req_id": req_id}
-    return {**echo, "op": "pong", "args": [str(now_ms())], "conn_id": conn_id}
+    if req_id is None:
+        return {"args": [str(now_ms())], "conn_id": conn_id, "op": "pong"}
+    return {"req_id": req_id, "op": "pong", "args": [str(now_ms())], "conn_id": conn_id}
 
 
 def _spot_ack(op: str, conn_id: str, req_id: str | None, _accepted: Sequence[str], _refused: Sequence[str], words: str) -> Message:
@@ -81,12 +87,20 @@ def _private_ack(op: str, conn_id: str, req_id: str | None, accepted: Sequence[s
     return {"success": not words, "ret_msg": words, "op": op, "conn_id": conn_id, **echo}
 
 
+#: Bound of the summed topic names on one public connection. Source: protocol notes, section 2.
+PUBLIC = 21_000
+#: The words for too many characters or topics are not documented; these are a choice (protocol notes, section 13).
+TOO_LARGE = "args size too large"
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One endpoint's manners.
 
     category     of its instruments; None where there are none
     most_topics  in one request; None: no limit
+    most_held    on one connection; None: no limit
+    characters   of all topic names on one connection; None: no limit
     all_or_none  one bad or repeated topic sinks the whole request
     unknown      the words for a topic that does not exist, `{topic}` filled in
     """
@@ -97,21 +111,67 @@ class Dialect:
     pong: Pong
     ack: Ack
     most_topics: int | None
+    most_held: int | None
+    characters: int | None
     all_or_none: bool
     unknown: str
 
 
+INVALID = "Invalid symbol :[{topic}]"
 HANDLER = "error:handler not found,topic:{topic}"
+REPEATED = "error:already subscribed,topic:{topic}"
+#: A private topic without a login; the real words are not known (protocol notes, section 4).
+NO_LOGIN = "Request not authorized"
+REFUSAL = "Params Error"
 
 DIALECTS: dict[str, Dialect] = {
     row.endpoint: row
     for row in (
-        Dialect("spot", "/v5/public/spot", "spot", _spot_pong, _spot_ack, 10, True, "Invalid symbol :[{topic}]"),
-        Dialect("linear", "/v5/public/linear", "linear", _linear_pong, _linear_ack, None, True, HANDLER),
-        Dialect("inverse", "/v5/public/inverse", "inverse", _linear_pong, _linear_ack, None, True, HANDLER),
-        Dialect("option", "/v5/public/option", "option", _option_pong, _option_ack, None, False, ""),
-        Dialect("spread", "/v5/public/spread", "spread", _option_pong, _option_ack, None, False, ""),
-        Dialect("status", "/v5/public/misc/status", None, _linear_pong, _linear_ack, None, True, HANDLER),
-        Dialect("private", "/v5/private", None, _private_pong, _private_ack, None, False, ""),
+        #       endpoint   path                      category   pong           ack           request held   chars   all?   unknown
+        Dialect("spot",    "/v5/public/spot",        "spot",    _spot_pong,    _spot_ack,    10,     None,  PUBLIC, True,  INVALID),
+        Dialect("linear",  "/v5/public/linear",      "linear",  _linear_pong,  _linear_ack,  None,   None,  PUBLIC, True,  HANDLER),
+        Dialect("inverse", "/v5/public/inverse",     "inverse", _linear_pong,  _linear_ack,  None,   None,  PUBLIC, True,  HANDLER),
+        Dialect("option",  "/v5/public/option",      "option",  _option_pong,  _option_ack,  None,   2_000, PUBLIC, False, ""),
+        Dialect("spread",  "/v5/public/spread",      "spread",  _option_pong,  _option_ack,  None,   None,  PUBLIC, False, ""),
+        Dialect("status",  "/v5/public/misc/status", None,      _linear_pong,  _linear_ack,  None,   None,  PUBLIC, True,  HANDLER),
+        Dialect("private", "/v5/private",            None,      _private_pong, _private_ack, None,   None,  None,   False, ""),
     )
+}  # fmt: skip
+
+STATUS_TOPIC = "system.status"
+
+_ALL = ("spot", "linear", "inverse", "option")
+
+#: Private families and the categories of their narrower forms, `order.linear`. Source: protocol notes, section 7.
+PRIVATE_FAMILIES: dict[str, tuple[str, ...]] = {
+    "order": _ALL,
+    "execution": _ALL,
+    "execution.fast": _ALL,
+    "position": ("linear", "inverse", "option"),
+    **dict.fromkeys(("wallet", "greeks", "strategy", "spread.order", "spread.execution"), ()),
+    **dict.fromkeys(("rfq.open.rfqs", "rfq.open.quotes", "rfq.open.trades"), ()),
+    **dict.fromkeys(("dcp.future", "dcp.spot", "dcp.option"), ()),
 }
+#: Topic → its family and the category it is narrowed to, None for all.
+PRIVATE_TOPICS: dict[str, tuple[str, str | None]] = {
+    **{family: (family, None) for family in PRIVATE_FAMILIES},
+    **{f"{family}.{category}": (family, category) for family, several in PRIVATE_FAMILIES.items() for category in several},
+}
+
+
+def conflicts(topic: str, held: Sequence[str]) -> bool:
+    """A private topic that is held already, or whose all-in-one and narrower forms would meet (protocol notes, section 5)."""
+    family, category = PRIVATE_TOPICS[topic]
+    others = (PRIVATE_TOPICS[other] for other in held)
+    return any(family == other and (category is None or narrower in (None, category)) for other, narrower in others)
+
+
+def narrowed(frame: Message, topic: str) -> Message | None:
+    """A private frame as the holder of a topic sees it; None where nothing in it is for them."""
+    family, category = PRIVATE_TOPICS[topic]
+    if family != frame["topic"]:
+        return None
+    if category is None:
+        return frame
+    rows = [row for row in frame["data"] if row.get("category") == category]
+    return {**frame, "topic": topic, "data": rows} if rows else None

@@ -1,23 +1,29 @@
 """What is traded: a few instruments of every category, in the documented symbol forms (protocol notes, section 10)."""
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 Row = dict[str, Any]
+
+#: When everything was listed; Unix milliseconds.
+LISTED_MS = "1743675300000"
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """One tradable thing.
 
-    price     where its market begins
-    tick      smallest price step
-    step      smallest size step
-    kind      the exchange's contractType; "" where it has none
-    base      base coin
-    quote     quote coin
-    settle    settle coin; "" on spot
+    price        where its market begins
+    tick         smallest price step
+    step         smallest size step
+    kind         the exchange's contractType; "" where it has none
+    base         base coin
+    quote        quote coin
+    settle       settle coin; "" on spot
+    delivery_ms  Unix milliseconds; None where it is never delivered
     """
 
     category: str
@@ -29,55 +35,133 @@ class Instrument:
     base: str
     quote: str
     settle: str
+    delivery_ms: int | None
 
     def row(self) -> Row:
-        """As instruments-info answers, with the fields that a catalog needs."""
-        row: Row = {
-            "symbol": self.symbol,
-            "contractType": self.kind,
-            "status": "Trading",
-            "baseCoin": self.base,
-            "quoteCoin": self.quote,
-            "settleCoin": self.settle,
-            "priceFilter": {"tickSize": str(self.tick)},
-            "lotSizeFilter": {"qtyStep": str(self.step), "minOrderQty": str(self.step)},
-        }
-        if self.category == "spot":
-            del row["contractType"], row["settleCoin"]
-        if self.category == "option":
-            del row["contractType"]
-            row["optionsType"] = "Call" if "-C" in self.symbol else "Put"
-        return row
+        """As instruments-info answers (for spreads: spread/instrument)."""
+        return ROWS[self.category](self)
+
+    @property
+    def symbol_id(self) -> int:
+        return INSTRUMENTS.index(self) + 1
 
 
-def _rows() -> tuple[Instrument, ...]:
-    table = (
-        # category, symbol, price, tick, step, kind, base, quote, settle
-        ("spot", "BTCUSDT", "67000", "0.01", "0.000001", "", "BTC", "USDT", ""),
-        ("spot", "ETHUSDT", "3400", "0.01", "0.00001", "", "ETH", "USDT", ""),
-        ("spot", "SOLUSDT", "160", "0.01", "0.001", "", "SOL", "USDT", ""),
-        ("linear", "BTCUSDT", "67010", "0.10", "0.001", "LinearPerpetual", "BTC", "USDT", "USDT"),
-        ("linear", "ETHUSDT", "3401", "0.01", "0.01", "LinearPerpetual", "ETH", "USDT", "USDT"),
-        ("linear", "SOLUSDT", "160.1", "0.010", "0.1", "LinearPerpetual", "SOL", "USDT", "USDT"),
-        ("linear", "BTCPERP", "67005", "0.1", "0.001", "LinearPerpetual", "BTC", "USDC", "USDC"),
-        ("linear", "BTCUSDT-25DEC26", "67900", "0.1", "0.001", "LinearFutures", "BTC", "USDT", "USDT"),
-        ("inverse", "BTCUSD", "67008", "0.50", "1", "InversePerpetual", "BTC", "USD", "BTC"),
-        ("inverse", "ETHUSD", "3402", "0.05", "1", "InversePerpetual", "ETH", "USD", "ETH"),
-        ("inverse", "BTCUSDZ26", "67800", "0.50", "1", "InverseFutures", "BTC", "USD", "BTC"),
-        ("option", "BTC-25DEC26-70000-C-USDT", "2150", "5", "0.01", "", "BTC", "USDT", "USDT"),
-        ("option", "BTC-25DEC26-60000-P-USDT", "1890", "5", "0.01", "", "BTC", "USDT", "USDT"),
-        ("option", "BTC-25DEC26-65000-C", "4105", "5", "0.01", "", "BTC", "USD", "USDC"),
-        ("option", "ETH-25DEC26-3500-C-USDT", "155", "0.1", "0.1", "", "ETH", "USDT", "USDT"),
-        ("spread", "SOLUSDT_SOL/USDT", "19.40", "0.0001", "0.1", "FundingRateArb", "SOL", "USDT", "USDT"),
-        ("spread", "BTCUSDT-25DEC26_BTCUSDT", "890.0", "0.1", "0.001", "CarryTrade", "BTC", "USDT", "USDT"),
-    )  # fmt: skip
-    return tuple(
-        Instrument(category, symbol, Decimal(price), Decimal(tick), Decimal(step), kind, base, quote, settle)
-        for category, symbol, price, tick, step, kind, base, quote, settle in table
-    )
+def _common(instrument: Instrument) -> Row:
+    return {
+        "symbol": instrument.symbol,
+        "symbolId": instrument.symbol_id,
+        "contractType": instrument.kind,
+        "status": "Trading",
+        "baseCoin": instrument.base,
+        "quoteCoin": instrument.quote,
+        "settleCoin": instrument.settle,
+        "launchTime": LISTED_MS,
+        "deliveryTime": str(instrument.delivery_ms or 0),
+    }
 
 
-INSTRUMENTS = _rows()
+def _contract_row(instrument: Instrument) -> Row:
+    tick, step = str(instrument.tick), str(instrument.step)
+    return {
+        **_common(instrument),
+        "deliveryFeeRate": "0.0005" if instrument.delivery_ms else "",
+        "priceScale": "2",
+        "leverageFilter": {"minLeverage": "1", "maxLeverage": "100.00", "leverageStep": "0.01"},
+        "priceFilter": {"minPrice": tick, "maxPrice": "1999999.80", "tickSize": tick},
+        "lotSizeFilter": {"maxOrderQty": "1190.000", "minOrderQty": step, "qtyStep": step, "minNotionalValue": "5"},
+        "unifiedMarginTrade": True,
+        "fundingInterval": 0 if instrument.delivery_ms else 480,
+        "copyTrading": "both",
+        "isPreListing": False,
+        "preListingInfo": None,
+        "symbolType": "",
+    }
+
+
+def _spot_row(instrument: Instrument) -> Row:
+    return {
+        "symbolId": instrument.symbol_id,
+        "symbol": instrument.symbol,
+        "baseCoin": instrument.base,
+        "quoteCoin": instrument.quote,
+        "innovation": "0",
+        "status": "Trading",
+        "marginTrading": "utaOnly",
+        "stTag": "0",
+        "lotSizeFilter": {
+            "basePrecision": str(instrument.step),
+            "quotePrecision": "0.0000001",
+            "minOrderQty": str(instrument.step),
+        },
+        "priceFilter": {"tickSize": str(instrument.tick)},
+        "symbolType": "",
+    }
+
+
+def _option_row(instrument: Instrument) -> Row:
+    row = _common(instrument)
+    del row["contractType"]
+    tick, step = str(instrument.tick), str(instrument.step)
+    return {
+        **row,
+        "optionsType": "Call" if re.search(r"-C(-|$)", instrument.symbol) else "Put",
+        "deliveryFeeRate": "0.00015",
+        "priceFilter": {"minPrice": tick, "maxPrice": "1110000", "tickSize": tick},
+        "lotSizeFilter": {"maxOrderQty": "500", "minOrderQty": step, "qtyStep": step},
+        "displayName": "",
+    }
+
+
+def _spread_row(instrument: Instrument) -> Row:
+    legs = instrument.symbol.split("_")
+    row = _common(instrument)
+    del row["symbolId"]
+    return {
+        **row,
+        "tickSize": str(instrument.tick),
+        "minPrice": "-1999.9998",
+        "maxPrice": "1999.9998",
+        "lotSize": str(instrument.step),
+        "minSize": str(instrument.step),
+        "maxSize": "50000",
+        "legs": [{"symbol": leg.replace("/", ""), "contractType": _leg_kind(leg)} for leg in legs],
+    }
+
+
+def _leg_kind(leg: str) -> str:
+    return "Spot" if "/" in leg else "LinearFutures" if "-" in leg else "LinearPerpetual"
+
+
+ROWS = {"spot": _spot_row, "linear": _contract_row, "inverse": _contract_row, "option": _option_row, "spread": _spread_row}
+
+_XMAS = int(datetime(2026, 12, 25, 8, tzinfo=UTC).timestamp()) * 1000
+
+_TABLE: tuple[tuple[str, str, str, str, str, str, str, str, str, int | None], ...] = (
+    # category, symbol,                  price,    tick,     step,       kind,               base,  quote,  settle, delivery
+    ("spot",    "BTCUSDT",               "67000",  "0.01",   "0.000001", "",                 "BTC", "USDT", "",     None),
+    ("spot",    "ETHUSDT",               "3400",   "0.01",   "0.00001",  "",                 "ETH", "USDT", "",     None),
+    ("spot",    "SOLUSDT",               "160",    "0.01",   "0.001",    "",                 "SOL", "USDT", "",     None),
+    ("linear",  "BTCUSDT",               "67010",  "0.10",   "0.001",    "LinearPerpetual",  "BTC", "USDT", "USDT", None),
+    ("linear",  "ETHUSDT",               "3401",   "0.01",   "0.01",     "LinearPerpetual",  "ETH", "USDT", "USDT", None),
+    ("linear",  "SOLUSDT",               "160.1",  "0.010",  "0.1",      "LinearPerpetual",  "SOL", "USDT", "USDT", None),
+    ("linear",  "BTCPERP",               "67005",  "0.1",    "0.001",    "LinearPerpetual",  "BTC", "USDC", "USDC", None),
+    ("linear",  "BTCUSDT-25DEC26",       "67900",  "0.1",    "0.001",    "LinearFutures",    "BTC", "USDT", "USDT", _XMAS),
+    ("inverse", "BTCUSD",                "67008",  "0.50",   "1",        "InversePerpetual", "BTC", "USD",  "BTC",  None),
+    ("inverse", "ETHUSD",                "3402",   "0.05",   "1",        "InversePerpetual", "ETH", "USD",  "ETH",  None),
+    ("inverse", "BTCUSDZ26",             "67800",  "0.50",   "1",        "InverseFutures",   "BTC", "USD",  "BTC",  _XMAS),
+    ("option",  "BTC-25DEC26-70000-C-USDT", "2150", "5",     "0.01",     "",                 "BTC", "USDT", "USDT", _XMAS),
+    ("option",  "BTC-25DEC26-60000-P-USDT", "1890", "5",     "0.01",     "",                 "BTC", "USDT", "USDT", _XMAS),
+    ("option",  "BTC-25DEC26-65000-C",   "4105",   "5",      "0.01",     "",                 "BTC", "USD",  "USDC", _XMAS),
+    ("option",  "ETH-25DEC26-3500-C-USDT", "155",  "0.1",    "0.1",      "",                 "ETH", "USDT", "USDT", _XMAS),
+    ("spread",  "SOLUSDT_SOL/USDT",      "19.40",  "0.0001", "0.1",      "FundingRateArb",   "SOL", "USDT", "USDT", None),
+    ("spread",  "BTCUSDT-25DEC26_BTCUSDT", "890.0", "0.1",   "0.001",    "PerpBasis",        "BTC", "USDT", "USDT", _XMAS),
+)  # fmt: skip
+
+#: Names do not follow the calendar: a dated one stays tradable after its day.
+INSTRUMENTS = tuple(
+    Instrument(category, symbol, Decimal(price), Decimal(tick), Decimal(step), kind, base, quote, settle, delivery_ms)
+    for category, symbol, price, tick, step, kind, base, quote, settle, delivery_ms in _TABLE
+)
 
 
 def find(category: str, symbol: str) -> Instrument | None:

@@ -18,7 +18,7 @@ class Entry:
     number      counts all entries from 1
     connection  counts connections from 1
     topic       of a pushed frame; "" for anything else
-    unix_ns     when it was written to, or read from, the socket
+    sent_ns     when it was written to, or read from, the socket; Unix nanoseconds
     """
 
     number: int
@@ -27,18 +27,19 @@ class Entry:
     direction: Direction
     topic: str
     text: str
-    unix_ns: int
+    sent_ns: int
 
 
 class Ledger:
     """What was said on all connections."""
 
-    def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=KEPT)
+    def __init__(self, kept: int = KEPT) -> None:
+        self._entries: deque[Entry] = deque(maxlen=kept)
         self._count = 0
 
     @property
     def forgotten(self) -> int:
+        """How many of the oldest entries are gone; 0 while nothing has overflowed."""
         return self._count - len(self._entries)
 
     def write(self, connection: int, endpoint: str, direction: Direction, topic: str, text: str) -> None:

@@ -1,20 +1,26 @@
 """Start a simulated exchange as a child process and talk to its control interface. For tests and for `ws-gateway up`."""
 
 import json
+import os
 import select
 import subprocess
 import sys
-from typing import Any
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, Any
 
 import msgspec
 import urllib3
 
 #: From exec to the ready line; seconds.
 READY_S = 20.0
+#: From SIGTERM to force; seconds. The simulator takes at most 2.
+STOP_S = 5.0
 
 
-class Entry(msgspec.Struct):
-    """One text of the ledger; the fields are those of `simulator.ledger.Entry`."""
+class Sent(msgspec.Struct):
+    """One text of the ledger, sent or received; the fields are those of `simulator.ledger.Entry`."""
 
     number: int
     connection: int
@@ -22,11 +28,14 @@ class Entry(msgspec.Struct):
     direction: str
     topic: str
     text: str
-    unix_ns: int
+    sent_ns: int
 
     @property
     def frame(self) -> Any:
         return json.loads(self.text)
+
+
+Entry = Sent
 
 
 class OpenConnection(msgspec.Struct):
@@ -62,20 +71,18 @@ class RunningSimulator:
 
     def stop(self) -> None:
         """End it; by force after 5 s."""
-        self._process.terminate()
-        try:
-            self._process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._http.clear()
+        _end(self._process)
 
     def ledger(
         self, endpoint: str | None = None, topic: str | None = None, direction: str | None = "sent", after: int = 0
-    ) -> list[Entry]:
-        """Texts that match, oldest first."""
+    ) -> list[Sent]:
+        """Texts that match, oldest first, with numbers above `after`. Raises ValueError when the ledger has lost some of them."""
         given = {"endpoint": endpoint, "topic": topic, "direction": direction, "after": str(after)}
         answer = self._call("GET", "ledger", fields={key: value for key, value in given.items() if value is not None})
-        return msgspec.convert(answer["entries"], list[Entry])
+        if answer["forgotten"] > after:
+            raise ValueError(f"the ledger overflowed: its first {answer['forgotten']} entries are gone")
+        return msgspec.convert(answer["entries"], list[Sent])
 
     def connections(self, endpoint: str | None = None) -> list[OpenConnection]:
         fields = {} if endpoint is None else {"endpoint": endpoint}
@@ -85,23 +92,31 @@ class RunningSimulator:
         """`how`: abort, 1000 or 1001. How many connections there were."""
         return int(self._call("POST", "cut", {"endpoint": endpoint, "how": how})["cut"])
 
-    def refuse(self, endpoint: str, *, on: bool) -> None:
+    def refuse(self, endpoint: str, on: bool) -> None:
+        """New connections get HTTP 503 while on."""
         self._call("POST", "refuse", {"endpoint": endpoint, "on": on})
 
-    def pause(self, *, on: bool) -> None:
+    def pause(self, on: bool) -> None:
+        """Nothing moves by itself while on."""
         self._call("POST", "pause", {"on": on})
 
-    def send(self, endpoint: str, text: str) -> None:
-        """Push any text to the connections of an endpoint."""
-        self._call("POST", "send", {"endpoint": endpoint, "text": text})
+    def step(self, count: int = 1) -> None:
+        """Move the market now, also while it is paused."""
+        self._call("POST", "step", {"count": count})
+
+    def send(self, endpoint: str, text: str) -> int:
+        """Push any text to the connections of an endpoint; how many there were."""
+        return int(self._call("POST", "send", {"endpoint": endpoint, "text": text})["sent_to"])
 
     def account(self, action: str, **facts: Any) -> list[dict[str, Any]]:
-        """place, fill, amend, cancel or wallet; the frames that were pushed."""
+        """place, fill, amend, cancel or wallet, with the facts of `simulator.control.Do`; the frames that were made."""
         frames: list[dict[str, Any]] = self._call("POST", "account", {"action": action, **facts})["frames"]
         return frames
 
-    def system_status(self, **row: Any) -> None:
-        self._call("POST", "system_status", row)
+    def system_status(self, **row: Any) -> list[dict[str, Any]]:
+        """An announcement; `row` replaces fields of it. The frames that were made."""
+        frames: list[dict[str, Any]] = self._call("POST", "system_status", row)["frames"]
+        return frames
 
     def _call(self, method: str, name: str, body: Any = None, fields: dict[str, str] | None = None) -> Any:
         url = f"{self.rest_url}/simulator/{name}"
@@ -115,30 +130,65 @@ class RunningSimulator:
 
 
 def start(
+    folder: Path | None = None,
     *,
+    seed: int = 1,
     ws_port: int = 0,
     rest_port: int = 0,
-    seed: int = 1,
     steps_per_s: float = 4.0,
+    trade_rate: float = 6.0,
     account_every_s: float = 2.0,
     status_every_s: float = 10.0,
+    idle_s: float = 600.0,
+    paused: bool = False,
 ) -> RunningSimulator:
-    """Start one; it dies with this process. Raises RuntimeError with its last words when it does not come up."""
+    """Start one; it dies with the thread that calls. Raises RuntimeError with its last words when it does not come up.
+
+    folder  gets `simulator.log`, what it says on stderr; None: a nameless temporary file
+    """
     options = {
+        "--seed": seed,
         "--ws-port": ws_port,
         "--rest-port": rest_port,
-        "--seed": seed,
         "--steps-per-s": steps_per_s,
+        "--trade-rate": trade_rate,
         "--account-every-s": account_every_s,
         "--status-every-s": status_every_s,
+        "--idle-s": idle_s,
     }
     command = [sys.executable, "-m", "simulator", "--die-with-parent", *(str(part) for pair in options.items() for part in pair)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # noqa: S603
-    assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 # asked for above
-    readable, _, _ = select.select([process.stdout], [], [], READY_S)
-    line = process.stdout.readline() if readable else b""
-    if not line:
-        process.kill()
-        raise RuntimeError(process.stderr.read().decode().strip() or f"the simulator was not ready within {READY_S:g} s")
+    command += ["--paused"] if paused else []
+    with tempfile.TemporaryFile() if folder is None else (folder / "simulator.log").open("w+b") as words:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, start_new_session=True)  # noqa: S603
+        assert process.stdout is not None  # noqa: S101 # asked for above
+        line = _ready_line(process.stdout)
+        if not line:
+            _end(process)
+            words.seek(0)
+            said = words.read().decode(errors="replace").strip()
+            raise RuntimeError(said or f"the simulator was not ready within {READY_S:g} s")
     where = json.loads(line)
     return RunningSimulator(process, where["ws_url"], where["rest_url"])
+
+
+def _ready_line(stdout: IO[bytes]) -> bytes:
+    """Its first line; b"" when it ended before, or took too long."""
+    line, until = b"", time.monotonic() + READY_S
+    while not line.endswith(b"\n"):
+        readable, _, _ = select.select([stdout], [], [], max(0.0, until - time.monotonic()))
+        found = os.read(stdout.fileno(), 65_536) if readable else b""
+        if not found:
+            return b""
+        line += found
+    return line
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

@@ -57,14 +57,15 @@ def test_fills_add_up_to_the_order_and_cost_their_fee() -> None:
     instrument = find("spot", "ETHUSDT")
     assert instrument is not None
     account = Account(Random(1))
-    before = account.coins["USDT"]
+    before = dict(account.coins)
     [placed] = account.place(instrument, side="Buy", price=Decimal(3000), quantity=Decimal("0.5"), now_ms=NOW_MS)
     order = account.orders[placed["data"][0]["orderId"]]
     first = account.fill(order, quantity=Decimal("0.2"), now_ms=NOW_MS + 1)
     second = account.fill(order, quantity=Decimal(9), now_ms=NOW_MS + 2)
-    assert [frame["topic"] for frame in first] == ["order", "execution", "wallet"]
-    assert [frames[0]["data"][0]["orderStatus"] for frames in (first, second)] == ["PartiallyFilled", "Filled"]
+    assert [frame["topic"] for frame in first] == ["execution.fast", "order", "execution", "wallet"]
+    assert [frames[1]["data"][0]["orderStatus"] for frames in (first, second)] == ["PartiallyFilled", "Filled"]
     assert sum(Decimal(row["execQty"]) for row in account.executions) == Decimal("0.5")
     fees = sum(Decimal(row["execFee"]) for row in account.executions)
-    assert fees == Decimal("0.5") * 3000 * Decimal("0.00055")
-    assert account.coins["USDT"] == before - fees
+    assert fees == Decimal("0.5") * Decimal("0.001")
+    assert account.coins["ETH"] == before["ETH"] + Decimal("0.5") - fees
+    assert account.coins["USDT"] == before["USDT"] - Decimal("0.5") * 3000
