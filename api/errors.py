@@ -7,7 +7,7 @@ from flask import Flask, Response, g, jsonify, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from gateway.errors import RequestError, StoreAway
+from gateway.errors import RequestError, StoreAway, StoreRefused
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,11 @@ def register(app: Flask) -> None:
     def away(fault: StoreAway) -> Response:
         log.warning("api store_away path=%s reason=%s", request.path, fault, extra={"trace_id": g.get("trace_id")})
         return answer(503, "PostgreSQL cannot be asked now; try again", code="SERVICE_UNAVAILABLE")
+
+    @app.errorhandler(StoreRefused)
+    def unstorable(fault: StoreRefused) -> Response:
+        log.warning("api store_refused path=%s reason=%s", request.path, fault, extra={"trace_id": g.get("trace_id")})
+        return answer(400, "a value of the request cannot be stored or looked up")
 
     @app.errorhandler(HTTPException)
     def http(fault: HTTPException) -> Response:

@@ -52,6 +52,10 @@ def insert_balances(connection: Connection, bodies: Sequence[bytes]) -> int:
     accounts: list[tuple[Any, ...]] = []
     rejected = 0
     for body in bodies:
+        if b"\\u0000" in body:
+            log.warning("postgres balance_rejected reason=found a NUL character; expected text")
+            rejected += 1
+            continue
         try:
             envelope = _envelope.decode(body)
         except (msgspec.DecodeError, msgspec.ValidationError) as fault:
@@ -78,7 +82,7 @@ def _coins(envelope: Envelope) -> Iterator[tuple[Any, ...] | str]:
         amounts = {column: _amount(coin, field) for column, field in COIN_AMOUNTS.items()}
         unreadable = [f"{column} {coin.get(column)!r}" for column, amount in amounts.items() if isinstance(amount, str)]
         name = coin.get("coin")
-        if not isinstance(name, str) or not name or "\0" in name:
+        if not isinstance(name, str) or not name:
             unreadable.insert(0, f"coin {name!r}")
         if unreadable:
             yield f"found {', '.join(unreadable)} for coin {name!r}; expected a name and decimal numbers"

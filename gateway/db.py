@@ -11,18 +11,15 @@ import psycopg2.pool
 from psycopg2 import sql
 from psycopg2.extras import execute_values, register_uuid
 
-from gateway.errors import StoreAway
+from gateway.errors import StoreAway, StoreRefused
 
 Connection: TypeAlias = psycopg2.extensions.connection
 Cursor: TypeAlias = psycopg2.extensions.cursor
 
-__all__ = ["Connection", "Cursor", "Listener", "Pool", "Refused", "connect", "create_database", "execute_values", "transaction"]
+__all__ = ["Connection", "Cursor", "Listener", "Pool", "connect", "create_database", "execute_values", "transaction"]
 
 #: A server that vanished without a word is noticed within this; seconds.
 SILENCE_S = 5
-
-#: What PostgreSQL raises about a statement that it will never accept.
-Refused = psycopg2.Error
 
 _FAULTS = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
@@ -54,7 +51,7 @@ def connect(
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[Cursor]:
-    """A cursor whose work is committed at the end, or undone by an exception. Raises StoreAway.
+    """A cursor whose work is committed at the end, or undone by an exception. Raises StoreAway, StoreRefused.
 
     On an autocommit connection each statement stands for itself.
     """
@@ -66,6 +63,10 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
     except _FAULTS as fault:
         _undo(connection)
         raise StoreAway(_words(fault)) from fault
+    except psycopg2.Error as fault:
+        _undo(connection)
+        words = str(fault).strip().splitlines() or [type(fault).__name__]
+        raise StoreRefused(words[0]) from fault
     except BaseException:
         _undo(connection)
         raise

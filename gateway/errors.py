@@ -5,7 +5,8 @@ GatewayError
 │   ├── SettingError    a setting or a combination of settings
 │   ├── RequestError    a REST or command-line request; carries the contract's code word
 │   ├── MigrationError  the schema and the migrations disagree
-│   └── ServerError     a private server cannot be installed or started
+│   ├── ServerError     a private server cannot be installed or started
+│   └── StoreRefused    a statement that PostgreSQL will never accept
 ├── TheirFault          the exchange said no; asked again with backoff
 │   ├── ExchangeError   a REST answer with a code other than 0
 │   └── AuthRefused     the private stream's login was refused
@@ -51,6 +52,10 @@ class MigrationError(OurFault):
 
 class ServerError(OurFault):
     """A private RabbitMQ or PostgreSQL cannot be installed or started; the message says what a person can do."""
+
+
+class StoreRefused(OurFault):
+    """A statement or a value that PostgreSQL will never accept; the same again would be refused again."""
 
 
 class TheirFault(GatewayError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import db
-from gateway.errors import MigrationError
+from gateway.errors import MigrationError, StoreRefused
 
 #: Beside the packages, in a checkout and in the image.
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
@@ -103,9 +103,8 @@ def _apply(connection: db.Connection, migration: Migration) -> None:
                 "insert into schema_migrations (version, name, checksum) values (%s, %s, %s)",
                 (migration.version, migration.name, migration.checksum),
             )
-    except db.Refused as fault:
-        words = str(fault).strip().splitlines() or ["no words"]
-        raise MigrationError(f"migration {migration.version:04d}_{migration.name} failed: {words[0]}") from fault
+    except StoreRefused as fault:
+        raise MigrationError(f"migration {migration.version:04d}_{migration.name} failed: {fault}") from fault
 
 
 def _locked(url: str) -> db.Connection:

@@ -6,6 +6,8 @@ Source of the shapes: the public contract, section 4.
 EXCHANGE = "ws-gateway.events"
 QUEUE_PREFIX = "ws-gateway"
 NO_WORD = "-"
+#: Bytes for category, symbol and variant together. Source: AMQP 0-9-1, a short string holds 255 bytes.
+LONGEST_WORDS = 220
 
 
 def word(text: str | None) -> str:
@@ -15,6 +17,11 @@ def word(text: str | None) -> str:
 
 def routing_key(event_type: str, category: str | None, symbol: str | None, variant: str = NO_WORD) -> str:
     return f"{event_type}.{word(category)}.{word(symbol)}.{word(variant)}"
+
+
+def is_routable(*words: str | None) -> bool:
+    """Whether a routing key of these words fits into AMQP's 255 bytes, with room for the event type."""
+    return sum(len(part.encode()) for part in words if part) <= LONGEST_WORDS
 
 
 def class_queue(event_type: str) -> str:

@@ -86,7 +86,7 @@ def count_active(connection: Connection) -> int:
 
 def report_topics(connection: Connection, endpoint: str, reports: Sequence[TopicReport]) -> None:
     """Write a worker's words about its topics into every active row that holds them."""
-    rows = [(endpoint, said.topic, said.state, said.last_error, said.last_event_ms) for said in reports]
+    rows = [(endpoint, _text(said.topic), said.state, _text(said.last_error), said.last_event_ms) for said in reports]
     with transaction(connection) as cursor:
         execute_values(cursor, query("report_topics"), rows, template="(%s, %s, %s, %s::text, %s::bigint)", page_size=500)
 
@@ -178,6 +178,11 @@ def latest_balances(
         cursor.execute(query("latest_margin_balance"), {"account_type": account_type})
         margins = _rows(cursor)
         return rows, margins[0] if margins else None, total
+
+
+def _text(text: str | None) -> str | None:
+    """Without NUL, which PostgreSQL cannot hold: the exchange's words are not ours."""
+    return None if text is None else text.replace("\0", "")
 
 
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from gateway import names
 from gateway.bus import BusSender
 from gateway.models import BadRecord, Event, Json, Record
 from gateway.protocol import channels
@@ -78,6 +79,9 @@ class Delivery:
             raw: Json = rows[index] if rows is not None else data.data
             if isinstance(outcome, BadRecord):
                 self._complain(reader, f"topic={outcome.topic} reason={outcome.reason}", trace_id)
+                continue
+            if not names.is_routable(outcome.category, outcome.symbol, outcome.variant):
+                self._complain(reader, f"topic={data.topic[:100]} reason=its names do not fit into a routing key", trace_id)
                 continue
             reader.last_event_ms = received_ns // 1_000_000
             self.counts.events += 1

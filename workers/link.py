@@ -65,7 +65,7 @@ class Link:
         self._dial_at = 0.0
         self._workless_since: float | None = None
         self._work = False
-        self._settled_once = False
+        self._was_online = False  # since there is work
         self.subscriptions = Subscriptions(endpoint)
         self.status: ConnectionStatus = "idle"
         self.connected_since: int | None = None
@@ -117,7 +117,7 @@ class Link:
         self._delivery.flush()
 
     def _dial(self) -> None:
-        self.status = "reconnecting" if self._settled_once or self.last_error else "connecting"
+        self.status = "reconnecting" if self._was_online or self.last_error else "connecting"
         try:
             connection = Connection(self._route)
         except LinkLost as fault:
@@ -173,15 +173,13 @@ class Link:
             self._online = True
             unix_ns = time.time_ns()
             self.connected_since = unix_ns // 1_000_000
-            again = self.reconnections > 0 or self._settled_once
+            again, self._was_online = self._was_online, True
             self.reconnections += again
             self._delivery.tell("reconnected" if again else "connected", now_ns=unix_ns)
             log.info("%s session_online reconnections=%d", self._delivery.worker, self.reconnections)
         self.status = session.status  # type: ignore[assignment] # the session's words are a subset
-        if self.status == "connected":
-            self._settled_once = True
-            if lived_s >= STEADY_S:
-                self._backoff.succeeded()
+        if self.status == "connected" and lived_s >= STEADY_S:
+            self._backoff.succeeded()
 
     def _lost(self, reason: str, log_level: int = logging.WARNING) -> None:
         log.log(log_level, "%s session_closed reason=%s", self._delivery.worker, reason)
@@ -198,7 +196,7 @@ class Link:
         log.info("%s session_idle", self._delivery.worker)
         self._let_go()
         self.status = "idle"
-        self._settled_once = False
+        self._was_online = False
 
     def _let_go(self) -> None:
         if self._live is not None:

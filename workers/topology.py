@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable
 
 from gateway import db, names, queues, store
-from gateway.errors import SinkAway, StoreAway
+from gateway.errors import SinkAway, StoreAway, StoreRefused
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.state import QueueState
 
@@ -51,7 +51,7 @@ class TopologyKeeper(threading.Thread):
             try:
                 self._keep()
                 self._trouble = None
-            except (SinkAway, StoreAway) as fault:
+            except (SinkAway, StoreAway, StoreRefused) as fault:
                 if str(fault) != self._trouble:
                     self._trouble = str(fault)
                     log.warning("topology not_kept reason=%s", fault)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gateway import store
 from gateway.db import Listener
-from gateway.errors import StoreAway
+from gateway.errors import StoreAway, StoreRefused
 from gateway.store import Wanted
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class WantedReader(threading.Thread):
             try:
                 self._listener.open()
                 self._follow()
-            except StoreAway as fault:
+            except (StoreAway, StoreRefused) as fault:
                 self._say(str(fault))
                 self._listener.close()
                 self._pause(RETRY_S, [])

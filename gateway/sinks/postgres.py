@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway import balances, db, store
-from gateway.errors import SinkAway, StoreAway
+from gateway.errors import SinkAway, StoreAway, StoreRefused
 from gateway.models import Record
 from gateway.wire import TOPIC_STATE, TopicReports
 
@@ -41,17 +41,15 @@ class PostgresSink:
             self._connection = db.connect(self._url, name="ws-gateway router")
             if not store.schema_is_current(self._connection):
                 raise SinkAway("the database's schema is not current; waiting for `prepare`")
-        except StoreAway as fault:
+        except (StoreAway, StoreRefused) as fault:
             raise SinkAway(str(fault)) from fault
 
     def write(self, records: Sequence[Record]) -> None:
         try:
-            bodies = [record.body for record in records if record.event_type != TOPIC_STATE]
-            if bodies:
-                self.rejected += balances.insert_balances(self._open, bodies)
-            for record in records:
-                if record.event_type == TOPIC_STATE:
-                    self._report(record)
+            self._store(records)
+        except StoreRefused:
+            for record in records:  # one of them is bad: its neighbours are stored all the same
+                self._store_alone(record)
         except StoreAway as fault:
             raise SinkAway(str(fault)) from fault
         self._settled += len(records)
@@ -65,7 +63,7 @@ class PostgresSink:
     def tick(self) -> None:
         try:
             self.active_subscriptions = store.count_active(self._open)
-        except StoreAway as fault:
+        except (StoreAway, StoreRefused) as fault:
             raise SinkAway(str(fault)) from fault
 
     def fileno(self) -> int:
@@ -81,6 +79,23 @@ class PostgresSink:
         if self._connection is None:
             raise SinkAway("PostgreSQL is not connected")
         return self._connection
+
+    def _store(self, records: Sequence[Record]) -> None:
+        bodies = [record.body for record in records if record.event_type != TOPIC_STATE]
+        if bodies:
+            self.rejected += balances.insert_balances(self._open, bodies)
+        for record in records:
+            if record.event_type == TOPIC_STATE:
+                self._report(record)
+
+    def _store_alone(self, record: Record) -> None:
+        try:
+            self._store([record])
+        except StoreRefused as fault:
+            self.rejected += 1
+            log.warning("postgres record_rejected reason=%s", fault, extra={"trace_id": record.trace_id})
+        except StoreAway as fault:
+            raise SinkAway(str(fault)) from fault
 
     def _report(self, record: Record) -> None:
         try:

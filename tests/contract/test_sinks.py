@@ -200,3 +200,22 @@ def test_the_broker_wants_what_is_published_and_postgresql_what_it_stores() -> N
     report.routing_key, report.event_type = "", "topic_state"
     assert not BrokerSink("amqp://none", lambda: None).wants(report)
     assert PostgresSink("postgresql://none").wants(report)
+
+
+@pytest.mark.parametrize("nul", ["coin", "account_type"])
+def test_a_record_that_postgresql_can_never_hold_costs_its_neighbours_nothing(database_url: str, broker_url: str, nul: str) -> None:
+    place = postgres(database_url, broker_url)
+    bad = record(5)
+    body = json.loads(bad.body)
+    (body["payload"] if nul == "account_type" else body["payload"]["coins"][0])[nul] = "a\0b"
+    bad.body = json.dumps(body).encode()
+    report = record(6)
+    report.routing_key, report.event_type = "", "topic_state"
+    report.body = json.dumps(
+        {"endpoint": "linear", "reports": [{"topic": "t\0", "state": "refused", "last_error": "words\0"}]}
+    ).encode()
+    place.sink.open()
+    place.sink.write([record(1), bad, report, record(9)])
+    settle(place.sink, 4)
+    assert place.arrived() == [1, 9]
+    place.sink.close()

@@ -270,7 +270,7 @@ def test_what_breaks_a_rule_is_stored_with_a_warning(connection: db.Connection) 
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("bad", [coin("BAD", "much"), coin("BAD", "1e5"), coin("", "1"), coin("A\0B", "1"), coin("BAD", [1])])
+@pytest.mark.parametrize("bad", [coin("BAD", "much"), coin("BAD", "1e5"), coin("", "1"), coin("BAD", [1])])
 def test_what_is_no_number_is_rejected_and_its_neighbours_are_stored(connection: db.Connection, bad: dict[str, Any]) -> None:
     assert balances.insert_balances(connection, [b"not an envelope", balance("a", [coin("A", "1"), bad, coin("Z", "2")])]) == 2
     assert ask(connection, "select coin from account_balances order by coin") == [("A",), ("Z",)]
