@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -37,12 +36,26 @@ def wait_for(claim: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
 class RunningGateway:
     """supervisord with all programs of supervisord.conf."""
 
-    def __init__(self, folder: Path, database_url: str, broker_url: str, simulator: RunningSimulator, **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        broker_url: str,
+        simulator: RunningSimulator,
+        *,
+        processes: dict[str, int] | None = None,
+        **settings: str,
+    ) -> None:
+        """`processes`: numprocs of programs that have more than one; `settings`: besides those every test needs."""
         self.folder = folder
         self.broker_url = broker_url
         self.port = free_ports(1)[0]
         (folder / "var" / "log").mkdir(parents=True)
-        shutil.copy(ROOT / "supervisord.conf", folder)
+        conf = (ROOT / "supervisord.conf").read_text()
+        for program, count in (processes or {}).items():
+            before, section, after = conf.partition(f"[program:{program}]")
+            conf = before + section + after.replace("numprocs=1", f"numprocs={count}", 1)
+        (folder / "supervisord.conf").write_text(conf)
         self.environ = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),

@@ -186,3 +186,38 @@ def test_without_a_broker_the_gateway_says_so_queues_are_pending_and_stopping_st
         assert gateway.stop() <= 20.0
     finally:
         gateway.end()
+
+
+def test_numprocs_spreads_an_endpoints_topics_and_gives_private_a_standby_that_takes_over(
+    tmp_path: Path, database_url: str, broker_url: str, simulator: RunningSimulator
+) -> None:
+    gateway = RunningGateway(tmp_path, database_url, broker_url, simulator, processes={"linear": 2, "private": 2})
+    try:
+        gateway.wait_until_healthy()
+        wishes = [
+            {"symbol": symbol, "channel_type": kind}
+            for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+            for kind in ("trades", "ticker", "kline")
+        ]
+        rows = [gateway.subscribe(category="linear", **wish) for wish in wishes]
+        private = gateway.subscribe("order")
+        for row in (*rows, private):
+            gateway.wait_until_held(row["id"])
+        topics = [connection.topics for connection in simulator.connections("linear")]
+        assert len(topics) == 2
+        assert sorted(topic for some in topics for topic in some) == sorted(row["topic"] for row in rows)
+        assert min(map(len, topics)) > 0
+        assert len(simulator.connections("private")) == 1
+
+        def statuses() -> dict[str, str]:
+            states = gateway.health()["connections"]
+            return {name: states[name]["connection_status"] for name in ("private_00", "private_01")}
+
+        wait_for(lambda: sorted(statuses().values()) == ["connected", "standby"], "one active, one standing by", 5.0)
+        active = next(name for name, status in statuses().items() if status == "connected")
+        standby = next(name for name, status in statuses().items() if status == "standby")
+        os.kill(gateway.pids()[active], signal.SIGKILL)
+        wait_for(lambda: gateway.health()["connections"][standby]["connection_status"] == "connected", "the standby took over", 5.0)
+        assert [connection.topics for connection in simulator.connections("private")] == [["order"]]
+    finally:
+        gateway.end()
