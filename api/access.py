@@ -62,6 +62,6 @@ def _check_body() -> Response | None:
         return answer(400, f"the body is not JSON: {fault}")
     if not isinstance(body, dict):
         return answer(400, f"found {type(body).__name__} as body; expected a JSON object")
-    if "\0" in str(body.values()):
+    if any("\0" in value for value in body.values() if isinstance(value, str)):
         return answer(400, "found a NUL character in the body; expected text")
     return None

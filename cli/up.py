@@ -25,8 +25,8 @@ from simulator.remote import RunningSimulator
 
 #: The folder of supervisord.conf.
 ROOT = Path(__file__).resolve().parent.parent
-#: From supervisord's start to a healthy gateway; seconds. It takes about 5 on an idle machine.
-HEALTHY_S = 60.0
+#: From supervisord's start to a gateway that can deliver; seconds. It takes about 5 on an idle machine.
+READY_S = 60.0
 #: supervisord stops all programs within 20 s; seconds.
 STOP_S = 30.0
 #: Ports that the simulator takes where they are free.
@@ -70,7 +70,7 @@ def _run(settings: Settings, given: dict[str, str], parts: ExitStack, stop: thre
     running.write(settings.var_dir, {row.name: everything[row.name] for row in config.SETTINGS if everything.get(row.name)})
     parts.callback(running.forget, settings.var_dir)
     client = Client(settings)
-    _wait_until_healthy(client, supervisord, stop)
+    _wait_until_ready(client, supervisord, stop)
     if not stop.is_set():
         held, trouble = demonstration.subscribe(client, settings)
         _greet(settings, held, trouble)
@@ -114,18 +114,19 @@ def _stop_supervisord(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _wait_until_healthy(client: Client, supervisord: "subprocess.Popen[bytes]", stop: threading.Event) -> None:
-    for _ in range(int(HEALTHY_S / 0.25)):
+def _wait_until_ready(client: Client, supervisord: "subprocess.Popen[bytes]", stop: threading.Event) -> None:
+    """Ready, not healthy: what was subscribed before may lack credentials or the exchange, and the gateway runs all the same."""
+    for _ in range(int(READY_S / 0.25)):
         if supervisord.poll() is not None:
             raise ServerError(f"supervisord ended with code {supervisord.returncode}; its log is {ROOT}/var/log/supervisord.log")
         try:
-            if client.ask("GET", "/health")[1].get("status") == "healthy":
+            if client.ask("GET", "/health/ready")[0] == 200:
                 return
         except ApiAway:
             pass  # not up yet
         if stop.wait(0.25):
             return
-    raise ServerError(f"the gateway is not healthy after {HEALTHY_S:g} s; look at `ws-gateway status` and {ROOT}/var/log")
+    raise ServerError(f"the gateway is not ready after {READY_S:g} s; look at `ws-gateway status` and {ROOT}/var/log")
 
 
 def _look_after(servers: list[Server], simulator: RunningSimulator | None, supervisord: "subprocess.Popen[bytes]") -> None:

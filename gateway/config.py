@@ -95,7 +95,7 @@ def _url(*schemes: str, empty: bool = True) -> Parse:
 def _words(allowed: tuple[str, ...]) -> Parse:
     def parse(text: str) -> tuple[str, ...]:
         words = tuple(word.strip() for word in text.split(",") if word.strip())
-        if not set(words) <= set(allowed):
+        if not words or not set(words) <= set(allowed):
             raise ValueError
         return words
 
@@ -113,10 +113,7 @@ def _class_queues(text: str) -> tuple[str, ...]:
     everything = tuple(dict.fromkeys(channel.event_type for channel in CHANNELS))
     if text in ("all", "none"):
         return everything if text == "all" else ()
-    chosen: tuple[str, ...] = _words(everything)(text)
-    if not chosen:
-        raise ValueError
-    return chosen
+    return tuple(_words(everything)(text))
 
 
 def _label(text: str) -> str:
@@ -126,8 +123,15 @@ def _label(text: str) -> str:
 
 
 def _postgres(text: str) -> str:
-    if text and not re.match(r"postgres(ql)?://", text):
+    """Several hosts may stand in one URL, so ports are looked at one by one."""
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme not in ("postgresql", "postgres") or re.search(r"%(?![0-9A-Fa-f]{2})", text):
         raise ValueError
+    for host in parts.netloc.rpartition("@")[2].split(","):
+        if not re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(:[0-9]{0,5})?", host):
+            raise ValueError
     return text
 
 
@@ -240,8 +244,8 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     Raises SettingError.
     """
     environ = os.environ if environ is None else environ
-    from_file = {name: value for name, value in dotenv_values(dotenv or Path(".env")).items() if value is not None}
-    values = [_value(setting, {**from_file, **environ}) for setting in SETTINGS]
+    from_file = _read_dotenv(dotenv or Path(".env"))
+    values = [_value(setting, _given(setting, environ, from_file)) for setting in SETTINGS]
     var_dir = SETTINGS.index(next(row for row in SETTINGS if row.name == "WS_GATEWAY_VAR_DIR"))
     values[var_dir] = Path(values[var_dir]).absolute()
     settings = Settings(*values)
@@ -256,6 +260,19 @@ def require(settings: Settings, *names: str) -> None:
             raise SettingError(f"{row.name} is empty; expected {row.expected}")
 
 
+def _read_dotenv(path: Path) -> dict[str, str]:
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingError(f"{path} cannot be read ({fault}); expected lines NAME=value in UTF-8") from fault
+
+
+def _given(setting: Setting, environ: Mapping[str, str], from_file: Mapping[str, str]) -> Mapping[str, str]:
+    """Where the setting is looked for: NAME and NAME_FILE of the environment hide both of `.env`."""
+    names = (setting.name, f"{setting.name}_FILE") if setting.secret else (setting.name,)
+    return environ if any(name in environ for name in names) else from_file
+
+
 def _value(setting: Setting, given: Mapping[str, str]) -> Any:
     text = given.get(setting.name) or None
     path = given.get(f"{setting.name}_FILE") if setting.secret else None
@@ -267,7 +284,7 @@ def _value(setting: Setting, given: Mapping[str, str]) -> Any:
     try:
         return setting.parse(setting.default if text is None else text)
     except ValueError:
-        found = "a value that cannot be used (not shown: it is a secret)" if setting.secret else repr(text)
+        found = "a value that cannot be used (not shown: it is a secret)" if setting.secret else _shown(text or "")
         raise SettingError(f"{setting.name} is {found}; expected {setting.expected}") from None
 
 
@@ -284,8 +301,13 @@ def _check_together(settings: Settings) -> None:
             parts = urlsplit(url)
             if parts.scheme in ("ws", "http") and not _is_loopback(parts.hostname or ""):
                 raise SettingError(
-                    f"{name} is {url!r}; expected wss:// or https:// when credentials are set and the host is not loopback"
+                    f"{name} is {_shown(url)}; expected wss:// or https:// when credentials are set and the host is not loopback"
                 )
+
+
+def _shown(text: str) -> str:
+    """For a message: a URL of a proxy or a host may carry a password."""
+    return repr(re.sub(r"(?<=//).*@", "…@", text, flags=re.DOTALL))
 
 
 def _is_loopback(host: str) -> bool:

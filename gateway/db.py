@@ -44,6 +44,8 @@ def connect(
         )
     except _FAULTS as fault:
         raise StoreAway(_words(fault)) from fault
+    except psycopg2.ProgrammingError:  # libpq's words on a URL repeat the URL, and so the password
+        raise StoreAway("PostgreSQL is away: its URL cannot be read; expected postgresql://user:password@host:port/name") from None
     connection.autocommit = autocommit
     register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
     return connection

@@ -20,9 +20,12 @@ def admin_key(given: str, var_dir: Path) -> str:
     try:
         if not file.exists():
             _make(file)
-        return file.read_text(encoding="ascii").strip()
+        key = file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as fault:
         raise SettingError(f"{file} cannot be used ({fault}); expected a file with the API key, or WS_GATEWAY_API_KEY") from fault
+    if not key:
+        raise SettingError(f"{file} is empty; expected a file with the API key, or WS_GATEWAY_API_KEY")
+    return key
 
 
 def is_admin(offered: str, key: str) -> bool:

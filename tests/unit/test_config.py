@@ -102,6 +102,80 @@ def test_a_process_can_require_what_defaults_to_nothing() -> None:
         require(given(DATABASE_URL="postgresql://a"), "DATABASE_URL", "BROKER_URL")
 
 
+def test_a_password_inside_a_url_is_never_shown() -> None:
+    for name, url in (
+        ("BYBIT_PROXY", "socks5://u:hunter2@a"),
+        ("BYBIT_WS_URL", "http://u:hunt//er2@a"),
+        ("BYBIT_REST_URL", "//u:hunter2@a"),
+    ):
+        with pytest.raises(SettingError, match=f"^{name} is .*@a'; expected") as caught:
+            given(**{name: url})
+        assert "er2" not in str(caught.value)
+    with pytest.raises(SettingError, match="^BYBIT_WS_URL is 'ws://…@example.com'"):
+        given(BYBIT_API_KEY="k", BYBIT_API_SECRET="s", BYBIT_WS_URL="ws://u:hunter2@example.com")
+
+
+def test_a_secrets_file_named_in_the_environment_wins_over_the_secret_in_the_dotenv_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from-file")
+    (tmp_path / ".env").write_text(f"BROKER_URL=amqp://dotenv\nDATABASE_URL_FILE={tmp_path}/none\n")
+    (tmp_path / "broker").write_text("amqp://file")
+    settings = load({"BROKER_URL_FILE": str(tmp_path / "broker"), "DATABASE_URL": "postgresql://a"}, tmp_path / ".env")
+    assert (settings.broker_url, settings.database_url) == ("amqp://file", "postgresql://a")
+
+
+def test_an_empty_variable_of_the_environment_is_the_default_whatever_the_dotenv_file_says(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WS_GATEWAY_PORT=5000\n")
+    assert load({"WS_GATEWAY_PORT": ""}, tmp_path / ".env").port == 4400
+
+
+def test_a_dotenv_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"WS_GATEWAY_PORT=\xff\n")
+    with pytest.raises(SettingError, match="expected lines NAME=value in UTF-8$"):
+        load({}, tmp_path / ".env")
+
+
+@pytest.mark.parametrize("name", [row.name for row in SETTINGS if row.secret])
+def test_every_secret_may_stand_in_a_file_and_nothing_else_may(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("\xff", encoding="latin-1")
+    with pytest.raises(SettingError, match=f"^{name}_FILE is .*; expected a file$"):
+        given(**{f"{name}_FILE": str(tmp_path / "secret")})
+    assert given(WS_GATEWAY_PORT_FILE=str(tmp_path / "secret")).port == 4400
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@h:5432/n",
+        "postgres://h",
+        "postgresql:///n?host=/run",
+        "postgresql://[::1]:5432/n",
+        "postgresql://u:p%40@a:1,b:2/n",
+    ],
+)
+def test_a_database_url_may_have_any_form_that_postgresql_reads(url: str) -> None:
+    assert given(DATABASE_URL=url).database_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:hunter2@[::1/n", "postgresql://u:hunter2@h:abc/n", "postgresql://u:hunter2%zz@h/n"]
+)
+def test_a_database_url_that_postgresql_cannot_read_is_one_sentence_without_the_password(url: str) -> None:
+    with pytest.raises(SettingError, match="^DATABASE_URL is a value that cannot be used .*; expected a postgresql:// URL$"):
+        given(DATABASE_URL=url)
+
+
+@pytest.mark.parametrize("value", [",", " , "])
+def test_a_list_without_a_category_is_a_mistake(value: str) -> None:
+    with pytest.raises(SettingError, match="^WS_GATEWAY_ENABLED_CATEGORIES is .*; expected categories out of"):
+        given(WS_GATEWAY_ENABLED_CATEGORIES=value)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e9", "one"])
+def test_seconds_are_a_number_within_their_bounds(value: str) -> None:
+    with pytest.raises(SettingError, match="^WS_GATEWAY_POLL_SECONDS is .*; expected seconds from 0.05 to 60$"):
+        given(WS_GATEWAY_POLL_SECONDS=value)
+
+
 def test_sizes_have_units() -> None:
     assert [given(WS_GATEWAY_SPOOL_MAX_BYTES=text).spool_max_bytes for text in ("5", "5B", "5KiB", "5 MiB")] == [
         5,

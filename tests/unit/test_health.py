@@ -144,6 +144,42 @@ def test_a_process_taken_away_by_lowering_numprocs_is_no_trouble_and_not_shown()
     assert "linear_01" not in body["connections"]
 
 
+def test_the_lowest_process_of_an_endpoint_is_never_one_that_was_taken_away() -> None:
+    status, body = look(busy("linear", 0, written_ms=NOW_MS - 90_000), busy("linear", 1))
+    assert (status, body["status"]) == (503, "unhealthy")
+    assert body["reasons"] == ["linear_00 has been silent for 90 s with 1 topics wanted"]
+    status, body = look(*(busy("linear", number, written_ms=NOW_MS - 90_000) for number in (0, 1)))
+    assert (status, len(body["reasons"])) == (503, 2)
+
+
+def test_a_process_is_believed_for_five_seconds_and_no_longer() -> None:
+    assert look(busy(written_ms=NOW_MS - 5_000))[1]["status"] == "healthy"
+    assert look(busy(written_ms=NOW_MS - 5_001))[1]["status"] == "degraded"
+    assert look(router_state=router(written_ms=NOW_MS - 5_000))[0] == 200
+    assert look(router_state=router(written_ms=NOW_MS - 5_001))[0] == 503
+
+
+def test_a_lane_that_the_router_does_not_speak_of_is_away() -> None:
+    status, body = look(router_state=router(lanes={"broker": LaneState(connected=True, checked_ms=NOW_MS)}))
+    assert (status, body["queue_connected"], body["database_connected"]) == (503, True, False)
+    assert body["reasons"] == ["PostgreSQL is away"]
+
+
+def test_trouble_without_wanted_topics_is_none() -> None:
+    status, body = look(worker("linear", connection_status="reconnecting", trouble_since_ms=NOW_MS - 90_000))
+    assert (status, body["status"], body["websocket_connected"]) == (200, "healthy", True)
+
+
+def test_a_worse_finding_is_not_hidden_by_a_milder_one() -> None:
+    status, body = look(busy("spot", connection_status="connecting", trouble_since_ms=NOW_MS - 1), busy(written_ms=NOW_MS - 60_000))
+    assert (status, body["status"], len(body["reasons"])) == (503, "unhealthy", 2)
+
+
+def test_the_clock_skew_is_the_largest_either_way() -> None:
+    assert look()[1]["clock_skew_ms"] is None
+    assert look(busy(clock_skew_ms=40), busy("spot", clock_skew_ms=-300))[1]["clock_skew_ms"] == -300
+
+
 def test_a_standby_of_the_private_endpoint_is_no_trouble() -> None:
     status, body = look(busy("private"), busy("private", 1, connection_status="standby", active_subscriptions=0))
     assert (status, body["status"], body["websocket_connected"]) == (200, "healthy", True)

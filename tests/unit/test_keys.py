@@ -34,6 +34,12 @@ def test_a_key_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
         admin_key("", tmp_path)
 
 
+def test_an_empty_key_file_is_a_mistake_and_opens_nothing(tmp_path: Path) -> None:
+    (tmp_path / "api_key").write_text("\n")
+    with pytest.raises(SettingError, match="api_key is empty; expected a file with the API key, or WS_GATEWAY_API_KEY$"):
+        admin_key("", tmp_path)
+
+
 def test_only_the_key_itself_is_the_key() -> None:
     assert is_admin("key", "key")
     assert not any(is_admin(offered, "key") for offered in ("", "Key", "key ", "ke", "schlüssel"))

@@ -68,7 +68,13 @@ def test_a_request_becomes_a_wish(
         ("order", {"topic": "order.linear"}, "INVALID_TOPIC", "expected none, or 'order'"),
         ("order", {"topic": "dcp.future"}, "INVALID_TOPIC", "found topic 'dcp.future'"),
         ("trades", {"symbol": "BTCUSDT", "delivery": "batch"}, "INVALID_REQUEST", "'batch' is not supported by this version"),
+        ("trades", {"symbol": "BTCUSDT", "delivery": "pigeon"}, "INVALID_REQUEST", "delivery: found 'pigeon'"),
         ("trades", {"symbol": "BTCUSDT", "ttl_seconds": 5}, "INVALID_REQUEST", "ttl_seconds is not supported by this version"),
+        ("orderbook", {"symbol": "BTCUSDT", "snapshot_seconds": 5}, "INVALID_REQUEST", "snapshot_seconds is not supported by this version"),
+        ("order", {"symbol": "BTC*"}, "INVALID_REQUEST", "a pattern is not supported by this version"),
+        ("order", {"symbol": "BTC\n"}, "UNKNOWN_SYMBOL", "found symbol 'BTC\\n'"),
+        ("order", {"category": "spread"}, "UNSUPPORTED_FOR_CATEGORY", "expected spot, linear, inverse, option"),
+        ("system_status", {"symbol": "BTCUSDT"}, "UNEXPECTED_SYMBOL", "expected none for system_status"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_one_sentence_with_its_code(channel_type: str, given: dict[str, Any], code: str, words: str) -> None:
@@ -77,6 +83,40 @@ def test_a_bad_request_is_one_sentence_with_its_code(channel_type: str, given: d
     assert caught.value.code == code
     assert words in str(caught.value)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("channel_type", "given", "binding"),
+    [
+        ("trades", {"symbol": "BTCUSDT"}, "trade.linear.BTCUSDT.-"),
+        ("trades", {"symbol": "BTC", "category": "option"}, "trade.option.*.BTC"),
+        ("trades", {"symbol": "BTC-26JUL24-65000-C"}, "trade.option.BTC-26JUL24-65000-C.BTC"),
+        ("trades", {"symbol": "XRP-30OCT26-0.4-P-USDT"}, "trade.option.XRP-30OCT26-0_4-P-USDT.XRP"),
+        ("ticker", {"symbol": "BTCUSDT"}, "ticker.linear.BTCUSDT.-"),
+        ("ticker", {"symbol": "BTC-26JUL24-65000-C"}, "ticker.option.BTC-26JUL24-65000-C.-"),
+        ("orderbook", {"symbol": "BTCUSDT", "category": "spot", "depth": 200}, "orderbook.spot.BTCUSDT.200"),
+        ("orderbook", {"symbol": "SOLUSDT_SOL/USDT"}, "orderbook.spread.SOLUSDT_SOL/USDT.25"),
+        ("kline", {"symbol": "BTCUSDT"}, "kline.linear.BTCUSDT.1"),
+        ("kline", {"symbol": "BTCUSD", "interval": "D"}, "kline.inverse.BTCUSD.D"),
+        ("order", {}, "order.*.*.*"),
+        ("order", {"symbol": "*"}, "order.*.*.*"),
+        ("order", {"symbol": "BTCUSDT"}, "order.*.BTCUSDT.*"),
+        ("execution", {"category": "spot"}, "execution.spot.*.*"),
+        ("position", {"symbol": "BTCUSDT", "category": "linear"}, "position.linear.BTCUSDT.*"),
+        ("balance", {}, "balance.*.*.*"),
+        ("system_status", {}, "system_status.*.*.*"),
+        ("system", {}, "system.*.*.*"),
+    ],
+)  # fmt: skip
+def test_a_queue_is_bound_to_exactly_what_was_asked_for(channel_type: str, given: dict[str, Any], binding: str) -> None:
+    assert wish(channel_type, **given)["binding"] == binding
+
+
+def test_a_symbol_that_only_filters_leaves_the_topic_whole_and_the_word_open_where_none_was_given() -> None:
+    every, one = wish("order"), wish("order", symbol="BTCUSDT")
+    assert (every["topic"], one["topic"]) == ("order", "order")
+    assert (every["symbol"], one["symbol"]) == (None, "BTCUSDT")
+    assert (every["symbol_verified"], one["symbol_verified"]) == (None, False)
 
 
 def test_a_disabled_category_is_refused() -> None:
