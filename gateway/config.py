@@ -8,7 +8,7 @@ A bad value raises SettingError with one sentence: the variable, what was found,
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,10 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from gateway import parsers
 from gateway.errors import SettingError
-from gateway.protocol.channels import CHANNELS
+from gateway.parsers import Parse
 from gateway.protocol.endpoints import CATEGORIES, HOSTS, REGIONS
-
-Parse = Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,146 +39,51 @@ class Setting:
     secret: bool = False
 
 
-def _text(text: str) -> str:
-    return text
-
-
-def _one_of(*words: str) -> Parse:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError
-        return text
-
-    return parse
-
-
-def _whole(low: int, high: int) -> Parse:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,15}", text) or not low <= int(text) <= high:
-            raise ValueError
-        return int(text)
-
-    return parse
-
-
-def _seconds(low: float, high: float) -> Parse:
-    def parse(text: str) -> float:
-        value = float(text)
-        if not low <= value <= high:
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _size(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,15}) ?(B|KiB|MiB|GiB)?", text)
-    if not match or not int(match[1]):
-        raise ValueError
-    return int(match[1]) * {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[match[2]]
-
-
-def _url(*schemes: str, empty: bool = True) -> Parse:
-    def parse(text: str) -> str:
-        if not text and empty:
-            return ""
-        parts = urlsplit(text)
-        if parts.scheme not in schemes or not parts.hostname:
-            raise ValueError
-        _ = parts.port  # raises ValueError beyond 65535
-        return text.rstrip("/")
-
-    return parse
-
-
-def _words(allowed: tuple[str, ...]) -> Parse:
-    def parse(text: str) -> tuple[str, ...]:
-        words = tuple(word.strip() for word in text.split(",") if word.strip())
-        if not words or not set(words) <= set(allowed):
-            raise ValueError
-        return words
-
-    return parse
-
-
-def _coins(text: str) -> tuple[str, ...]:
-    coins = tuple(coin.strip() for coin in text.split(",") if coin.strip())
-    if not all(re.fullmatch(r"[A-Z0-9]{1,20}", coin) for coin in coins):
-        raise ValueError
-    return coins
-
-
-def _class_queues(text: str) -> tuple[str, ...]:
-    everything = tuple(dict.fromkeys(channel.event_type for channel in CHANNELS))
-    if text in ("all", "none"):
-        return everything if text == "all" else ()
-    return tuple(_words(everything)(text))
-
-
-def _label(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", text):
-        raise ValueError
-    return text
-
-
-def _postgres(text: str) -> str:
-    """Several hosts may stand in one URL, so ports are looked at one by one."""
-    if not text:
-        return ""
-    parts = urlsplit(text)
-    if parts.scheme not in ("postgresql", "postgres") or re.search(r"%(?![0-9A-Fa-f]{2})", text):
-        raise ValueError
-    for host in parts.netloc.rpartition("@")[2].split(","):
-        if not re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(:[0-9]{0,5})?", host):
-            raise ValueError
-    return text
-
-
 #: Source of names, defaults and meanings: the public contract, section 2.
 SETTINGS: tuple[Setting, ...] = (
-    Setting("BYBIT_ENVIRONMENT", "mainnet", _one_of(*HOSTS), "one of " + ", ".join(HOSTS),
+    Setting("BYBIT_ENVIRONMENT", "mainnet", parsers.one_of(*HOSTS), "one of " + ", ".join(HOSTS),
             "Which exchange. demo: private stream and REST on the demo hosts, public streams on the mainnet hosts. `make run` uses simulator."),
-    Setting("BYBIT_REGION", "", _one_of("", *REGIONS), "empty or one of " + ", ".join(REGIONS),
+    Setting("BYBIT_REGION", "", parsers.one_of("", *REGIONS), "empty or one of " + ", ".join(REGIONS),
             "Regional mainnet hosts."),
-    Setting("BYBIT_API_KEY", "", _text, "the exchange's API key", "For the private endpoint only.", secret=True),
-    Setting("BYBIT_API_SECRET", "", _text, "the exchange's API secret", "A PEM private key signs with RSA.", secret=True),
-    Setting("BYBIT_WS_URL", "", _url("ws", "wss"), "a ws:// or wss:// URL without a path",
+    Setting("BYBIT_API_KEY", "", parsers.any_text, "the exchange's API key", "For the private endpoint only.", secret=True),
+    Setting("BYBIT_API_SECRET", "", parsers.any_text, "the exchange's API secret", "A PEM private key signs with RSA.", secret=True),
+    Setting("BYBIT_WS_URL", "", parsers.url("ws", "wss"), "a ws:// or wss:// URL without a path",
             "Base URL of all streams, instead of the environment's."),
-    Setting("BYBIT_REST_URL", "", _url("http", "https"), "an http:// or https:// URL without a path",
+    Setting("BYBIT_REST_URL", "", parsers.url("http", "https"), "an http:// or https:// URL without a path",
             "Base URL of the REST calls, instead of the environment's."),
-    Setting("BYBIT_CA_FILE", "", _text, "the path of a PEM file", "A further certificate authority for the exchange."),
-    Setting("BYBIT_PROXY", "", _url("http", "socks5h"), "an http:// or socks5h:// URL", "Proxy to the exchange; never bypassed."),
-    Setting("DATABASE_URL", "", _postgres, "a postgresql:// URL", "PostgreSQL. `make run` starts a private one.", secret=True),
-    Setting("BROKER_URL", "", _url("amqp", "amqps"), "an amqp:// or amqps:// URL", "RabbitMQ. `make run` starts a private one.", secret=True),
-    Setting("WS_GATEWAY_ACCOUNT", "main", _label, "1 to 100 letters, digits, `_`, `.`, `-`",
+    Setting("BYBIT_CA_FILE", "", parsers.any_text, "the path of a PEM file", "A further certificate authority for the exchange."),
+    Setting("BYBIT_PROXY", "", parsers.url("http", "socks5h"), "an http:// or socks5h:// URL", "Proxy to the exchange; never bypassed."),
+    Setting("DATABASE_URL", "", parsers.postgres, "a postgresql:// URL", "PostgreSQL. `make run` starts a private one.", secret=True),
+    Setting("BROKER_URL", "", parsers.url("amqp", "amqps"), "an amqp:// or amqps:// URL", "RabbitMQ. `make run` starts a private one.", secret=True),
+    Setting("WS_GATEWAY_ACCOUNT", "main", parsers.label, "1 to 100 letters, digits, `_`, `.`, `-`",
             "Label of the exchange account, in every private event and row."),
-    Setting("WS_GATEWAY_HOST", "127.0.0.1", _text, "a host name or address", "Where the control API listens."),
-    Setting("WS_GATEWAY_PORT", "4400", _whole(1, 65535), "a whole number from 1 to 65535", "Port of the control API."),
-    Setting("WS_GATEWAY_API_KEY", "", _text, "at least one character",
+    Setting("WS_GATEWAY_HOST", "127.0.0.1", parsers.any_text, "a host name or address", "Where the control API listens."),
+    Setting("WS_GATEWAY_PORT", "4400", parsers.whole(1, 65535), "a whole number from 1 to 65535", "Port of the control API."),
+    Setting("WS_GATEWAY_API_KEY", "", parsers.any_text, "at least one character",
             "The administrator's API key; generated once into the var folder when empty.", secret=True),
-    Setting("WS_GATEWAY_VAR_DIR", "./var", _text, "a path", "Sockets, states, journals, spool, logs, private servers' data."),
-    Setting("WS_GATEWAY_SPOOL_MAX_BYTES", "2GiB", _size, "bytes, or a number with KiB, MiB or GiB", "Bound of each spool and journal."),
-    Setting("WS_GATEWAY_LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "DEBUG, INFO, WARNING or ERROR",
+    Setting("WS_GATEWAY_VAR_DIR", "./var", parsers.any_text, "a path", "Sockets, states, journals, spool, logs, private servers' data."),
+    Setting("WS_GATEWAY_SPOOL_MAX_BYTES", "2GiB", parsers.size, "bytes, or a number with KiB, MiB or GiB", "Bound of each spool and journal."),
+    Setting("WS_GATEWAY_LOG_LEVEL", "INFO", parsers.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "DEBUG, INFO, WARNING or ERROR",
             "What is logged."),
-    Setting("WS_GATEWAY_ENABLED_CATEGORIES", ",".join(CATEGORIES), _words(CATEGORIES), "categories out of " + ", ".join(CATEGORIES),
+    Setting("WS_GATEWAY_ENABLED_CATEGORIES", ",".join(CATEGORIES), parsers.words(CATEGORIES), "categories out of " + ", ".join(CATEGORIES),
             "A subscription for another category is refused."),
-    Setting("WS_GATEWAY_DEFAULT_CATEGORY", "linear", _one_of(*CATEGORIES), "one of " + ", ".join(CATEGORIES),
+    Setting("WS_GATEWAY_DEFAULT_CATEGORY", "linear", parsers.one_of(*CATEGORIES), "one of " + ", ".join(CATEGORIES),
             "Used where a symbol fits several categories and none was given."),
-    Setting("WS_GATEWAY_OPTION_BASE_COINS", "BTC,ETH,SOL", _coins, "coins, separated by commas", "Whose options the catalog loads."),
-    Setting("WS_GATEWAY_POLL_SECONDS", "1", _seconds(0.05, 60), "seconds from 0.05 to 60",
+    Setting("WS_GATEWAY_OPTION_BASE_COINS", "BTC,ETH,SOL", parsers.coins, "coins, separated by commas", "Whose options the catalog loads."),
+    Setting("WS_GATEWAY_POLL_SECONDS", "1", parsers.seconds(0.05, 60), "seconds from 0.05 to 60",
             "How often workers read the wanted subscriptions; a database notification wakes them at once."),
-    Setting("WS_GATEWAY_INCLUDE_RAW", "private", _one_of("off", "private", "all"), "off, private or all",
+    Setting("WS_GATEWAY_INCLUDE_RAW", "private", parsers.one_of("off", "private", "all"), "off, private or all",
             "Which events carry the exchange's record, unchanged, under payload.raw."),
-    Setting("WS_GATEWAY_CLASS_QUEUES", "all", _class_queues, "all, none, or event types separated by commas",
+    Setting("WS_GATEWAY_CLASS_QUEUES", "all", parsers.class_queues, "all, none, or event types separated by commas",
             "The event types whose class queue is declared."),
-    Setting("WS_GATEWAY_QUEUE_TYPE", "classic", _one_of("classic", "quorum", "stream"), "classic, quorum or stream",
+    Setting("WS_GATEWAY_QUEUE_TYPE", "classic", parsers.one_of("classic", "quorum", "stream"), "classic, quorum or stream",
             "Type of the queues declared from now on; a stream keeps by age and bytes only."),
-    Setting("WS_GATEWAY_QUEUE_TTL_MS", "86400000", _whole(1, 10**12), "milliseconds, at least 1",
+    Setting("WS_GATEWAY_QUEUE_TTL_MS", "86400000", parsers.whole(1, 10**12), "milliseconds, at least 1",
             "How long a message waits in a queue declared from now on."),
-    Setting("WS_GATEWAY_QUEUE_MAX_LENGTH", "100000", _whole(1, 10**12), "a whole number, at least 1",
+    Setting("WS_GATEWAY_QUEUE_MAX_LENGTH", "100000", parsers.whole(1, 10**12), "a whole number, at least 1",
             "How many messages a queue declared from now on keeps."),
-    Setting("WS_GATEWAY_BALANCE_RETENTION_DAYS", "0", _whole(0, 100_000), "days; 0 keeps all", "Pruning of balances."),
-    Setting("WS_GATEWAY_RECORDS_RETENTION_DAYS", "30", _whole(1, 100_000), "days, at least 1",
+    Setting("WS_GATEWAY_BALANCE_RETENTION_DAYS", "0", parsers.whole(0, 100_000), "days; 0 keeps all", "Pruning of balances."),
+    Setting("WS_GATEWAY_RECORDS_RETENTION_DAYS", "30", parsers.whole(1, 100_000), "days, at least 1",
             "Pruning of gaps, occurrences, audit, dead letters."),
 )  # fmt: skip
 
