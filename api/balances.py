@@ -3,13 +3,14 @@
 from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
+from api.access import NEEDS_KEY
 from api.parts import Parts
 from api.shapes import BalanceFilter, Balances, Error, plain
 from gateway import store
 
 
 def blueprint(parts: Parts) -> APIBlueprint:
-    routes = APIBlueprint("balances", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="balances")])
+    routes = APIBlueprint("balances", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="balances")], abp_security=NEEDS_KEY)
 
     @routes.get("/balances", summary="Latest balances", responses={200: Balances, 400: Error, 401: Error, 503: Error})
     def latest(query: BalanceFilter) -> Response:

@@ -5,7 +5,10 @@ Imports hide behind an underscore where gunicorn would take their name for a set
 """
 
 import logging
+import math
+import os
 import sys
+import time
 from typing import Any
 
 from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
@@ -15,6 +18,8 @@ from gateway.config import load as _load
 from gateway.config import require as _require
 from gateway.errors import OurFault
 from gateway.log import setup as _setup
+from gateway.report import Reporter
+from gateway.state import ApiState
 
 try:
     _settings = _load()
@@ -44,6 +49,13 @@ def on_starting(_server: Any) -> None:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     install_mp_handler()
+
+
+def when_ready(_server: Any) -> None:
+    """In the master, listening: from now on it says every second that it lives."""
+    now_ms = time.time_ns() // 1_000_000
+    words = ApiState(name="api_00", pid=os.getpid(), written_ms=now_ms, started_ms=now_ms)
+    Reporter(_settings.var_dir, words, stuck_s=math.inf).start()
 
 
 def on_exit(_server: Any) -> None:

@@ -3,7 +3,9 @@
 from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
+from api.access import NEEDS_KEY
 from api.parts import Parts
+from api.shapes import Connections, Error, Health, Liveness, Readiness
 from gateway import health
 
 _TAG = Tag(name="health")
@@ -14,17 +16,19 @@ def blueprint(parts: Parts, prefix: str) -> APIBlueprint:
     name = f"health{prefix.replace('/', '_')}"
     routes = APIBlueprint(name, __name__, url_prefix=prefix or None, abp_tags=[_TAG])
 
-    @routes.get("/health", summary="Health", operation_id=f"{name}_all")
+    @routes.get("/health", summary="Health", operation_id=f"{name}_all", responses={200: Health, 503: Health})
     def all_of_it() -> tuple[Response, int]:
         """200 healthy or degraded, 503 unhealthy, each with its reasons."""
         status, body = health.health(parts.known())
         return jsonify(body), status
 
-    @routes.get("/health/live", summary="This process answers", operation_id=f"{name}_live")
+    @routes.get("/health/live", summary="This process answers", operation_id=f"{name}_live", responses={200: Liveness})
     def live() -> Response:
         return jsonify({"status": "live"})
 
-    @routes.get("/health/ready", summary="Events can be delivered", operation_id=f"{name}_ready")
+    @routes.get(
+        "/health/ready", summary="Events can be delivered", operation_id=f"{name}_ready", responses={200: Readiness, 503: Readiness}
+    )
     def ready() -> tuple[Response, int]:
         """Whether broker and database are connected, by the router's words."""
         _, body = health.health(parts.known())
@@ -35,9 +39,9 @@ def blueprint(parts: Parts, prefix: str) -> APIBlueprint:
 
 
 def connections_blueprint(parts: Parts) -> APIBlueprint:
-    routes = APIBlueprint("connections", __name__, url_prefix="/api/v1", abp_tags=[_TAG])
+    routes = APIBlueprint("connections", __name__, url_prefix="/api/v1", abp_tags=[_TAG], abp_security=NEEDS_KEY)
 
-    @routes.get("/connections", summary="Every worker connection")
+    @routes.get("/connections", summary="Every worker connection", responses={200: Connections, 401: Error})
     def connections() -> Response:
         """By process name."""
         return jsonify({"connections": health.connections(parts.known())})

@@ -61,7 +61,7 @@ class BalanceFilter(Page):
 class SubscriptionPath(BaseModel):
     """A subscription's id."""
 
-    subscription_id: UUID
+    subscription_id: Annotated[str, Field(max_length=200, json_schema_extra={"format": "uuid"})]
 
 
 class ServicePath(BaseModel):
@@ -121,6 +121,58 @@ class Balances(BaseModel):
     balances: list[dict[str, Any]]
     margin_balance: dict[str, Any] | None
     total: int
+
+
+class ConnectionState(BaseModel):
+    """One worker connection, or the worst of all."""
+
+    connection_status: str
+    environment: str
+    connection_duration_seconds: float
+    last_heartbeat_at: str | None
+    reconnection_count: int
+    last_error: str | None
+    active_subscriptions: int
+
+
+class Health(BaseModel):
+    """What the processes last said of themselves."""
+
+    status: str
+    service: str
+    version: str
+    environment: str
+    websocket_connected: bool
+    websocket_status: str
+    database_connected: bool
+    queue_connected: bool
+    active_subscriptions: int
+    last_heartbeat_at: str | None
+    websocket_state: ConnectionState
+    connections: dict[str, ConnectionState]
+    queues: dict[str, dict[str, int]]
+    spool: dict[str, int]
+    clock_skew_ms: int | None
+    reasons: list[str]
+
+
+class Readiness(BaseModel):
+    """Whether events can be delivered, and why not."""
+
+    status: str
+    reasons: list[str]
+
+
+class Liveness(BaseModel):
+    """This process answers."""
+
+    status: str
+
+
+class Connections(BaseModel):
+    """Every worker connection by process name: the fields of health, and counts and topics."""
+
+    connections: dict[str, dict[str, Any]]
 
 
 class Error(BaseModel):

@@ -2,10 +2,12 @@
 
 import logging
 from typing import Any
+from uuid import UUID
 
 from flask import Response, g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
+from api.access import NEEDS_KEY
 from api.parts import Parts
 from api.shapes import (
     Cancelled,
@@ -32,7 +34,9 @@ _HIDDEN = ("endpoint", "binding")
 
 def blueprint(parts: Parts) -> APIBlueprint:
     """The routes, over one process's parts."""
-    routes = APIBlueprint("subscriptions", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="subscriptions")])
+    routes = APIBlueprint(
+        "subscriptions", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="subscriptions")], abp_security=NEEDS_KEY
+    )
 
     @routes.post(
         "/subscriptions",
@@ -59,25 +63,27 @@ def blueprint(parts: Parts) -> APIBlueprint:
         return jsonify({"subscriptions": [_shown(row) for row in rows], "total": total})
 
     @routes.get(
-        "/subscriptions/<uuid:subscription_id>", summary="One subscription", responses={200: Subscription, 401: Error, 404: Error}
+        "/subscriptions/<string:subscription_id>", summary="One subscription", responses={200: Subscription, 401: Error, 404: Error}
     )
     def one(path: SubscriptionPath) -> Response:
         """Cancelled ones too."""
+        identity = _identity(path)
         with parts.pool.connection() as connection:
-            row = store.find(connection, path.subscription_id)
+            row = store.find(connection, identity)
         if row is None:
             raise _not_found(path)
         return jsonify(_shown(row))
 
-    @routes.delete("/subscriptions/<uuid:subscription_id>", summary="Cancel", responses={200: Cancelled, 401: Error, 404: Error})
+    @routes.delete("/subscriptions/<string:subscription_id>", summary="Cancel", responses={200: Cancelled, 401: Error, 404: Error})
     def cancel(path: SubscriptionPath) -> Response:
         """Other services that hold the topic keep it. Cancelling twice is no error."""
+        identity = _identity(path)
         with parts.pool.connection() as connection:
-            rows = store.cancel(connection, subscription_id=path.subscription_id)
-            if not rows and store.find(connection, path.subscription_id) is None:
+            rows = store.cancel(connection, subscription_id=identity)
+            if not rows and store.find(connection, identity) is None:
                 raise _not_found(path)
             _tidy(parts, connection, rows)
-        return jsonify({"message": "cancelled", "subscription_id": str(path.subscription_id)})
+        return jsonify({"message": "cancelled", "subscription_id": str(identity)})
 
     @routes.delete(
         "/subscriptions/by-service/<string:service>",
@@ -118,6 +124,14 @@ def _tidy(parts: Parts, connection: Any, rows: list[Row]) -> None:
 
 def _shown(row: Row) -> dict[str, Any]:
     return plain({key: value for key, value in row.items() if key not in _HIDDEN})
+
+
+def _identity(path: SubscriptionPath) -> UUID:
+    """What is no UUID is nobody's id."""
+    try:
+        return UUID(path.subscription_id)
+    except ValueError as fault:
+        raise _not_found(path) from fault
 
 
 def _not_found(path: SubscriptionPath) -> RequestError:

@@ -60,6 +60,9 @@ def main() -> None:
     except GatewayError as fault:
         print(fault, file=sys.stderr)
         sys.exit(exit_code(fault))
+    except OSError as fault:
+        print(f"{fault.filename or 'the system'}: {fault.strerror or fault}", file=sys.stderr)
+        sys.exit(REFUSED)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from cli import running
 from gateway import config, names
 from gateway.consumer import Consumer, Received
 from gateway.protocol.channels import CHANNELS
+from gateway.protocol.endpoints import CATEGORIES
 
 Payload = dict[str, Any]
 
@@ -65,7 +66,7 @@ def line(event: Received) -> str:
 
 @click.command()
 @click.option("--type", "event_type", type=click.Choice([row.event_type for row in CHANNELS]), help="One event type only.")
-@click.option("--category", help="One category only.")
+@click.option("--category", type=click.Choice(CATEGORIES), help="One category only.")
 @click.option("--symbol", help="One symbol only.")
 @click.option("--count", type=click.IntRange(1), help="End after this many events.")
 @click.option("--json", "as_json", is_flag=True, help="The envelopes as they are, one a line.")

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
-from dotenv import dotenv_values
 
 from cli import demonstration, running
 from cli.client import ApiAway, Client
@@ -29,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 READY_S = 60.0
 #: supervisord stops all programs within 20 s; seconds.
 STOP_S = 30.0
+#: The path of a Unix socket, bytes; supervisord adds a few while it makes its own. Source: unix(7).
+LONGEST_SOCKET_PATH = 95
 #: Ports that the simulator takes where they are free.
 WS_PORT, REST_PORT = 9700, 9701
 
@@ -36,23 +37,26 @@ WS_PORT, REST_PORT = 9700, 9701
 @click.command()
 def command() -> None:
     """Start everything here and now; Ctrl-C stops it. A second run continues with the same data."""
-    given = {"BYBIT_ENVIRONMENT": "simulator", **{k: v for k, v in dotenv_values(".env").items() if v}, **os.environ}
+    given = {"BYBIT_ENVIRONMENT": "simulator", **config.given()}
     settings = config.load(given)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     with _only_one(settings.var_dir), ExitStack() as parts:
         _check_port(settings)
+        _check_length(settings.var_dir / "bus.sock")
+        _check_length(ROOT / "var" / "supervisor.sock")
         _run(settings, given, parts, stop)
     print("stopped; nothing is left running, the data stays in", settings.var_dir)
 
 
 def _run(settings: Settings, given: dict[str, str], parts: ExitStack, stop: threading.Event) -> None:
     servers: list[Server] = []
+    data = settings.var_dir / "private" / settings.environment  # invented events and balances never meet real ones
     told = {"WS_GATEWAY_VAR_DIR": str(settings.var_dir), "BYBIT_ENVIRONMENT": settings.environment}
     for setting, server in (
-        ("DATABASE_URL", Postgres(settings.var_dir / "postgres", report=_say)),
-        ("BROKER_URL", RabbitMQ(settings.var_dir / "rabbitmq", report=_say)),
+        ("DATABASE_URL", Postgres(data / "postgres", report=_say)),
+        ("BROKER_URL", RabbitMQ(data / "rabbitmq", report=_say)),
     ):
         if not given.get(setting) and not given.get(f"{setting}_FILE"):
             parts.callback(server.stop)
@@ -61,9 +65,12 @@ def _run(settings: Settings, given: dict[str, str], parts: ExitStack, stop: thre
             told[setting] = server.url
     simulator = _start_simulator(parts) if settings.environment == "simulator" and not settings.ws_url else None
     if simulator is not None:
-        told |= {"BYBIT_WS_URL": simulator.ws_url, "BYBIT_REST_URL": simulator.rest_url}
-        if not settings.has_credentials:
-            told |= {"BYBIT_API_KEY": simulator.api_key, "BYBIT_API_SECRET": simulator.api_secret}
+        told |= {
+            "BYBIT_WS_URL": simulator.ws_url,
+            "BYBIT_REST_URL": simulator.rest_url,
+            "BYBIT_API_KEY": simulator.api_key,  # a key of the real exchange has no business here
+            "BYBIT_API_SECRET": simulator.api_secret,
+        }
     settings = config.load({**given, **told})
     supervisord = _start_supervisord({**given, **told}, parts)
     everything = {**given, **told}
@@ -188,6 +195,13 @@ def _only_one(var_dir: Path) -> Iterator[None]:
 def _check_port(settings: Settings) -> None:
     if not is_free(settings.port):
         raise SettingError(f"WS_GATEWAY_PORT is {settings.port}, which is in use; expected a free port")
+
+
+def _check_length(path: Path) -> None:
+    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+        raise SettingError(
+            f"{path} is {len(os.fsencode(path))} bytes long; expected at most {LONGEST_SOCKET_PATH}: use a shorter folder"
+        )
 
 
 def _say(line: str) -> None:

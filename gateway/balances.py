@@ -30,7 +30,7 @@ COIN_AMOUNTS = {
     "total_order_im": "total_order_im",
     "total_position_im": "total_position_im",
 }
-#: Columns of account_margin_balances that are fields of the account; `total_order_im` is summed where the coins say it in USD.
+#: Columns of account_margin_balances that are fields of the account; null where the exchange names none.
 ACCOUNT_AMOUNTS = (
     "total_equity",
     "total_wallet_balance",
@@ -78,7 +78,11 @@ def insert_balances(connection: Connection, bodies: Sequence[bytes]) -> int:
 
 
 def _coins(envelope: Envelope) -> Iterator[tuple[Any, ...] | str]:
-    for coin in envelope.payload.get("coins") or ():
+    coins = envelope.payload.get("coins") or []
+    for coin in coins if isinstance(coins, list) else [coins]:
+        if not isinstance(coin, dict):
+            yield f"found {type(coin).__name__} as a coin; expected an object"
+            continue
         amounts = {column: _amount(coin, field) for column, field in COIN_AMOUNTS.items()}
         unreadable = [f"{column} {coin.get(column)!r}" for column, amount in amounts.items() if isinstance(amount, str)]
         name = coin.get("coin")

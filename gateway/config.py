@@ -157,6 +157,12 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     return settings
 
 
+def given(dotenv: Path | None = None) -> dict[str, str]:
+    """Every variable of `.env` and of the environment that is not empty; the environment wins. Raises SettingError."""
+    found = {**_read_dotenv(dotenv or Path(".env")), **os.environ}
+    return {name: value for name, value in found.items() if value}
+
+
 def require(settings: Settings, *names: str) -> None:
     """Raise SettingError unless each of these settings, which default to nothing, was given."""
     for row, value in zip(SETTINGS, (getattr(settings, field) for field in settings.__slots__), strict=True):

@@ -78,7 +78,7 @@ def connections(known: Known) -> dict[str, Body]:
             "name": name,
             "endpoint": state.endpoint,
             "pid": state.pid,
-            **(_connection(known, state) or {}),
+            **_connection(known, state),
             "wanted": state.wanted,
             "events": state.events,
             "dropped": state.dropped,
@@ -165,8 +165,8 @@ def _is_removed(known: Known, state: WorkerState) -> bool:
 
 
 def _does_its_work(known: Known, state: WorkerState) -> bool:
-    if not state.wanted:
-        return True
+    if not state.wanted or (state.missing_credentials and _is_fresh(known, state)):
+        return True  # without credentials there is no work that could be done
     return _is_fresh(known, state) and state.connection_status in ("connected", "standby")
 
 
@@ -181,9 +181,12 @@ def _severity(known: Known, state: WorkerState) -> int:
     return SEVERITY.index(_status(known, state))
 
 
-def _connection(known: Known, state: WorkerState | None) -> Body | None:
-    if state is None:
-        return None
+#: What is said of the connections before any worker has spoken.
+_SILENT = WorkerState(name="", endpoint="", pid=0, written_ms=0, started_ms=0, connection_status="idle")
+
+
+def _connection(known: Known, state: WorkerState | None) -> Body:
+    state = state or _SILENT
     lasted = (known.now_ms - state.connected_since_ms) / 1000 if state.connected_since_ms is not None else 0.0
     return {
         "connection_status": _status(known, state),

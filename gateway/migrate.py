@@ -87,9 +87,7 @@ def rollback(url: str, to: int, folder: Path = FOLDER) -> list[str]:
         _refuse_unknown(applied, migrations)
         undone = [migration for migration in reversed(migrations) if migration.version > to and migration.version in applied]
         for migration in undone:
-            with db.transaction(connection) as cursor:
-                cursor.execute(migration.down)
-                cursor.execute("delete from schema_migrations where version = %s", (migration.version,))
+            _take_back(connection, migration)
         return [f"{migration.version:04d}_{migration.name}" for migration in undone]
     finally:
         connection.close()
@@ -105,6 +103,15 @@ def _apply(connection: db.Connection, migration: Migration) -> None:
             )
     except StoreRefused as fault:
         raise MigrationError(f"migration {migration.version:04d}_{migration.name} failed: {fault}") from fault
+
+
+def _take_back(connection: db.Connection, migration: Migration) -> None:
+    try:
+        with db.transaction(connection) as cursor:
+            cursor.execute(migration.down)
+            cursor.execute("delete from schema_migrations where version = %s", (migration.version,))
+    except StoreRefused as fault:
+        raise MigrationError(f"migration {migration.version:04d}_{migration.name} cannot be taken back: {fault}") from fault
 
 
 def _locked(url: str) -> db.Connection:

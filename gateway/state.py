@@ -6,6 +6,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from gateway.protocol.endpoints import ENDPOINTS
+
 #: A state older than this speaks of a process that is gone or stuck; seconds. Written every second; five misses are no hiccup.
 STALE_S = 5.0
 
@@ -92,7 +94,16 @@ class RouterState(msgspec.Struct, kw_only=True):
     events: int = 0
 
 
-State = WorkerState | RouterState
+class ApiState(msgspec.Struct, kw_only=True):
+    """The control API's words: its master process lives."""
+
+    name: str
+    pid: int
+    written_ms: int
+    started_ms: int
+
+
+State = WorkerState | RouterState | ApiState
 T = TypeVar("T", WorkerState, RouterState)
 
 
@@ -107,12 +118,13 @@ def write(var_dir: Path, state: State) -> None:
 
 def read_router(var_dir: Path) -> RouterState | None:
     """The router's last words; None before it ever spoke or when they cannot be read."""
-    return _read(var_dir / "state" / "router.json", RouterState)
+    return _read(var_dir / "state" / "router_00.json", RouterState)
 
 
 def read_workers(var_dir: Path) -> dict[str, WorkerState]:
     """All workers' last words by process name, fresh or stale; the reader compares `written_ms` with its clock."""
-    states = (_read(path, WorkerState) for path in sorted((var_dir / "state").glob("*.json")) if path.name != "router.json")
+    paths = (path for path in sorted((var_dir / "state").glob("*.json")) if path.stem.rpartition("_")[0] in ENDPOINTS)
+    states = (_read(path, WorkerState) for path in paths)
     return {state.name: state for state in states if state is not None}
 
 

@@ -19,6 +19,7 @@ from gateway.errors import OurFault, SettingError
 from gateway.protocol import channels
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
+from gateway.report import Reporter
 from gateway.signing import signer
 from gateway.state import TopicState, WorkerState
 from gateway.store import Wanted
@@ -26,7 +27,6 @@ from gateway.wire import Stamp, TopicReport
 from workers.delivery import Delivery
 from workers.dial import Route
 from workers.link import Link
-from workers.report import Reporter
 from workers.turn_lock import TurnLock
 from workers.wanted import WantedReader
 

@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 #: The longest wait between tries while PostgreSQL or RabbitMQ is away; seconds.
 CAP_S = 5.0
+#: supervisord starts this process again after a failure, at once: what only a person can mend is tried no more often; seconds.
+FAILED_REST_S = 5.0
 
 
 def _migrate(settings: Settings) -> str:
@@ -56,13 +58,15 @@ def main(_arguments: Sequence[str]) -> int:
         settings = config.load()
         config.require(settings, "DATABASE_URL", "BROKER_URL")
     except OurFault as fault:
-        print(fault, file=sys.stderr)  # noqa: T201 # before there is a log
+        print(fault, file=sys.stderr, flush=True)  # noqa: T201 # before there is a log
+        stopped.wait(FAILED_REST_S)
         return 2
     log.setup("prepare", settings.log_level)
     try:
         return run(settings, stopped)
     except OurFault as fault:
         logger.error("prepare failed reason=%s", fault)  # noqa: TRY400 # the sentence is whole; a traceback adds nothing
+        stopped.wait(FAILED_REST_S)
         return 1
 
 

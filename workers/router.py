@@ -20,10 +20,10 @@ from gateway.bus import Batch, BusReceiver
 from gateway.config import Settings
 from gateway.errors import OurFault
 from gateway.lane import Lane, Ticket
+from gateway.report import Reporter
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.postgres import PostgresSink
 from gateway.state import RouterState
-from workers.report import Reporter
 from workers.topology import TopologyKeeper
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Router:
 
 def _state(router: Router, postgres: PostgresSink, keeper: TopologyKeeper, started_ms: int) -> RouterState:
     return RouterState(
-        name="router",
+        name="router_00",
         pid=os.getpid(),
         written_ms=0,  # dated by the reporter
         started_ms=started_ms,

@@ -24,7 +24,7 @@ USER = "gateway"
 READY_S = 90.0
 
 WAYS_OUT = (
-    "RabbitMQ is missing and may not be installed by this user; install the package rabbitmq-server, or run "
+    "install the package rabbitmq-server, or run "
     "`docker run -p 5672:5672 rabbitmq` and set BROKER_URL=amqp://guest:guest@127.0.0.1:5672/, or set BROKER_URL to a broker "
     "that runs elsewhere"
 )
@@ -164,7 +164,7 @@ def install(report: Report) -> Path:
     manager = next((name for name in INSTALLERS if shutil.which(name)), None)
     prefix = _root_prefix()
     if manager is None or prefix is None:
-        raise ServerError(WAYS_OUT)
+        raise ServerError(f"RabbitMQ is missing and this user may not install it; {WAYS_OUT}")
     report(f"installing RabbitMQ with {manager}, once; this takes a minute")
     for command in INSTALLERS[manager]:
         done = _run([*prefix, *command])
@@ -176,7 +176,7 @@ def install(report: Report) -> Path:
             _run([*prefix, *command])  # the package starts a node of its own where the machine has an init system
     found = find_binaries()
     if found is None:
-        raise ServerError(WAYS_OUT)
+        raise ServerError(f"RabbitMQ was installed and cannot be found; {WAYS_OUT}")
     return found
 
 

@@ -46,6 +46,7 @@ class Server:
     name = "server"
     ports_needed = 1
     stop_signal = signal.SIGTERM
+    room_bytes = ROOM_BYTES
 
     def __init__(self, folder: Path, report: Report = quiet) -> None:
         self.folder = folder.absolute()
@@ -93,9 +94,9 @@ class Server:
         except OSError as fault:
             raise ServerError(f"{self.folder} cannot be made for the private {self.name} ({fault.strerror})") from fault
         free = shutil.disk_usage(self.folder).free
-        if free < ROOM_BYTES:
+        if free < self.room_bytes:
             raise ServerError(
-                f"{self.folder} has {free >> 20} MiB free for the private {self.name}; expected at least {ROOM_BYTES >> 20} MiB"
+                f"{self.folder} has {free >> 20} MiB free for the private {self.name}; expected at least {self.room_bytes >> 20} MiB"
             )
         file = self.folder / "kept.json"
         try:

@@ -35,7 +35,7 @@ def busy(endpoint: str = "linear", number: int = 0, **given: Any) -> WorkerState
 
 def router(**given: Any) -> RouterState:
     lanes = {name: LaneState(connected=True, checked_ms=NOW_MS) for name in ("broker", "postgres")}
-    base: dict[str, Any] = {"name": "router", "pid": 1, "written_ms": NOW_MS - 500, "started_ms": 0, "lanes": lanes}
+    base: dict[str, Any] = {"name": "router_00", "pid": 1, "written_ms": NOW_MS - 500, "started_ms": 0, "lanes": lanes}
     return RouterState(**{**base, **given})
 
 
@@ -124,6 +124,14 @@ def test_wanted_private_topics_without_credentials_are_degraded() -> None:
     status, body = look(worker("private", wanted=2, missing_credentials=True))
     assert (status, body["status"]) == (200, "degraded")
     assert body["reasons"] == ["private_00 has 2 private topics wanted and no credentials"]
+    assert body["websocket_connected"] is True, "a worker without credentials has no work"
+
+
+def test_before_any_process_has_spoken_the_shape_is_the_same() -> None:
+    status, body = health(known({}, None))
+    assert status == 503
+    assert body["websocket_state"]["connection_status"] == "idle"
+    assert body["websocket_state"]["last_heartbeat_at"] is None
 
 
 def test_a_refused_topic_alone_never_counts() -> None:

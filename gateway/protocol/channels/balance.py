@@ -37,9 +37,12 @@ def _account(data: Data, found: Json) -> Outcome:
     row = record_of(found, lists=("coin",))
     if isinstance(row, str):
         return BadRecord(topic=data.topic, reason=row, record=found)
+    odd = [coin for coin in row["coin"] if not isinstance(coin, dict)]
+    if odd:
+        return BadRecord(topic=data.topic, reason=f"found a coin {odd[0]!r}; expected an object", record=found)
     account = {key: value for key, value in row.items() if key != "coin"}
     whole = payload(NAMED, account, data.frame, "balance")
-    whole["coins"] = [_coin(coin) for coin in row["coin"] if isinstance(coin, dict)]
+    whole["coins"] = [_coin(coin) for coin in row["coin"]]
     checksum = zlib.crc32(msgspec.json.encode(row))
     return Event(
         event_type="balance",

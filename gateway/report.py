@@ -19,9 +19,11 @@ STUCK_S = 20.0
 class Reporter(threading.Thread):
     """Writes the newest state it was given, dated now, for as long as its giver keeps turning."""
 
-    def __init__(self, var_dir: Path, first: state.State) -> None:
+    def __init__(self, var_dir: Path, first: state.State, *, stuck_s: float = STUCK_S) -> None:
+        """`stuck_s`: infinite where there is no loop that could stop turning."""
         super().__init__(name="reporter", daemon=True)
         self._var_dir = var_dir
+        self._stuck_s = stuck_s
         self._state = first
         self._turned = time.monotonic()
         self._stopped = threading.Event()
@@ -37,7 +39,7 @@ class Reporter(threading.Thread):
 
     def run(self) -> None:
         while True:
-            if time.monotonic() - self._turned < STUCK_S:
+            if time.monotonic() - self._turned < self._stuck_s:
                 self._write()
             if self._stopped.wait(EVERY_S):
                 return
