@@ -202,6 +202,77 @@ def test_the_broker_wants_what_is_published_and_postgresql_what_it_stores() -> N
     assert PostgresSink("postgresql://none").wants(report)
 
 
+@pytest.mark.parametrize("field", ["timestamp", "received_at", "event_id"])
+def test_an_envelope_that_postgresql_cannot_read_costs_its_neighbours_nothing(database_url: str, field: str) -> None:
+    place = postgres(database_url, "")
+    sink, bad = place.sink, record(2)
+    assert isinstance(sink, PostgresSink)
+    bad.body = json.dumps({**json.loads(bad.body), field: "never"}).encode()
+    sink.open()
+    sink.write([record(1), bad, record(3)])
+    settle(sink, 3)
+    assert (place.arrived(), sink.rejected) == ([1, 3], 1)
+    sink.close()
+
+
+def test_a_database_connection_that_breaks_is_sink_away_and_what_was_not_settled_can_be_written_again(database_url: str) -> None:
+    place = postgres(database_url, "")
+    place.sink.open()
+    place.sink.write([record(1)])
+    settle(place.sink, 1)
+    killer = db.connect(database_url, name="killer", autocommit=True)
+    with db.transaction(killer) as cursor:
+        cursor.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ws-gateway router' and datname = current_database()"
+        )
+        assert cursor.fetchall() == [(True,)]
+    killer.close()
+    with pytest.raises(SinkAway, match="PostgreSQL is away"):
+        place.sink.write([record(2)])
+    with pytest.raises(SinkAway):
+        place.sink.tick()
+    place.sink.open()
+    assert place.sink.settled() == 0
+    place.sink.write([record(1), record(2)])
+    settle(place.sink, 2)
+    assert place.arrived() == [1, 2]
+    place.sink.close()
+
+
+def test_what_was_not_settled_is_written_again_and_keeps_its_id(place: Place) -> None:
+    place.sink.open()
+    place.sink.write([record(1), record(2)])
+    settle(place.sink, 2)
+    place.sink.open()
+    place.sink.write([record(2), record(3)])
+    settle(place.sink, 2)
+    assert list(dict.fromkeys(place.arrived())) == [1, 2, 3]
+    assert record(2).event_id == record(2).event_id != record(3).event_id
+
+
+def test_a_message_that_the_broker_refuses_is_published_again_until_it_is_taken(broker_url: str) -> None:
+    with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
+        channel = connection.channel()
+        channel.queue_declare(QUEUE, durable=True, arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+        place = broker("", broker_url)
+        sink = place.sink
+        assert isinstance(sink, BrokerSink)
+        sink.open()
+        sink.write([record(1), record(2)])
+        until = time.monotonic() + 10
+        while not sink.nacked:
+            assert time.monotonic() < until, "nothing was refused within 10 s"
+            select([sink.fileno()], [], [], 0.1)
+            assert sink.settled() <= 1
+        first = None
+        while first is None:
+            first = channel.basic_get(QUEUE, auto_ack=True)[2]
+        settle(sink, 2)
+        sink.close()
+    assert json.loads(first)["payload"]["coins"][0]["wallet_balance"] == "1"
+    assert place.arrived() == [2]
+
+
 @pytest.mark.parametrize("nul", ["coin", "account_type"])
 def test_a_record_that_postgresql_can_never_hold_costs_its_neighbours_nothing(database_url: str, broker_url: str, nul: str) -> None:
     place = postgres(database_url, broker_url)

@@ -1,22 +1,18 @@
-"""The schema and the tables, on a real PostgreSQL: migrations, races, reports, exact balances."""
+"""The table of subscriptions on a real PostgreSQL: races, reports, notifications, and a server that goes away."""
 
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import Path
 from select import select
 from typing import Any
 
-import msgspec
 import pytest
 
-from gateway import balances, db, migrate, store
-from gateway.errors import MigrationError, StoreAway
-from gateway.models import Envelope
+from gateway import db, migrate, store
+from gateway.errors import StoreAway
 from gateway.servers.server import free_ports
-from gateway.wire import TopicReport, event_id
+from gateway.wire import TopicReport
 
 WISH = {
     "channel_type": "trades", "symbol": "BTCUSDT", "category": "linear", "category_source": "given", "symbol_verified": False,
@@ -42,70 +38,6 @@ def add(connection: db.Connection, **changes: Any) -> tuple[store.Row, bool]:
     return store.add_subscription(connection, {**WISH, **changes}, lambda: "ready")
 
 
-# ---- migrations
-
-
-def test_migrations_are_applied_once_and_can_all_be_taken_back(empty_database_url: str) -> None:
-    names = [f"{migration.version:04d}_{migration.name}" for migration in migrate.read()]
-    assert migrate.migrate(empty_database_url) == names
-    assert migrate.migrate(empty_database_url) == []
-    assert migrate.rollback(empty_database_url, 0) == names[::-1]
-    connection = db.connect(empty_database_url, name="test")
-    tables = ask(connection, "select table_name from information_schema.tables where table_schema = 'public'")
-    connection.close()
-    assert tables == [("schema_migrations",)]
-    assert migrate.migrate(empty_database_url) == names
-
-
-def test_several_who_migrate_at_once_apply_each_once(empty_database_url: str) -> None:
-    with ThreadPoolExecutor(4) as threads:
-        done = list(threads.map(lambda _: migrate.migrate(empty_database_url), range(4)))
-    assert max(done, key=len) == [f"{migration.version:04d}_{migration.name}" for migration in migrate.read()]
-    assert [len(applied) for applied in sorted(done, key=len)][:3] == [0, 0, 0]
-
-
-def write(folder: Path, number: int, up: str) -> None:
-    (folder / f"{number:04d}_step.sql").write_text(up)
-    (folder / f"{number:04d}_step.down.sql").write_text("select 1")
-
-
-def test_a_migration_changed_after_it_was_applied_is_refused(empty_database_url: str, tmp_path: Path) -> None:
-    write(tmp_path, 1, "create table a (x int)")
-    migrate.migrate(empty_database_url, tmp_path)
-    write(tmp_path, 1, "create table a (x bigint)")
-    with pytest.raises(MigrationError, match="0001_step was changed after it was applied"):
-        migrate.migrate(empty_database_url, tmp_path)
-
-
-def test_a_database_of_a_newer_gateway_is_refused(empty_database_url: str, tmp_path: Path) -> None:
-    write(tmp_path, 1, "select 1")
-    write(tmp_path, 2, "select 1")
-    migrate.migrate(empty_database_url, tmp_path)
-    (tmp_path / "0002_step.sql").unlink()
-    (tmp_path / "0002_step.down.sql").unlink()
-    with pytest.raises(MigrationError, match="made by a newer gateway"):
-        migrate.migrate(empty_database_url, tmp_path)
-
-
-def test_a_failed_migration_leaves_nothing_of_itself(empty_database_url: str, tmp_path: Path) -> None:
-    write(tmp_path, 1, "create table a (x int)")
-    write(tmp_path, 2, "create table b (x int); select nonsense")
-    with pytest.raises(MigrationError, match='^migration 0002_step failed: column "nonsense" does not exist'):
-        migrate.migrate(empty_database_url, tmp_path)
-    connection = db.connect(empty_database_url, name="test")
-    assert ask(connection, "select to_regclass('a') is not null, to_regclass('b') is null") == [(True, True)]
-    connection.close()
-
-
-@pytest.mark.parametrize("names", [[], ["0002_b"], ["0001_a", "0003_c"], ["first"]])
-def test_files_that_are_not_numbered_without_a_hole_are_refused(tmp_path: Path, names: list[str]) -> None:
-    for name in names:
-        (tmp_path / f"{name}.sql").write_text("select 1")
-        (tmp_path / f"{name}.down.sql").write_text("select 1")
-    with pytest.raises(MigrationError, match="expected"):
-        migrate.read(tmp_path)
-
-
 def test_the_schema_is_current_only_after_all_migrations(empty_database_url: str) -> None:
     connection = db.connect(empty_database_url, name="test")
     assert not store.schema_is_current(connection)
@@ -114,9 +46,6 @@ def test_the_schema_is_current_only_after_all_migrations(empty_database_url: str
     migrate.rollback(empty_database_url, 1)
     assert not store.schema_is_current(connection)
     connection.close()
-
-
-# ---- subscriptions
 
 
 def test_the_same_wish_is_one_row_whatever_races(database_url: str) -> None:
@@ -228,63 +157,69 @@ def test_a_connection_that_the_server_ended_is_replaced_by_the_pool(database_url
     killer.close()
 
 
-# ---- balances
+def test_a_report_holds_whatever_the_exchange_said(connection: db.Connection) -> None:
+    row, _ = add(connection)
+    store.report_topics(connection, "linear", [TopicReport(WISH["topic"], "refused", "bad\0 word ‮ \U0001f4a9 ' %s")])  # type: ignore[arg-type]
+    found = store.find(connection, row["id"])
+    assert found is not None
+    assert found["last_error"] == "bad word ‮ \U0001f4a9 ' %s"
 
 
-def balance(identity: str, coins: list[dict[str, Any]], *, timestamp: str = "2026-01-01T00:00:00.000Z", **account: Any) -> bytes:
-    return msgspec.json.encode(
-        Envelope(
-            event_id=event_id(identity), event_type="balance", category=None, symbol=None, account="main", topic="wallet",
-            timestamp=timestamp, received_at="2026-01-01T00:00:00.100000Z", sequence=1, epoch="e", gap_id=None, source="stream",
-            trace_id="t", payload={"account_type": "UNIFIED", "coins": coins, **account},
-        )
-    )  # fmt: skip
+def test_a_listener_hears_nothing_of_what_was_not_committed(database_url: str, connection: db.Connection) -> None:
+    listener = db.Listener(database_url, name="test", channel="ws_gateway_subscriptions")
+    listener.open()
+    with pytest.raises(ZeroDivisionError):
+        store.add_subscription(connection, WISH, lambda: str(1 / 0))
+    assert store.count_active(connection) == 0
+    add(connection)
+    assert select([listener.fileno()], [], [], 5.0)[0]
+    assert listener.drain() is True
+    assert listener.drain() is False
+    listener.close()
 
 
-def coin(name: str, wallet: Any, available: Any = None, frozen: Any = None, derived: list[str] | None = None) -> dict[str, Any]:
-    return {"coin": name, "wallet_balance": wallet, "available_balance": available, "frozen": frozen, "derived": derived or []}
+def hear_until_it_ends(listener: db.Listener) -> None:
+    while select([listener.fileno()], [], [], 5.0)[0]:
+        listener.drain()
 
 
-def test_amounts_are_stored_exactly_and_writing_twice_changes_nothing(connection: db.Connection) -> None:
-    long = "123456789012345678901234567890.123456789012345678901234567890"
-    body = balance("a", [coin("BTC", long), coin("A" * 90, "0.000000000000000001")], total_equity="10.50")
-    for _ in range(2):
-        assert balances.insert_balances(connection, [body]) == 0
-    rows, margin, total = store.latest_balances(connection, coin=None, account_type=None, limit=10, offset=0)
-    assert [(row["coin"], f"{row['wallet_balance']:f}") for row in rows] == [("A" * 90, "0.000000000000000001"), ("BTC", long)]
-    assert total == 2
-    assert margin is not None
-    assert (margin["total_equity"], margin["base_currency"]) == (Decimal("10.50"), "USD")
-    assert ask(connection, "select count(*) from account_balances") == [(2,)]
+def test_a_listener_whose_connection_ends_is_store_away_and_can_be_opened_again(
+    database_url: str, connection: db.Connection
+) -> None:
+    listener = db.Listener(database_url, name="test listener", channel="ws_gateway_subscriptions")
+    listener.open()
+    assert ask(connection, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test listener'") == [
+        (True,)
+    ]
+    with pytest.raises(StoreAway, match="PostgreSQL is away"):
+        hear_until_it_ends(listener)
+    listener.open()
+    add(connection)
+    assert select([listener.fileno()], [], [], 5.0)[0]
+    assert listener.drain() is True
+    listener.close()
 
 
-def test_what_breaks_a_rule_is_stored_with_a_warning(connection: db.Connection) -> None:
-    body = balance(
-        "a",
-        [coin("A", "-1"), coin("B", "10", "5", "4"), coin("C", "10", "6", "4"), coin("D", "1", "9", "4", ["available_balance"])],
-    )
-    assert balances.insert_balances(connection, [body]) == 0
-    rows = ask(connection, "select coin, warnings from account_balances order by coin")
-    assert rows == [
-        ("A", ["negative_wallet_balance"]), ("B", ["wallet_balance_differs_from_available_plus_frozen"]), ("C", []), ("D", []),
-    ]  # fmt: skip
+def test_a_connection_that_the_server_ended_is_store_away_for_every_call(database_url: str, connection: db.Connection) -> None:
+    victim = db.connect(database_url, name="test victim")
+    row, _ = add(connection)
+    assert ask(connection, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test victim'") == [
+        (True,)
+    ]
+    for call in (
+        lambda: store.wanted(victim, "linear"),
+        lambda: store.count_active(victim),
+        lambda: store.find(victim, row["id"]),
+        lambda: add(victim, requesting_service="two"),
+        lambda: store.cancel(victim, service="one"),
+    ):
+        with pytest.raises(StoreAway, match="PostgreSQL is away"):
+            call()
+    assert store.count_active(connection) == 1
 
 
-@pytest.mark.parametrize("bad", [coin("BAD", "much"), coin("BAD", "1e5"), coin("", "1"), coin("BAD", [1])])
-def test_what_is_no_number_is_rejected_and_its_neighbours_are_stored(connection: db.Connection, bad: dict[str, Any]) -> None:
-    assert balances.insert_balances(connection, [b"not an envelope", balance("a", [coin("A", "1"), bad, coin("Z", "2")])]) == 2
-    assert ask(connection, "select coin from account_balances order by coin") == [("A",), ("Z",)]
-
-
-def test_the_latest_balance_is_the_newest_by_the_exchanges_time_whatever_came_last(connection: db.Connection) -> None:
-    newer = balance("newer", [coin("BTC", "2")], timestamp="2026-01-01T00:00:02.000Z", total_equity="2")
-    older = balance("older", [coin("BTC", "1"), coin("ETH", "5")], timestamp="2026-01-01T00:00:01.000Z", total_equity="1")
-    balances.insert_balances(connection, [newer])
-    balances.insert_balances(connection, [older])
-    rows, margin, total = store.latest_balances(connection, coin=None, account_type=None, limit=1, offset=0)
-    assert ([(row["coin"], row["wallet_balance"]) for row in rows], total) == ([("BTC", Decimal(2))], 2)
-    assert margin is not None
-    assert margin["total_equity"] == Decimal(2)
-    rows, _, total = store.latest_balances(connection, coin="ETH", account_type="UNIFIED", limit=10, offset=0)
-    assert ([row["wallet_balance"] for row in rows], total) == ([Decimal(5)], 1)
-    assert store.latest_balances(connection, coin=None, account_type=None, limit=10, offset=50)[::2] == ([], 2)
+@pytest.mark.parametrize("url", ["postgresql://u:hunter2@h/n?nonsense=1", "postgresql://u:hunter2@[::1/n"])
+def test_a_url_that_postgresql_cannot_read_is_store_away_without_the_password(url: str) -> None:
+    with pytest.raises(StoreAway, match="its URL cannot be read") as caught:
+        db.connect(url, name="test")
+    assert "hunter2" not in str(caught.value)
