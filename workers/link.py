@@ -153,8 +153,8 @@ class Link:
             if not connection.pending() and not select.select([connection], [], [], 0)[0]:
                 return
             text = connection.receive()
-            if text is None:
-                continue
+            if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
+                return
             received_ns = time.time_ns()
             frame = parse(text)
             self.last_frame_ms = received_ns // 1_000_000

@@ -271,8 +271,8 @@ class Subscriptions:
         told = refusals.told(request.topics, ack.message)
         if told is not None:
             return [(name, _TOLD[is_held]) for name, is_held in told.items()]
-        if len(request.topics) == 1:
-            return [(request.topics[0], Heard.NO)]
+        if len(request.topics) == 1 or request.op == "unsubscribe":
+            return [(name, Heard.NO) for name in request.topics]  # what cannot be left is not ours; asking again would never end
         for name in request.topics:
             self._topics[name].alone = True
         return [(name, Heard.BYSTANDER) for name in request.topics]

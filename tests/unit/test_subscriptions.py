@@ -181,6 +181,20 @@ def test_a_topic_that_nobody_wants_any_more_is_unsubscribed_and_forgotten() -> N
     assert not subscriptions.frame("a")
 
 
+def test_a_refused_unsubscribe_is_not_asked_again_and_a_later_subscribe_still_works() -> None:
+    subscriptions = wanting("a", "b")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.heard(yes(request), 0.1)
+    subscriptions.want({})
+    [leave] = subscriptions.to_send(0.2)
+    subscriptions.heard(no(leave, "words never seen"), 0.3)
+    assert subscriptions.to_send(0.4) == []
+    subscriptions.want({"a": False})
+    [again] = subscriptions.to_send(0.5)
+    subscriptions.heard(no(again, "error:already subscribed,topic:a"), 0.6)
+    assert words(subscriptions) == {"a": "acknowledged"}
+
+
 def test_a_topic_wanted_again_while_it_leaves_is_subscribed_again() -> None:
     subscriptions = wanting("a")
     [request] = subscriptions.to_send(0.0)
