@@ -61,6 +61,10 @@ def subscribe(client: FlaskClient, **changes: Any) -> dict[str, Any]:
     return dict(body)
 
 
+def bodies(rabbit: Consumer, queue: str) -> list[Any]:
+    return list(rabbit.take(queue))
+
+
 def assert_error(answer: tuple[int, Any], status: int, code: str, words: str = "") -> None:
     assert answer[0] == status, answer
     assert list(answer[1]) == ["error", "code", "details"]
@@ -103,8 +107,8 @@ def test_the_queue_is_bound_when_the_answer_comes(client: FlaskClient, rabbit: C
         channel = connection.channel()
         for key in ("trade.linear.BTCUSDT.-", "trade.linear.ETHUSDT.-", "trade.spot.BTCUSDT.-", "trade.option.BTC-1JAN27-1-C.BTC"):
             channel.basic_publish(names.EXCHANGE, key, json.dumps(key).encode())
-    assert rabbit.take(rows[0]["queue"]) == ["trade.linear.BTCUSDT.-", "trade.option.BTC-1JAN27-1-C.BTC"]
-    assert rabbit.take(rows[1]["queue"]) == ["trade.linear.BTCUSDT.-"]
+    assert bodies(rabbit, rows[0]["queue"]) == ["trade.linear.BTCUSDT.-", "trade.option.BTC-1JAN27-1-C.BTC"]
+    assert bodies(rabbit, rows[1]["queue"]) == ["trade.linear.BTCUSDT.-"]
 
 
 def test_cancelling_takes_the_binding_and_the_empty_queue_away_and_leaves_others_alone(
@@ -126,7 +130,7 @@ def test_a_queue_that_still_holds_messages_stays_until_it_is_read(client: FlaskC
     with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
         connection.channel().basic_publish(names.EXCHANGE, "trade.linear.BTCUSDT.-", b"1")
     call(client, "DELETE", f"{BASE}/{row['id']}")
-    assert rabbit.take(row["queue"]) == [1]
+    assert bodies(rabbit, row["queue"]) == [1]
 
 
 def test_lists_are_filtered_and_paged_and_total_counts_all(client: FlaskClient) -> None:
