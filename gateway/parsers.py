@@ -62,6 +62,20 @@ def url(*schemes: str, empty: bool = True) -> Parse:
     return parse
 
 
+def base_url(*schemes: str) -> Parse:
+    """A URL to which paths are appended: nothing may stand behind its host and port."""
+    whole_url = url(*schemes)
+
+    def parse(text: str) -> str:
+        found: str = whole_url(text)
+        parts = urlsplit(found)
+        if parts.path or parts.query or parts.fragment:
+            raise ValueError
+        return found
+
+    return parse
+
+
 def words(allowed: tuple[str, ...]) -> Parse:
     def parse(text: str) -> tuple[str, ...]:
         found = tuple(word.strip() for word in text.split(",") if word.strip())

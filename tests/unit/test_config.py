@@ -183,3 +183,10 @@ def test_sizes_have_units() -> None:
         5120,
         5 << 20,
     ]
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/v5", "ws://127.0.0.1:1?x=1", "ws://127.0.0.1:1#x"])
+def test_a_base_url_has_nothing_behind_its_host(url: str) -> None:
+    assert given(BYBIT_WS_URL="ws://127.0.0.1:1/").ws_url == "ws://127.0.0.1:1"
+    with pytest.raises(SettingError, match="without a path"):
+        given(BYBIT_WS_URL=url)
