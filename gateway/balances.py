@@ -42,6 +42,8 @@ ACCOUNT_AMOUNTS = (
 )
 #: The exchange's totals are in USD (the public contract, section 6).
 BASE_CURRENCY = "USD"
+#: Bytes of a coin's name. Source: PostgreSQL, an index entry holds at most a third of a page; the exchange's are under 20.
+LONGEST_NAME = 1000
 #: Where a frame names no account type.
 NO_ACCOUNT_TYPE = "UNKNOWN"
 
@@ -86,10 +88,10 @@ def _coins(envelope: Envelope) -> Iterator[tuple[Any, ...] | str]:
         amounts = {column: _amount(coin, field) for column, field in COIN_AMOUNTS.items()}
         unreadable = [f"{column} {coin.get(column)!r}" for column, amount in amounts.items() if isinstance(amount, str)]
         name = coin.get("coin")
-        if not isinstance(name, str) or not name:
-            unreadable.insert(0, f"coin {name!r}")
+        if not isinstance(name, str) or not 0 < len(name.encode()) <= LONGEST_NAME:
+            unreadable.insert(0, f"coin {repr(name)[:100]}")
         if unreadable:
-            yield f"found {', '.join(unreadable)} for coin {name!r}; expected a name and decimal numbers"
+            yield f"found {', '.join(unreadable)} for coin {repr(name)[:100]}; expected a name and decimal numbers"
             continue
         collateral = coin.get("margin_collateral")
         yield (

@@ -6,12 +6,13 @@ from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
 import psycopg2
+import psycopg2.errors
 import psycopg2.extensions
 import psycopg2.pool
 from psycopg2 import sql
 from psycopg2.extras import execute_values, register_uuid
 
-from gateway.errors import StoreAway, StoreRefused
+from gateway.errors import GatewayError, StoreAway, StoreRefused, StoreUnready
 
 Connection: TypeAlias = psycopg2.extensions.connection
 Cursor: TypeAlias = psycopg2.extensions.cursor
@@ -22,6 +23,15 @@ __all__ = ["Connection", "Cursor", "Listener", "Pool", "connect", "create_databa
 SILENCE_S = 5
 
 _FAULTS = (psycopg2.OperationalError, psycopg2.InterfaceError)
+#: Before `prepare`, with another user's rights, on a standby: none of it is the fault of the statement or its values.
+_UNREADY = (
+    psycopg2.errors.UndefinedTable,
+    psycopg2.errors.UndefinedColumn,
+    psycopg2.errors.InsufficientPrivilege,
+    psycopg2.errors.ReadOnlySqlTransaction,
+)
+#: An OperationalError that the same value meets again, such as a text too long for its index.
+_TOO_LARGE = psycopg2.errors.ProgramLimitExceeded
 
 
 def connect(
@@ -53,7 +63,7 @@ def connect(
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[Cursor]:
-    """A cursor whose work is committed at the end, or undone by an exception. Raises StoreAway, StoreRefused.
+    """A cursor whose work is committed at the end, or undone by an exception. Raises StoreAway, StoreUnready, StoreRefused.
 
     On an autocommit connection each statement stands for itself.
     """
@@ -62,13 +72,9 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
             yield cursor
         if not connection.autocommit:
             connection.commit()
-    except _FAULTS as fault:
-        _undo(connection)
-        raise StoreAway(_words(fault)) from fault
     except psycopg2.Error as fault:
         _undo(connection)
-        words = str(fault).strip().splitlines() or [type(fault).__name__]
-        raise StoreRefused(words[0]) from fault
+        raise _translated(fault, is_lost=bool(connection.closed)) from fault
     except BaseException:
         _undo(connection)
         raise
@@ -172,6 +178,14 @@ def _undo(connection: Connection) -> None:
     with suppress(*_FAULTS):
         if not connection.closed and not connection.autocommit:
             connection.rollback()
+
+
+def _translated(fault: psycopg2.Error, *, is_lost: bool) -> GatewayError:
+    """Whether to ask again, wait for a mend, or give the value up."""
+    if is_lost or (isinstance(fault, _FAULTS) and not isinstance(fault, _TOO_LARGE)):
+        return StoreAway(_words(fault))
+    words = (str(fault).strip().splitlines() or [type(fault).__name__])[0]
+    return StoreUnready(words) if isinstance(fault, _UNREADY) else StoreRefused(words)
 
 
 def _words(fault: Exception) -> str:

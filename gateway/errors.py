@@ -14,6 +14,7 @@ GatewayError
     ├── LinkLost        the exchange's socket
     ├── SinkAway        the broker or PostgreSQL, as a sink of events
     └── StoreAway       PostgreSQL, as the place of wishes
+        └── StoreUnready    it answers, but not as our database
 """
 
 
@@ -93,3 +94,7 @@ class SinkAway(LineFault):
 
 class StoreAway(LineFault):
     """PostgreSQL cannot be asked now."""
+
+
+class StoreUnready(StoreAway):
+    """PostgreSQL answers without our tables, without our rights or without writing; the same statement works once that is mended."""

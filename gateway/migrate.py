@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import db
-from gateway.errors import MigrationError, StoreRefused
+from gateway.errors import MigrationError, StoreRefused, StoreUnready
 
 #: Beside the packages, in a checkout and in the image.
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
@@ -101,7 +101,7 @@ def _apply(connection: db.Connection, migration: Migration) -> None:
                 "insert into schema_migrations (version, name, checksum) values (%s, %s, %s)",
                 (migration.version, migration.name, migration.checksum),
             )
-    except StoreRefused as fault:
+    except (StoreRefused, StoreUnready) as fault:
         raise MigrationError(f"migration {migration.version:04d}_{migration.name} failed: {fault}") from fault
 
 
@@ -110,7 +110,7 @@ def _take_back(connection: db.Connection, migration: Migration) -> None:
         with db.transaction(connection) as cursor:
             cursor.execute(migration.down)
             cursor.execute("delete from schema_migrations where version = %s", (migration.version,))
-    except StoreRefused as fault:
+    except (StoreRefused, StoreUnready) as fault:
         raise MigrationError(f"migration {migration.version:04d}_{migration.name} cannot be taken back: {fault}") from fault
 
 

@@ -273,6 +273,50 @@ def test_a_message_that_the_broker_refuses_is_published_again_until_it_is_taken(
     assert place.arrived() == [2]
 
 
+def test_a_value_too_long_for_its_index_costs_its_neighbours_nothing(database_url: str, broker_url: str) -> None:
+    place = postgres(database_url, broker_url)
+    bad = record(5)
+    body = json.loads(bad.body)
+    body["payload"]["account_type"] = "".join(f"{number:X}" for number in range(5000))
+    bad.body = json.dumps(body).encode()
+    place.sink.open()
+    place.sink.write([record(1), bad, record(9)])
+    settle(place.sink, 3)
+    assert place.arrived() == [1, 9]
+    place.sink.close()
+
+
+#: What makes a database that answers unable to take a row, and what mends it.
+UNREADY = {
+    "without its tables": ("alter table account_balances rename to elsewhere", "alter table elsewhere rename to account_balances"),
+    "on a standby": (
+        "alter database {name} set default_transaction_read_only = on",
+        "set default_transaction_read_only = off; alter database {name} reset default_transaction_read_only",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", UNREADY)
+def test_a_database_that_is_not_ready_is_away_and_nothing_is_rejected(database_url: str, broker_url: str, how: str) -> None:
+    place = postgres(database_url, broker_url)
+    assert isinstance(place.sink, PostgresSink)
+    person = db.connect(database_url, name="person", autocommit=True)
+    spoil, mend = (step.format(name=database_url.rpartition("/")[2]) for step in UNREADY[how])
+    with db.transaction(person) as cursor:
+        cursor.execute(spoil)
+    place.sink.open()
+    with pytest.raises(SinkAway):
+        place.sink.write([record(1)])
+    with db.transaction(person) as cursor:
+        cursor.execute(mend)
+    person.close()
+    place.sink.open()
+    place.sink.write([record(1)])
+    settle(place.sink, 1)
+    assert (place.arrived(), place.sink.rejected) == ([1], 0)
+    place.sink.close()
+
+
 @pytest.mark.parametrize("nul", ["coin", "account_type"])
 def test_a_record_that_postgresql_can_never_hold_costs_its_neighbours_nothing(database_url: str, broker_url: str, nul: str) -> None:
     place = postgres(database_url, broker_url)

@@ -15,7 +15,7 @@ from running import KEY, ROOT, Consumer
 
 from api.app import create_app
 from api.openapi import document
-from gateway import config, names
+from gateway import config, migrate, names
 from gateway.servers.server import free_ports
 
 BASE = "/api/v1/subscriptions"
@@ -157,6 +157,14 @@ def test_without_the_database_every_answer_is_503_in_shape_and_health_still_answ
     assert (status, body["status"]) == (503, "unhealthy")
     assert call(client, "GET", "/health/live") == (200, {"status": "live"})
     assert call(client, "GET", "/health/ready")[0] == 503
+
+
+def test_before_prepare_every_answer_is_503_in_shape(tmp_path: Path, empty_database_url: str, broker_url: str) -> None:
+    client = make_client(tmp_path, empty_database_url, broker_url)
+    for method, path, given in (("POST", BASE, {"json": WISH}), ("GET", BASE, {}), ("GET", "/api/v1/balances", {})):
+        assert_error(call(client, method, path, **given), 503, "SERVICE_UNAVAILABLE", "PostgreSQL")
+    migrate.migrate(empty_database_url)
+    subscribe(client)
 
 
 def test_balances_are_empty_before_the_first(client: FlaskClient) -> None:

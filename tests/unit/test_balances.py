@@ -109,6 +109,12 @@ def test_what_is_no_plain_decimal_is_rejected_and_never_guessed(connection: db.C
     assert ask(connection, "select coin from account_balances") == [("ETH",)]
 
 
+def test_a_coin_whose_name_no_index_can_hold_is_rejected_and_its_neighbours_are_stored(connection: db.Connection) -> None:
+    long = "".join(f"{number:X}" for number in range(5000))
+    assert balances.insert_balances(connection, [balance("a", [coin("BTC", "1"), coin(long, "1"), coin("A" * 1000, "1")])]) == 1
+    assert ask(connection, "select coin from account_balances order by coin") == [("A" * 1000,), ("BTC",)]
+
+
 def test_totals_that_are_no_number_are_rejected_and_the_coins_are_stored(connection: db.Connection) -> None:
     assert balances.insert_balances(connection, [balance("a", [coin("BTC", "1")], total_equity="much")]) == 1
     assert ask(connection, "select (select count(*) from account_balances), (select count(*) from account_margin_balances)") == [
