@@ -1,6 +1,8 @@
 """/subscriptions: wishes of services."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +26,7 @@ from api.shapes import (
 from api.wishes import Asked, wish_of
 from gateway import queues, store
 from gateway.errors import RequestError, SinkAway
+from gateway.sinks.topology import Topology
 from gateway.store import Row
 
 log = logging.getLogger(__name__)
@@ -47,7 +50,10 @@ def blueprint(parts: Parts) -> APIBlueprint:
         """201 for a new wish; 200 when the service already holds it. The queue exists when this answers, or is `pending`."""
         wish = wish_of(Asked(**body.model_dump()), parts.rules)
         with parts.pool.connection() as connection:
-            row, is_new = store.add_subscription(connection, wish, lambda: _declare(parts, wish))
+            row, is_new = store.held(connection, wish), False
+            if row is None:
+                with _broker(parts) as topology:
+                    row, is_new = store.add_subscription(connection, wish, lambda: _declare(topology, wish))
         if is_new:
             log.info(
                 "api subscribed service=%s topic=%s id=%s", row["requesting_service"], row["topic"], row["id"],
@@ -100,11 +106,24 @@ def blueprint(parts: Parts) -> APIBlueprint:
     return routes
 
 
-def _declare(parts: Parts, wish: dict[str, Any]) -> str:
+@contextmanager
+def _broker(parts: Parts) -> Iterator[Topology | None]:
+    """A conversation with the broker; None while it is away. Reached before any lock: a silent broker is waited for until it times out."""
+    with ExitStack() as stack:
+        try:
+            topology = stack.enter_context(parts.topology())
+        except SinkAway as fault:
+            log.warning("api broker_away reason=%s", fault, extra={"trace_id": g.trace_id})
+            topology = None
+        yield topology
+
+
+def _declare(topology: Topology | None, wish: dict[str, Any]) -> str:
     """Make the queue before anybody can send to it; the router does it later when the broker is away."""
+    if topology is None:
+        return "pending"
     try:
-        with parts.topology() as topology:
-            topology.bind_service(wish["queue"], [wish["binding"]])
+        topology.bind_service(wish["queue"], [wish["binding"]])
     except SinkAway as fault:
         log.warning("api queue_pending queue=%s reason=%s", wish["queue"], fault, extra={"trace_id": g.trace_id})
         return "pending"
@@ -113,13 +132,16 @@ def _declare(parts: Parts, wish: dict[str, Any]) -> str:
 
 def _tidy(parts: Parts, connection: Any, rows: list[Row]) -> None:
     """Take bindings and idle queues away; what cannot be done now, the router does."""
-    try:
-        if rows:
-            with parts.topology() as topology:
-                for queue in sorted({row["queue"] for row in rows}):
-                    queues.keep(connection, topology, queue)
-    except SinkAway as fault:
-        log.warning("api queues_left reason=%s", fault, extra={"trace_id": g.trace_id})
+    if not rows:
+        return
+    with _broker(parts) as topology:
+        if topology is None:
+            return
+        try:
+            for queue in sorted({row["queue"] for row in rows}):
+                queues.keep(connection, topology, queue)
+        except SinkAway as fault:
+            log.warning("api queues_left reason=%s", fault, extra={"trace_id": g.trace_id})
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -112,19 +112,24 @@ def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], st
             cursor.execute(query("set_queue_state"), {"ids": [str(entry) for entry in subscription_ids], "state": state})
 
 
+def held(connection: Connection, wish: Mapping[str, Any]) -> Row | None:
+    """The active row that says the same as a wish."""
+    with transaction(connection) as cursor:
+        return _held(cursor, wish)
+
+
 def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: Callable[[], str]) -> tuple[Row, bool]:
     """Insert a wish, or find the one that says the same, whatever races; the row and whether it is new.
 
     wish     the columns of table subscriptions that the API decides
-    declare  makes the queue before anybody can send to it; says ready or pending
+    declare  makes the queue before anybody can send to it; says ready or pending. Called under the queue's lock: it must not wait
     """
     while True:
         with transaction(connection) as cursor:
             cursor.execute(query("lock_queue"), {"queue": wish["queue"]})
-            cursor.execute(query("held"), wish)
-            held = _rows(cursor)
-            if held:
-                return held[0], False
+            same = _held(cursor, wish)
+            if same is not None:
+                return same, False
             cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": declare()})
             added = _rows(cursor)
             if added:
@@ -183,6 +188,12 @@ def latest_balances(
 def _text(text: str | None) -> str | None:
     """Without NUL, which PostgreSQL cannot hold: the exchange's words are not ours."""
     return None if text is None else text.replace("\0", "")
+
+
+def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
+    cursor.execute(query("held"), wish)
+    rows = _rows(cursor)
+    return rows[0] if rows else None
 
 
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:

@@ -1,6 +1,7 @@
 """The control API over real PostgreSQL and RabbitMQ: every route, every refusal, and nothing that makes it stumble."""
 
 import json
+import socket
 import threading
 import uuid
 from collections.abc import Iterator
@@ -165,6 +166,21 @@ def test_before_prepare_every_answer_is_503_in_shape(tmp_path: Path, empty_datab
         assert_error(call(client, method, path, **given), 503, "SERVICE_UNAVAILABLE", "PostgreSQL")
     migrate.migrate(empty_database_url)
     subscribe(client)
+
+
+def test_a_broker_that_never_answers_makes_nobody_wait_for_another(tmp_path: Path, database_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as mute:
+        client = make_client(tmp_path, database_url, f"amqp://127.0.0.1:{mute.getsockname()[1]}/")
+
+        def post(number: int) -> tuple[int, Any]:
+            wish = {**WISH, "symbol": f"A{number}USDT"}  # all in one queue
+            answer = client.application.test_client().post(BASE, json=wish, headers=HEADERS)
+            return answer.status_code, answer.get_json()
+
+        with ThreadPoolExecutor(6) as threads:
+            answers = list(threads.map(post, range(6)))
+        assert [(status, body.get("queue_state")) for status, body in answers] == [(201, "pending")] * 6
+        assert call(client, "POST", BASE, json={**WISH, "symbol": "A1USDT"})[0] == 200
 
 
 def test_balances_are_empty_before_the_first(client: FlaskClient) -> None:
