@@ -97,18 +97,21 @@ Finding = tuple[str, str]
 
 
 def _missing(workers: Mapping[str, WorkerState]) -> Iterator[Finding]:
-    """Each endpoint has at least one process; one that never spoke cannot be doing its work."""
-    spoken = {state.endpoint for state in workers.values()}
+    """Each endpoint has as many processes as they say themselves, at least one; one that never spoke cannot be doing its work."""
     for endpoint in ENDPOINTS:
-        if endpoint not in spoken:
+        processes = _processes(workers, endpoint)
+        if not processes:
             yield DEGRADED, f"no process of the endpoint {endpoint} has reported yet"
+        for name in (f"{endpoint}_{number:02d}" for number in range(processes)):
+            if name not in workers:
+                yield DEGRADED, f"{name} has not reported yet"
 
 
 def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
     if not _is_fresh(known, state):
         age_ms = known.now_ms - state.written_ms
         if state.wanted:
-            verdict = UNHEALTHY if age_ms >= PATIENCE_MS else DEGRADED
+            verdict = UNHEALTHY if age_ms >= PATIENCE_MS and not _is_stood_in_for(known, state) else DEGRADED
             yield verdict, f"{state.name} has been silent for {age_ms // 1000} s with {state.wanted} topics wanted"
         else:
             yield DEGRADED, f"{state.name} has been silent for {age_ms // 1000} s"
@@ -151,16 +154,23 @@ def _is_fresh(known: Known, state: WorkerState | RouterState | None) -> bool:
 
 
 def _is_removed(known: Known, state: WorkerState) -> bool:
-    """A process whose last words were that it stops, or whose number is beyond those that still speak, is no trouble.
-
-    After `numprocs` is lowered its file stays: silent, while a lower number of the same endpoint is fresh.
-    """
-    if _is_fresh(known, state):
-        return False
+    """After `numprocs` is lowered the file of a process beyond it stays, silent: that is no trouble."""
     number = int(state.name.rpartition("_")[2])
-    return any(
-        _is_fresh(known, other) and other.endpoint == state.endpoint and int(other.name.rpartition("_")[2]) < number
-        for other in known.workers.values()
+    return not _is_fresh(known, state) and number >= _processes(known.workers, state.endpoint)
+
+
+def _processes(workers: Mapping[str, WorkerState], endpoint: str) -> int:
+    """How many processes an endpoint has, by the words of the one started last; 0 when none ever spoke."""
+    states = (state for state in workers.values() if state.endpoint == endpoint)
+    newest = max(states, key=lambda state: state.started_ms, default=None)
+    return newest.processes if newest is not None else 0
+
+
+def _is_stood_in_for(known: Known, silent: WorkerState) -> bool:
+    """Of the private endpoint one process does all the work: another one that speaks and does not stand by has taken over."""
+    return ENDPOINTS[silent.endpoint].authenticates and any(
+        state.endpoint == silent.endpoint and _is_fresh(known, state) and state.connection_status != "standby"
+        for state in known.workers.values()
     )
 
 

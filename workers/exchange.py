@@ -64,6 +64,7 @@ class Worker:
 
     name: str
     endpoint: Endpoint
+    processes: int
     started_ms: int
     wanted: WantedReader
     link: Link
@@ -158,6 +159,7 @@ class Worker:
             written_ms=0,  # dated by the reporter
             started_ms=self.started_ms,
             connection_status=link.status,
+            processes=self.processes,
             connected_since_ms=link.connected_since,
             trouble_since_ms=link.trouble_since,
             last_frame_ms=link.last_frame_ms,
@@ -204,12 +206,19 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         wake=wanted.wake,
     )
     first = WorkerState(
-        name=name, endpoint=endpoint.name, pid=os.getpid(), written_ms=0, started_ms=started_ms, connection_status="idle"
+        name=name,
+        endpoint=endpoint.name,
+        pid=os.getpid(),
+        written_ms=0,
+        started_ms=started_ms,
+        connection_status="idle",
+        processes=processes,
     )
     lock = TurnLock(settings.var_dir / f"{endpoint.name}.lock") if private else None
     return Worker(
         name=name,
         endpoint=endpoint,
+        processes=processes,
         started_ms=started_ms,
         wanted=wanted,
         link=link,

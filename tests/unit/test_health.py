@@ -147,16 +147,42 @@ def test_some_stalled_topics_are_degraded_and_all_of_them_unhealthy() -> None:
 
 
 def test_a_process_taken_away_by_lowering_numprocs_is_no_trouble_and_not_shown() -> None:
-    status, body = look(busy("linear", 0), busy("linear", 1, written_ms=NOW_MS - 90_000))
+    before = {"processes": 2, "started_ms": 1, "written_ms": NOW_MS - 90_000}
+    for age_ms in (500, 1_000_000):
+        _, body = look(busy("linear", 0, started_ms=2, written_ms=NOW_MS - age_ms), busy("linear", 1, **before))
+        assert "linear_01" not in body["connections"]
+        assert not any("linear_01" in reason for reason in body["reasons"])
+    status, body = look(busy("linear", 0, started_ms=2), busy("linear", 1, **before))
     assert (status, body["status"]) == (200, "healthy")
-    assert "linear_01" not in body["connections"]
+
+
+def test_a_process_that_hangs_beside_another_one_of_its_endpoint_is_not_taken_for_a_removed_one() -> None:
+    states = (busy("linear", 0, processes=2), busy("linear", 1, processes=2, written_ms=NOW_MS - 90_000))
+    status, body = look(*states)
+    assert (status, body["status"], body["websocket_connected"]) == (503, "unhealthy", False)
+    assert body["reasons"] == ["linear_01 has been silent for 90 s with 1 topics wanted"]
+    assert body["connections"]["linear_01"]["connection_status"] == "reconnecting"
+
+
+def test_a_process_added_by_raising_numprocs_is_missed_until_it_reports() -> None:
+    status, body = look(busy("linear", 0, processes=3), busy("linear", 2, processes=3))
+    assert (status, body["status"], body["reasons"]) == (200, "degraded", ["linear_01 has not reported yet"])
+
+
+def test_a_silent_private_process_whose_work_another_one_does_is_only_degraded() -> None:
+    silent = busy("private", 0, processes=2, written_ms=NOW_MS - 90_000)
+    status, body = look(silent, busy("private", 1, processes=2))
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["reasons"] == ["private_00 has been silent for 90 s with 1 topics wanted"]
+    assert look(silent, busy("private", 1, processes=2, connection_status="standby"))[0] == 503
+    assert look(silent, busy("private", 1, processes=2, written_ms=NOW_MS - 90_000))[0] == 503
 
 
 def test_the_lowest_process_of_an_endpoint_is_never_one_that_was_taken_away() -> None:
-    status, body = look(busy("linear", 0, written_ms=NOW_MS - 90_000), busy("linear", 1))
+    status, body = look(busy("linear", 0, processes=2, written_ms=NOW_MS - 90_000), busy("linear", 1, processes=2))
     assert (status, body["status"]) == (503, "unhealthy")
     assert body["reasons"] == ["linear_00 has been silent for 90 s with 1 topics wanted"]
-    status, body = look(*(busy("linear", number, written_ms=NOW_MS - 90_000) for number in (0, 1)))
+    status, body = look(*(busy("linear", number, processes=2, written_ms=NOW_MS - 90_000) for number in (0, 1)))
     assert (status, len(body["reasons"])) == (503, 2)
 
 
@@ -189,7 +215,9 @@ def test_the_clock_skew_is_the_largest_either_way() -> None:
 
 
 def test_a_standby_of_the_private_endpoint_is_no_trouble() -> None:
-    status, body = look(busy("private"), busy("private", 1, connection_status="standby", active_subscriptions=0))
+    status, body = look(
+        busy("private", processes=2), busy("private", 1, processes=2, connection_status="standby", active_subscriptions=0)
+    )
     assert (status, body["status"], body["websocket_connected"]) == (200, "healthy", True)
 
 
