@@ -188,7 +188,7 @@ def test_without_a_broker_the_gateway_says_so_queues_are_pending_and_stopping_st
         gateway.end()
 
 
-def test_numprocs_spreads_an_endpoints_topics_and_gives_private_a_standby_that_takes_over(
+def test_numprocs_spreads_topics_gives_private_a_standby_and_health_names_a_process_that_hangs(
     tmp_path: Path, database_url: str, broker_url: str, simulator: RunningSimulator
 ) -> None:
     gateway = RunningGateway(tmp_path, database_url, broker_url, simulator, processes={"linear": 2, "private": 2})
@@ -219,5 +219,15 @@ def test_numprocs_spreads_an_endpoints_topics_and_gives_private_a_standby_that_t
         os.kill(gateway.pids()[active], signal.SIGKILL)
         wait_for(lambda: gateway.health()["connections"][standby]["connection_status"] == "connected", "the standby took over", 5.0)
         assert [connection.topics for connection in simulator.connections("private")] == [["order"]]
+
+        hung = gateway.pids()["linear_01"]
+        os.kill(hung, signal.SIGSTOP)
+
+        def named() -> bool:
+            return any(reason.startswith("linear_01 has been silent for") for reason in gateway.health()["reasons"])
+
+        wait_for(named, "the hung process is named beside its neighbour that speaks", 15.0)
+        os.kill(hung, signal.SIGCONT)
+        gateway.wait_until_healthy()
     finally:
         gateway.end()
