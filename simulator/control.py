@@ -1,4 +1,4 @@
-"""The control interface under /simulator/: look into the ledger, cut, refuse, pause, step, send, and make the account do something."""
+"""The control interface under /simulator/: look into the ledger, have a fault, pause, step, send, make the account do something."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
@@ -9,27 +9,14 @@ import msgspec
 from aiohttp import web
 
 from simulator.account import FEES
-from simulator.dialect import DIALECTS, Message, compact, now_ms
+from simulator.dialect import DIALECTS, Message, compact
 from simulator.exchange import Exchange
+from simulator.faults import KINDS, BadFault, Fault
 from simulator.instruments import find
 from simulator.ledger import KEPT
 from simulator.records import Order
 
 Answer = dict[str, Any] | list[Any]
-
-
-class Cut(msgspec.Struct, forbid_unknown_fields=True):
-    """End the connections of an endpoint: without a word, or with a close code."""
-
-    endpoint: str
-    how: Literal["abort", "1000", "1001"]
-
-
-class Refuse(msgspec.Struct, forbid_unknown_fields=True):
-    """Answer new connections of an endpoint with HTTP 503."""
-
-    endpoint: str
-    on: bool
 
 
 class Pause(msgspec.Struct, forbid_unknown_fields=True):
@@ -85,8 +72,11 @@ def routes(exchange: Exchange) -> list[web.RouteDef]:
     return [
         web.get("/simulator/ledger", _answering(exchange, _ledger)),
         web.get("/simulator/connections", _answering(exchange, _connections)),
-        web.post("/simulator/cut", _answering(exchange, _cut)),
-        web.post("/simulator/refuse", _answering(exchange, _refuse)),
+        web.get("/simulator/ledger/summary", _answering(exchange, _summary)),
+        web.get("/simulator/faults", _answering(exchange, _faults)),
+        web.post("/simulator/faults", _answering(exchange, _have_fault)),
+        web.delete("/simulator/faults", _answering(exchange, _lift)),
+        web.delete("/simulator/faults/{number}", _answering(exchange, _lift)),
         web.post("/simulator/pause", _answering(exchange, _pause)),
         web.post("/simulator/step", _answering(exchange, _step)),
         web.post("/simulator/send", _answering(exchange, _send)),
@@ -99,7 +89,7 @@ def _answering(exchange: Exchange, act: Act) -> Callable[[web.Request], Awaitabl
     async def respond(request: web.Request) -> web.StreamResponse:
         try:
             body = await act(exchange, request, await request.read())
-        except (BadRequest, msgspec.DecodeError) as fault:
+        except (BadRequest, BadFault, msgspec.DecodeError) as fault:
             return web.json_response({"error": str(fault)}, status=400)
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
@@ -109,10 +99,11 @@ def _answering(exchange: Exchange, act: Act) -> Callable[[web.Request], Awaitabl
 async def _ledger(exchange: Exchange, request: web.Request, _body: bytes) -> Answer:
     query = request.query
     direction = query.get("direction")
-    if direction not in (None, "sent", "received"):
-        raise BadRequest(f"found direction {direction!r}; expected sent or received")
+    if direction not in (None, "sent", "received", "withheld"):
+        raise BadRequest(f"found direction {direction!r}; expected sent, received or withheld")
     entries = exchange.ledger.read(
         endpoint=_endpoint(query["endpoint"]) if "endpoint" in query else None,
+        connection=_whole(query, "connection", 0) or None,
         topic=query.get("topic"),
         direction=direction,  # type: ignore[arg-type] # checked above
         after=_whole(query, "after", 0),
@@ -127,29 +118,33 @@ async def _connections(exchange: Exchange, request: web.Request, _body: bytes) -
     return [
         {
             "number": entry.number,
-            "endpoint": entry.dialect.endpoint,
+            "endpoint": entry.endpoint,
             "topics": list(entry.topics),
+            "conn_id": entry.conn_id,
             "authenticated": entry.authenticated,
         }
         for entry in exchange.on_endpoint(None if endpoint is None else _endpoint(endpoint))
     ]
 
 
-async def _cut(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
-    wish = msgspec.json.decode(body, type=Cut)
-    cut = exchange.on_endpoint(_endpoint(wish.endpoint))
-    if wish.how == "abort":
-        for connection in cut:
-            connection.abort()
-    else:
-        await exchange.close(cut, int(wish.how))
-    return {"cut": len(cut)}
+async def _summary(exchange: Exchange, _request: web.Request, _body: bytes) -> Answer:
+    return {"counts": exchange.ledger.summary(), "forgotten": exchange.ledger.forgotten}
 
 
-async def _refuse(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
-    wish = msgspec.json.decode(body, type=Refuse)
-    (exchange.refusing.add if wish.on else exchange.refusing.discard)(_endpoint(wish.endpoint))
-    return {"refusing": sorted(exchange.refusing)}
+async def _faults(exchange: Exchange, _request: web.Request, _body: bytes) -> Answer:
+    standing = exchange.faults.standing(exchange.clock_ms())
+    return [{"number": entry.number, "hits": entry.hits, "fault": msgspec.to_builtins(entry.fault)} for entry in standing]
+
+
+async def _have_fault(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
+    fault = msgspec.json.decode(body, type=Fault)
+    found = exchange.do(fault)
+    return {"number": found} if KINDS[fault.kind].stands else {"touched": found}
+
+
+async def _lift(exchange: Exchange, request: web.Request, _body: bytes) -> Answer:
+    number = _whole(request.match_info, "number", 0) or None
+    return {"lifted": exchange.faults.lift(number)}
 
 
 async def _pause(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
@@ -171,7 +166,7 @@ async def _send(exchange: Exchange, _request: web.Request, body: bytes) -> Answe
     topic = str(wish.frame.get("topic", "")) if wish.frame is not None else ""
     connections = exchange.on_endpoint(_endpoint(wish.endpoint))
     for connection in connections:
-        connection.push(topic, compact(wish.frame) if wish.frame is not None else wish.text or "")
+        connection.send(topic, compact(wish.frame) if wish.frame is not None else wish.text or "")
     return {"sent_to": len(connections)}
 
 
@@ -194,29 +189,31 @@ def _place(exchange: Exchange, wish: Do) -> list[Message]:
     price = _positive("price", wish.price) if wish.price else last
     quantity = _positive("quantity", wish.quantity) if wish.quantity else instrument.step * 10
     return exchange.account.place(
-        instrument, side=wish.side, price=price, quantity=quantity, last=last, now_ms=now_ms(), link_id=wish.link_id
+        instrument, side=wish.side, price=price, quantity=quantity, last=last, now_ms=exchange.now_ms(), link_id=wish.link_id
     )
 
 
 def _fill(exchange: Exchange, wish: Do) -> list[Message]:
     order = _order(exchange, wish)
     quantity = _positive("quantity", wish.quantity) if wish.quantity else order.left
-    return exchange.account.fill(order, quantity=quantity, now_ms=now_ms())
+    return exchange.account.fill(order, quantity=quantity, now_ms=exchange.now_ms())
 
 
 def _amend(exchange: Exchange, wish: Do) -> list[Message]:
-    return exchange.account.amend(_order(exchange, wish), price=_positive("price", wish.price), now_ms=now_ms())
+    return exchange.account.amend(_order(exchange, wish), price=_positive("price", wish.price), now_ms=exchange.now_ms())
 
 
 def _cancel(exchange: Exchange, wish: Do) -> list[Message]:
-    return exchange.account.cancel(_order(exchange, wish), now_ms=now_ms())
+    return exchange.account.cancel(_order(exchange, wish), now_ms=exchange.now_ms())
 
 
 def _wallet(exchange: Exchange, wish: Do) -> list[Message]:
     account = exchange.account
     if wish.balances:
-        return account.set_balances({coin: _decimal(f"balance of {coin}", text) for coin, text in wish.balances.items()}, now_ms())
-    return account.wallet(wish.coins or list(account.coins), now_ms())
+        return account.set_balances(
+            {coin: _decimal(f"balance of {coin}", text) for coin, text in wish.balances.items()}, exchange.now_ms()
+        )
+    return account.wallet(wish.coins or list(account.coins), exchange.now_ms())
 
 
 #: `place_order` is another word for `place`.

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 Message = dict[str, Any]
-#: (conn_id, req_id or None) → the answer to a ping.
-Pong = Callable[[str, str | None], Message]
+#: (conn_id, req_id or None, the exchange's clock in Unix milliseconds) → the answer to a ping.
+Pong = Callable[[str, str | None, int], Message]
 #: (op, conn_id, req_id or None, accepted, refused, words) → the answer to a subscribe or unsubscribe.
 Ack = Callable[[str, str, str | None, Sequence[str], Sequence[str], str], Message]
 
@@ -39,23 +39,23 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _spot_pong(conn_id: str, req_id: str | None) -> Message:
+def _spot_pong(conn_id: str, req_id: str | None, _now_ms: int) -> Message:
     echo = {} if req_id is None else {"req_id": req_id}
     return {"success": True, "ret_msg": "pong", "conn_id": conn_id, **echo, "op": "ping"}
 
 
-def _linear_pong(conn_id: str, req_id: str | None) -> Message:
+def _linear_pong(conn_id: str, req_id: str | None, _now_ms: int) -> Message:
     return {"success": True, "ret_msg": "pong", "conn_id": conn_id, "req_id": req_id or "", "op": "ping"}
 
 
-def _option_pong(_conn_id: str, _req_id: str | None) -> Message:
-    return {"args": [str(now_ms())], "op": "pong"}
+def _option_pong(_conn_id: str, _req_id: str | None, now_ms: int) -> Message:
+    return {"args": [str(now_ms)], "op": "pong"}
 
 
-def _private_pong(conn_id: str, req_id: str | None) -> Message:
+def _private_pong(conn_id: str, req_id: str | None, now_ms: int) -> Message:
     if req_id is None:
-        return {"args": [str(now_ms())], "conn_id": conn_id, "op": "pong"}
-    return {"req_id": req_id, "op": "pong", "args": [str(now_ms())], "conn_id": conn_id}
+        return {"args": [str(now_ms)], "conn_id": conn_id, "op": "pong"}
+    return {"req_id": req_id, "op": "pong", "args": [str(now_ms)], "conn_id": conn_id}
 
 
 def _spot_ack(op: str, conn_id: str, req_id: str | None, _accepted: Sequence[str], _refused: Sequence[str], words: str) -> Message:
@@ -89,8 +89,6 @@ def _private_ack(op: str, conn_id: str, req_id: str | None, accepted: Sequence[s
 
 #: Bound of the summed topic names on one public connection. Source: protocol notes, section 2.
 PUBLIC = 21_000
-#: The words for too many characters or topics are not documented; these are a choice (protocol notes, section 13).
-TOO_LARGE = "args size too large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +118,6 @@ class Dialect:
 INVALID = "Invalid symbol :[{topic}]"
 HANDLER = "error:handler not found,topic:{topic}"
 REPEATED = "error:already subscribed,topic:{topic}"
-#: A private topic without a login; the real words are not known (protocol notes, section 4).
-NO_LOGIN = "Request not authorized"
-REFUSAL = "Params Error"
 
 DIALECTS: dict[str, Dialect] = {
     row.endpoint: row

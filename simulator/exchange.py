@@ -1,26 +1,25 @@
-"""The exchange itself: connections, the clock that moves market and account, and the two HTTP servers around them."""
+"""The exchange itself: connections, market, account and faults, moved by an agenda. Pure: the clock is given, the lines are too."""
 
-import asyncio
+import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from random import Random
 from typing import Any
 
-from aiohttp import web
-
+from simulator import durations, hostile
 from simulator.account import Account
-from simulator.connection import Connection, Rules
-from simulator.dialect import DIALECTS, STATUS_TOPIC, Dialect, Message, compact, narrowed, now_ms
+from simulator.agenda import Agenda
+from simulator.choices import Choices
+from simulator.connection import Connection, Line, World
+from simulator.dialect import DIALECTS, STATUS_TOPIC, Message, compact, narrowed
+from simulator.faults import KINDS, Fault, Faults, checked
 from simulator.instruments import Instrument, find
 from simulator.ledger import Ledger
 from simulator.market import Market
-
-#: How long a close frame waits for the client's; seconds.
-CLOSE_S = 0.5
-#: The largest message a client may send; bytes.
-MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,15 @@ class Options:
     trade_rate         trades a second of each instrument, on average
     account_every_s    between two occurrences of the account; 0: only on request
     status_every_s     between two announcements on the status endpoint; 0: only on request
-    idle_s             a connection without a ping for this long is cut. Source: protocol notes, section 2
+    idle_s             a connection without a ping and without a push for this long is cut
+    scan_s             at the next scan: so often are the idle ones looked for
+    connects           new connections in any `connects_s` seconds; more get HTTP 429
+    most_open          connections of one public endpoint at a time
+    symbols            made-up instruments of each category besides the usual ones
+    only               these symbols alone; empty: all
     paused             market, account and announcements wait to be let go
+
+    Source of idle_s, scan_s, connects and most_open: protocol notes, section 2. The refusal's status is not documented.
     """
 
     seed: int = 1
@@ -41,9 +47,16 @@ class Options:
     account_every_s: float = 2.0
     status_every_s: float = 10.0
     idle_s: float = 600.0
+    scan_s: float = 30.0
+    connects: int = 500
+    connects_s: float = 300.0
+    most_open: int = 1000
+    symbols: int = 0
+    only: tuple[str, ...] = ()
     paused: bool = False
     api_key: str = "simulator-key"
     api_secret: str = "simulator-secret"  # noqa: S105 # made up, and printed in the documentation
+    choices: Choices = field(default_factory=Choices)
 
 
 #: What the account trades by itself.
@@ -51,119 +64,227 @@ ACCOUNT_TRADES = (("linear", "BTCUSDT"), ("spot", "ETHUSDT"), ("inverse", "BTCUS
 
 
 class Exchange:
-    """All state of one simulated exchange. Everything happens in one event loop."""
+    """All state of one simulated exchange. Everything happens in one thread."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self.options = options
-        self.ledger = Ledger()
-        self.market = Market(options.seed, now_ms())
+        self.clock_ns = clock_ns
+        self.ledger = Ledger(clock_ns=clock_ns)
+        self.agenda = Agenda()
+        self.faults = Faults()
+        self.market = Market(options.seed, self.clock_ms())
         self.account = Account(Random(f"{options.seed}|account"))
         self.connections: dict[int, Connection] = {}
-        self.refusing: set[str] = set()
         self.paused = options.paused
+        self._dice = Random(f"{options.seed}|exchange")
         self._count = 0
-        self._rules = Rules(options.api_key, options.api_secret, options.idle_s, self.market.exists, self.market.first)
+        self._maintenances = 0
+        self._opened: deque[int] = deque()
+        self._listening: dict[str, dict[str, list[Connection]]] = {name: {} for name in DIALECTS}
+        self._world = World(
+            options.api_key,
+            options.api_secret,
+            options.choices,
+            self.faults,
+            self.ledger,
+            self.agenda,
+            self.clock_ms,
+            self.now_ms,
+            self.market.exists,
+            self.market.first,
+            self._held,
+        )
 
-    def websocket_app(self) -> web.Application:
-        app = web.Application()
-        for dialect in DIALECTS.values():
-            app.router.add_get(dialect.path, self._endpoint(dialect))
-        return app
+    def clock_ms(self) -> int:
+        """The true time."""
+        return self.clock_ns() // 1_000_000
 
-    async def run(self) -> None:
-        """Move market and account until cancelled."""
-        await asyncio.gather(self._run_market(), self._run_account(), self._run_status())
+    def now_ms(self) -> int:
+        """The exchange's clock, which a fault may set wrong."""
+        now_ms = self.clock_ms()
+        return now_ms + int(self.faults.amount("clock", now_ms, 0.0))
 
-    async def close(self, connections: Iterable[Connection], code: int) -> None:
-        """End connections with a close frame, all at once; a client that does not answer it is cut."""
-        await asyncio.gather(*(connection.close(code) for connection in list(connections)))
+    def start(self) -> None:
+        """Let everything move by itself that should; `tick` is then to be called when `agenda.next_ms` is there."""
+        options, now_ms = self.options, self.clock_ms()
+        self.agenda.every(1.0 / options.steps_per_s, self._unless_paused(self.step), now_ms=now_ms)
+        self.agenda.every(options.scan_s, self.cut_the_idle, now_ms=now_ms)
+        if options.account_every_s:
+            self.agenda.every(options.account_every_s, self._unless_paused(self._account_acts), now_ms=now_ms)
+        if options.status_every_s:
+            self.agenda.every(options.status_every_s, self._unless_paused(self.announce), now_ms=now_ms)
+
+    def tick(self) -> None:
+        """Do what is due."""
+        self.agenda.run(self.clock_ms())
+
+    def admit(self, endpoint: str) -> str:
+        """Whether a new connection may come in: "" for yes, else a form of the fault `refuse`. Counts it, as the exchange does."""
+        now_ms = self.clock_ms()
+        while self._opened and self._opened[0] <= now_ms - self.options.connects_s * 1000:
+            self._opened.popleft()
+        self._opened.append(now_ms)
+        refused = self.faults.hit("refuse", now_ms, endpoint=endpoint)
+        if refused is not None:
+            return refused.how
+        too_many = endpoint != "private" and len(self.on_endpoint(endpoint)) >= self.options.most_open
+        return "429" if len(self._opened) > self.options.connects or too_many else ""
+
+    def open(self, endpoint: str, line: Line, query: Mapping[str, str]) -> Connection:
+        """A connection that was let in. query: of its URL; `max_active_time` counts on the private endpoint only."""
+        idle_ms = durations.active_ms(query.get("max_active_time", "")) if endpoint == "private" else None
+        self._count += 1
+        connection = Connection(
+            number=self._count,
+            dialect=DIALECTS[endpoint],
+            line=line,
+            world=self._world,
+            idle_ms=int(self.options.idle_s * 1000) if idle_ms is None else idle_ms,
+            active_ms=self.clock_ms(),
+        )
+        self.connections[connection.number] = connection
+        return connection
+
+    def closed(self, connection: Connection) -> None:
+        """It is gone, whoever ended it."""
+        connection.leave_all()
+        self.connections.pop(connection.number, None)
+
+    def do(self, fault: Fault) -> int:
+        """Have a fault. The number of a standing one; else how many connections, or steps, it touched. Raises BadFault."""
+        fault = checked(fault)
+        if KINDS[fault.kind].stands:
+            return self.faults.add(fault, self.clock_ms())
+        return self._at_once[fault.kind](self, fault)
+
+    def cut_the_idle(self) -> None:
+        """The scan. Source: protocol notes, section 2: it comes every 30 s, so a cut is late."""
+        now_ms = self.clock_ms()
+        for connection in list(self.connections.values()):
+            if now_ms - connection.active_ms > connection.idle_ms:
+                connection.line.abort()
 
     def step(self) -> None:
         """Move the market once and tell whoever listens."""
-        frames: dict[str, list[Message]] = {}
-        for category, frame in self.market.step(now_ms(), self.options.trade_rate / self.options.steps_per_s):
-            frames.setdefault(category, []).append(frame)
-        for category, several in frames.items():
-            self._publish(category, several)
+        rate = self.options.trade_rate * self.faults.amount("rate", self.clock_ms(), 1.0)
+        for category, frame in self.market.step(self.now_ms(), rate / self.options.steps_per_s):
+            self._publish(category, frame)
 
     def publish_private(self, frames: Iterable[Message]) -> list[Message]:
         """Give private frames to every connection that holds their topic, all-in-one or narrowed to a category."""
-        frames = list(frames)
+        frames, choices = list(frames), self.options.choices
+        if choices.private_order == "shuffle":
+            frames = shuffled(frames, self._dice)
         for frame in frames:
+            if frame["topic"] == "wallet" and choices.wallet_coins == "all":
+                frame["data"] = [self.account.wallet_row()]
             for connection in self.on_endpoint("private"):
                 for topic in connection.topics:
                     seen = narrowed(frame, topic)
                     if seen is not None:
-                        connection.push(topic, compact(seen))
+                        named = seen if choices.narrowed_topic == "as_subscribed" else {**seen, "topic": frame["topic"]}
+                        connection.push(topic, named, compact(named))
         return frames
 
     def announce(self, **given: Any) -> list[Message]:
         """An announcement on the status endpoint; `given` replaces fields of its row."""
-        now = now_ms()
+        now = self.now_ms()
         row = {
-            "id": str(uuid.uuid4()), "title": "Simulated maintenance", "state": "completed", "begin": str(now - 60_000), "end": str(now),
-            "href": "", "serviceTypes": [2, 3, 4, 5], "product": [1, 2], "uidSuffix": [], "maintainType": 1, "env": 1, **given,
+            "id": str(uuid.UUID(int=self._dice.getrandbits(128), version=4)), "title": "Simulated maintenance", "state": "completed",
+            "begin": str(now - 60_000), "end": str(now), "href": "", "serviceTypes": [2, 3, 4, 5], "product": [1, 2],
+            "uidSuffix": [], "maintainType": 1, "env": 1, **given,
         }  # fmt: skip
         frame: Message = {"topic": STATUS_TOPIC, "ts": now, "data": [row]}
-        for connection in self.on_endpoint("status"):
-            if STATUS_TOPIC in connection.topics:
-                connection.push(STATUS_TOPIC, compact(frame))
+        self._publish("status", frame)
         return [frame]
 
     def price(self, instrument: Instrument) -> Decimal:
         return self.market.feeds[instrument.category, instrument.symbol].last_price
 
     def on_endpoint(self, endpoint: str | None) -> list[Connection]:
-        return [entry for entry in self.connections.values() if endpoint in (None, entry.dialect.endpoint)]
+        """Those of an endpoint; of all for None or *."""
+        return [entry for entry in self.connections.values() if endpoint in (None, "*", entry.endpoint)]
 
-    def _publish(self, category: str, frames: Iterable[Message]) -> None:
-        listening: dict[str, list[Connection]] = {}
-        for connection in self.on_endpoint(category):
-            for topic in connection.topics:
-                listening.setdefault(topic, []).append(connection)
-        for frame in frames:
-            readers = listening.get(frame["topic"])
-            if readers:
-                text = compact(frame)
-                for connection in readers:
-                    connection.push(frame["topic"], text)
+    def _publish(self, endpoint: str, frame: Message) -> None:
+        readers = self._listening[endpoint].get(frame["topic"])
+        if readers:
+            text = compact(frame)
+            for connection in readers:
+                connection.push(frame["topic"], frame, text)
 
-    def _endpoint(self, dialect: Dialect) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def answer(request: web.Request) -> web.StreamResponse:
-            if dialect.endpoint in self.refusing:
-                return web.Response(status=503, text="refusing connections")
-            socket = web.WebSocketResponse(max_msg_size=MOST_BYTES, compress=False, autoping=False, timeout=CLOSE_S)
-            await socket.prepare(request)
-            if request.transport is None:  # gone during the handshake
-                return socket
-            self._count += 1
-            connection = Connection(self._count, dialect, socket, request.transport, self.ledger, self._rules)
-            self.connections[connection.number] = connection
-            try:
-                await connection.converse()
-            finally:
-                del self.connections[connection.number]
-            return socket
+    def _held(self, connection: Connection, topic: str, is_held: bool) -> None:
+        readers = self._listening[connection.endpoint].setdefault(topic, [])
+        (readers.append if is_held else readers.remove)(connection)
+        if not readers:
+            del self._listening[connection.endpoint][topic]
 
-        return answer
+    def _account_acts(self) -> None:
+        instrument = find(*self.account.dice.choice(ACCOUNT_TRADES))
+        if instrument is not None:
+            self.publish_private(self.account.random_occurrence(instrument, self.price(instrument), self.now_ms()))
 
-    async def _run_market(self) -> None:
-        while True:
-            await asyncio.sleep(1.0 / self.options.steps_per_s)
+    def _unless_paused(self, act: Callable[[], object]) -> Callable[[], None]:
+        def acting() -> None:
             if not self.paused:
-                self.step()
+                act()
 
-    async def _run_account(self) -> None:
-        while self.options.account_every_s:
-            await asyncio.sleep(self.options.account_every_s)
-            instrument = None if self.paused else find(*self.account.dice.choice(ACCOUNT_TRADES))
-            if instrument is not None:
-                self.publish_private(self.account.random_occurrence(instrument, self.price(instrument), now_ms()))
+        return acting
 
-    async def _run_status(self) -> None:
-        if not self.options.status_every_s:
-            return
-        while True:
-            await asyncio.sleep(self.options.status_every_s)
-            if not self.paused:
-                self.announce()
+    def _cut(self, fault: Fault) -> int:
+        cut, how = self.on_endpoint(fault.endpoint), fault.how
+        if how == "maintenance":
+            words = self.options.choices.maintenance
+            how = ("abort", "1001")[self._maintenances % 2] if words == "alternate" else words
+            self._maintenances += 1
+        for connection in cut:
+            if how == "abort":
+                connection.line.abort()
+            elif how == "mid_frame":
+                held = next(iter(connection.topics), "tickers.BTCUSDT")
+                connection.line.tear(compact({"topic": held, "type": "snapshot", "ts": self.now_ms(), "data": []}))
+            else:
+                connection.line.close(int(how))
+        return len(cut)
+
+    def _send_hostile(self, fault: Fault) -> int:
+        connections = self.on_endpoint(fault.endpoint)
+        names = list(hostile.TEXTS) if fault.how == "all" else [fault.how]
+        for connection in connections:
+            held = next(iter(connection.topics), "tickers.BTCUSDT")
+            for name in names:
+                connection.send("", hostile.TEXTS[name].replace("{topic}", held))
+        return len(connections)
+
+    def _restart_books(self, fault: Fault) -> int:
+        count, now_ms = 0, self.now_ms()
+        for (category, symbol), feed in self.market.feeds.items():
+            if fault.endpoint in ("*", category) and fnmatchcase(symbol, fault.topic):
+                for depth, view in feed.views.items():
+                    view.update_id = 1
+                    for frame in feed.first(f"orderbook.{depth}.{symbol}", now_ms):
+                        self._publish(category, frame)
+                        count += 1
+        return count
+
+    def _burst(self, fault: Fault) -> int:
+        count = max(1, int(fault.amount))
+        for _ in range(count):
+            self.step()
+        return count
+
+    _at_once: Mapping[str, Callable[["Exchange", Fault], int]] = {
+        "cut": _cut,
+        "hostile": _send_hostile,
+        "restart": _restart_books,
+        "burst": _burst,
+    }
+
+
+def shuffled(frames: list[Message], dice: Random) -> list[Message]:
+    """The frames of one occurrence in another order; those of one topic stay in theirs."""
+    by_topic: dict[str, list[Message]] = {}
+    for frame in frames:
+        by_topic.setdefault(frame["topic"], []).append(frame)
+    topics = [frame["topic"] for frame in frames]
+    dice.shuffle(topics)
+    return [by_topic[topic].pop(0) for topic in topics]

@@ -2,13 +2,15 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 #: Entries kept; older ones go, and `forgotten` counts them.
 KEPT = 200_000
 
-Direction = Literal["sent", "received"]
+#: withheld: the exchange made it, and a fault kept it back or changed it.
+Direction = Literal["sent", "received", "withheld"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,10 @@ class Entry:
 class Ledger:
     """What was said on all connections."""
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = KEPT, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self._entries: deque[Entry] = deque(maxlen=kept)
         self._count = 0
+        self._clock_ns = clock_ns
 
     @property
     def forgotten(self) -> int:
@@ -44,14 +47,39 @@ class Ledger:
 
     def write(self, connection: int, endpoint: str, direction: Direction, topic: str, text: str) -> None:
         self._count += 1
-        self._entries.append(Entry(self._count, connection, endpoint, direction, topic, text, time.time_ns()))
+        self._entries.append(Entry(self._count, connection, endpoint, direction, topic, text, self._clock_ns()))
 
-    def read(self, *, endpoint: str | None, topic: str | None, direction: Direction | None, after: int, limit: int) -> list[Entry]:
+    def read(
+        self,
+        *,
+        endpoint: str | None = None,
+        connection: int | None = None,
+        topic: str | None = None,
+        direction: Direction | None = None,
+        after: int = 0,
+        limit: int = KEPT,
+    ) -> list[Entry]:
         """Entries that match, oldest first, with numbers above `after`."""
         found: list[Entry] = []
         for entry in self._entries:
             if entry.number <= after or len(found) >= limit:
                 continue
-            if (endpoint in (None, entry.endpoint)) and (topic in (None, entry.topic)) and (direction in (None, entry.direction)):
+            if (
+                endpoint in (None, entry.endpoint)
+                and connection in (None, entry.connection)
+                and topic in (None, entry.topic)
+                and direction in (None, entry.direction)
+            ):
                 found.append(entry)
         return found
+
+    def summary(self) -> list[dict[str, int | str]]:
+        """How many texts of each connection, topic and direction, in the order of their first."""
+        counts: dict[tuple[int, str, str, str], int] = {}
+        for entry in self._entries:
+            key = entry.connection, entry.endpoint, entry.topic, entry.direction
+            counts[key] = counts.get(key, 0) + 1
+        return [
+            {"connection": connection, "endpoint": endpoint, "topic": topic, "direction": direction, "count": count}
+            for (connection, endpoint, topic, direction), count in counts.items()
+        ]

@@ -20,7 +20,7 @@ STOP_S = 5.0
 
 
 class Sent(msgspec.Struct):
-    """One text of the ledger, sent or received; the fields are those of `simulator.ledger.Entry`."""
+    """One text of the ledger, sent, received or withheld; the fields are those of `simulator.ledger.Entry`."""
 
     number: int
     connection: int
@@ -51,14 +51,16 @@ class RunningSimulator:
     """A simulated exchange in a child process.
 
     ws_url, rest_url  base URLs, for BYBIT_WS_URL and BYBIT_REST_URL
+    ca_file           the authority behind wss and https, for BYBIT_CA_FILE; "" without TLS
     """
 
     api_key = "simulator-key"
     api_secret = "simulator-secret"  # noqa: S105 # made up
 
-    def __init__(self, process: subprocess.Popen[bytes], ws_url: str, rest_url: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], ws_url: str, rest_url: str, ca_file: str = "") -> None:
         self._process = process
-        self._http = urllib3.PoolManager(timeout=10.0, retries=False)
+        self.ca_file = ca_file
+        self._http = urllib3.PoolManager(timeout=10.0, retries=False, ca_certs=ca_file or None)
         self.ws_url = ws_url
         self.rest_url = rest_url
 
@@ -75,10 +77,16 @@ class RunningSimulator:
         _end(self._process)
 
     def ledger(
-        self, endpoint: str | None = None, topic: str | None = None, direction: str | None = "sent", after: int = 0
+        self,
+        endpoint: str | None = None,
+        topic: str | None = None,
+        direction: str | None = "sent",
+        after: int = 0,
+        connection: int | None = None,
     ) -> list[Sent]:
         """Texts that match, oldest first, with numbers above `after`. Raises ValueError when the ledger has lost some of them."""
-        given = {"endpoint": endpoint, "topic": topic, "direction": direction, "after": str(after)}
+        of = None if connection is None else str(connection)
+        given = {"endpoint": endpoint, "topic": topic, "direction": direction, "after": str(after), "connection": of}
         answer = self._call("GET", "ledger", fields={key: value for key, value in given.items() if value is not None})
         if answer["forgotten"] > after:
             raise ValueError(f"the ledger overflowed: its first {answer['forgotten']} entries are gone")
@@ -88,13 +96,32 @@ class RunningSimulator:
         fields = {} if endpoint is None else {"endpoint": endpoint}
         return msgspec.convert(self._call("GET", "connections", fields=fields), list[OpenConnection])
 
+    def fault(self, kind: str, **fields: Any) -> int:
+        """Have a fault: see `simulator.faults`. The number of a standing one, else how many connections or steps it touched."""
+        answer = self._call("POST", "faults", {"kind": kind, **fields})
+        return int(answer.get("number", answer.get("touched")))
+
+    def lift(self, number: int | None = None) -> int:
+        """End a standing fault, or all; how many there were."""
+        return int(self._call("DELETE", "faults" if number is None else f"faults/{number}")["lifted"])
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults that stand: number, hits and the fault itself."""
+        found: list[dict[str, Any]] = self._call("GET", "faults")
+        return found
+
     def cut(self, endpoint: str, how: str) -> int:
-        """`how`: abort, 1000 or 1001. How many connections there were."""
-        return int(self._call("POST", "cut", {"endpoint": endpoint, "how": how})["cut"])
+        """`how`: abort, 1000, 1001, mid_frame or maintenance. How many connections there were."""
+        return self.fault("cut", endpoint=endpoint, how=how)
 
     def refuse(self, endpoint: str, on: bool) -> None:
         """New connections get HTTP 503 while on."""
-        self._call("POST", "refuse", {"endpoint": endpoint, "on": on})
+        if on:
+            self.fault("refuse", endpoint=endpoint)
+            return
+        for standing in self.faults():
+            if standing["fault"]["kind"] == "refuse" and standing["fault"].get("endpoint", "*") == endpoint:
+                self.lift(standing["number"])
 
     def pause(self, on: bool) -> None:
         """Nothing moves by itself while on."""
@@ -120,7 +147,7 @@ class RunningSimulator:
 
     def _call(self, method: str, name: str, body: Any = None, fields: dict[str, str] | None = None) -> Any:
         url = f"{self.rest_url}/simulator/{name}"
-        if method == "GET":
+        if method != "POST":
             answer = self._http.request(method, url, fields=fields)
         else:
             answer = self._http.request(method, url, body=json.dumps(body))
@@ -130,33 +157,19 @@ class RunningSimulator:
 
 
 def start(
-    folder: Path | None = None,
-    *,
-    seed: int = 1,
-    ws_port: int = 0,
-    rest_port: int = 0,
-    steps_per_s: float = 4.0,
-    trade_rate: float = 6.0,
-    account_every_s: float = 2.0,
-    status_every_s: float = 10.0,
-    idle_s: float = 600.0,
-    paused: bool = False,
+    folder: Path | None = None, *, paused: bool = False, choices: dict[str, str] | None = None, **options: Any
 ) -> RunningSimulator:
     """Start one; it dies with the thread that calls. Raises RuntimeError with its last words when it does not come up.
 
-    folder  gets `simulator.log`, what it says on stderr; None: a nameless temporary file
+    folder   gets `simulator.log`, what it says on stderr; None: a nameless temporary file
+    choices  open points of the exchange's manners: see `simulator.choices`
+    options  those of `python -m simulator`, with underscores: seed, scenario, steps_per_s, idle_s, tls …; ports are any free ones
     """
-    options = {
-        "--seed": seed,
-        "--ws-port": ws_port,
-        "--rest-port": rest_port,
-        "--steps-per-s": steps_per_s,
-        "--trade-rate": trade_rate,
-        "--account-every-s": account_every_s,
-        "--status-every-s": status_every_s,
-        "--idle-s": idle_s,
-    }
-    command = [sys.executable, "-m", "simulator", "--die-with-parent", *(str(part) for pair in options.items() for part in pair)]
+    command = [sys.executable, "-m", "simulator", "--die-with-parent"]
+    for name, value in ({"ws_port": 0, "rest_port": 0} | options).items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    for name, word in (choices or {}).items():
+        command += ["--choice", f"{name}={word}"]
     command += ["--paused"] if paused else []
     with tempfile.TemporaryFile() if folder is None else (folder / "simulator.log").open("w+b") as words:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, start_new_session=True)  # noqa: S603
@@ -168,7 +181,7 @@ def start(
             said = words.read().decode(errors="replace").strip()
             raise RuntimeError(said or f"the simulator was not ready within {READY_S:g} s")
     where = json.loads(line)
-    return RunningSimulator(process, where["ws_url"], where["rest_url"])
+    return RunningSimulator(process, where["ws_url"], where["rest_url"], where["ca_file"])
 
 
 def _ready_line(stdout: IO[bytes]) -> bytes:

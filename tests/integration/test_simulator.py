@@ -248,9 +248,13 @@ def test_instruments_are_listed_by_category_and_page(exchange: RunningSimulator)
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("cut", {"endpoint": "moon", "how": "abort"}),
-        ("cut", {"endpoint": "linear", "how": "softly"}),
-        ("refuse", {"endpoint": "linear"}),
+        ("faults", {"kind": "cut", "endpoint": "moon"}),
+        ("faults", {"kind": "cut", "how": "softly"}),
+        ("faults", {"kind": "earthquake"}),
+        ("faults", {"kind": "answer", "op": "sing"}),
+        ("faults", {"kind": "rate", "amount": 1e9}),
+        ("faults", {"kind": "cut", "seconds": -1}),
+        ("faults", {"kind": "cut", "reason": "none"}),
         ("account", {"action": "fill", "order_id": "none"}),
         ("account", {"action": "place", "symbol": "NOPE"}),
         ("pause", []),

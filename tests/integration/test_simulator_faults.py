@@ -27,8 +27,8 @@ KEY, SECRET = RunningSimulator.api_key, RunningSimulator.api_secret
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[RunningSimulator]:
-    """Nothing moves by itself."""
-    running = remote.start(paused=True)
+    """Nothing moves by itself; unknown option topics are refused."""
+    running = remote.start(paused=True, choices={"option_refusals": "strict"})
     yield running
     running.stop()
 
@@ -249,7 +249,7 @@ def test_pushed_text_arrives_as_it_is_and_so_stands_in_the_ledger(exchange: Runn
 
 
 def test_connection_without_pings_is_cut_and_one_with_them_is_not() -> None:
-    running = remote.start(paused=True, idle_s=0.4)
+    running = remote.start(paused=True, idle_s=0.4, scan_s=0.1)
     try:
         with Client(running, "linear") as json_pings, Client(running, "inverse") as frame_pings:
             for _ in range(3):  # three silent ones, one after another: the others outlive them by two idle times

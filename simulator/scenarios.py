@@ -1,0 +1,179 @@
+"""SCENARIOS: days by name, and scripts of one's own. A scenario is how lively the exchange is, and when it has which fault.
+
+A script is a TOML file of `[[fault]]` tables: the fields of a fault, `at_s` (seconds from the start) and `every_s` (again and again).
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from simulator.dialect import DIALECTS
+from simulator.exchange import Exchange
+from simulator.faults import BadFault, Fault, checked
+
+
+class BadScript(Exception):
+    """A script that cannot be used; one sentence."""
+
+
+class Step(Fault, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A fault and its time: seconds from the start, and the seconds between its repeats (0: once)."""
+
+    at_s: float = 0.0
+    every_s: float = 0.0
+
+
+#: Steps in the order of their time, from a seed; may be endless.
+Timeline = Callable[[int], Iterator[Step]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """words: what it is like. options: what differs from the usual ones."""
+
+    words: str
+    options: dict[str, float] = field(default_factory=dict)
+    timeline: Timeline | None = None
+
+
+#: An outage a minute, in turn; each is over before the next.
+_OUTAGES = (
+    Fault(kind="cut", how="abort"),
+    Fault(kind="cut", how="1001"),
+    Fault(kind="refuse", how="503", seconds=20),
+    Fault(kind="cut", how="mid_frame"),
+    Fault(kind="silence", how="socket", seconds=30),
+    Fault(kind="refuse", how="mid_handshake", seconds=10),
+    Fault(kind="cut", how="maintenance"),
+)
+
+
+def _outages(_seed: int) -> Iterator[Step]:
+    for number in count(1):
+        fault = _OUTAGES[(number - 1) % len(_OUTAGES)]
+        if fault.kind == "refuse":  # keeping newcomers out hurts only who must come anew
+            yield _step(Fault(kind="cut", how="abort"), number * 60.0)
+        yield _step(fault, number * 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Luck:
+    """A kind of bad luck. weight: how often, against the others. seconds, amount: the least and the most."""
+
+    weight: int
+    kind: str
+    hows: tuple[str, ...] = ("",)
+    topics: tuple[str, ...] = ("*",)
+    ops: tuple[str, ...] = ("*",)
+    seconds: tuple[float, float] = (0.0, 0.0)
+    times: int = 0
+    amount: tuple[float, float] = (0.0, 0.0)
+
+
+BAD_LUCK: tuple[Luck, ...] = (
+    Luck(12, "cut", ("abort", "1000", "1001", "mid_frame", "maintenance")),
+    Luck(6, "refuse", ("503", "429", "403", "reset", "hang", "mid_handshake"), seconds=(5, 120)),
+    Luck(5, "silence", ("socket", "all_but_pongs"), seconds=(5, 120)),
+    Luck(4, "silence", ("topic",), ("orderbook.*", "publicTrade.*", "tickers.*", "order", "wallet"), seconds=(5, 60)),
+    Luck(3, "refuse_topic", ("",), ("tickers.*", "publicTrade.*", "execution"), seconds=(5, 30)),
+    Luck(5, "answer", ("drop", "twice"), ops=("auth", "subscribe", "unsubscribe", "ping"), times=2, seconds=(30, 120)),
+    Luck(4, "answer", ("delay",), ops=("auth", "subscribe", "ping"), times=2, seconds=(30, 120), amount=(0.5, 8)),
+    Luck(3, "login", ("refuse", "refuse_and_close"), seconds=(5, 60)),
+    Luck(8, "book", ("skip", "repeat", "reorder", "cross"), ("orderbook.*",), times=1, seconds=(60, 120)),
+    Luck(3, "drop", ("",), ("order", "execution", "wallet"), times=1, seconds=(60, 120)),
+    Luck(4, "hostile", ("all",)),
+    Luck(3, "restart", ("",), ("BTCUSDT", "*")),
+    Luck(2, "clock", ("",), seconds=(30, 300), amount=(-90_000, 90_000)),
+    Luck(3, "rest", ("10006", "10016", "503"), seconds=(1, 30)),
+    Luck(2, "rate", ("",), seconds=(5, 60), amount=(2, 20)),
+    Luck(2, "burst", ("",), amount=(2, 20)),
+)
+
+#: Seconds between two strokes of bad luck, on average.
+BAD_DAY_GAP_S = 240.0
+
+
+def _bad_day(seed: int) -> Iterator[Step]:
+    """Endless; strokes come at random and may overlap."""
+    dice, at_s = Random(f"{seed}|bad day"), 0.0
+    endpoints = [*DIALECTS, "*"]
+    while True:
+        at_s += dice.expovariate(1.0 / BAD_DAY_GAP_S)
+        luck = dice.choices(BAD_LUCK, [row.weight for row in BAD_LUCK])[0]
+        endpoint = dice.choice(endpoints)
+        fault = Fault(
+            kind=luck.kind,
+            how=dice.choice(luck.hows),
+            endpoint=endpoint,
+            topic=dice.choice(luck.topics),
+            op=dice.choice(luck.ops),
+            seconds=round(dice.uniform(*luck.seconds), 1),
+            times=luck.times,
+            amount=round(dice.uniform(*luck.amount), 1),
+        )
+        if luck.kind in ("refuse", "login") or luck.ops != ("*",):  # who is connected must come anew to meet it
+            yield _step(Fault(kind="cut", how="abort", endpoint=endpoint), at_s)
+        yield _step(fault, at_s)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "calm": Scenario("a slow market, nothing goes wrong", {"steps_per_s": 2.0, "trade_rate": 1.0, "account_every_s": 5.0}),
+    "busy": Scenario("a fast market, nothing goes wrong", {"steps_per_s": 20.0, "trade_rate": 50.0, "account_every_s": 0.2}),
+    "outages": Scenario("an outage of all endpoints every minute, one kind after another", timeline=_outages),
+    "bad-day": Scenario("all that can go wrong does, at random: a stroke of bad luck every four minutes", timeline=_bad_day),
+}
+
+
+def script(path: Path) -> Timeline:
+    """The timeline of a file. Raises BadScript."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        steps = msgspec.convert(found.pop("fault", []), list[Step])
+        for step in steps:
+            checked(step)
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError, msgspec.ValidationError, BadFault) as fault:
+        raise BadScript(f"the script {path} cannot be used: {fault}") from fault
+    if found:
+        raise BadScript(f"the script {path} cannot be used: found {', '.join(found)}; expected [[fault]] tables only")
+
+    def timeline(_seed: int) -> Iterator[Step]:
+        return iter(sorted(steps, key=lambda step: step.at_s))
+
+    return timeline
+
+
+def follow(exchange: Exchange, steps: Iterator[Step], *, until_s: float = float("inf")) -> None:
+    """Put the steps on the exchange's agenda, one at a time, since they may never end. until_s: none begins later."""
+    began_ms = exchange.clock_ms()
+
+    def have(step: Step) -> None:
+        exchange.do(_fault(step))
+        if step.every_s:
+            later = msgspec.structs.replace(step, at_s=step.at_s + step.every_s)
+            schedule(later)
+
+    def schedule(step: Step) -> None:
+        if step.at_s <= until_s:
+            exchange.agenda.at(began_ms + int(step.at_s * 1000), lambda: have(step))
+
+    def proceed() -> None:
+        step = next(steps, None)
+        if step is None or step.at_s > until_s:
+            return
+        schedule(step)
+        exchange.agenda.at(began_ms + int(step.at_s * 1000), proceed)
+
+    proceed()
+
+
+def _step(fault: Fault, at_s: float) -> Step:
+    return Step(**msgspec.structs.asdict(fault), at_s=round(at_s, 1))
+
+
+def _fault(step: Step) -> Fault:
+    return Fault(**{name: getattr(step, name) for name in Fault.__struct_fields__})
