@@ -17,11 +17,12 @@ from api.app import create_app
 from cli.main import VERBS, commands
 from gateway import config
 from gateway.config import SETTINGS, Setting
-from gateway.protocol import session, subscriptions
+from gateway.protocol import session
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.naming import TERSE
+from gateway.protocol.topic_moves import MOVES as TOPIC_MOVES
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Documents with tables; the test looks for markers that this list has missed.
@@ -173,7 +174,7 @@ def session_moves() -> str:
 
 
 def topic_moves() -> str:
-    return _moves(subscriptions.MOVES)
+    return _moves(TOPIC_MOVES)
 
 
 BLOCKS: dict[str, Callable[[], str]] = {

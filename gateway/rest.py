@@ -32,3 +32,10 @@ class Rest:
             code, words = (answer.get("retCode"), answer.get("retMsg")) if isinstance(answer, dict) else (None, None)
             raise ExchangeError(int(code or 0), str(words))
         return dict(answer.get("result") or {})
+
+    def server_time_ms(self) -> int:
+        """The exchange's clock, Unix milliseconds."""
+        found = self.get("/v5/market/time").get("timeNano")
+        if not isinstance(found, str) or not found.isdigit():
+            raise LinkLost(f"{self._base} tells no time: found timeNano {found!r}")
+        return int(found) // 1_000_000

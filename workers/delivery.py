@@ -32,6 +32,7 @@ class _Reader:
     memory: Memory
     last_event_ms: int | None = None
     complaints: int = 0
+    is_broken: bool = False  # and consumers were told so
 
 
 @dataclass(slots=True)
@@ -62,9 +63,10 @@ class Delivery:
         """Nothing is remembered across connections: books and tickers begin with their next snapshot."""
         for reader in self._readers.values():
             reader.memory = Memory()
+            reader.is_broken = False
 
-    def take(self, data: Data, received_ns: int) -> None:
-        """Normalise one frame; its records leave with the next `flush`."""
+    def take(self, data: Data, received_ns: int) -> bool:
+        """Normalise one frame; its records leave with the next `flush`. True: its topic needs a new snapshot."""
         self._frames += 1
         trace_id = f"{self.stamp.epoch}-{self._frames}"
         reader = self._readers.get(data.topic)
@@ -72,7 +74,7 @@ class Delivery:
             reader = self._readers[data.topic] = _Reader(channels.for_topic(data.topic, self.endpoint.name), Memory())
         if reader.channel is None or reader.channel.normalise is None:
             self._complain(reader, f"topic={data.topic} reason=no channel reads this topic", trace_id)
-            return
+            return False
         outcomes = reader.channel.normalise(data, self.endpoint.category, reader.memory)
         rows = data.data if isinstance(data.data, list) and len(data.data) == len(outcomes) else None
         for index, outcome in enumerate(outcomes):
@@ -86,6 +88,14 @@ class Delivery:
             reader.last_event_ms = received_ns // 1_000_000
             self.counts.events += 1
             self._records.append(self.stamp.record(outcome, received_ns=received_ns, trace_id=trace_id, raw=raw))
+        return self._tell_of_holes(data.topic, reader, received_ns)
+
+    def _tell_of_holes(self, topic: str, reader: _Reader, now_ns: int) -> bool:
+        """Say once that a book is broken, and once that it is whole again; whether it broke now."""
+        was, reader.is_broken = reader.is_broken, reader.memory.hole is not None
+        if was != reader.is_broken:
+            self.tell("gap" if reader.is_broken else "recovered", now_ns=now_ns, topic=topic, detail=reader.memory.hole)
+        return reader.is_broken and not was
 
     def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None) -> None:
         """Add a `system` event about this connection."""

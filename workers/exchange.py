@@ -10,6 +10,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from gateway import bus, config, log
 from gateway.backoff import Backoff, cap_for
@@ -20,13 +21,16 @@ from gateway.protocol import channels
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
 from gateway.report import Reporter
+from gateway.rest import Rest
 from gateway.signing import signer
 from gateway.state import TopicState, WorkerState
 from gateway.store import Wanted
 from gateway.wire import Stamp, TopicReport
+from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Route
-from workers.link import Link
+from workers.exchange_clock import ExchangeClock
+from workers.link import Link, Outside
 from workers.turn_lock import TurnLock
 from workers.wanted import WantedReader
 
@@ -197,12 +201,18 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     stamp = Stamp(worker=name, account=settings.account, include_raw=settings.include_raw, started_ms=started_ms)
     sender = BusSender(bus.address(settings.var_dir), f"{name}-{started_ms}-{os.getpid()}".encode())
     delivery = Delivery(name, endpoint, stamp, sender)
+    route = Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy)
+    rest = Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy)
     link = Link(
         endpoint,
-        Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy),
+        route,
         credentials=Credentials(settings.api_key, signer(settings.api_secret)) if settings.has_credentials else None,
         delivery=delivery,
         backoff=Backoff(cap_for(max(processes, len(ENDPOINTS))), random.random),
+        outside=Outside(
+            clock=ExchangeClock(rest.server_time_ms, worker=name),
+            budget=ConnectBudget(settings.var_dir / "connects" / (urlsplit(route.url).hostname or ""), private=private),
+        ),
         wake=wanted.wake,
     )
     first = WorkerState(

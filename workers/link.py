@@ -8,6 +8,7 @@ import logging
 import os
 import select
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.backoff import Backoff
@@ -17,8 +18,10 @@ from gateway.protocol.frames import Data, Pong, Unknown, parse
 from gateway.protocol.session import Credentials, Session, State
 from gateway.protocol.subscriptions import Subscriptions
 from gateway.state import ConnectionStatus
+from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Connection, Route
+from workers.exchange_clock import ExchangeClock
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +33,31 @@ TURN_S = 0.25
 LINGER_S = 2.0
 #: A connection that lived this long, with its topics settled, lets the next backoff begin anew; seconds.
 STEADY_S = 5.0
+
+
+def has_bytes(connection: Connection) -> bool:
+    """Whether `receive` would find something now."""
+    return connection.pending() or bool(select.select([connection], [], [], 0)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a link needs of the world around it; tests give it a world of their own.
+
+    dial       opens a connection, or raises LinkLost
+    has_bytes  whether a connection can be read without waiting
+    now        monotonic seconds
+    unix_ns    wall clock
+    clock      the exchange's time
+    budget     of new connections; None: no limit
+    """
+
+    clock: ExchangeClock
+    budget: ConnectBudget | None = None
+    dial: Callable[[Route], Connection] = Connection
+    has_bytes: Callable[[Connection], bool] = has_bytes
+    now: Callable[[], float] = time.monotonic
+    unix_ns: Callable[[], int] = time.time_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +79,15 @@ class Link:
     """
 
     def __init__(
-        self, endpoint: Endpoint, route: Route, *, credentials: Credentials | None, delivery: Delivery, backoff: Backoff, wake: int
+        self,
+        endpoint: Endpoint,
+        route: Route,
+        *,
+        credentials: Credentials | None,
+        delivery: Delivery,
+        backoff: Backoff,
+        outside: Outside,
+        wake: int,
     ) -> None:
         """`wake` is a descriptor that is readable when the loop should turn at once."""
         self._endpoint = endpoint
@@ -59,6 +95,7 @@ class Link:
         self._credentials = credentials
         self._delivery = delivery
         self._backoff = backoff
+        self._outside = outside
         self._wake = wake
         self._live: _Live | None = None
         self._online = False
@@ -72,8 +109,12 @@ class Link:
         self.trouble_since: int | None = None
         self.last_frame_ms: int | None = None
         self.last_error: str | None = None
-        self.clock_skew_ms: int | None = None
         self.reconnections = 0
+
+    @property
+    def clock_skew_ms(self) -> int | None:
+        """How far the exchange's clock is ahead of ours; None: it has not said."""
+        return self._outside.clock.ahead_ms
 
     def want(self, topics: dict[str, bool]) -> None:
         """Replace the wanted set: topic → whether the exchange pushes a frame on subscribe."""
@@ -82,7 +123,7 @@ class Link:
 
     def turn(self) -> None:
         """Do all that can be done now; blocks only while connecting."""
-        now = time.monotonic()
+        now = self._outside.now()
         if self._live is None:
             if not self._work:
                 self.status = "idle"
@@ -94,7 +135,7 @@ class Link:
             except LinkLost as fault:
                 self._lost(str(fault))
         self._delivery.flush()
-        self._delivery.pump(time.time_ns())
+        self._delivery.pump(self._outside.unix_ns())
         self._look_for_trouble()
 
     def wait(self) -> None:
@@ -105,7 +146,7 @@ class Link:
                 return
             readers.append(self._live.connection.fileno())
         waiting_to_dial = self._live is None and self._work
-        left = max(0.0, min(TURN_S, self._dial_at - time.monotonic())) if waiting_to_dial else TURN_S
+        left = max(0.0, min(TURN_S, self._dial_at - self._outside.now())) if waiting_to_dial else TURN_S
         readable, _, _ = select.select(readers, [], [], left)
         if self._wake in readable:
             os.eventfd_read(self._wake)
@@ -117,14 +158,23 @@ class Link:
         self._delivery.flush()
 
     def _dial(self) -> None:
+        outside = self._outside
         self.status = "reconnecting" if self._was_online or self.last_error else "connecting"
+        wait_s = outside.budget.wait_s(outside.unix_ns() / 1e9) if outside.budget is not None else 0.0
+        if wait_s:
+            self.last_error = f"the host's new connections of five minutes are used up; the next one may come in {wait_s:.0f} s"
+            log.warning("%s connect_budget_used_up wait_s=%.1f", self._delivery.worker, wait_s)
+            self._dial_at = outside.now() + wait_s
+            return
+        if self._endpoint.authenticates:
+            outside.clock.before_login(outside.now(), outside.unix_ns)
         try:
-            connection = Connection(self._route)
+            connection = outside.dial(self._route)
         except LinkLost as fault:
             self._lost(str(fault))
             return
-        now, unix_ms = time.monotonic(), time.time_ns() // 1_000_000
-        session = Session(self._endpoint, self.subscriptions, self._credentials, now=now, unix_ms=unix_ms)
+        now, exchange_ms = outside.now(), outside.clock.at_ms(outside.unix_ns())
+        session = Session(self._endpoint, self.subscriptions, self._credentials, now=now, unix_ms=exchange_ms)
         self._live = _Live(connection, session, now)
         self._workless_since = None
         self._delivery.new_connection()
@@ -150,28 +200,29 @@ class Link:
     def _read(self, connection: Connection, session: Session) -> None:
         """Take the frames that are here, a bounded number."""
         for _ in range(FRAMES_PER_TURN):
-            if not connection.pending() and not select.select([connection], [], [], 0)[0]:
+            if not self._outside.has_bytes(connection):
                 return
             text = connection.receive()
             if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
                 return
-            received_ns = time.time_ns()
+            received_ns = self._outside.unix_ns()
             frame = parse(text)
             self.last_frame_ms = received_ns // 1_000_000
-            session.receive(frame, time.monotonic())
+            session.receive(frame, self._outside.now())
             if isinstance(frame, Data):
-                self._delivery.take(frame, received_ns)
+                if self._delivery.take(frame, received_ns):
+                    self.subscriptions.renew(frame.topic)
                 continue
             log.debug("%s < %s", self._delivery.worker, text)
             if isinstance(frame, Pong) and frame.server_ms is not None:
-                self.clock_skew_ms = frame.server_ms - received_ns // 1_000_000
+                self._outside.clock.noticed(frame.server_ms, received_ns // 1_000_000)
             elif isinstance(frame, Unknown):
                 self._delivery.unread(frame.reason, frame.text)
 
     def _note_status(self, session: Session, lived_s: float) -> None:
         if session.state is State.ONLINE and not self._online:
             self._online = True
-            unix_ns = time.time_ns()
+            unix_ns = self._outside.unix_ns()
             self.connected_since = unix_ns // 1_000_000
             again, self._was_online = self._was_online, True
             self.reconnections += again
@@ -185,11 +236,13 @@ class Link:
         log.log(log_level, "%s session_closed reason=%s", self._delivery.worker, reason)
         self.last_error = reason
         if self._online:
-            self._delivery.tell("disconnected", now_ns=time.time_ns(), detail=reason)
+            self._delivery.tell("disconnected", now_ns=self._outside.unix_ns(), detail=reason)
         refused = self._live is not None and self._live.session.state is State.AUTH_FAILED
+        if refused:
+            self._outside.clock.distrust()
         self._let_go()
         self.status = "auth_failed" if refused else "reconnecting"
-        self._dial_at = time.monotonic() + self._backoff.next_s()
+        self._dial_at = self._outside.now() + self._backoff.next_s()
 
     def _rest(self) -> None:
         """Nobody wants anything: go, politely."""
@@ -210,4 +263,4 @@ class Link:
         if not self._work or self.status == "connected":
             self.trouble_since = None
         elif self.trouble_since is None:
-            self.trouble_since = time.time_ns() // 1_000_000
+            self.trouble_since = self._outside.unix_ns() // 1_000_000

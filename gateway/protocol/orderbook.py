@@ -13,11 +13,11 @@ def follow(memory: Memory, *, kind: str, update_id: int, depth: int) -> bool:
     does not, the book stays out of sync until a snapshot comes.
     """
     if kind == "snapshot" or update_id == 1:
-        memory.in_sync = True
+        memory.hole = None
     elif memory.update_id is None:
-        memory.in_sync = False
-    elif depth != SNAPSHOTS_ONLY and update_id != memory.update_id + 1:
-        memory.in_sync = False
-        memory.holes += 1
+        memory.hole = "a change came before any snapshot"
+    elif memory.hole is None and depth != SNAPSHOTS_ONLY and update_id != memory.update_id + 1:
+        memory.hole = f"update {update_id} came after {memory.update_id}"
     memory.update_id = update_id
+    memory.in_sync = memory.hole is None
     return memory.in_sync

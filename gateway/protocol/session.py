@@ -21,8 +21,12 @@ PING_S = 20.0
 PONG_S = 5.0
 #: The login is answered within this, or the connection is given up; seconds.
 AUTH_S = 5.0
-#: The login's expiry lies this far ahead: it must be later than the exchange's clock; milliseconds (protocol notes, section 4).
+#: The login's expiry lies this far ahead of the exchange's clock, and must be later than it; milliseconds (protocol notes, section 4).
 AUTH_AHEAD_MS = 10_000
+#: Without any data for this long, though topics are live, one of them is asked for a fresh snapshot: a pong is not data; seconds.
+QUIET_S = 60.0
+#: The snapshot comes within this, unsubscribe and subscribe included, or the connection is dead in all but its pongs; seconds.
+PROBE_S = 8.0
 #: Requests in a row without any answer, after which the connection is not worth keeping.
 SILENCES = 3
 
@@ -82,12 +86,14 @@ class Session:
     def __init__(
         self, endpoint: Endpoint, subscriptions: Subscriptions, credentials: Credentials | None, *, now: float, unix_ms: int
     ) -> None:
-        """The socket has just opened. `unix_ms` dates the login's expiry."""
+        """The socket has just opened. `unix_ms` is the exchange's clock: it dates the login's expiry."""
         self._subscriptions = subscriptions
         self._opened = now
         self._ping_due = now + PING_S
         self._pong_due: float | None = None
         self._pings = 0
+        self._data_at = now
+        self._probed_at: float | None = None
         self._out: list[str] = []
         self.state = State.ONLINE
         self.reason: str | None = None
@@ -103,7 +109,8 @@ class Session:
         """Take in a frame. Data frames are the caller's business; here they say that the topic lives."""
         match frame:
             case Data():
-                self._subscriptions.frame(frame.topic)
+                self._data_at, self._probed_at = now, None
+                self._subscriptions.frame(frame.topic, now)
             case Ack():
                 self._subscriptions.heard(frame, now)
             case Pong():
@@ -122,6 +129,7 @@ class Session:
             self._move(Input.TOO_SILENT, f"no pong within {PONG_S:g} s")
         if self.state is State.ONLINE:
             self._subscriptions.tick(now)
+            self._look_for_data(now)
             if self._subscriptions.silences >= SILENCES:
                 self._move(Input.TOO_SILENT, f"{SILENCES} requests in a row without an answer")
         if now >= self._ping_due and self.state not in ENDED:
@@ -145,6 +153,16 @@ class Session:
         if self.state is State.ONLINE:
             return "connected" if self._subscriptions.settled else "subscribing"
         return {State.AUTHENTICATING: "authenticating", State.AUTH_FAILED: "auth_failed", State.OVER: "reconnecting"}[self.state]
+
+    def _look_for_data(self, now: float) -> None:
+        """A market may be quiet, so silence alone ends nothing: a snapshot that was asked for and does not come does."""
+        if self._probed_at is not None and now - self._probed_at >= PROBE_S:
+            self._move(Input.TOO_SILENT, f"no data for {now - self._data_at:.0f} s, and no snapshot when asked for one")
+        elif self._probed_at is None and now - self._data_at >= QUIET_S:
+            if self._subscriptions.renew_prompt():
+                self._probed_at = now
+            else:
+                self._data_at = now
 
     def _move(self, heard: Input, reason: str) -> None:
         state = MOVES[self.state, heard]

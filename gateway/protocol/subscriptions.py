@@ -2,93 +2,41 @@
 
     REQUESTED ─ sent ─▶ ASKED ─ yes ─▶ ACKNOWLEDGED ─ frame ─▶ LIVE      (LIVE: channels that push on subscribe)
         ▲                 │ no                │ sent (unsubscribe)
-        └─ retry ─ REFUSED┘                   └──────▶ LEAVING ─ yes ─▶ gone
+        └─ retry ─ REFUSED┘                   └──────▶ LEAVING ─ yes ─▶ gone, or REQUESTED again
 
 The wanted topics are a set that is compared with what is so: a lost wish or a lost answer heals itself.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Literal
 
 from gateway.protocol import refusals
 from gateway.protocol.endpoints import Endpoint
+from gateway.protocol.forms import clash
 from gateway.protocol.frames import Ack
+from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, WORDS, Heard, Phase
 
 Op = Literal["subscribe", "unsubscribe"]
 
 
-class Phase(Enum):
-    """Where a topic stands on the wire."""
-
-    REQUESTED = auto()
-    ASKED = auto()
-    ACKNOWLEDGED = auto()
-    LIVE = auto()
-    REFUSED = auto()
-    LEAVING = auto()
-
-
-class Heard(Enum):
-    """What happens to a topic. SILENCE: no answer in time. BYSTANDER: its request was refused for a neighbour's sake."""
-
-    SENT = auto()
-    YES = auto()
-    NO = auto()
-    SILENCE = auto()
-    BYSTANDER = auto()
-    FIRST_FRAME = auto()
-    RETRY = auto()
-    LOST = auto()
-
-
-#: None: nothing of it is left on the wire; a topic that is still wanted begins again as REQUESTED.
-MOVES: dict[tuple[Phase, Heard], Phase | None] = {
-    (Phase.REQUESTED, Heard.SENT): Phase.ASKED,
-    (Phase.REQUESTED, Heard.NO): Phase.REFUSED,  # no room left on the connection
-    (Phase.ASKED, Heard.YES): Phase.ACKNOWLEDGED,
-    (Phase.ASKED, Heard.NO): Phase.REFUSED,
-    (Phase.ASKED, Heard.SILENCE): Phase.REQUESTED,
-    (Phase.ASKED, Heard.BYSTANDER): Phase.REQUESTED,
-    (Phase.ACKNOWLEDGED, Heard.FIRST_FRAME): Phase.LIVE,
-    (Phase.ACKNOWLEDGED, Heard.SENT): Phase.LEAVING,
-    (Phase.LIVE, Heard.SENT): Phase.LEAVING,
-    (Phase.REFUSED, Heard.RETRY): Phase.REQUESTED,
-    (Phase.LEAVING, Heard.YES): None,
-    (Phase.LEAVING, Heard.NO): None,  # nothing to leave; a later subscribe is told "already subscribed" at worst
-    (Phase.LEAVING, Heard.BYSTANDER): Phase.ACKNOWLEDGED,
-    (Phase.LEAVING, Heard.SILENCE): Phase.ACKNOWLEDGED,
-    (Phase.REQUESTED, Heard.LOST): None,
-    (Phase.ASKED, Heard.LOST): None,
-    (Phase.ACKNOWLEDGED, Heard.LOST): None,
-    (Phase.LIVE, Heard.LOST): None,
-    (Phase.LEAVING, Heard.LOST): None,
-    (Phase.REFUSED, Heard.LOST): Phase.REFUSED,  # a new connection does not make a bad topic good
-}
-
-_ON_WIRE = {Phase.ASKED, Phase.ACKNOWLEDGED, Phase.LIVE, Phase.LEAVING}
-_HELD = {Phase.ACKNOWLEDGED, Phase.LIVE}
-
-#: Phase → the contract's word for a subscription's state.
-WORDS = {
-    Phase.REQUESTED: "requested",
-    Phase.ASKED: "requested",
-    Phase.ACKNOWLEDGED: "acknowledged",
-    Phase.LIVE: "live",
-    Phase.REFUSED: "refused",
-    Phase.LEAVING: "cancelled",
-}
-
 #: What an answer's words say of a topic: held, refused, or None for a bystander.
 _TOLD = {True: Heard.YES, False: Heard.NO, None: Heard.BYSTANDER}
 
-#: An acknowledgement that is late by this much is taken for lost; seconds. Observed answers come within 0.5 s.
-ACK_TIMEOUT_S = 3.0
+#: An acknowledgement that is late by this much is taken for lost; seconds. Observed answers come within 0.5 s. Two lost ones in a
+#: row leave time for the third within the 5 s that a reconnected worker has to be back.
+ACK_TIMEOUT_S = 2.0
 #: Requests under way at once where the answer carries our req_id; elsewhere one at a time (protocol notes, section 5).
 PIPELINE = 8
 #: A refused topic is asked again after this long, doubling; seconds. Source: the public contract, section 5.
 RETRY_FIRST_S, RETRY_LONGEST_S = 60.0, 600.0
+#: A topic is subscribed anew (for a fresh snapshot) no more often than this; seconds.
+RENEW_EVERY_S = 5.0
+#: A channel that pushes on subscribe has pushed by then, or the acknowledgement was hollow: candles take up to 60 s, and options
+#: are acknowledged whether they exist or not; seconds. Source: protocol notes, sections 5 and 6.7.
+FIRST_FRAME_S = 75.0
+#: A first frame that came so soon after the acknowledgement will do so again; seconds.
+PROMPT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +54,21 @@ class _Topic:
 
     pushes_first  the first frame makes it live
     early         a frame overtook the acknowledgement
+    prompt        its first frame came at once, so a missing one would mean something
     alone         asked without neighbours, to find out whom a refusal means
+    stale         held, but to be left and asked again, not before `renew_at`
+    held_at       when it was acknowledged
     """
 
     pushes_first: bool
     wanted: bool = True
     phase: Phase = Phase.REQUESTED
     early: bool = False
+    prompt: bool = False
     alone: bool = False
+    stale: bool = False
+    renew_at: float = 0.0
+    held_at: float = 0.0
     error: str | None = None
     refusals: int = 0
     retry_at: float = 0.0
@@ -140,7 +95,7 @@ class Subscriptions:
         self._moved = True
         for name, topic in list(self._topics.items()):
             topic.wanted = name in topics
-            if not topic.wanted and topic.phase not in _ON_WIRE:
+            if not topic.wanted and topic.phase not in ON_WIRE:
                 del self._topics[name]
         for name, pushes_first in topics.items():
             if name not in self._topics:
@@ -153,13 +108,29 @@ class Subscriptions:
         for name in list(self._topics):
             self._move(name, Heard.LOST)
 
-    def frame(self, name: str) -> bool:
+    def renew(self, name: str) -> None:
+        """Leave a topic and ask for it again, for a fresh snapshot: at once, or when the last time is long enough ago."""
+        topic = self._topics.get(name)
+        if topic is not None and topic.wanted and topic.phase in HELD:
+            topic.stale = self._moved = True
+
+    def renew_prompt(self) -> bool:
+        """Renew one topic that answers with a snapshot at once; False where there is none to be asked."""
+        for name, topic in self._topics.items():
+            if topic.prompt and topic.phase is Phase.LIVE and topic.wanted:
+                topic.renew_at = 0.0
+                self.renew(name)
+                return True
+        return False
+
+    def frame(self, name: str, now: float = 0.0) -> bool:
         """A push arrived; True when the topic is on the wire by our wish."""
         topic = self._topics.get(name)
         if topic is None:
             return False
         if topic.pushes_first:
             if topic.phase is Phase.ACKNOWLEDGED:
+                topic.prompt = now - topic.held_at <= PROMPT_S
                 self._move(name, Heard.FIRST_FRAME)
             elif topic.phase is Phase.ASKED:
                 topic.early = True
@@ -188,6 +159,10 @@ class Subscriptions:
         for name, topic in self._topics.items():
             if topic.phase is Phase.REFUSED and now >= topic.retry_at:
                 self._move(name, Heard.RETRY)
+            elif topic.phase is Phase.ACKNOWLEDGED and topic.pushes_first and now - topic.held_at >= FIRST_FRAME_S:
+                topic.error = f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
+                self.renew(name)
+            self._moved = self._moved or (topic.stale and now >= topic.renew_at)
 
     def to_send(self, now: float) -> list[Request]:
         """The requests to send now, counted as sent."""
@@ -199,26 +174,26 @@ class Subscriptions:
         while len(self._requests) < width and (request := self._next(now)) is not None:
             self._requests[request.req_id] = (request, now)
             for name in request.topics:
-                self._move(name, Heard.SENT)
+                self._move(name, Heard.SENT, now=now)
             requests.append(request)
         return requests
 
     @property
     def settled(self) -> bool:
         """Every wanted topic is held or refused, and every unwanted one gone."""
-        return all(topic.phase in _HELD or topic.phase is Phase.REFUSED for topic in self._topics.values() if topic.wanted)
+        return all(topic.phase in HELD or topic.phase is Phase.REFUSED for topic in self._topics.values() if topic.wanted)
 
     @property
     def held(self) -> int:
         """Topics acknowledged on the wire."""
-        return sum(topic.phase in _HELD for topic in self._topics.values())
+        return sum(topic.phase in HELD for topic in self._topics.values())
 
     def states(self) -> dict[str, tuple[str, str | None]]:
         """Wanted topic → the contract's word for its state, and the exchange's words where it refused."""
         return {name: (WORDS[topic.phase], topic.error) for name, topic in self._topics.items() if topic.wanted}
 
     def _next(self, now: float) -> Request | None:
-        leaving = [name for name, topic in self._topics.items() if not topic.wanted and topic.phase in _HELD]
+        leaving = [name for name, topic in self._topics.items() if self._is_left(topic, now)]
         if leaving:
             return self._request("unsubscribe", leaving)
         self._refuse_what_does_not_fit(now)
@@ -229,13 +204,17 @@ class Subscriptions:
             return self._request("subscribe", [asking[0][0]])
         return self._request("subscribe", [name for name, alone in asking if not alone])
 
+    def _is_left(self, topic: _Topic, now: float) -> bool:
+        to_go = not topic.wanted or (topic.stale and now >= topic.renew_at)
+        return topic.phase is Phase.UNSURE or (topic.phase in HELD and to_go)
+
     def _request(self, op: Op, names: list[str]) -> Request:
         self._count += 1
         return Request(op, tuple(names[: self.endpoint.topics_per_request]), f"{self._count}")
 
     def _refuse_what_does_not_fit(self, now: float) -> None:
-        """The connection's limits count every topic on it."""
-        on_wire = [name for name, topic in self._topics.items() if topic.phase in _ON_WIRE]
+        """The connection's limits count every topic on it, and two forms of one private topic never meet on it."""
+        on_wire = [name for name, topic in self._topics.items() if topic.phase in ON_WIRE]
         characters, count = sum(map(len, on_wire)), len(on_wire)
         for name, topic in self._topics.items():
             if topic.phase is not Phase.REQUESTED:
@@ -246,9 +225,15 @@ class Subscriptions:
                 limit = f"{self.endpoint.characters} characters of topics"
             if self.endpoint.topics_per_connection is not None and count > self.endpoint.topics_per_connection:
                 limit = f"{self.endpoint.topics_per_connection} topics"
+            other = clash(name, on_wire) if self.endpoint.authenticates else None
             if limit is not None:
                 self._move(name, Heard.NO, error=f"does not fit: a connection of {self.endpoint.name} holds {limit}", now=now)
-                characters, count = characters - len(name), count - 1
+            elif other is not None:
+                self._move(name, Heard.NO, error=f"found {other} held; expected one form of a topic at a time", now=now)
+            else:
+                on_wire.append(name)
+                continue
+            characters, count = characters - len(name), count - 1
 
     def _matching(self, ack: Ack) -> Request | None:
         if ack.req_id is not None:
@@ -285,15 +270,25 @@ class Subscriptions:
             topic.error = error
             topic.retry_at = now + min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(topic.refusals, 10))
             topic.refusals += 1
-        elif phase in _HELD:
-            topic.error, topic.refusals, topic.alone = None, 0, False
+        elif phase is Phase.LEAVING:
+            topic.renew_at = now + RENEW_EVERY_S
+        elif phase is Phase.ASKED:
+            topic.stale = False
+        elif phase in HELD:
+            topic.refusals, topic.alone = 0, False
+            if phase is Phase.LIVE or not topic.pushes_first:
+                topic.error = None
+            topic.held_at = now if heard is Heard.YES else topic.held_at
         if phase is None and topic.wanted:
             topic.phase = Phase.REQUESTED
-        elif phase is None or (not topic.wanted and phase not in _ON_WIRE):
+        elif phase is None or (not topic.wanted and phase not in ON_WIRE):
             del self._topics[name]
         else:
             topic.phase = phase
         if heard is Heard.YES and topic.early and topic.phase is Phase.ACKNOWLEDGED:
+            topic.prompt = True
             self._move(name, Heard.FIRST_FRAME)
         elif heard is Heard.SENT or heard is Heard.LOST:
             topic.early = False
+        if heard is Heard.LOST:
+            topic.stale, topic.renew_at = False, 0.0

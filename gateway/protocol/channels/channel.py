@@ -15,13 +15,13 @@ class Memory:
     state      the merged ticker, by exchange key
     update_id  `u` of the last order book frame; None before a snapshot
     in_sync    the frames of the book since its last snapshot are unbroken
-    holes      how often continuity broke
+    hole       why the book fell out of sync, in words; None while it is in sync
     """
 
     state: dict[str, object] = field(default_factory=dict)
     update_id: int | None = None
     in_sync: bool = False
-    holes: int = 0
+    hole: str | None = None
 
 
 #: What became of one record: an event, or the reason why not.

@@ -1,0 +1,54 @@
+"""The exchange's clock, as far ahead of ours as it is: logins expire by it, and a wrong clock here must not keep us out."""
+
+import logging
+from collections.abc import Callable
+
+from gateway.errors import ExchangeError, LinkLost
+
+log = logging.getLogger(__name__)
+
+#: Asked anew before a login when the last answer is older than this; seconds.
+REFRESH_S = 600.0
+#: Worth a line in the log: the exchange refuses REST calls dated more than this ahead; milliseconds. Source: protocol notes, 9.1.
+SKEW_MS = 1000
+
+
+class ExchangeClock:
+    """How far the exchange's clock is ahead of ours.
+
+    ahead_ms  None before anything was heard of it
+    """
+
+    def __init__(self, ask: Callable[[], int], *, worker: str) -> None:
+        """`ask` returns the exchange's time in Unix milliseconds, or raises LinkLost or ExchangeError; it may take seconds."""
+        self._ask = ask
+        self._worker = worker
+        self._asked_at: float | None = None
+        self.ahead_ms: int | None = None
+
+    def before_login(self, now: float, unix_ns: Callable[[], int]) -> None:
+        """Ask, unless the last answer is fresh. Nobody answering leaves what is known. now: monotonic seconds."""
+        if self._asked_at is not None and now - self._asked_at < REFRESH_S:
+            return
+        began_ms = unix_ns() // 1_000_000
+        try:
+            server_ms = self._ask()
+        except (LinkLost, ExchangeError) as fault:
+            log.warning("%s exchange_time_unknown ahead_ms=%s reason=%s", self._worker, self.ahead_ms, fault)
+            return
+        self._asked_at = now
+        self.noticed(server_ms, (began_ms + unix_ns() // 1_000_000) // 2)
+
+    def noticed(self, server_ms: int, unix_ms: int) -> None:
+        """The exchange said its time when ours was `unix_ms`."""
+        was, self.ahead_ms = self.ahead_ms, server_ms - unix_ms
+        if abs(self.ahead_ms) > SKEW_MS and (was is None or abs(was) <= SKEW_MS):
+            log.warning("%s clock_skew ahead_ms=%d: the exchange's clock is used for logins", self._worker, self.ahead_ms)
+
+    def distrust(self) -> None:
+        """A login was refused: ask before the next one."""
+        self._asked_at = None
+
+    def at_ms(self, unix_ns: int) -> int:
+        """The exchange's time at a moment of ours."""
+        return unix_ns // 1_000_000 + (self.ahead_ms or 0)
