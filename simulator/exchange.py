@@ -219,7 +219,8 @@ class Exchange:
             del self._listening[connection.endpoint][topic]
 
     def _account_acts(self) -> None:
-        instrument = find(*self.account.dice.choice(ACCOUNT_TRADES))
+        traded = [pair for pair in ACCOUNT_TRADES if pair in self.market.feeds]
+        instrument = find(*self.account.dice.choice(traded)) if traded else None
         if instrument is not None:
             self.publish_private(self.account.random_occurrence(instrument, self.price(instrument), self.now_ms()))
 

@@ -158,7 +158,8 @@ class Subscriptions:
                     self._move(name, Heard.SILENCE)
         for name, topic in self._topics.items():
             if topic.phase is Phase.REFUSED and now >= topic.retry_at:
-                self._move(name, Heard.RETRY)
+                # The private endpoint has one text for a topic that does not exist and for one that is held already.
+                self._move(name, Heard.DOUBT if self.endpoint.authenticates else Heard.RETRY)
             elif topic.phase is Phase.ACKNOWLEDGED and topic.pushes_first and now - topic.held_at >= FIRST_FRAME_S:
                 topic.error = f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
                 self.renew(name)

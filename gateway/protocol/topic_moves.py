@@ -16,7 +16,10 @@ class Phase(Enum):
 
 
 class Heard(Enum):
-    """What happens to a topic. SILENCE: no answer in time. BYSTANDER: its request was refused for a neighbour's sake."""
+    """What happens to a topic. SILENCE: no answer in time. BYSTANDER: its request was refused for a neighbour's sake.
+
+    RETRY, DOUBT: the wait after a refusal is over; the refusal was believed, or may have meant that the topic is held.
+    """
 
     SENT = auto()
     YES = auto()
@@ -25,6 +28,7 @@ class Heard(Enum):
     BYSTANDER = auto()
     FIRST_FRAME = auto()
     RETRY = auto()
+    DOUBT = auto()
     LOST = auto()
 
 
@@ -42,6 +46,7 @@ MOVES: dict[tuple[Phase, Heard], Phase | None] = {
     (Phase.ACKNOWLEDGED, Heard.SENT): Phase.LEAVING,
     (Phase.LIVE, Heard.SENT): Phase.LEAVING,
     (Phase.REFUSED, Heard.RETRY): Phase.REQUESTED,
+    (Phase.REFUSED, Heard.DOUBT): Phase.UNSURE,
     (Phase.LEAVING, Heard.YES): None,
     (Phase.LEAVING, Heard.NO): None,  # nothing to leave; a later subscribe is told "already subscribed" at worst
     (Phase.LEAVING, Heard.BYSTANDER): Phase.ACKNOWLEDGED,
