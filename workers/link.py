@@ -208,8 +208,8 @@ class Link:
             received_ns = self._outside.unix_ns()
             frame = parse(text)
             self.last_frame_ms = received_ns // 1_000_000
-            session.receive(frame, self._outside.now())
-            if isinstance(frame, Data):
+            is_asked_for = session.receive(frame, self._outside.now())
+            if isinstance(frame, Data) and is_asked_for:
                 if self._delivery.take(frame, received_ns):
                     self.subscriptions.renew(frame.topic)
                 continue
@@ -218,6 +218,8 @@ class Link:
                 self._outside.clock.noticed(frame.server_ms, received_ns // 1_000_000)
             elif isinstance(frame, Unknown):
                 self._delivery.unread(frame.reason, frame.text)
+            elif isinstance(frame, Data):
+                self._delivery.unread("a frame of a topic that nobody asked for", text)
 
     def _note_status(self, session: Session, lived_s: float) -> None:
         if session.state is State.ONLINE and not self._online:

@@ -87,6 +87,7 @@ class Session:
         self, endpoint: Endpoint, subscriptions: Subscriptions, credentials: Credentials | None, *, now: float, unix_ms: int
     ) -> None:
         """The socket has just opened. `unix_ms` is the exchange's clock: it dates the login's expiry."""
+        self._endpoint = endpoint
         self._subscriptions = subscriptions
         self._opened = now
         self._ping_due = now + PING_S
@@ -105,12 +106,15 @@ class Session:
             self.state = State.AUTHENTICATING
             self._out.append(requests.auth(credentials.key, unix_ms + AUTH_AHEAD_MS, credentials.sign))
 
-    def receive(self, frame: Frame, now: float) -> None:
-        """Take in a frame. Data frames are the caller's business; here they say that the topic lives."""
+    def receive(self, frame: Frame, now: float) -> bool:
+        """Take in a frame. Data frames are the caller's business, when this is true; here they say that the topic lives.
+
+        Private ones always are: a topic's narrower form may be pushed under its family's name (protocol notes, section 7).
+        """
         match frame:
             case Data():
                 self._data_at, self._probed_at = now, None
-                self._subscriptions.frame(frame.topic, now)
+                return self._subscriptions.frame(frame.topic, now) or self._endpoint.authenticates
             case Ack():
                 self._subscriptions.heard(frame, now)
             case Pong():
@@ -120,6 +124,7 @@ class Session:
                 self._move(Input.LOGIN_YES if frame.success else Input.LOGIN_NO, f"login refused: {frame.message or 'no words'}")
             case Unknown():
                 self.unknown += 1
+        return False
 
     def tick(self, now: float) -> None:
         """Let time pass: pings, answers that did not come."""

@@ -124,7 +124,7 @@ class Subscriptions:
         return False
 
     def frame(self, name: str, now: float = 0.0) -> bool:
-        """A push arrived; True when the topic is on the wire by our wish."""
+        """A push arrived; True when its topic is wanted, or still on the wire because it was."""
         topic = self._topics.get(name)
         if topic is None:
             return False
@@ -134,7 +134,7 @@ class Subscriptions:
                 self._move(name, Heard.FIRST_FRAME)
             elif topic.phase is Phase.ASKED:
                 topic.early = True
-        return topic.phase is not Phase.REQUESTED and topic.phase is not Phase.REFUSED
+        return True
 
     def heard(self, ack: Ack, now: float) -> bool:
         """An answer arrived; False when it fits no request."""

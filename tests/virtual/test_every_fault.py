@@ -94,8 +94,7 @@ def play(endpoint: str, step: str, fault: Fault) -> str:
                 worker.link.want(worker.topics)
     world.run_until(lambda: strikes, 60, what="the fault")
     if KINDS[fault.kind].stands:
-        world.run(fault.seconds)
-        world.exchange.faults.lift()
+        world.run_until(lambda: not world.exchange.faults.standing(world.exchange.clock_ms()), LASTS_S + 1, what="its end")
     return outcome(world, worker, fault)
 
 

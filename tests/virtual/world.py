@@ -82,6 +82,7 @@ class VirtualLine:
         self._end(f"closed by the exchange, code {code}")
 
     def tear(self, text: str) -> None:
+        assert text, "a frame has a text"
         self._end("cut amid a frame")
 
     def has_bytes(self) -> bool:

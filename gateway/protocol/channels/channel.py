@@ -15,7 +15,7 @@ class Memory:
     state      the merged ticker, by exchange key
     update_id  `u` of the last order book frame; None before a snapshot
     in_sync    the frames of the book since its last snapshot are unbroken
-    hole       why the book fell out of sync, in words; None while it is in sync
+    hole       why a new snapshot is needed, in words; None while what came since the last one is whole
     """
 
     state: dict[str, object] = field(default_factory=dict)

@@ -23,12 +23,13 @@ def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]
     if data.kind == "delta":
         if not memory.state:
             reason = "a ticker delta before any snapshot; expected a snapshot first"
+            memory.hole = reason
             return [BadRecord(topic=data.topic, reason=reason, record=data.data)]
         changed = [name(key, "ticker") for key, value in row.items() if memory.state.get(key) != value]
         memory.state = {**memory.state, **row}
     else:
         changed = [name(key, "ticker") for key in row if memory.state.get(key, memory) != row[key]]
-        memory.state = dict(row)
+        memory.state, memory.hole = dict(row), None
     fields = payload(NAMED, memory.state, data.frame, "ticker")
     fields["changed"] = changed
     checksum = zlib.crc32(msgspec.json.encode(data.data))

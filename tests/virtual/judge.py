@@ -1,0 +1,201 @@
+"""The judge: what the exchange's ledger says was sent, against what came out of the gateway and what the gateway said is missing.
+
+Shares no code with the normalisers: it names each fact of a frame by what the exchange's documents say identifies it.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from world import Worker
+
+from simulator.ledger import Entry, Ledger
+
+#: Topic's first word → the facts of a frame, as the exchange identifies them.
+Facts = list[tuple[Any, ...]]
+
+
+def facts_of_frame(topic: str, frame: dict[str, Any]) -> Facts:
+    """What one sent frame tells, one entry for each event that it should become."""
+    family, data = topic.split(".", 1)[0], frame["data"]
+    if family == "orderbook":
+        return [("book", frame["type"], data["u"], data["seq"], len(data["b"]), len(data["a"]))]
+    if family == "tickers":
+        return [("ticker", frame["ts"])]
+    rows = data if isinstance(data, list) else [data]
+    named = {
+        "publicTrade": lambda row: ("trade", row["s"], row["i"], row["p"], row["v"]),
+        "kline": lambda row: ("kline", row["start"], row["timestamp"], row["close"], row["confirm"]),
+        "system": lambda row: ("status", row["id"]),
+        "order": lambda row: ("order", row["orderId"], row["orderStatus"], row["updatedTime"], row["cumExecQty"]),
+        "execution": lambda row: ("execution", row["execId"], row["execPrice"], row["execQty"]),
+        "position": lambda row: ("position", row["symbol"], row["seq"], row["size"], row["updatedTime"]),
+        "wallet": lambda row: ("wallet", frame["creationTime"], len(row["coin"])),
+    }
+    return [named[family](row) for row in rows]
+
+
+def fact_of_event(event: dict[str, Any]) -> tuple[Any, ...]:
+    """The same of one event."""
+    payload = event["payload"]
+    named = {
+        "orderbook": lambda: (
+            "book",
+            payload["kind"],
+            payload["update_id"],
+            payload["cross_sequence"],
+            len(payload["bids"]),
+            len(payload["asks"]),
+        ),
+        "ticker": lambda: ("ticker", milliseconds(event["timestamp"])),
+        "trade": lambda: ("trade", payload["symbol"], payload["trade_id"], payload["price"], payload["quantity"]),
+        "kline": lambda: ("kline", payload["start"], payload["timestamp"], payload["close"], payload["confirm"]),
+        "system_status": lambda: ("status", payload["id"]),
+        "order": lambda: (
+            "order",
+            payload["order_id"],
+            payload["status"],
+            str(payload["updated_time"]),
+            payload["executed_quantity"],
+        ),
+        "execution": lambda: ("execution", payload["execution_id"], payload["price"], payload["quantity"]),
+        "position": lambda: (
+            "position",
+            payload["symbol"],
+            payload["position_sequence"],
+            payload["size"],
+            str(payload["updated_time"]),
+        ),
+        "balance": lambda: ("wallet", milliseconds(event["timestamp"]), len(payload["coins"])),
+    }
+    return named[event["event_type"]]()
+
+
+def milliseconds(stamp: str) -> int:
+    return round(datetime.fromisoformat(stamp).timestamp() * 1000)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the judge found.
+
+    sent      facts in the ledger
+    arrived   of them, in the gateway's events
+    reported  of them, not arrived, and said to be missing: the end of a connection, or a gap of the topic
+    gaps      of books and tickers, that the gateway reported
+    wrong     sentences; empty is well
+    """
+
+    sent: int = 0
+    arrived: int = 0
+    reported: int = 0
+    gaps: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Told:
+    """What the gateway said is missing; Unix milliseconds.
+
+    ends  of connections
+    gaps  topic → from, until
+    """
+
+    ends: list[int]
+    gaps: dict[str, list[tuple[int, int]]]
+
+    def explains(self, topic: str, sent_ms: int, slack_ms: int) -> bool:
+        lost_in_cut = any(sent_ms <= end <= sent_ms + slack_ms for end in self.ends)
+        return lost_in_cut or any(begin <= sent_ms + TURN_MS and sent_ms <= end for begin, end in self.gaps.get(topic, []))
+
+
+#: A worker in the virtual world reads within this; milliseconds.
+TURN_MS = 1000
+
+Payload = dict[str, Any]
+
+
+def told_by(worker: Worker) -> Told:
+    """From its `system` events; a gap ends with its recovery, or with the connection."""
+    told, begun = Told([], defaultdict(list)), {}
+    for occurrence in worker.occurrences():
+        at, topic = milliseconds(occurrence["timestamp"]), occurrence["topic"]
+        if occurrence["kind"] == "disconnected":
+            told.ends.append(at)
+            for broken, since in begun.items():
+                told.gaps[broken].append((since, at))
+            begun = {}
+        elif occurrence["kind"] == "gap":
+            begun[topic] = at
+        elif occurrence["kind"] == "recovered":
+            told.gaps[topic].append((begun.pop(topic), at))
+    for topic, since in begun.items():
+        told.gaps[topic].append((since, 1 << 62))
+    return told
+
+
+def judge(worker: Worker, ledger: Ledger, *, slack_ms: int) -> Verdict:
+    """Compare, in order and topic by topic. slack_ms: between a cut and the gateway's word of it."""
+    verdict, told = Verdict(), told_by(worker)
+    verdict.gaps = sum(map(len, told.gaps.values()))
+    events: dict[str, list[tuple[tuple[Any, ...], Payload]]] = defaultdict(list)
+    for record in worker.bus.records:
+        if record.topic and record.event_type != "system":
+            event = json.loads(record.body)
+            events[record.topic].append((fact_of_event(event), event["payload"]))
+    by_topic: dict[str, list[Entry]] = defaultdict(list)
+    for entry in ledger.read(endpoint=worker.delivery.endpoint.name, direction="sent"):
+        if entry.topic:
+            by_topic[entry.topic].append(entry)
+    for topic, entries in by_topic.items():
+        arrived = _walk(topic, entries, events.pop(topic, []), told, slack_ms, verdict)
+        if topic.startswith("orderbook."):
+            _check_book(topic, arrived, len(told.gaps.get(topic, [])), verdict)
+    verdict.wrong += [f"{topic}: {len(found)} events that nobody sent" for topic, found in events.items()]
+    return verdict
+
+
+def _walk(
+    topic: str, entries: list[Entry], found: list[tuple[tuple[Any, ...], Payload]], told: Told, slack_ms: int, verdict: Verdict
+) -> list[tuple[Entry, Payload]]:
+    """Ledger and events side by side: every fact arrived, in its order, or the gateway said that something is missing there."""
+    place, arrived = 0, []
+    for entry in entries:
+        for fact in facts_of_frame(topic, json.loads(entry.text)):
+            verdict.sent += 1
+            if place < len(found) and found[place][0] == fact:
+                verdict.arrived += 1
+                arrived.append((entry, found[place][1]))
+                place += 1
+            elif told.explains(topic, entry.sent_ns // 1_000_000, slack_ms):
+                verdict.reported += 1
+            else:
+                at = entry.sent_ns // 1_000_000
+                verdict.wrong.append(f"{topic}: sent at {at} on connection {entry.connection}, not arrived, not reported: {fact}")
+    verdict.wrong += [f"{topic}: an event that was not sent, or is out of its order: {fact}" for fact, _ in found[place:]]
+    return arrived
+
+
+def _check_book(topic: str, arrived: list[tuple[Entry, Payload]], gaps: int, verdict: Verdict) -> None:
+    """`in_sync` is true exactly while the `u` that arrived are unbroken, and each break was reported once."""
+    connection, last, whole, breaks = 0, None, False, 0
+    for entry, payload in arrived:
+        if entry.connection != connection:
+            connection, last, whole = entry.connection, None, True
+        frame = json.loads(entry.text)
+        update_id = frame["data"]["u"]
+        was = whole
+        if frame["type"] == "snapshot" or update_id == 1:
+            whole = True
+        elif last is None or update_id != last + 1:
+            whole = False
+        breaks += was and not whole
+        last = update_id
+        if payload["in_sync"] != whole:
+            verdict.wrong.append(
+                f"{topic}: in_sync {payload['in_sync']} at u {update_id} of connection {connection}; expected {whole}"
+            )
+    if breaks != gaps:
+        verdict.wrong.append(f"{topic}: {breaks} breaks arrived, {gaps} were reported")
