@@ -47,34 +47,12 @@ class OpenConnection(msgspec.Struct):
     authenticated: bool
 
 
-class RunningSimulator:
-    """A simulated exchange in a child process.
+class Control:
+    """The control interface of a simulated exchange, wherever it runs: see `simulator/control.py`."""
 
-    ws_url, rest_url  base URLs, for BYBIT_WS_URL and BYBIT_REST_URL
-    ca_file           the authority behind wss and https, for BYBIT_CA_FILE; "" without TLS
-    """
-
-    api_key = "simulator-key"
-    api_secret = "simulator-secret"  # noqa: S105 # made up
-
-    def __init__(self, process: subprocess.Popen[bytes], ws_url: str, rest_url: str, ca_file: str = "") -> None:
-        self._process = process
-        self.ca_file = ca_file
-        self._http = urllib3.PoolManager(timeout=10.0, retries=False, ca_certs=ca_file or None)
-        self.ws_url = ws_url
+    def __init__(self, rest_url: str, ca_file: str = "") -> None:
         self.rest_url = rest_url
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def is_running(self) -> bool:
-        return self._process.poll() is None
-
-    def stop(self) -> None:
-        """End it; by force after 5 s."""
-        self._http.clear()
-        _end(self._process)
+        self._http = urllib3.PoolManager(timeout=10.0, retries=False, ca_certs=ca_file or None)
 
     def ledger(
         self,
@@ -154,6 +132,35 @@ class RunningSimulator:
         if answer.status != 200:
             raise ValueError(f"the simulator answered {answer.status}: {answer.data.decode()}")
         return json.loads(answer.data)
+
+
+class RunningSimulator(Control):
+    """A simulated exchange in a child process.
+
+    ws_url, rest_url  base URLs, for BYBIT_WS_URL and BYBIT_REST_URL
+    ca_file           the authority behind wss and https, for BYBIT_CA_FILE; "" without TLS
+    """
+
+    api_key = "simulator-key"
+    api_secret = "simulator-secret"  # noqa: S105 # made up
+
+    def __init__(self, process: subprocess.Popen[bytes], ws_url: str, rest_url: str, ca_file: str = "") -> None:
+        super().__init__(rest_url, ca_file)
+        self._process = process
+        self.ws_url = ws_url
+        self.ca_file = ca_file
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it; by force after 5 s."""
+        self._http.clear()
+        _end(self._process)
 
 
 def start(

@@ -129,9 +129,9 @@ class Link:
                 self.status = "idle"
             elif now >= self._dial_at:
                 self._dial()
-        else:
+        if self._live is not None:
             try:
-                self._converse(self._live, now)
+                self._converse(self._live, self._outside.now())
             except LinkLost as fault:
                 self._lost(str(fault))
         self._delivery.flush()

@@ -1,0 +1,97 @@
+"""A worker's link alone, for `test_reconnects.py`: reconnects many times on real sockets, and says what that left behind, as JSON.
+
+Runs in a process of its own, so that nobody else's memory, threads and files are counted.
+"""
+
+import gc
+import json
+import os
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from gateway import bus
+from gateway.backoff import Backoff
+from gateway.bus import BusReceiver, BusSender
+from gateway.protocol.endpoints import ENDPOINTS
+from gateway.protocol.session import Credentials
+from gateway.rest import Rest
+from gateway.signing import signer
+from gateway.wire import Stamp
+from simulator.remote import Control, RunningSimulator
+from workers.connects import ConnectBudget
+from workers.delivery import Delivery
+from workers.dial import Route
+from workers.exchange_clock import ExchangeClock
+from workers.link import Link, Outside
+
+#: How the exchange ends a connection; in turn.
+CUTS = ("abort", "1000", "1001", "mid_frame")
+TOPICS = {"linear": {"orderbook.50.BTCUSDT": True, "publicTrade.BTCUSDT": False}, "private": {"order": False, "wallet": False}}
+
+
+def taken() -> dict[str, int]:
+    """Threads, open files, and resident memory in bytes, of this process."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return {
+        "threads": threading.active_count(),
+        "files": len(os.listdir("/proc/self/fd")),
+        "bytes": pages * os.sysconf("SC_PAGE_SIZE"),
+    }
+
+
+def main(endpoint_name: str, ws_url: str, rest_url: str, rounds: int) -> None:
+    endpoint = ENDPOINTS[endpoint_name]
+    simulator = Control(rest_url)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        receiver = BusReceiver(bus.address(folder))
+        sender = BusSender(bus.address(folder), b"reconnecting")
+        delivery = Delivery("w", endpoint, Stamp(worker="w", account="main", include_raw="off", started_ms=1), sender)
+        rest = Rest(rest_url)
+        link = Link(
+            endpoint,
+            Route(ws_url + endpoint.path),
+            credentials=Credentials(RunningSimulator.api_key, signer(RunningSimulator.api_secret)),
+            delivery=delivery,
+            backoff=Backoff(0.001, lambda: 0.5),
+            outside=Outside(
+                clock=ExchangeClock(rest.server_time_ms, worker="w"),
+                budget=ConnectBudget(folder / "connects", private=True, most=1_000_000),
+            ),
+            wake=os.eventfd(0, os.EFD_NONBLOCK),
+        )
+        link.want(TOPICS[endpoint_name])
+        before: dict[str, int] = {}
+        for number in range(rounds):
+            while link.status != "connected":
+                link.turn()
+                link.wait()
+                drain(receiver)
+            if number == rounds // 5:  # caches are warm
+                before = taken()
+            simulator.cut(endpoint_name, CUTS[number % len(CUTS)])
+            while link.status == "connected":
+                link.turn()
+                link.wait()
+        while link.status != "connected":
+            link.turn()
+            link.wait()
+            drain(receiver)
+        found = {"before": before, "after": taken(), "reconnections": link.reconnections}
+        sys.stdout.write(json.dumps(found) + "\n")
+        link.close()
+        sender.close()
+        receiver.close()
+
+
+def drain(receiver: BusReceiver) -> None:
+    """Be the router: take everything."""
+    for batch in receiver.take():
+        receiver.settle(batch.peer, batch.number)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

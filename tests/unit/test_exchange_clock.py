@@ -1,0 +1,71 @@
+"""The exchange's clock: asked before a login, corrected by pongs, distrusted after a refusal, and never in the way."""
+
+import pytest
+
+from gateway.errors import ExchangeError, LinkLost
+from workers.exchange_clock import REFRESH_S, ExchangeClock
+
+UNIX_NS = 1_800_000_000_000_000_000
+UNIX_MS = UNIX_NS // 1_000_000
+
+
+class Exchange:
+    """Its time, as it answers; or a fault."""
+
+    def __init__(self, ahead_ms: int) -> None:
+        self.ahead_ms = ahead_ms
+        self.asked = 0
+        self.fault: Exception | None = None
+
+    def __call__(self) -> int:
+        self.asked += 1
+        if self.fault is not None:
+            raise self.fault
+        return UNIX_MS + self.ahead_ms
+
+
+def test_time_is_asked_once_and_again_when_it_is_old() -> None:
+    exchange = Exchange(90_000)
+    clock = ExchangeClock(exchange, worker="w")
+    assert clock.at_ms(UNIX_NS) == UNIX_MS
+    for now in (0.0, REFRESH_S - 1):
+        clock.before_login(now, lambda: UNIX_NS)
+    assert (exchange.asked, clock.at_ms(UNIX_NS)) == (1, UNIX_MS + 90_000)
+    clock.before_login(REFRESH_S, lambda: UNIX_NS)
+    assert exchange.asked == 2
+
+
+def test_a_refused_login_has_it_asked_again() -> None:
+    exchange = Exchange(0)
+    clock = ExchangeClock(exchange, worker="w")
+    clock.before_login(0.0, lambda: UNIX_NS)
+    exchange.ahead_ms = -60_000
+    clock.distrust()
+    clock.before_login(1.0, lambda: UNIX_NS)
+    assert clock.ahead_ms == -60_000
+
+
+def test_the_way_there_and_back_is_shared() -> None:
+    moments = iter([UNIX_NS, UNIX_NS + 400_000_000])
+    asked = ExchangeClock(lambda: UNIX_MS + 200, worker="w")
+    asked.before_login(0.0, lambda: next(moments))
+    assert asked.ahead_ms == 0
+
+
+@pytest.mark.parametrize("fault", [LinkLost("away"), ExchangeError(10006, "Too many visits!")])
+def test_nobody_answering_leaves_what_is_known(fault: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    exchange = Exchange(5_000)
+    clock = ExchangeClock(exchange, worker="w")
+    clock.before_login(0.0, lambda: UNIX_NS)
+    exchange.fault = fault
+    clock.distrust()
+    clock.before_login(1.0, lambda: UNIX_NS)
+    assert clock.ahead_ms == 5_000
+    assert "exchange_time_unknown" in caplog.text
+
+
+def test_a_clock_that_is_far_off_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    clock = ExchangeClock(Exchange(0), worker="w")
+    for ahead_ms in (10, 2_000, 2_100, 2_050):
+        clock.noticed(UNIX_MS + ahead_ms, UNIX_MS)
+    assert caplog.text.count("clock_skew") == 1
