@@ -1,194 +1,165 @@
-"""The account: orders, fills, positions and coins that agree with each other, told as private frames.
+"""The account: what can happen to it, told as private frames.
 
-A unified account in one-way mode and portfolio margin. Frames and their order: protocol notes, section 7.
+Frames and their order: protocol notes, section 7. Time comes as an argument only.
 """
 
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from random import Random
 
+from simulator import funding, matching, trader
+from simulator.bookkeeping import FEES, TAKER_FEES, UID, USD, Bookkeeping
 from simulator.dialect import Message
 from simulator.instruments import Instrument
-from simulator.records import ZERO, Fill, Order, Position, Row, account_row, coin_row, worth
+from simulator.positions import Position
+from simulator.records import Order, Row
 
-UID = "100200300"
-#: Maker fee of each category, as a ratio; what is not in here cannot be traded.
-FEES = {"spot": Decimal("0.001"), "linear": Decimal("0.0002"), "inverse": Decimal("0.0002"), "option": Decimal("0.0002")}
-#: US dollars for a coin. They stand still: unrealised changes push no wallet frame (protocol notes, section 7.5).
-USD = {"USDT": Decimal(1), "USDC": Decimal(1), "BTC": Decimal(67000), "ETH": Decimal(3400), "SOL": Decimal(160)}
-
-
-def _first_coins() -> dict[str, Decimal]:
-    return {"USDT": Decimal(100_000), "BTC": Decimal("2.5"), "ETH": Decimal("10.000000000000000001")}
+__all__ = ["FEES", "TAKER_FEES", "UID", "USD", "Account", "Position"]
 
 
 @dataclass(slots=True)
-class Account:
-    """Everything private. Each method makes one occurrence and returns its frames, in the exchange's usual order.
-
-    clock_ms  of the last occurrence; every occurrence gets a later millisecond, so that their times tell their order
-    """
-
-    dice: Random
-    coins: dict[str, Decimal] = field(default_factory=_first_coins)
-    orders: dict[str, Order] = field(default_factory=dict)
-    fills: list[Fill] = field(default_factory=list)
-    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
-    clock_ms: int = 0
-    _sequence: int = 140_612_148_849_380
-    _spot_ids: int = 2_150_423_456_789_012_345
+class Account(Bookkeeping):
+    """Everything private. Each method makes one occurrence and returns its frames, in the exchange's usual order."""
 
     @property
     def executions(self) -> list[Row]:
         """All fills as records, oldest first."""
         return [fill.row() for fill in self.fills]
 
+    @property
+    def open_orders(self) -> list[Order]:
+        """Oldest first."""
+        return list(self._open.values())
+
     def place(
-        self,
-        instrument: Instrument,
-        *,
-        side: str,
-        price: Decimal,
-        quantity: Decimal,
-        now_ms: int,
-        last: Decimal | None = None,
-        link_id: str = "",
-    ) -> list[Message]:
-        """A limit order, resting. last: the market's price now, where it differs from the order's."""
-        now_ms, order_id = self._tick(now_ms), self._identity(instrument)
+        self, instrument: Instrument, *, side: str, price: Decimal, quantity: Decimal, now_ms: int, last: Decimal | None = None,
+        link_id: str = "", kind: str = "Limit", in_force: str = "", idx: int | None = None, reduce_only: bool = False,
+        trigger: Decimal | None = None, trigger_way: int = 0, matched: bool = False, reject: str = "", given: Row | None = None,
+    ) -> list[Message]:  # fmt: skip
+        """An order: resting, waiting for its trigger, or filled at once where its kind is Market.
+
+        last     the market's price now, where it differs from the order's
+        idx      the side of hedge mode; None: what opens, or with reduce_only closes, that way
+        reject   the reason why it is over at once, EC_…
+        matched  see Order
+        """
+        now_ms, order_id = self.tick(now_ms), self.identity(instrument)
+        if last is not None:
+            self.marks[instrument.category, instrument.symbol] = last
+        if idx is None:
+            idx = self.side_of(instrument, side, reduce_only=reduce_only)
         fee_coin = instrument.settle or (instrument.base if side == "Buy" else instrument.quote)
-        order = Order(instrument, order_id, link_id, side, price, quantity, last or price, fee_coin, now_ms, now_ms)
+        order = Order(
+            instrument, order_id, link_id, side, price, quantity, last or price, fee_coin, now_ms, now_ms, kind=kind, idx=idx,
+            in_force=in_force or ("IOC" if kind == "Market" else "GTC"), reduces=reduce_only, trigger=trigger,
+            trigger_way=trigger_way, matched=matched, given=given or {},
+        )  # fmt: skip
         self.orders[order_id] = order
-        return [self._order_frame(order, now_ms)]
+        if reject:
+            order.reject_reason, order.status = reject, "Cancelled" if reject in matching.CANCELS else "Rejected"
+        elif trigger is not None:
+            order.status = "Untriggered"
+        elif kind == "Market":
+            return self.fill(order, quantity=quantity, price=last or price, taker=True, now_ms=now_ms)
+        return self.tell(order, now_ms)
 
-    def amend(self, order: Order, *, price: Decimal, now_ms: int) -> list[Message]:
-        order.price, order.updated_ms = price, self._tick(now_ms)
-        return [self._order_frame(order, order.updated_ms)]
+    def amend(
+        self,
+        order: Order,
+        *,
+        now_ms: int,
+        price: Decimal | None = None,
+        quantity: Decimal | None = None,
+        trigger: Decimal | None = None,
+    ) -> list[Message]:
+        """A new price, quantity (of the whole order) or trigger."""
+        order.updated_ms = self.tick(now_ms)
+        order.price, order.quantity = price or order.price, quantity or order.quantity
+        order.trigger = trigger or order.trigger
+        return self.tell(order, order.updated_ms)
 
-    def cancel(self, order: Order, *, now_ms: int) -> list[Message]:
-        order.status, order.updated_ms = "Cancelled", self._tick(now_ms)
-        return [self._order_frame(order, order.updated_ms)]
+    def cancel(self, order: Order, *, now_ms: int, cancel_type: str = "CancelByUser") -> list[Message]:
+        """Spot has a word of its own for what was filled in part."""
+        partly = order.instrument.category == "spot" and order.executed
+        order.status, order.cancel_type = "PartiallyFilledCanceled" if partly else "Cancelled", cancel_type
+        order.updated_ms = self.tick(now_ms)
+        return self.tell(order, order.updated_ms)
 
-    def fill(self, order: Order, *, quantity: Decimal, now_ms: int) -> list[Message]:
-        """One fill at the order's price: execution.fast, order, execution, position (not on spot), wallet."""
-        now_ms, instrument = self._tick(now_ms), order.instrument
-        quantity = min(quantity, order.left)
-        value, rate = worth(instrument, quantity, order.price), FEES[instrument.category]
-        in_base = instrument.category == "spot" and order.side == "Buy"
-        fee = (quantity if in_base else value) * rate
-        order.executed, order.value, order.fee = order.executed + quantity, order.value + value, order.fee + fee
+    def change_status(self, order: Order, status: str, *, now_ms: int) -> list[Message]:
+        """Triggered, then New; or Deactivated."""
+        order.status, order.updated_ms = status, self.tick(now_ms)
+        return self.tell(order, order.updated_ms)
+
+    def fill(
+        self, order: Order, *, quantity: Decimal, now_ms: int, price: Decimal | None = None, taker: bool = False, parts: int = 1,
+        late: bool = False,
+    ) -> list[Message]:  # fmt: skip
+        """execution.fast, order, execution, position (not on spot), wallet; greeks after an option's.
+
+        price  where it is not the order's
+        parts  executions it comes in, told in one message
+        late   the execution comes after everything else
+        """
+        now_ms, instrument = self.tick(now_ms), order.instrument
+        quantity = min(quantity, order.left, self.closable(order))
+        if quantity <= 0:
+            return self.cancel(order, now_ms=now_ms, cancel_type="CancelByReduceOnly")
+        pieces = matching.pieces(quantity, instrument.step, parts)
+        fills = [self.execute(order, piece, price or order.price, now_ms, taker=taker) for piece in pieces]
         order.status = "Filled" if order.executed == order.quantity else "PartiallyFilled"
-        order.updated_ms = now_ms
-        closed, profit = self._move_position(order, quantity, now_ms)
-        fill = Fill(
-            order=order,
-            execution_id=self._identity(instrument),
-            quantity=quantity,
-            price=order.price,
-            value=value,
-            fee=fee,
-            fee_rate=rate,
-            closed=closed,
-            profit=profit,
-            left=order.left,
-            at_ms=now_ms,
-            sequence=self._sequence,
+        if order.is_open and not self.closable(order):
+            order.status, order.cancel_type = "Cancelled", "CancelByReduceOnly"
+        fast = self.frame("execution.fast", [fill.fast_row() for fill in fills], now_ms)
+        # The id of the order's frame again, as the exchange does.
+        slow = self.frame("execution", [fill.row() for fill in fills], now_ms, self.match_id(instrument))
+        told = self.tell(
+            order, now_ms, moved=(instrument.base, instrument.quote) if instrument.category == "spot" else (instrument.settle,)
         )
-        self.fills.append(fill)
-        moved = self._pay(fill)
-        frames: list[Message] = [
-            {"topic": "execution.fast", "creationTime": now_ms, "data": [fill.fast_row()]},
-            self._order_frame(order, now_ms),
-            # The id of the order's frame again, as the exchange does.
-            {"topic": "execution", "id": self._match_id(instrument), "creationTime": now_ms, "data": [fill.row()]},
-        ]
-        if instrument.category != "spot":
-            rows = [self.positions[instrument.category, instrument.symbol].row(order.price)]
-            frames.append({"id": f"{UID}_position_{now_ms}", "topic": "position", "creationTime": now_ms, "data": rows})
-        return [*frames, self._wallet_frame(moved, now_ms)]
+        frames = [*told, fast, slow] if late else [fast, told[0], slow, *told[1:]]
+        return [*frames, *self.greeks(instrument.base, now_ms)] if instrument.category == "option" else frames
+
+    def lose_cancel(self, order: Order, *, now_ms: int) -> list[Message]:
+        """A cancel that comes too late: Filled, and Filled again for the cancel (protocol notes, section 7.4)."""
+        frames = self.fill(order, quantity=order.left, now_ms=now_ms)
+        if order.status != "Filled":
+            return frames
+        order.cancel_type, order.reject_reason = "CancelByUser", "EC_OrigClOrdIDDoesNotExist"
+        order.updated_ms = self.tick(self.clock_ms)
+        return [*frames, self.frame("order", [order.row()], order.updated_ms, self.match_id(order.instrument))]
+
+    def on_price(self, instrument: Instrument, last: Decimal, now_ms: int) -> list[Message]:
+        """The market moved: what that triggers and fills, of the orders that the market matches."""
+        return matching.on_price(self, instrument, last, now_ms)
+
+    def fund(self, instrument: Instrument, rate: Decimal, mark: Decimal, now_ms: int) -> list[Message]:
+        """Funding of the positions in a perpetual; nothing where there are none. rate: positive: longs pay."""
+        return funding.fund(self, instrument, rate, mark, now_ms)
 
     def wallet(self, coins: Sequence[str], now_ms: int) -> list[Message]:
         """A push that names these coins only."""
-        return [self._wallet_frame(coins, self._tick(now_ms))]
+        return [self.wallet_frame(coins, self.tick(now_ms))]
 
     def set_balances(self, balances: dict[str, Decimal], now_ms: int) -> list[Message]:
         """The wallet balances of some coins become what is given, and are pushed."""
         self.coins |= balances
         return self.wallet(list(balances), now_ms)
 
-    def wallet_row(self, coins: Sequence[str] | None = None) -> Row:
-        """The account with these coins; without a choice, those that are not zero."""
-        shown = [coin for coin, balance in self.coins.items() if balance] if coins is None else coins
-        total = sum((balance * USD.get(coin, ZERO) for coin, balance in self.coins.items()), ZERO)
-        rows = [coin_row(c, self.coins.get(c, ZERO), locked=self._locked(c), usd=USD.get(c, ZERO)) for c in shown]
-        return account_row(total, rows)
+    def set_hedged(self, instruments: Iterable[Instrument], on: bool) -> None:
+        """Hedge mode or one-way mode; only for symbols without positions and open orders."""
+        keys = {(each.category, each.symbol) for each in instruments}
+        self.hedged = self.hedged | keys if on else self.hedged - keys
+
+    def set_leverage(self, instrument: Instrument, leverage: Decimal, now_ms: int) -> list[Message]:
+        """Position and, where that binds another margin, wallet."""
+        now_ms = self.tick(now_ms)
+        self.leverages[instrument.category, instrument.symbol] = leverage
+        for position in self.sides(instrument):
+            position.leverage, position.updated_ms = leverage, now_ms
+        return [self.position_frame(instrument, now_ms), *self.changed_wallet((), now_ms)]
+
+    def greeks(self, base: str, now_ms: int) -> list[Message]:
+        return [self.frame("greeks", [self.greeks_row(base)], now_ms, self.unique())]
 
     def random_occurrence(self, instrument: Instrument, price: Decimal, now_ms: int) -> list[Message]:
-        """What a calm trader does next."""
-        mine = [order for order in self.orders.values() if order.is_open and order.instrument is instrument]
-        if not mine or (len(mine) < 5 and self.dice.random() < 0.4):
-            quantity, side = self.dice.randrange(2, 20) * instrument.step, self.dice.choice(("Buy", "Sell"))
-            return self.place(instrument, side=side, price=price, quantity=quantity, last=price, now_ms=now_ms)
-        order = self.dice.choice(mine)
-        what = self.dice.random()
-        if what < 0.15:
-            return self.cancel(order, now_ms=now_ms)
-        if what < 0.3:
-            return self.amend(order, price=price, now_ms=now_ms)
-        half = max(instrument.step, order.left // instrument.step // 2 * instrument.step)
-        return self.fill(order, quantity=order.left if what > 0.7 else half, now_ms=now_ms)
-
-    def _move_position(self, order: Order, quantity: Decimal, now_ms: int) -> tuple[Decimal, Decimal]:
-        """The size that a fill closed, and the profit of that."""
-        instrument = order.instrument
-        if instrument.category == "spot":
-            return ZERO, ZERO
-        key = instrument.category, instrument.symbol
-        position = self.positions.setdefault(key, Position(instrument, created_ms=now_ms))
-        position.updated_ms, position.sequence = now_ms, self._sequence
-        return position.add(quantity if order.side == "Buy" else -quantity, order.price, now_ms)
-
-    def _pay(self, fill: Fill) -> list[str]:
-        """Move the coins of a fill: spot exchanges two, options pay their premium, contracts their profit. The coins moved."""
-        order, instrument = fill.order, fill.order.instrument
-        way = 1 if order.side == "Buy" else -1
-        by_category = {
-            "spot": {instrument.base: way * fill.quantity, instrument.quote: -way * fill.value},
-            "option": {instrument.settle: -way * fill.value},
-        }
-        moved = by_category.get(instrument.category, {instrument.settle: fill.profit})
-        for coin, change in moved.items():
-            self.coins[coin] = self.coins.get(coin, ZERO) + change
-        self.coins[order.fee_coin] -= fill.fee
-        return list(moved)
-
-    def _locked(self, coin: str) -> Decimal:
-        """Held by open spot orders: the quote coin of a bid, the base coin of an offer."""
-        held = ZERO
-        for order in self.orders.values():
-            if order.is_open and order.instrument.category == "spot":
-                pays = order.instrument.quote if order.side == "Buy" else order.instrument.base
-                if pays == coin:
-                    held += order.left * order.price if order.side == "Buy" else order.left
-        return held
-
-    def _tick(self, now_ms: int) -> int:
-        self.clock_ms = max(now_ms, self.clock_ms + 1)
-        self._sequence += self.dice.choice((1, 2, 3, 19))
-        return self.clock_ms
-
-    def _identity(self, instrument: Instrument) -> str:
-        """Of an order or a fill: a growing number on spot, a UUID elsewhere."""
-        self._spot_ids += 1
-        return str(self._spot_ids) if instrument.category == "spot" else str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
-
-    def _match_id(self, instrument: Instrument) -> str:
-        return f"{UID}_{instrument.symbol}_{self._sequence}"
-
-    def _order_frame(self, order: Order, now_ms: int) -> Message:
-        return {"id": self._match_id(order.instrument), "topic": "order", "creationTime": now_ms, "data": [order.row()]}
-
-    def _wallet_frame(self, coins: Sequence[str], now_ms: int) -> Message:
-        return {"id": f"{UID}_wallet_{now_ms}", "topic": "wallet", "creationTime": now_ms, "data": [self.wallet_row(coins)]}
+        """What a trader does next, and what the exchange does to them."""
+        return trader.occurrence(self, instrument, price, now_ms)

@@ -1,9 +1,9 @@
-"""Private records as the exchange prints them: an order, a fill, a position, a coin. Row shapes: protocol notes, sections 7.1 to 7.5.
+"""Private records as the exchange prints them: an order and a fill. Row shapes: protocol notes, sections 7.2 to 7.4, 9.3 and 12.
 
 Some keys exist in some categories only; `DIFFERENT` says how a category's record differs from a linear one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -18,25 +18,47 @@ EIGHT_PLACES = Decimal("0.00000001")
 
 #: (record, category) → keys that it lacks, and keys whose value differs.
 DIFFERENT: dict[tuple[str, str], tuple[tuple[str, ...], Row]] = {
-    ("order", "spot"): (("closedPnl", "createType", "tpslMode", "parentOrderLinkId"), {"isLeverage": "0", "smpGroup": "0"}),
-    ("order", "option"): (("createType", "parentOrderLinkId"), {"tpslMode": "", "placeType": "price"}),
-    ("execution", "spot"): (("createType",), {"closedSize": "", "execPnl": "", "markPrice": ""}),
+    ("order", "spot"): (("closedPnl", "createType", "tpslMode", "parentOrderLinkId"), {"smpGroup": "0", "slippageTolerance": ""}),
+    ("order", "option"): (
+        ("createType", "parentOrderLinkId", "isLeverage", "marketUnit", "slippageTolerance", "slippageToleranceType"),
+        {"tpslMode": "", "placeType": "price"},
+    ),
+    ("execution", "spot"): (("createType",), {"closedSize": "", "execPnl": "", "markPrice": "", "stopOrderType": ""}),
     ("execution", "option"): (
         ("createType",),
-        {"tradeIv": "0.4226", "markIv": "0.4210", "indexPrice": "67004.50", "underlyingPrice": "67010.00"},
+        {
+            "closedSize": "", "execPnl": "", "isLeverage": "", "stopOrderType": "",
+            "tradeIv": "0.4226", "markIv": "0.4210", "indexPrice": "67004.50", "underlyingPrice": "67010.00",
+        },
     ),
+}  # fmt: skip
+#: What an order says where nothing is set: spot writes zeros.
+UNSET = {"spot": {"isLeverage": "0", "triggerPrice": "0.0", "slLimitPrice": "0.0", "tpLimitPrice": "0.0"}}
+#: What only the stream's rows have.
+STREAM_ONLY = {
+    "order": ("category", "parentOrderLinkId", "createType", "marketUnit", "feeCurrency", "closedPnl"),
+    "execution": ("category", "isLeverage", "createType", "marketUnit", "execPnl"),
 }
-#: Only option positions have them.
-GREEKS = {"delta": "0.4213", "gamma": "0.00003", "vega": "71.23", "theta": "-48.10"}
+#: What only REST's order/history has (and a realtime row has not).
+HISTORY_ONLY = {"extraFees": "", "slippageToleranceType": "UNKNOWN", "slippageTolerance": ""}
+#: Where the stream leaves blank what REST spells out.
+SPELLED = {"stopOrderType": "UNKNOWN", "triggerBy": "UNKNOWN", "tpTriggerBy": "UNKNOWN", "slTriggerBy": "UNKNOWN", "avgPrice": "0"}
 
-#: REST's name of the same key (protocol notes, sections 9.3 and 12).
-REST_POSITION_NAMES = {"entryPrice": "avgPrice", "mmrSysUpdatedTime": "mmrSysUpdateTime"}
+FAST_KEYS = (
+    "category", "symbol", "execId", "execPrice", "execQty", "orderId", "isMaker", "orderLinkId", "side", "execTime", "seq",
+)  # fmt: skip
+#: Open, as the exchange counts it.
+OPEN = ("New", "PartiallyFilled", "Untriggered")
 
 
 def amount(number: Decimal) -> str:
     """At most eight decimal places, without padding."""
-    short = number.quantize(EIGHT_PLACES).normalize()
-    return plain(short or ZERO)
+    return exact(number.quantize(EIGHT_PLACES))
+
+
+def exact(number: Decimal) -> str:
+    """All its digits, without padding."""
+    return plain(number.normalize() or ZERO)
 
 
 def worth(instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
@@ -50,8 +72,13 @@ def worth(instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
 class Order:
     """One order of the account.
 
-    last_price  of the market when it was placed
-    executed    how much of the quantity is filled; `value` and `fee` of that
+    last_price   of the market when it was placed
+    executed     how much of the quantity is filled; `value`, `fee` and `profit` of that
+    kind         Limit or Market
+    idx          positionIdx: 0 one-way, 1 and 2 the sides of hedge mode
+    trigger      of a conditional order, and which way the price must go: 1 up, 2 down
+    matched      the market fills it when the price crosses; else it is filled only when told
+    given        what the client wished besides, printed as it came
     """
 
     instrument: Instrument
@@ -67,16 +94,31 @@ class Order:
     executed: Decimal = ZERO
     value: Decimal = ZERO
     fee: Decimal = ZERO
+    profit: Decimal = ZERO
     status: str = "New"
+    kind: str = "Limit"
+    in_force: str = "GTC"
+    idx: int = 0
+    reduces: bool = False
+    trigger: Decimal | None = None
+    trigger_way: int = 0
+    cancel_type: str = "UNKNOWN"
+    reject_reason: str = "EC_NoError"
+    matched: bool = False
+    given: Row = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
-        return self.status in ("New", "PartiallyFilled")
+        return self.status in OPEN
 
     @property
     def left(self) -> Decimal:
         """What can still be filled."""
         return self.quantity - self.executed if self.is_open else ZERO
+
+    @property
+    def way(self) -> int:
+        return 1 if self.side == "Buy" else -1
 
     @property
     def average(self) -> Decimal:
@@ -85,32 +127,54 @@ class Order:
         return self.value / self.executed
 
     def row(self) -> Row:
+        category = self.instrument.category
+        blank = category == "option" and not self.left
         row = {
-            "category": self.instrument.category, "symbol": self.instrument.symbol, "orderId": self.order_id,
-            "orderLinkId": self.link_id, "parentOrderLinkId": "", "blockTradeId": "", "side": self.side, "positionIdx": 0,
-            "orderStatus": self.status, "cancelType": "CancelByUser" if self.status == "Cancelled" else "UNKNOWN",
-            "rejectReason": "EC_NoError", "timeInForce": "GTC", "isLeverage": "", "price": plain(self.price),
-            "qty": plain(self.quantity), "avgPrice": amount(self.average) if self.executed else "", "leavesQty": plain(self.left),
-            "leavesValue": amount(worth(self.instrument, self.left, self.price)), "cumExecQty": plain(self.executed),
-            "cumExecValue": amount(self.value), "cumExecFee": amount(self.fee), "orderType": "Limit", "stopOrderType": "",
+            "category": category, "symbol": self.instrument.symbol, "orderId": self.order_id,
+            "orderLinkId": self.link_id, "parentOrderLinkId": "", "blockTradeId": "", "side": self.side, "positionIdx": self.idx,
+            "orderStatus": self.status, "cancelType": self.cancel_type, "rejectReason": self.reject_reason,
+            "timeInForce": self.in_force, "isLeverage": "", "price": plain(self.price),
+            "qty": plain(self.quantity), "avgPrice": amount(self.average) if self.executed else "",
+            "leavesQty": "" if blank else plain(self.left),
+            "leavesValue": "" if blank else amount(worth(self.instrument, self.left, self.price)),
+            "cumExecQty": plain(self.executed), "cumExecValue": exact(self.value), "cumExecFee": exact(self.fee),
+            "orderType": self.kind, "stopOrderType": "" if self.trigger is None else "Stop",
             "orderIv": "", "triggerPrice": "", "takeProfit": "", "stopLoss": "", "triggerBy": "", "tpTriggerBy": "",
-            "slTriggerBy": "", "triggerDirection": 0, "placeType": "", "lastPriceOnCreated": plain(self.last_price),
-            "closeOnTrigger": False, "reduceOnly": False, "smpGroup": 0, "smpType": "None", "smpOrderId": "", "slLimitPrice": "0",
-            "tpLimitPrice": "0", "tpslMode": "UNKNOWN", "createType": "CreateByUser", "marketUnit": "",
+            "slTriggerBy": "", "triggerDirection": self.trigger_way, "placeType": "", "lastPriceOnCreated": plain(self.last_price),
+            "closeOnTrigger": False, "reduceOnly": self.reduces, "smpGroup": 0, "smpType": "None", "smpOrderId": "",
+            "slLimitPrice": "0", "tpLimitPrice": "0", "tpslMode": "UNKNOWN", "createType": "CreateByUser", "marketUnit": "",
             "createdTime": str(self.created_ms), "updatedTime": str(self.updated_ms),
-            "feeCurrency": self.fee_coin if self.fee else "", "closedPnl": "0", "slippageTolerance": "0",
-            "slippageToleranceType": "UNKNOWN", "cumFeeDetail": {self.fee_coin: amount(self.fee)} if self.fee else {},
+            "feeCurrency": self.fee_coin if self.fee else "", "closedPnl": exact(self.profit), "slippageTolerance": "0",
+            "slippageToleranceType": "UNKNOWN", "cumFeeDetail": {self.fee_coin: exact(self.fee)} if self.fee else {},
             "rpiTakerAccess": False, "rpiMatchedQty": "0",
         }  # fmt: skip
-        return _as_in("order", self.instrument.category, row)
+        row |= UNSET.get(category, {}) | self.given
+        if self.trigger is not None:
+            row["triggerPrice"] = plain(self.trigger)
+        return _as_in("order", category, row)
+
+    def rest_row(self, *, history: bool = False) -> Row:
+        """As order/realtime and order/history answer it."""
+        row = {key: value for key, value in self.row().items() if key not in STREAM_ONLY["order"]}
+        for key, words in SPELLED.items():
+            row[key] = row[key] or words
+        row.setdefault("isLeverage", "")
+        row.setdefault("tpslMode", "")
+        for key, value in HISTORY_ONLY.items():
+            row.pop(key, None)
+            if history:
+                row[key] = value
+        return row
 
 
 @dataclass(slots=True)
 class Fill:
     """One execution.
 
+    kind            Trade, Funding or FutureSpread: what is neither moves no position
     closed, profit  how much of a position it closed, and what that brought; settle coin
     left            of the order, after it
+    fee             negative: income
     """
 
     order: Order
@@ -125,135 +189,47 @@ class Fill:
     left: Decimal
     at_ms: int
     sequence: int
+    mark: Decimal
+    kind: str = "Trade"
+    is_maker: bool = True
+    extra_fees: Any = ""
 
     def row(self) -> Row:
-        order, instrument = self.order, self.order.instrument
+        order, instrument, by_user = self.order, self.order.instrument, self.kind == "Trade"
         row = {
             "category": instrument.category, "symbol": instrument.symbol, "closedSize": plain(self.closed),
-            "execFee": amount(self.fee), "execId": self.execution_id, "execPrice": plain(self.price),
-            "execQty": plain(self.quantity), "execType": "Trade", "execValue": amount(self.value), "feeRate": plain(self.fee_rate),
-            "tradeIv": "", "markIv": "", "blockTradeId": "", "markPrice": plain(self.price), "indexPrice": "", "underlyingPrice": "",
-            "leavesQty": plain(self.left), "orderId": order.order_id, "orderLinkId": order.link_id, "orderPrice": plain(self.price),
-            "orderQty": plain(order.quantity), "orderType": "Limit", "stopOrderType": "UNKNOWN", "side": order.side,
-            "execTime": str(self.at_ms), "isLeverage": "0", "isMaker": True, "seq": self.sequence, "marketUnit": "",
-            "execPnl": amount(self.profit), "createType": "CreateByUser", "extraFees": "", "feeCurrency": order.fee_coin,
+            "execFee": exact(self.fee), "execId": self.execution_id, "execPrice": plain(self.price),
+            "execQty": plain(self.quantity), "execType": self.kind, "execValue": exact(self.value), "feeRate": plain(self.fee_rate),
+            "tradeIv": "", "markIv": "", "blockTradeId": "", "markPrice": plain(self.mark), "indexPrice": "", "underlyingPrice": "",
+            "leavesQty": plain(self.left), "orderId": order.order_id, "orderLinkId": order.link_id, "orderPrice": plain(order.price),
+            "orderQty": plain(order.quantity), "orderType": order.kind,
+            "stopOrderType": "UNKNOWN" if order.trigger is None else "Stop", "side": order.side,
+            "execTime": str(self.at_ms), "isLeverage": "0", "isMaker": self.is_maker, "seq": self.sequence, "marketUnit": "",
+            "execPnl": exact(self.profit), "createType": CREATED.get(self.kind, "CreateByUser"), "extraFees": self.extra_fees,
+            "feeCurrency": order.fee_coin,
         }  # fmt: skip
-        return _as_in("execution", instrument.category, row)
+        row = _as_in("execution", instrument.category, row)
+        return row if by_user or instrument.category == "spot" else row | {"isMaker": False}
+
+    def rest_row(self) -> Row:
+        """As execution/list answers it; funding names its creation."""
+        row = self.row()
+        shown = {key: value for key, value in row.items() if key not in STREAM_ONLY["execution"]}
+        if self.kind == "Funding":
+            shown |= {"createType": "", "orderPrice": "0.00"}
+        shown["stopOrderType"] = shown["stopOrderType"] or "UNKNOWN"
+        return shown
 
     def fast_row(self) -> Row:
         """A maker's fill says no orderLinkId here (protocol notes, section 7.3)."""
-        keys = (
-            "category",
-            "symbol",
-            "execId",
-            "execPrice",
-            "execQty",
-            "orderId",
-            "isMaker",
-            "orderLinkId",
-            "side",
-            "execTime",
-            "seq",
-        )
-        row = {**self.row(), "orderLinkId": ""}
-        return {key: row[key] for key in keys}
+        row = self.row()
+        if self.is_maker:
+            row["orderLinkId"] = ""
+        return {key: row[key] for key in FAST_KEYS}
 
 
-@dataclass(slots=True)
-class Position:
-    """Net size (negative: short) and average entry price of one contract, in one-way mode.
-
-    realised  settle coin, since the position was last flat; `total` since ever
-    sequence  of the last fill; -1 before the first
-    """
-
-    instrument: Instrument
-    size: Decimal = ZERO
-    entry: Decimal = ZERO
-    realised: Decimal = ZERO
-    total: Decimal = ZERO
-    created_ms: int = 0
-    opened_ms: int = 0
-    updated_ms: int = 0
-    sequence: int = -1
-
-    def add(self, change: Decimal, price: Decimal, now_ms: int = 0) -> tuple[Decimal, Decimal]:
-        """A fill: growing moves the entry price, shrinking realises. The size that it closed, and the profit of that."""
-        grows = self.size == 0 or (self.size > 0) == (change > 0)
-        closed = ZERO if grows else min(abs(self.size), abs(change))
-        profit = self._profit(closed if self.size > 0 else -closed, price)
-        if self.size == 0:
-            self.realised, self.opened_ms = ZERO, now_ms
-        if grows:
-            self.entry = self._blend(abs(change), price)
-        elif abs(change) > abs(self.size):
-            self.entry, self.opened_ms = price, now_ms
-        self.size += change
-        self.realised += profit
-        self.total += profit
-        if self.size == 0:
-            self.entry = ZERO
-        return closed, profit
-
-    def row(self, mark: Decimal | str) -> Row:
-        """The account is in portfolio margin: margin per position is blank."""
-        mark = Decimal(mark)
-        row = {
-            "positionIdx": 0, "tradeMode": 0, "riskId": 0, "riskLimitValue": "0", "symbol": self.instrument.symbol,
-            "side": "" if not self.size else "Buy" if self.size > 0 else "Sell", "size": plain(abs(self.size)),
-            "entryPrice": amount(self.entry), "sessionAvgPrice": "", "leverage": "",
-            "positionValue": amount(worth(self.instrument, abs(self.size), mark)), "positionBalance": "0", "markPrice": plain(mark),
-            "positionIM": "", "positionMM": "", "positionIMByMp": "", "positionMMByMp": "", "takeProfit": "0", "stopLoss": "0",
-            "trailingStop": "0", "unrealisedPnl": amount(self._profit(self.size, mark)), "cumRealisedPnl": amount(self.total),
-            "curRealisedPnl": amount(self.realised), "createdTime": str(self.created_ms), "updatedTime": str(self.updated_ms),
-            "tpslMode": "Full", "liqPrice": "", "bustPrice": "", "category": self.instrument.category, "positionStatus": "Normal",
-            "adlRankIndicator": 2 if self.size else 0, "autoAddMargin": 0, "leverageSysUpdatedTime": "", "mmrSysUpdatedTime": "",
-            "seq": self.sequence, "isReduceOnly": False, "breakEvenPrice": amount(self.entry), "openTime": self.opened_ms,
-        }  # fmt: skip
-        if self.instrument.category == "option":
-            del row["breakEvenPrice"]
-            row |= GREEKS
-        return row
-
-    def rest_row(self, mark: Decimal) -> Row:
-        """The same row under REST's names."""
-        return {REST_POSITION_NAMES.get(key, key): value for key, value in self.row(mark).items()}
-
-    def _profit(self, size: Decimal, price: Decimal) -> Decimal:
-        """Of a signed size between entry and price; an inverse contract's in the base coin."""
-        if not size:
-            return ZERO
-        if self.instrument.category == "inverse":
-            return (size / self.entry - size / price).quantize(EIGHT_PLACES)
-        return size * (price - self.entry)
-
-    def _blend(self, size: Decimal, price: Decimal) -> Decimal:
-        """The entry price when a size is added; for inverse contracts the harmonic mean, as their worth is size / price."""
-        held = abs(self.size)
-        if self.instrument.category == "inverse" and held:
-            return (held + size) / (held / self.entry + size / price)
-        return (held * self.entry + size * price) / (held + size)
-
-
-def coin_row(coin: str, balance: Decimal, *, locked: Decimal, usd: Decimal) -> Row:
-    """One coin of the wallet. usd: its price; margin per coin is blank in portfolio margin."""
-    return {
-        "coin": coin, "equity": plain(balance), "usdValue": amount(balance * usd), "walletBalance": plain(balance),
-        "availableToWithdraw": "", "availableToBorrow": "", "borrowAmount": "0", "accruedInterest": "0", "totalOrderIM": "",
-        "totalPositionIM": "", "totalPositionMM": "", "unrealisedPnl": "0", "cumRealisedPnl": "0", "bonus": "0",
-        "collateralSwitch": True, "marginCollateral": True, "colRes": "0", "locked": plain(locked), "spotHedgingQty": "0",
-        "spotBorrow": "0",
-    }  # fmt: skip
-
-
-def account_row(total: Decimal, coins: list[Row]) -> Row:
-    """The account above its coins. total: US dollars."""
-    return {
-        "accountIMRate": "0", "accountIMRateByMp": "0", "accountMMRate": "0", "accountMMRateByMp": "0",
-        "totalEquity": amount(total), "totalWalletBalance": amount(total), "totalMarginBalance": amount(total),
-        "totalAvailableBalance": amount(total), "totalPerpUPL": "0", "totalInitialMargin": "0", "totalInitialMarginByMp": "0",
-        "totalMaintenanceMargin": "0", "totalMaintenanceMarginByMp": "0", "coin": coins, "accountLTV": "", "accountType": "UNIFIED",
-    }  # fmt: skip
+#: What a kind of execution says of its creation.
+CREATED = {"Funding": "", "FutureSpread": "CreateByFutureSpread"}
 
 
 def _as_in(record: str, category: str, row: Row) -> Row:
