@@ -20,7 +20,7 @@ from simulator.faults import KINDS, Fault, Faults, checked
 from simulator.instruments import Instrument, find
 from simulator.ledger import Ledger
 from simulator.market import Market
-from simulator.rest_faults import Faults
+from simulator.rest_faults import RestFaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Exchange:
         self.faults = Faults()
         self.market = Market(options.seed, self.clock_ms())
         self.account = Account(Random(f"{options.seed}|account"))
-        self.rest_faults = Faults()
+        self.rest_faults = RestFaults()
         self.connections: dict[int, Connection] = {}
         self.paused = options.paused
         self._dice = Random(f"{options.seed}|exchange")

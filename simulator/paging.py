@@ -1,5 +1,6 @@
 """The parameters that REST lists share: category, times, page size and cursor. Source: protocol notes, section 9.3."""
 
+import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -63,18 +64,18 @@ def page(query: Query, rows: Sequence[Listed], *, most: int, default: int) -> di
 
 
 def _cursor(time_ms: int, identity: str) -> str:
-    return urllib.parse.quote(f"{identity}:{time_ms},{identity}:{time_ms}", safe="")
+    return urllib.parse.quote(f"page_token={identity}:{time_ms}&", safe="")
 
 
 def _behind(cursor: str, rows: Sequence[Listed]) -> int:
     """Where a cursor's page begins. A row that has gone since is looked for by its time."""
     if not cursor:
         return 0
-    first, comma, _ = urllib.parse.unquote(cursor).partition(",")
-    identity, colon, time_text = first.rpartition(":")
-    if not comma or not colon or not is_number(time_text):
+    found = re.fullmatch(r"page_token=(.+):(\d{1,18})&", urllib.parse.unquote(cursor))
+    if found is None:
         raise Refused(10001, "params error: cursor invalid")
+    identity, time_ms = found[1], int(found[2])
     for index, (_, known, _) in enumerate(rows):
         if known == identity:
             return index + 1
-    return next((index for index, row in enumerate(rows) if row[0] < int(time_text)), len(rows))
+    return next((index for index, row in enumerate(rows) if row[0] < time_ms), len(rows))

@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from simulator import rest_account, rest_orders, signing
-from simulator.dialect import compact, now_ms
+from simulator.dialect import compact
 from simulator.exchange import Exchange
 from simulator.instruments import INSTRUMENTS
 from simulator.limits import RestLimits
@@ -60,6 +60,15 @@ PUBLIC: dict[str, PublicCall] = {
 }
 
 
+#: Form of the exchange's own fault `rest` → the answer that it makes.
+STANDING: dict[str, Wrong] = {
+    **{str(code): Wrong(code, WORDS[code]) for code in (10000, 10002, 10003, 10006, 10010, 10016)},
+    "403": Wrong(None, "access too frequent", 403),
+    "503": Wrong(None, "service unavailable", 503),
+    "not_json": Wrong(None, "<html>", 200),
+}
+
+
 def routes(exchange: Exchange, limits: RestLimits | None = None) -> list[web.RouteDef]:
     """All of /v5."""
     return [web.route("*", "/v5/{rest:.*}", _gate(exchange, limits or RestLimits()))]
@@ -72,10 +81,15 @@ def _gate(exchange: Exchange, limits: RestLimits) -> Callable[[web.Request], Awa
         if faults.delay_s:
             await asyncio.sleep(faults.delay_s)
         body, headers = await request.text(), dict[str, str]()
-        if not limits.admit(request.remote or "", now_ms()):
+        if not limits.admit(request.remote or "", exchange.clock_ms()):
             return web.Response(status=403, text="access too frequent")
+        now = exchange.now_ms() + faults.skew_ms
         wrong = faults.next_answer(request.path)
-        now = now_ms() + faults.skew_ms
+        standing = exchange.faults.hit("rest", exchange.clock_ms(), endpoint=_endpoint(request), topic=request.path)
+        if standing is not None and standing.how == "delay":
+            await asyncio.sleep(standing.amount)
+        elif standing is not None:
+            wrong = STANDING[standing.how]
         if wrong is not None:
             return _wrong(wrong, now)
         try:
@@ -85,6 +99,12 @@ def _gate(exchange: Exchange, limits: RestLimits) -> Callable[[web.Request], Awa
         return _envelope(0, SUCCESS.get(request.path, "OK"), result, now, headers=headers)
 
     return respond
+
+
+def _endpoint(request: web.Request) -> str:
+    """The stream that a call belongs to: faults may be of one endpoint only."""
+    public = request.path.startswith("/v5/market/")
+    return request.query.get("category", "spot") if public else "spread" if request.path in PUBLIC else "private"
 
 
 def _answer(exchange: Exchange, limits: RestLimits, request: web.Request, body: str, now: int, headers: dict[str, str]) -> Result:

@@ -37,7 +37,7 @@ class Wrong:
 
 
 @dataclass(slots=True)
-class Faults:
+class RestFaults:
     """All that stands.
 
     answer_with     path or "*" → (answers in turn, how many answers are left)

@@ -187,7 +187,7 @@ def test_holder_of_a_categorised_topic_gets_only_that_category_under_that_name(e
         client.login()
         client.subscribe("order.linear")
         exchange.account("place", category="spot", symbol="BTCUSDT")
-        [frame] = exchange.account("place_order", category="linear", symbol="BTCUSDT")
+        frame, *_ = exchange.account("place_order", category="linear", symbol="BTCUSDT")
         assert json.loads(client.ws.recv()) == frame | {"topic": "order.linear"}
 
 

@@ -58,7 +58,7 @@ def test_fills_add_up_to_the_order_and_cost_their_fee() -> None:
     assert instrument is not None
     account = Account(Random(1))
     before = dict(account.coins)
-    [placed] = account.place(instrument, side="Buy", price=Decimal(3000), quantity=Decimal("0.5"), now_ms=NOW_MS)
+    placed, *_ = account.place(instrument, side="Buy", price=Decimal(3000), quantity=Decimal("0.5"), now_ms=NOW_MS)
     order = account.orders[placed["data"][0]["orderId"]]
     first = account.fill(order, quantity=Decimal("0.2"), now_ms=NOW_MS + 1)
     second = account.fill(order, quantity=Decimal(9), now_ms=NOW_MS + 2)
