@@ -4,6 +4,7 @@ import re
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -118,6 +119,11 @@ def test_public_events_equal_the_ledger(
     assert status == 200
 
 
+def frozen(coin: dict[str, str]) -> Decimal:
+    """What of a coin is not available."""
+    return sum((Decimal(coin[key]) for key in ("locked", "totalOrderIM", "totalPositionIM")), Decimal(0))
+
+
 def test_private_events_equal_the_ledger(
     shared_gateway: RunningGateway, shared_consumer: Consumer, shared_simulator: RunningSimulator
 ) -> None:
@@ -142,7 +148,7 @@ def test_private_events_equal_the_ledger(
         assert all(event["payload"]["raw"] for event in events)
         return events
 
-    wait_for(lambda: len(rows_of("order")) == 6 and len(rows_of("wallet")) == 3, "all private frames")
+    wait_for(lambda: len(rows_of("order")) == 6 and len(rows_of("wallet")) == 7, "all private frames")
     raw = rows_of("order")
     assert [
         (e["category"], e["symbol"], p["order_id"], p["status"], p["side"], p["price"], p["quantity"], p["executed_quantity"])
@@ -160,15 +166,15 @@ def test_private_events_equal_the_ledger(
     raw = rows_of("position")
     assert [
         (p["size"], p["side"], p["average_price"], p["mode"], p["position_sequence"], p["updated_time"])
-        for e in events_of("position", 2)
+        for e in events_of("position", 4)
         for p in [e["payload"]]
     ] == [(r["size"], r["side"] or None, r["entryPrice"], 0, r["seq"], int(r["updatedTime"])) for r in raw]
     raw = rows_of("wallet")
     assert [
-        (p["account_type"], p["total_equity"], [(coin["coin"], coin["wallet_balance"], coin["frozen"]) for coin in p["coins"]])
-        for e in events_of("balance", 3)
+        (p["account_type"], p["total_equity"], [(c["coin"], c["wallet_balance"], Decimal(c["frozen"])) for c in p["coins"]])
+        for e in events_of("balance", 7)
         for p in [e["payload"]]
-    ] == [(r["accountType"], r["totalEquity"], [(coin["coin"], coin["walletBalance"], "0") for coin in r["coin"]]) for r in raw]
+    ] == [(r["accountType"], r["totalEquity"], [(c["coin"], c["walletBalance"], frozen(c)) for c in r["coin"]]) for r in raw]
 
 
 def test_balances_are_in_postgresql_exactly_as_sent(shared_gateway: RunningGateway, shared_simulator: RunningSimulator) -> None:
