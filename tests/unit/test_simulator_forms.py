@@ -56,7 +56,11 @@ def recorded(path: str) -> dict[str, Any]:
 
 def filled(category: str, symbol: str) -> tuple[Account, dict[str, dict[str, Any]]]:
     account, of = Account(Random(1)), instrument(category, symbol)
-    [order] = [row["data"][0] for row in account.place(of, side="Buy", price=of.price, quantity=of.step * 10, now_ms=NOW) if row["topic"] == "order"]
+    [order] = [
+        row["data"][0]
+        for row in account.place(of, side="Buy", price=of.price, quantity=of.step * 10, now_ms=NOW)
+        if row["topic"] == "order"
+    ]
     frames = account.fill(account.orders[order["orderId"]], quantity=Decimal(10**6), now_ms=NOW)
     return account, {frame["topic"]: frame for frame in frames}
 
@@ -87,7 +91,9 @@ def test_stream_row_has_the_recorded_keys(golden: str, category: str, symbol: st
         assert set(row["coin"][0]) == set(other["coin"][0])
 
 
-@pytest.mark.parametrize(("category", "symbol"), [("linear", "BTCUSDT"), ("spot", "BTCUSDT"), ("inverse", "BTCUSD"), ("option", OPTION)])
+@pytest.mark.parametrize(
+    ("category", "symbol"), [("linear", "BTCUSDT"), ("spot", "BTCUSDT"), ("inverse", "BTCUSD"), ("option", OPTION)]
+)
 def test_rest_row_has_the_documented_keys(category: str, symbol: str) -> None:
     account, _ = filled(category, symbol)
     [order], [fill] = account.orders.values(), account.fills
