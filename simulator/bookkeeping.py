@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -22,6 +23,8 @@ TAKER_FEES = {"spot": Decimal("0.001"), "linear": Decimal("0.00055"), "inverse":
 #: US dollars for a coin. They stand still: unrealised changes push no wallet frame (protocol notes, section 7.5).
 USD = {"USDT": Decimal(1), "USDC": Decimal(1), "BTC": Decimal(67000), "ETH": Decimal(3400), "SOL": Decimal(160)}
 
+#: Closed orders, and fills, that are remembered: as a simulated day may last weeks, the oldest are forgotten.
+KEPT = 20_000
 #: Whose envelopes name the topic before the id, in the recorded frames.
 TOPIC_FIRST = ("execution", "spread.order", "spread.execution")
 
@@ -140,7 +143,7 @@ class Bookkeeping:
             closed=closed, profit=profit, left=order.quantity - order.executed, at_ms=now_ms, sequence=self.sequence, mark=mark,
             kind=kind, is_maker=not taker, extra_fees=EXTRA_FEES if self.oddities.extra_fees else "",
         )  # fmt: skip
-        self.fills.append(fill)
+        self.keep([fill])
         self._pay(fill)
         return fill
 
@@ -211,6 +214,16 @@ class Bookkeeping:
     def match_id(self, instrument: Instrument) -> str:
         """Spot names a symbol by its number."""
         return f"{self.uid}_{instrument.symbol_id if instrument.category == 'spot' else instrument.symbol}_{self.sequence}"
+
+    def keep(self, fills: Iterable[Fill]) -> None:
+        """Remember fills; forget the oldest, and the oldest closed orders."""
+        self.fills += fills
+        if len(self.fills) > KEPT:
+            del self.fills[: KEPT // 10]
+        if len(self.orders) > KEPT:
+            closed = (key for key, order in self.orders.items() if not order.is_open)
+            for key in list(islice(closed, KEPT // 10)):
+                del self.orders[key]
 
     def earn(self, coin: str, profit: Decimal) -> None:
         self.coins[coin] = self.coins.get(coin, ZERO) + profit

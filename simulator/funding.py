@@ -50,6 +50,6 @@ def fund(account: Bookkeeping, instrument: Instrument, rate: Decimal, mark: Deci
                 is_maker=False,
             )
         )
-    account.fills += fills
+    account.keep(fills)
     told = account.frame("execution", [fill.row() for fill in fills], now_ms, account.match_id(instrument))
     return [told, *account.changed_wallet((instrument.settle,), now_ms)]

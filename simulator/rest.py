@@ -6,6 +6,7 @@ address limit ──▶ faults ──▶ route ──▶ body of a GET ──▶
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from simulator import rest_account, rest_orders, signing
 from simulator.dialect import compact
 from simulator.exchange import Exchange
 from simulator.instruments import INSTRUMENTS
-from simulator.limits import RestLimits
+from simulator.limits import PER_SECOND, Allowance, RestLimits
 from simulator.market import Market
 from simulator.paging import CATEGORIES, Query, category_of, page
 from simulator.rest_faults import WORDS, Wrong
@@ -75,7 +76,7 @@ def routes(exchange: Exchange, limits: RestLimits | None = None) -> list[web.Rou
 
 
 def _gate(exchange: Exchange, limits: RestLimits) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    faults = exchange.rest_faults
+    faults, traces = exchange.rest_faults, count(1)
 
     async def respond(request: web.Request) -> web.StreamResponse:
         if faults.delay_s:
@@ -92,6 +93,7 @@ def _gate(exchange: Exchange, limits: RestLimits) -> Callable[[web.Request], Awa
             wrong = STANDING[standing.how]
         if wrong is not None:
             return _wrong(wrong, now)
+        headers |= {"Traceid": f"{next(traces):032x}", "Timenow": str(now)}
         try:
             result = _answer(exchange, limits, request, body, now, headers)
         except Refused as refusal:
@@ -143,7 +145,8 @@ def _params(body: str) -> Mapping[str, Any]:
 def _wrong(wrong: Wrong, now: int) -> web.Response:
     if wrong.code is None:
         return web.Response(status=wrong.http_status, text=wrong.words)
-    return _envelope(wrong.code, wrong.words, {}, now, status=wrong.http_status)
+    spent = Allowance(ok=False, most=PER_SECOND, left=0, reset_ms=now + 1000).headers() if wrong.code == 10006 else {}
+    return _envelope(wrong.code, wrong.words, {}, now, status=wrong.http_status, headers=spent)
 
 
 def _envelope(

@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from yarl import URL
 
-from simulator import rest
+from simulator import rest, spreads
 from simulator.dialect import Message
 from simulator.exchange import Exchange, Options
+from simulator.faults import Fault
 from simulator.instruments import find
 from simulator.limits import RestLimits
 
@@ -426,5 +427,65 @@ def test_pages_of_executions_stand_still_while_new_ones_come_in() -> None:
         )
         assert body["retCode"] == 10001
         assert len((await desk.get("/v5/execution/list", category="linear", startTime=now - week, endTime=now))["list"]) == 9
+
+    at_desk(act)
+
+
+def test_spread_trading_is_listed_with_its_legs() -> None:
+    async def act(desk: Desk) -> None:
+        account, of = desk.exchange.account, find("spread", "BTCUSDT-25DEC26_BTCUSDT")
+        assert of is not None
+        for quantity in ("0.01", "0.02"):
+            spreads.place(account, of, side="Buy", price=Decimal(890), quantity=Decimal(quantity), now_ms=NOW)
+        first, second = account.spread_orders.values()
+        spreads.fill(account, first, now_ms=NOW)
+        [waiting] = (await desk.get("/v5/spread/order/realtime", symbol=of.symbol))["list"]
+        assert (waiting["orderId"], waiting["orderStatus"], waiting["qty"]) == (second.order_id, "New", "0.02")
+        [past] = (await desk.get("/v5/spread/order/history", orderId=first.order_id))["list"]
+        assert past["orderStatus"] == "Filled"
+        [execution] = (await desk.get("/v5/spread/execution/list"))["list"]
+        assert set(execution) == {
+            "symbol", "orderLinkId", "side", "orderId", "execPrice", "legs", "execTime", "execType", "execQty", "execId",
+        }  # fmt: skip
+        assert set(execution["legs"][0]) == {
+            "symbol", "side", "execPrice", "execTime", "execValue", "execType", "category", "execQty", "execFee", "execId",
+        }  # fmt: skip
+        assert Decimal(execution["legs"][0]["execPrice"]) - Decimal(execution["legs"][1]["execPrice"]) == 890
+        listed = (await desk.get("/v5/execution/list", category="linear", execType="FutureSpread"))["list"]
+        assert {row["execId"] for row in listed} == {leg["execId"] for leg in execution["legs"]}
+        assert (await desk.ask("GET", "/v5/spread/execution/list"))[1]["retMsg"] == "Success"
+
+    at_desk(act)
+
+
+def test_account_and_key_are_described() -> None:
+    async def act(desk: Desk) -> None:
+        info = await desk.get("/v5/account/info")
+        assert (info["marginMode"], info["unifiedMarginStatus"]) == ("REGULAR_MARGIN", 6)
+        desk.exchange.account.margin_mode = "PORTFOLIO_MARGIN"
+        assert (await desk.get("/v5/account/info"))["marginMode"] == "PORTFOLIO_MARGIN"
+        rates = (await desk.get("/v5/account/fee-rate", category="linear", symbol="BTCUSDT"))["list"]
+        assert rates == [{"symbol": "BTCUSDT", "takerFeeRate": "0.00055", "makerFeeRate": "0.0002"}]
+        assert (await desk.get("/v5/user/query-api"))["uta"] == 1
+        option = {"category": "option", "symbol": "BTC-25DEC26-70000-C-USDT", "side": "Buy", "orderType": "Market", "qty": "0.1"}
+        assert (await desk.get("/v5/asset/coin-greeks"))["list"] == []
+        assert (await desk.post("/v5/order/create", **option))[0] == 0
+        assert (await desk.get("/v5/asset/coin-greeks", baseCoin="BTC"))["list"] == desk.heard("greeks")
+        _, _, headers = await desk.ask("GET", *WALLET)
+        assert (headers["Timenow"], len(headers["Traceid"])) == (str(desk.clock[0]), 32)
+
+    at_desk(act)
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "code"), [("10006", 200, 10006), ("10016", 200, 10016), ("503", 503, None), ("not_json", 200, None)]
+)
+def test_standing_fault_of_the_exchange_counts_for_rest_too(how: str, status: int, code: int | None) -> None:
+    async def act(desk: Desk) -> None:
+        desk.exchange.do(Fault(kind="rest", how=how, times=1))
+        found, body, headers = await desk.ask("GET", *WALLET)
+        assert (found, body.get("retCode")) == (status, code)
+        assert ("X-Bapi-Limit-Reset-Timestamp" in headers) == (code == 10006)
+        assert (await desk.ask("GET", *WALLET))[1]["retCode"] == 0
 
     at_desk(act)

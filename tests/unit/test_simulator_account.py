@@ -8,6 +8,7 @@ import pytest
 
 from simulator import spreads
 from simulator.account import FEES, Account
+from simulator.bookkeeping import KEPT
 from simulator.instruments import INSTRUMENTS, Instrument, find
 from simulator.oddities import Oddities
 from simulator.records import Order
@@ -343,3 +344,16 @@ def test_same_seed_gives_the_same_account() -> None:
 
     assert said(1) == said(1)
     assert said(1) != said(2)
+
+
+def test_oldest_fills_and_closed_orders_are_forgotten_and_open_ones_are_not() -> None:
+    account, of = Account(Random(1)), instrument("spot", "ETHUSDT")
+    waiting = new_order(account, of, "Buy", "1", "1")
+    first = new_order(account, of, "Buy", "3400", "1")
+    account.fill(first, quantity=first.left, now_ms=NOW)
+    account.orders |= {str(number): first for number in range(KEPT)}
+    account.keep([account.fills[0]] * KEPT)
+    assert waiting.order_id in account.orders
+    assert first.order_id not in account.orders
+    assert len(account.fills) <= KEPT
+    assert len(account.orders) <= KEPT

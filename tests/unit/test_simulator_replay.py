@@ -34,6 +34,7 @@ class Follower:
         self.coins = dict(account.coins)
         self.sizes: dict[tuple[str, str, int], Decimal] = {}
         self.entries: dict[tuple[str, str, int], Decimal] = {}
+        self.realised: Counter[tuple[str, str, int]] = Counter()
         self.orders: dict[str, dict[str, Any]] = {}
         self.executions: dict[str, dict[str, Any]] = {}
         self.positions: dict[tuple[str, str, int], dict[str, Any]] = {}
@@ -77,6 +78,9 @@ class Follower:
         of = find(row["category"], row["symbol"])
         assert of is not None
         self.coins[row["feeCurrency"]] -= Decimal(row["execFee"])
+        idx = self._index(row)
+        if of.category != "spot":
+            self.realised[of.category, of.symbol, idx] += Decimal(row["execPnl"] or 0) - Decimal(row["execFee"])
         if row["execType"] == "Funding":
             return
         way, size, price = (1 if row["side"] == "Buy" else -1), Decimal(row["execQty"]), Decimal(row["execPrice"])
@@ -88,13 +92,14 @@ class Follower:
             self.coins[of.settle] -= way * Decimal(row["execValue"])
         else:
             self.coins[of.settle] += Decimal(row["execPnl"])
-        self._move(of, self.indices.get(row["orderId"]), way * size, price)
+        self._move(of, idx, way * size, price)
 
-    def _move(self, of: Instrument, idx: int | None, change: Decimal, price: Decimal) -> None:
-        """A leg of a spread has no order; it opens the side of its own way in hedge mode."""
-        if idx is None:
-            hedged = (of.category, of.symbol, 1) in self.positions
-            idx = (1 if change > 0 else 2) if hedged else 0
+    def _index(self, row: dict[str, Any]) -> int:
+        """The order's. Funding, and the leg of a spread, have none: they are of the side of their own way in hedge mode."""
+        hedged = (row["category"], row["symbol"], 1) in self.positions
+        return self.indices.get(row["orderId"], (1 if row["side"] == "Buy" else 2) if hedged else 0)
+
+    def _move(self, of: Instrument, idx: int, change: Decimal, price: Decimal) -> None:
         key = of.category, of.symbol, idx
         size, entry = self.sizes.get(key, ZERO), self.entries.get(key, ZERO)
         if size == 0 or (size > 0) == (change > 0):
@@ -148,6 +153,8 @@ def check_account(account: Account, follower: Follower) -> None:
         row = follower.positions[key]
         assert (row["side"], Decimal(row["size"])) == ("Buy" if size > 0 else "Sell", abs(size))
         assert abs(Decimal(row["entryPrice"]) - entry) < NEAR
+    for key, position in account.positions.items():
+        assert key[0] == "option" or position.total == follower.realised[key]
     assert {row["execId"] for row in follower.executions.values() if row["execType"] == "Trade"} == follower.fast
     assert [row["execId"] for row in account.executions] == list(follower.executions)
     for order in account.orders.values():
@@ -160,6 +167,12 @@ def check_account(account: Account, follower: Follower) -> None:
         assert (row["orderStatus"] == "Filled") == (order.executed == order.quantity)
 
 
+def settles(category: str, symbol: str) -> str:
+    found = find(category, symbol)
+    assert found is not None
+    return found.settle
+
+
 def check_wallet(exchange: Exchange, follower: Follower) -> None:
     """REST leaves out coins that are zero; the rest is what was pushed, the totals are those of the coins."""
     [wallet] = CALLS["/v5/account/wallet-balance"](exchange, {"accountType": "UNIFIED"}, NOW)["list"]
@@ -170,6 +183,15 @@ def check_wallet(exchange: Exchange, follower: Follower) -> None:
         key: value for key, value in follower.wallet.items() if key != "coin"
     }
     assert Decimal(wallet["totalEquity"]) == sum(Decimal(row["usdValue"]) for row in wallet["coin"])
+    for coin in wallet["coin"]:
+        held = [row for key, row in follower.positions.items() if settles(*key[:2]) == coin["coin"]]
+        for total, part in (("totalPositionIM", "positionIM"), ("totalPositionMM", "positionMM")):
+            assert Decimal(coin[total]) == sum(Decimal(row[part]) for row in held)
+        assert Decimal(coin["unrealisedPnl"]) == sum(Decimal(row["unrealisedPnl"]) for row in held if row["category"] != "option")
+        profits = sum(
+            profit for key, profit in follower.realised.items() if settles(*key[:2]) == coin["coin"] and key[0] == "inverse"
+        )
+        assert coin["coin"] == "USDT" or Decimal(coin["cumRealisedPnl"]) == profits
     margin = Decimal(wallet["totalWalletBalance"]) + Decimal(wallet["totalPerpUPL"])
     assert Decimal(wallet["totalMarginBalance"]) == margin
     assert Decimal(wallet["totalAvailableBalance"]) == max(ZERO, margin - Decimal(wallet["totalInitialMargin"]))
