@@ -6,6 +6,7 @@ A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is ar
 import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -14,6 +15,7 @@ import click
 
 from api import access
 from api.app import create_app
+from cli import simulator_docs
 from cli.main import VERBS, commands
 from gateway import config
 from gateway.config import SETTINGS, Setting
@@ -26,7 +28,7 @@ from gateway.protocol.topic_moves import MOVES as TOPIC_MOVES
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Documents with tables; the test looks for markers that this list has missed.
-DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md")
+DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md")
 ENV_EXAMPLE = "env.example"
 
 #: Settings that are read and checked, and that nothing uses so far. A test compares this with the code.
@@ -177,6 +179,11 @@ def topic_moves() -> str:
     return _moves(TOPIC_MOVES)
 
 
+def _filled(rows: Callable[[], simulator_docs.Rows]) -> str:
+    head, *others = rows()
+    return table(head, others)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "endpoints": endpoints,
@@ -187,6 +194,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "naming": naming,
     "session_moves": session_moves,
     "topic_moves": topic_moves,
+    **{name: partial(_filled, rows) for name, rows in simulator_docs.TABLES.items()},
 }
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,6 +22,7 @@ from gateway.servers import Postgres, RabbitMQ, Server
 from gateway.servers.server import dying_with_us, is_free
 from simulator import remote
 from simulator.remote import RunningSimulator
+from simulator.scenarios import SCENARIOS
 
 #: The folder of supervisord.conf.
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,8 +37,13 @@ WS_PORT, REST_PORT = 9700, 9701
 
 
 @click.command()
-def command() -> None:
+@click.option(
+    "--scenario", type=click.Choice(list(SCENARIOS)), help="Of the simulated exchange: how lively it is, and what goes wrong."
+)
+@click.option("--seed", type=int, help="Of the simulated exchange: one seed, one day.")
+def command(scenario: str | None, seed: int | None) -> None:
     """Start everything here and now; Ctrl-C stops it. A second run continues with the same data."""
+    simulated = {name: value for name, value in (("scenario", scenario), ("seed", seed)) if value is not None}
     given = {"BYBIT_ENVIRONMENT": "simulator", **config.given()}
     settings = config.load(given)
     stop = threading.Event()
@@ -46,11 +53,11 @@ def command() -> None:
         _check_port(settings)
         _check_length(settings.var_dir / "bus.sock")
         _check_length(ROOT / "var" / "supervisor.sock")
-        _run(settings, given, parts, stop)
+        _run(settings, given, parts, stop, simulated)
     print("stopped; nothing is left running, the data stays in", settings.var_dir)
 
 
-def _run(settings: Settings, given: dict[str, str], parts: ExitStack, stop: threading.Event) -> None:
+def _run(settings: Settings, given: dict[str, str], parts: ExitStack, stop: threading.Event, simulated: dict[str, Any]) -> None:
     servers: list[Server] = []
     data = settings.var_dir / "private" / settings.environment  # invented events and balances never meet real ones
     told = {"WS_GATEWAY_VAR_DIR": str(settings.var_dir), "BYBIT_ENVIRONMENT": settings.environment}
@@ -63,7 +70,7 @@ def _run(settings: Settings, given: dict[str, str], parts: ExitStack, stop: thre
             server.start()
             servers.append(server)
             told[setting] = server.url
-    simulator = _start_simulator(parts) if settings.environment == "simulator" and not settings.ws_url else None
+    simulator = _start_simulator(parts, simulated) if settings.environment == "simulator" and not settings.ws_url else None
     if simulator is not None:
         told |= {
             "BYBIT_WS_URL": simulator.ws_url,
@@ -86,11 +93,11 @@ def _run(settings: Settings, given: dict[str, str], parts: ExitStack, stop: thre
     print("stopping …", flush=True)
 
 
-def _start_simulator(parts: ExitStack) -> RunningSimulator:
+def _start_simulator(parts: ExitStack, simulated: dict[str, Any]) -> RunningSimulator:
     ports = (WS_PORT, REST_PORT) if is_free(WS_PORT) and is_free(REST_PORT) else (0, 0)
     _say("starting the simulated exchange")
     try:
-        simulator = remote.start(ws_port=ports[0], rest_port=ports[1])
+        simulator = remote.start(ws_port=ports[0], rest_port=ports[1], **simulated)
     except RuntimeError as fault:
         raise ServerError(f"the simulated exchange does not start: {fault}") from fault
     parts.callback(simulator.stop)
