@@ -66,20 +66,12 @@ def main(endpoint_name: str, ws_url: str, rest_url: str, rounds: int) -> None:
         link.want(TOPICS[endpoint_name])
         before: dict[str, int] = {}
         for number in range(rounds):
-            while link.status != "connected":
-                link.turn()
-                link.wait()
-                drain(receiver)
+            turn_until(link, receiver, connected=True)
             if number == rounds // 5:  # caches are warm
                 before = taken()
             simulator.cut(endpoint_name, CUTS[number % len(CUTS)])
-            while link.status == "connected":
-                link.turn()
-                link.wait()
-        while link.status != "connected":
-            link.turn()
-            link.wait()
-            drain(receiver)
+            turn_until(link, receiver, connected=False)
+        turn_until(link, receiver, connected=True)
         found = {"before": before, "after": taken(), "reconnections": link.reconnections}
         sys.stdout.write(json.dumps(found) + "\n")
         link.close()
@@ -87,10 +79,15 @@ def main(endpoint_name: str, ws_url: str, rest_url: str, rounds: int) -> None:
         receiver.close()
 
 
-def drain(receiver: BusReceiver) -> None:
-    """Be the router: take everything."""
-    for batch in receiver.take():
-        receiver.settle(batch.peer, batch.number)
+def turn_until(link: Link, receiver: BusReceiver, *, connected: bool) -> None:
+    """The worker's loop; and in the router's place take everything."""
+    while True:
+        link.turn()
+        for batch in receiver.take():
+            receiver.settle(batch.peer, batch.number)
+        if (link.status == "connected") == connected:
+            return
+        link.wait()
 
 
 if __name__ == "__main__":
