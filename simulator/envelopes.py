@@ -35,6 +35,19 @@ FRAME_KEYS: dict[tuple[str, str], tuple[str, ...]] = {
     ("kline", "spot"): _KLINE,
     ("kline", "linear"): _KLINE,
     ("kline", "inverse"): _KLINE,
+    ("rpi", "spot"): (*_TS_FIRST, "cts"),
+    ("rpi", "linear"): (*_TS_FIRST, "cts"),
+    ("rpi", "inverse"): (*_TS_FIRST, "cts"),
+    ("full", "spot"): (*_TS_FIRST, "cts"),
+    ("liquidation", "linear"): _TYPE_FIRST,
+    ("liquidation", "inverse"): _TYPE_FIRST,
+    ("limit", "spot"): ("topic", "data", "ts"),
+    ("limit", "linear"): ("topic", "data", "ts"),
+    ("limit", "inverse"): ("topic", "data", "ts"),
+    ("insurance", "linear"): _TYPE_FIRST,
+    ("insurance", "inverse"): _TYPE_FIRST,
+    ("alert", "linear"): _TYPE_FIRST,
+    ("alert", "inverse"): _TYPE_FIRST,
 }
 
 _FUTURES_TRADE = ("T", "s", "S", "v", "p", "L", "i", "BT", "RPI", "seq")
@@ -51,8 +64,15 @@ TRADE_KEYS: dict[str, tuple[str, ...]] = {
 MATCHED_BEFORE_MS = 2
 
 
-def frame(family: str, category: str, topic: str, kind: str, data: Any, *, sequence: int, now_ms: int) -> Message:
-    """A public frame. kind: snapshot or delta; sequence: the cross sequence of the symbol."""
+def frame(
+    family: str, category: str, topic: str, kind: str, data: Any, *, sequence: int, now_ms: int, matched_ms: int | None = None
+) -> Message:
+    """A public frame.
+
+    kind        snapshot or delta
+    sequence    the cross sequence of the symbol
+    matched_ms  when the matching engine made the change, where that is not just before; Unix milliseconds
+    """
     values = {
         "id": f"{topic}-{sequence}-{now_ms}",
         "topic": topic,
@@ -60,7 +80,7 @@ def frame(family: str, category: str, topic: str, kind: str, data: Any, *, seque
         "type": kind,
         "data": data,
         "cs": sequence,
-        "cts": now_ms - MATCHED_BEFORE_MS,
+        "cts": (now_ms if matched_ms is None else matched_ms) - MATCHED_BEFORE_MS,
     }
     return {key: values[key] for key in FRAME_KEYS[family, category]}
 

@@ -11,6 +11,9 @@ Row = dict[str, Any]
 #: When everything was listed; Unix milliseconds.
 LISTED_MS = "1743675300000"
 
+#: What instruments-info says of an instrument before, at and after its delivery.
+TRADING, DELIVERING, CLOSED = "Trading", "Delivering", "Closed"
+
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
@@ -24,6 +27,8 @@ class Instrument:
     quote        quote coin
     settle       settle coin; "" on spot
     delivery_ms  Unix milliseconds; None where it is never delivered
+    symbol_id    the exchange's number of it
+    thin         few quote it: a handful of levels, at times none on a side
     """
 
     category: str
@@ -36,14 +41,18 @@ class Instrument:
     quote: str
     settle: str
     delivery_ms: int | None
-
-    def row(self) -> Row:
-        """As instruments-info answers (for spreads: spread/instrument)."""
-        return ROWS[self.category](self)
+    symbol_id: int = 0
+    thin: bool = False
 
     @property
-    def symbol_id(self) -> int:
-        return INSTRUMENTS.index(self) + 1
+    def is_perpetual(self) -> bool:
+        return self.kind.endswith("Perpetual")
+
+    def row(self, status: str = TRADING) -> Row:
+        """As instruments-info answers (for spreads: spread/instrument)."""
+        row = ROWS[self.category](self)
+        row["status"] = status
+        return row
 
 
 def _common(instrument: Instrument) -> Row:
@@ -51,7 +60,7 @@ def _common(instrument: Instrument) -> Row:
         "symbol": instrument.symbol,
         "symbolId": instrument.symbol_id,
         "contractType": instrument.kind,
-        "status": "Trading",
+        "status": TRADING,
         "baseCoin": instrument.base,
         "quoteCoin": instrument.quote,
         "settleCoin": instrument.settle,
@@ -62,18 +71,32 @@ def _common(instrument: Instrument) -> Row:
 
 def _contract_row(instrument: Instrument) -> Row:
     tick, step = str(instrument.tick), str(instrument.step)
+    common = _common(instrument)
+    settle = common.pop("settleCoin")
+    cap = "" if instrument.delivery_ms else "0.00375"
     return {
-        **_common(instrument),
+        **common,
         "deliveryFeeRate": "0.0005" if instrument.delivery_ms else "",
-        "priceScale": "2",
+        "priceScale": str(max(0, -int(instrument.tick.normalize().as_tuple().exponent))),
         "leverageFilter": {"minLeverage": "1", "maxLeverage": "100.00", "leverageStep": "0.01"},
         "priceFilter": {"minPrice": tick, "maxPrice": "1999999.80", "tickSize": tick},
-        "lotSizeFilter": {"maxOrderQty": "1190.000", "minOrderQty": step, "qtyStep": step, "minNotionalValue": "5"},
+        "lotSizeFilter": {
+            "maxOrderQty": "1190.000",
+            "minOrderQty": step,
+            "qtyStep": step,
+            "postOnlyMaxOrderQty": "1190.000",
+            "maxMktOrderQty": "500.000",
+            "minNotionalValue": "5",
+        },
         "unifiedMarginTrade": True,
         "fundingInterval": 0 if instrument.delivery_ms else 480,
+        "settleCoin": settle,
         "copyTrading": "both",
+        "upperFundingRate": cap,
+        "lowerFundingRate": cap and f"-{cap}",
         "isPreListing": False,
         "preListingInfo": None,
+        "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"},
         "symbolType": "",
     }
 
@@ -85,26 +108,35 @@ def _spot_row(instrument: Instrument) -> Row:
         "baseCoin": instrument.base,
         "quoteCoin": instrument.quote,
         "innovation": "0",
-        "status": "Trading",
+        "status": TRADING,
         "marginTrading": "utaOnly",
         "stTag": "0",
         "lotSizeFilter": {
             "basePrecision": str(instrument.step),
             "quotePrecision": "0.0000001",
             "minOrderQty": str(instrument.step),
+            "maxOrderQty": "83",
+            "minOrderAmt": "5",
+            "maxOrderAmt": "8000000",
+            "maxLimitOrderQty": "83",
+            "maxMarketOrderQty": "41.5",
+            "postOnlyMaxLimitOrderSize": "60000",
         },
         "priceFilter": {"tickSize": str(instrument.tick)},
+        "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"},
         "symbolType": "",
     }
 
 
 def _option_row(instrument: Instrument) -> Row:
     row = _common(instrument)
-    del row["contractType"]
+    del row["contractType"], row["symbolId"], row["launchTime"], row["deliveryTime"]
     tick, step = str(instrument.tick), str(instrument.step)
     return {
         **row,
         "optionsType": "Call" if re.search(r"-C(-|$)", instrument.symbol) else "Put",
+        "launchTime": LISTED_MS,
+        "deliveryTime": str(instrument.delivery_ms or 0),
         "deliveryFeeRate": "0.00015",
         "priceFilter": {"minPrice": tick, "maxPrice": "1110000", "tickSize": tick},
         "lotSizeFilter": {"maxOrderQty": "500", "minOrderQty": step, "qtyStep": step},
@@ -115,7 +147,7 @@ def _option_row(instrument: Instrument) -> Row:
 def _spread_row(instrument: Instrument) -> Row:
     legs = instrument.symbol.split("_")
     row = _common(instrument)
-    del row["symbolId"]
+    del row["symbolId"], row["launchTime"], row["deliveryTime"]
     return {
         **row,
         "tickSize": str(instrument.tick),
@@ -124,6 +156,8 @@ def _spread_row(instrument: Instrument) -> Row:
         "lotSize": str(instrument.step),
         "minSize": str(instrument.step),
         "maxSize": "50000",
+        "launchTime": LISTED_MS,
+        "deliveryTime": str(instrument.delivery_ms or 0),
         "legs": [{"symbol": leg.replace("/", ""), "contractType": _leg_kind(leg)} for leg in legs],
     }
 
@@ -153,16 +187,34 @@ _TABLE: tuple[tuple[str, str, str, str, str, str, str, str, str, int | None], ..
     ("option",  "BTC-25DEC26-60000-P-USDT", "1890", "5",     "0.01",     "",                 "BTC", "USDT", "USDT", _XMAS),
     ("option",  "BTC-25DEC26-65000-C",   "4105",   "5",      "0.01",     "",                 "BTC", "USD",  "USDC", _XMAS),
     ("option",  "ETH-25DEC26-3500-C-USDT", "155",  "0.1",    "0.1",      "",                 "ETH", "USDT", "USDT", _XMAS),
+    ("option",  "BTC-25DEC26-90000-C-USDT", "1105", "5",     "0.01",     "",                 "BTC", "USDT", "USDT", _XMAS),
     ("spread",  "SOLUSDT_SOL/USDT",      "19.40",  "0.0001", "0.1",      "FundingRateArb",   "SOL", "USDT", "USDT", None),
     ("spread",  "BTCUSDT-25DEC26_BTCUSDT", "890.0", "0.1",   "0.001",    "PerpBasis",        "BTC", "USDT", "USDT", _XMAS),
 )  # fmt: skip
 
-#: Names do not follow the calendar: a dated one stays tradable after its day.
+#: Of the usual ones; far out of the money.
+_THIN = ("BTC-25DEC26-90000-C-USDT",)
+
+#: Names do not follow the calendar: a dated one stays tradable in a market that begins after its day.
 INSTRUMENTS = tuple(
-    Instrument(category, symbol, Decimal(price), Decimal(tick), Decimal(step), kind, base, quote, settle, delivery_ms)
-    for category, symbol, price, tick, step, kind, base, quote, settle, delivery_ms in _TABLE
+    Instrument(
+        category,
+        symbol,
+        Decimal(price),
+        Decimal(tick),
+        Decimal(step),
+        kind,
+        base,
+        quote,
+        settle,
+        delivery_ms,
+        number,
+        symbol in _THIN,
+    )
+    for number, (category, symbol, price, tick, step, kind, base, quote, settle, delivery_ms) in enumerate(_TABLE, start=1)
 )
 
 
 def find(category: str, symbol: str) -> Instrument | None:
+    """Of the usual ones; a market finds its own."""
     return next((row for row in INSTRUMENTS if row.category == category and row.symbol == symbol), None)

@@ -6,11 +6,20 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from simulator.dialect import plain
+from simulator.greeks import model
 from simulator.instruments import Instrument
 
-_EIGHT_HOURS_MS = 8 * 3_600_000
+#: Between the volatility of a quote and the mark's.
+_HALF_SPREAD = Decimal("0.0080")
 _FOUR_PLACES = Decimal("0.0001")
 _TWO_PLACES = Decimal("0.01")
+
+
+#: A delivery's price is told ahead for so long; milliseconds. Source: protocol notes, section 6.5.
+PREDICTED_MS = 30 * 60_000
+#: Bought in a year, for the yearly basis.
+_YEAR_MS = 365 * 86_400_000
+_EIGHT_PLACES = Decimal("0.00000001")
 
 
 @dataclass(slots=True)
@@ -18,25 +27,31 @@ class Figures:
     """What a ticker is made of; prices and sizes as decimals.
 
     direction      PlusTick, ZeroPlusTick, MinusTick or ZeroMinusTick
-    previous       the price 24 hours ago
+    previous       the price 24 hours ago; hour_ago: an hour ago
+    index          of the underlying where there is one
     volume         in the instrument's own unit; the turnover is in the opposite one
     open_interest  both sides
+    bid, ask       None where nobody quotes, and so are their sizes
     """
 
     now_ms: int
     direction: str
     last: Decimal
+    mark: Decimal
+    index: Decimal
     previous: Decimal
+    hour_ago: Decimal
     high: Decimal
     low: Decimal
     volume: Decimal
     turnover: Decimal
     open_interest: Decimal
     funding_rate: Decimal
-    bid: Decimal
-    bid_size: Decimal
-    ask: Decimal
-    ask_size: Decimal
+    next_funding_ms: int
+    bid: Decimal | None
+    bid_size: Decimal | None
+    ask: Decimal | None
+    ask_size: Decimal | None
 
 
 Ticker = dict[str, str]
@@ -45,7 +60,8 @@ Ticker = dict[str, str]
 def _contract(instrument: Instrument, now: Figures) -> Ticker:
     """Perpetuals and dated futures; what only one of them has is appended."""
     inverse = instrument.category == "inverse"
-    value = now.open_interest / now.last if inverse else now.open_interest * now.last
+    value = now.open_interest / now.mark if inverse else now.open_interest * now.mark
+    one_side = (now.open_interest / 2).quantize(now.open_interest)
     ticker = {
         "symbol": instrument.symbol,
         "tickDirection": now.direction,
@@ -54,21 +70,23 @@ def _contract(instrument: Instrument, now: Figures) -> Ticker:
         "prevPrice24h": plain(now.previous),
         "highPrice24h": plain(now.high),
         "lowPrice24h": plain(now.low),
-        "prevPrice1h": plain(now.previous),
-        "markPrice": plain(now.last),
-        "indexPrice": plain(now.last),
+        "prevPrice1h": plain(now.hour_ago),
+        "markPrice": plain(now.mark),
+        "indexPrice": plain(now.index),
         "openInterest": plain(now.open_interest),
         "openInterestValue": plain(value.quantize(_TWO_PLACES)),
+        "singleOpenInterest": plain(one_side),
+        "singleOpenInterestValue": plain((value / 2).quantize(_TWO_PLACES)),
         "turnover24h": plain(now.turnover.quantize(_FOUR_PLACES)),
         "volume24h": plain(now.volume),
     }
     dated = instrument.delivery_ms is not None
-    ticker |= _dated(instrument) if dated else _perpetual(now)
+    ticker |= _dated(instrument, now) if dated else _perpetual(now)
     ticker |= {
-        "bid1Price": plain(now.bid),
-        "bid1Size": plain(now.bid_size),
-        "ask1Price": plain(now.ask),
-        "ask1Size": plain(now.ask_size),
+        "bid1Price": _or(now.bid, ""),
+        "bid1Size": _or(now.bid_size, ""),
+        "ask1Price": _or(now.ask, ""),
+        "ask1Size": _or(now.ask_size, ""),
     }
     if instrument.settle == "USDT" and not dated:
         ticker |= {"preOpenPrice": "", "preQty": "", "curPreListingPhase": ""}
@@ -76,28 +94,36 @@ def _contract(instrument: Instrument, now: Figures) -> Ticker:
 
 
 def _perpetual(now: Figures) -> Ticker:
-    following = now.now_ms - now.now_ms % _EIGHT_HOURS_MS + _EIGHT_HOURS_MS
     return {
         "fundingIntervalHour": "8",
         "fundingCap": "0.005",
-        "nextFundingTime": str(following),
+        "nextFundingTime": str(now.next_funding_ms),
         "fundingRate": plain(now.funding_rate),
     }
 
 
-def _dated(instrument: Instrument) -> Ticker:
+def _dated(instrument: Instrument, now: Figures) -> Ticker:
     """Without funding: its keys are there and empty."""
-    delivery = datetime.fromtimestamp((instrument.delivery_ms or 0) // 1000, UTC)
+    delivery_ms = instrument.delivery_ms or 0
+    delivery = datetime.fromtimestamp(delivery_ms // 1000, UTC)
+    basis = now.mark - now.index
+    rate = basis / now.index
+    yearly = rate * _YEAR_MS / max(delivery_ms - now.now_ms, 86_400_000)
     return {
         "deliveryTime": f"{delivery:%Y-%m-%dT%H:%M:%SZ}",
-        "basisRate": "0.01600486",
+        "basisRate": plain(rate.quantize(_EIGHT_PLACES)),
         "deliveryFeeRate": "0.0005",
-        "predictedDeliveryPrice": "0.00",
-        "basis": "459.06",
-        "basisRateYear": "0.30655351",
+        "predictedDeliveryPrice": _predicted(instrument, now, "0.00"),
+        "basis": plain(basis.quantize(_TWO_PLACES)),
+        "basisRateYear": plain(yearly.quantize(_EIGHT_PLACES)),
         "nextFundingTime": "",
         "fundingRate": "",
     }
+
+
+def _predicted(instrument: Instrument, now: Figures, otherwise: str) -> str:
+    left_ms = (instrument.delivery_ms or 0) - now.now_ms
+    return plain(now.index) if 0 <= left_ms <= PREDICTED_MS else otherwise
 
 
 def _spot(instrument: Instrument, now: Figures) -> Ticker:
@@ -110,47 +136,50 @@ def _spot(instrument: Instrument, now: Figures) -> Ticker:
         "volume24h": plain(now.volume),
         "turnover24h": plain(now.turnover),
         "price24hPcnt": plain(Decimal(_change(now)).quantize(_FOUR_PLACES)),
-        "usdIndexPrice": plain(now.last),
+        "usdIndexPrice": plain(now.index),
     }
 
 
 def _option(instrument: Instrument, now: Figures) -> Ticker:
+    """A missing quote is 0 here."""
+    greeks = model(instrument, now.index)
     return {
         "symbol": instrument.symbol,
-        "bidPrice": plain(now.bid),
-        "bidSize": plain(now.bid_size),
-        "bidIv": "0.4101",
-        "askPrice": plain(now.ask),
-        "askSize": plain(now.ask_size),
-        "askIv": "0.4260",
+        "bidPrice": _or(now.bid, "0"),
+        "bidSize": _or(now.bid_size, "0"),
+        "bidIv": "0" if now.bid is None else greeks.told(greeks.iv - _HALF_SPREAD),
+        "askPrice": _or(now.ask, "0"),
+        "askSize": _or(now.ask_size, "0"),
+        "askIv": "0" if now.ask is None else greeks.told(greeks.iv + _HALF_SPREAD),
         "lastPrice": plain(now.last),
         "highPrice24h": plain(now.high),
         "lowPrice24h": plain(now.low),
-        "markPrice": plain(now.last),
-        "indexPrice": OPTION_INDEX["iP"],
-        "markPriceIv": OPTION_INDEX["mIv"],
-        "underlyingPrice": "67010.00",
+        "markPrice": plain(now.mark),
+        "indexPrice": plain(now.index),
+        "markPriceIv": greeks.told(greeks.iv),
+        "underlyingPrice": plain(now.index),
         "openInterest": plain(now.open_interest),
         "turnover24h": plain(now.turnover),
         "volume24h": plain(now.volume),
         "totalVolume": plain(now.volume),
         "totalTurnover": plain(now.turnover),
-        "delta": "0.4213",
-        "gamma": "0.00003",
-        "vega": "71.23",
-        "theta": "-48.10",
-        "predictedDeliveryPrice": "0",
+        "delta": plain(greeks.delta),
+        "gamma": plain(greeks.gamma),
+        "vega": plain(greeks.vega),
+        "theta": plain(greeks.theta),
+        "predictedDeliveryPrice": _predicted(instrument, now, "0"),
         "change24h": _change(now),
     }
 
 
 def _spread(instrument: Instrument, now: Figures) -> Ticker:
+    """A missing quote is empty here."""
     return {
         "symbol": instrument.symbol,
-        "bidPrice": plain(now.bid),
-        "bidSize": plain(now.bid_size),
-        "askPrice": plain(now.ask),
-        "askSize": plain(now.ask_size),
+        "bidPrice": _or(now.bid, ""),
+        "bidSize": _or(now.bid_size, ""),
+        "askPrice": _or(now.ask, ""),
+        "askSize": _or(now.ask_size, ""),
         "lastPrice": plain(now.last),
         "highPrice24h": plain(now.high),
         "lowPrice24h": plain(now.low),
@@ -159,14 +188,16 @@ def _spread(instrument: Instrument, now: Figures) -> Ticker:
     }
 
 
+def _or(number: Decimal | None, missing: str) -> str:
+    return missing if number is None else plain(number)
+
+
 def _change(now: Figures) -> str:
     """A ratio: 0.017 is 1.7 %."""
-    return plain(((now.last - now.previous) / abs(now.previous)).quantize(Decimal("0.000001")))
+    return plain(((now.last - now.previous) / (abs(now.previous) or 1)).quantize(Decimal("0.000001")))
 
 
-#: The option's model figures; they do not follow the market.
-OPTION_INDEX = {"iP": "67004.50", "mIv": "0.4210", "iv": "0.4226"}
-
+#: The stream's tickers; what REST says of the same figures is in `rest_market`.
 TICKERS: dict[str, Callable[[Instrument, Figures], Ticker]] = {
     "linear": _contract,
     "inverse": _contract,

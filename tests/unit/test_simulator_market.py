@@ -13,8 +13,9 @@ from simulator import tickers
 from simulator.book import LEVELS, Book, View
 from simulator.candles import INTERVALS, bounds
 from simulator.dialect import compact
+from simulator.feed import DEPTHS, MOST_TRADES, RESEND_S, Feed
 from simulator.instruments import INSTRUMENTS, Instrument, find
-from simulator.market import DEPTHS, MOST_TRADES, RESEND_S, Feed, Market
+from simulator.market import Market
 
 NOON = int(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp()) * 1000
 
@@ -51,16 +52,15 @@ def test_deltas_applied_to_a_snapshot_give_the_next_snapshot(category: str, dept
     for expected_id in range(8, 60):
         before = book.sequence
         book.step()
-        changes = view.advance()
-        assert book.sequence > before
-        while changes is None:
+        while not view.advance(book.nearest()):
             book.step()
-            changes = view.advance()
+        assert book.sequence > before
         assert view.update_id == expected_id
+        changes = view.delta()
         apply(bids, changes[0])
         apply(asks, changes[1])
         assert (in_order(bids, falling=True), in_order(asks, falling=False)) == view.snapshot()
-        assert len(bids) == len(asks) == min(depth, LEVELS)
+        assert len(bids) == len(asks) == depth
         assert Decimal(view.snapshot()[0][0][0]) < Decimal(view.snapshot()[1][0][0]), "not crossed"
 
 
@@ -69,16 +69,13 @@ def test_prices_of_options_stay_above_zero_when_the_market_falls_for_long() -> N
         def random(self) -> float:
             return 0.0
 
-        def choice(self, seq: Any) -> Any:
-            return seq[0]
-
     book = Book(instrument("option", "ETH-25DEC26-3500-C-USDT"), Falling(1))
     lowest = book.middle
     for _ in range(2000):
         book.step()
         lowest = min(lowest, book.middle)
-        assert min(book.bids) > 0
-    assert lowest == LEVELS + 1
+        assert Decimal(View(book, LEVELS["option"], 1).snapshot()[0][-1][0]) > 0
+    assert lowest == LEVELS["option"] + 1
 
 
 def test_one_seed_and_number_of_steps_give_one_market_byte_for_byte() -> None:
@@ -92,7 +89,14 @@ def test_one_seed_and_number_of_steps_give_one_market_byte_for_byte() -> None:
 
 def test_every_topic_of_every_instrument_gets_frames_of_its_own_name() -> None:
     market = Market(1, NOON)
-    named = {(category, frame["topic"]) for _ in range(40) for category, frame in market.step(NOON, 3.0)}
+    named: set[tuple[str, str]] = set()
+
+    def is_new(category: str, topic: str) -> bool:
+        return (category, topic) not in named
+
+    for step in range(1_200):
+        frames = market.step(NOON + step * 250, 3.0, is_new)
+        named.update((category, frame["topic"]) for category, frame in frames)
     for category in DEPTHS:
         assert {topic for of, topic in named if of == category} == set(market.topics(category))
 
@@ -102,8 +106,8 @@ def test_subscribers_get_books_tickers_and_candles_at_once_and_no_trades(row: In
     feed = Feed(row, Random(1), NOON)
     for topic in feed.topics():
         first = feed.first(topic, NOON)
-        assert [(frame["topic"], frame["type"]) for frame in first] == (
-            [] if topic.startswith("publicTrade.") else [(topic, "snapshot")]
+        assert [(frame["topic"], frame.get("type", "snapshot")) for frame in first] == (
+            [] if topic.startswith(("publicTrade.", "allLiquidation.", "orderbook.full.")) else [(topic, "snapshot")]
         )
 
 
@@ -202,9 +206,6 @@ def test_level_one_comes_again_unchanged_after_three_quiet_seconds() -> None:
 
         def random(self) -> float:
             return 0.99
-
-        def expovariate(self, lambd: float = 1.0) -> float:
-            return 100.0 / lambd
 
     feed = Feed(instrument("linear", "BTCUSDT"), Still(1), NOON)
 
