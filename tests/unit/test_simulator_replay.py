@@ -32,6 +32,7 @@ class Follower:
 
     def __init__(self, account: Account) -> None:
         self.coins = dict(account.coins)
+        self.hedged = set(account.hedged)
         self.sizes: dict[tuple[str, str, int], Decimal] = {}
         self.entries: dict[tuple[str, str, int], Decimal] = {}
         self.realised: Counter[tuple[str, str, int]] = Counter()
@@ -96,7 +97,7 @@ class Follower:
 
     def _index(self, row: dict[str, Any]) -> int:
         """The order's. Funding, and the leg of a spread, have none: they are of the side of their own way in hedge mode."""
-        hedged = (row["category"], row["symbol"], 1) in self.positions
+        hedged = (row["category"], row["symbol"]) in self.hedged
         return self.indices.get(row["orderId"], (1 if row["side"] == "Buy" else 2) if hedged else 0)
 
     def _move(self, of: Instrument, idx: int, change: Decimal, price: Decimal) -> None:
