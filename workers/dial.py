@@ -1,34 +1,41 @@
-"""The exchange's socket: the only place that knows websocket-client. Everything it raises becomes LinkLost, once.
+"""The exchange's socket: the only place that knows websocket-client. Everything that goes wrong becomes LinkLost, once.
 
 The plain `WebSocket` without UTF-8 validation: measured at 150,000 frames/s against 21,000 with it, and the JSON codec refuses
-bad UTF-8 anyway. A half-read frame survives a receive timeout.
+bad UTF-8 anyway. A half-read frame survives a receive that ran out of time.
 """
 
-import socket
+import re
+import time
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from functools import partial
+from urllib.parse import urlsplit
 
 import websocket
-from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
+from websocket import ABNF
 
 from gateway.errors import LinkLost
+from gateway.proxy import proxy_of
+from gateway.tls import client_context, trouble
+from workers.stream import Stream, connected
+from workers.tunnel import tunnel
 
-#: Connecting, TLS, the handshake: each waits this long at the most; seconds.
-CONNECT_S = 5.0
+#: Name, TCP, proxy, TLS and handshake together; seconds.
+CONNECT_S = 10.0
 #: A frame whose first byte is here must be complete within this, or is finished in the next turn; seconds.
 READ_S = 0.25
-#: A send that the other side does not take; milliseconds.
-USER_TIMEOUT_MS = 15_000
+#: The exchange must take what we send within this; seconds.
+SEND_S = 2.0
+#: The largest message we take, whole or summed over its fragments; the exchange's largest are below 1 MiB.
+MESSAGE_BYTES = 16 << 20
 
-_FAULTS: tuple[type[Exception], ...] = (
-    websocket.WebSocketException,
-    OSError,
-    UnicodeError,
-    ProxyError,
-    ProxyConnectionError,
-    ProxyTimeoutError,
-)
+#: Why we close. Source: RFC 6455, section 7.4.1.
+_NORMAL, _PROTOCOL, _BAD_TEXT, _TOO_BIG = 1000, 1002, 1007, 1009
+_DATA = (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY)
+_FAULTS: tuple[type[Exception], ...] = (websocket.WebSocketException, OSError, EOFError, UnicodeError, ValueError)
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
+#: Set in the opcode of every control frame.
+_CONTROL = 0x8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,76 +55,195 @@ class Route:
 class Connection:
     """One open WebSocket. `receive` is called when `fileno` is readable or `pending` says so; all calls raise LinkLost."""
 
-    def __init__(self, route: Route) -> None:
-        """Connect and shake hands."""
-        self._ws = websocket.WebSocket(
-            skip_utf8_validation=True,
-            enable_multithread=False,
-            sockopt=((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)),
-            sslopt={"ca_certs": route.ca_file} if route.ca_file else {},
-        )
+    def __init__(self, route: Route, *, within_s: float = CONNECT_S) -> None:
+        """Connect and shake hands, all of it within so many seconds."""
+        until = time.monotonic() + within_s
+        self._stream = _reached(route, until)
+        self._ws = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=False)
+        self._ws.frame_buffer = _Frames(self._stream)
+        self._begun: bytearray | None = None  # a fragmented message's first part
+        self._said_goodbye = False
         try:
-            self._ws.connect(route.url, timeout=CONNECT_S, redirect_limit=0, suppress_origin=True, **_proxy(route.proxy))
-            self._ws.settimeout(READ_S)
-        except websocket.WebSocketBadStatusException as fault:
-            raise LinkLost(f"the handshake was answered with HTTP {fault.status_code}; expected 101") from fault
-        except _FAULTS as fault:
-            raise LinkLost(_words(fault)) from fault
+            _shake_hands(self._ws, self._stream, route.url)
+        except BaseException:
+            self._stream.close()
+            raise
+        self._ws.sock = self._stream
 
     def fileno(self) -> int:
-        return int(self._ws.sock.fileno())
+        found = self._stream.fileno()
+        if found < 0:
+            raise LinkLost("the socket is closed")
+        return found
 
     def pending(self) -> bool:
-        """Whether decrypted bytes wait inside the TLS layer, where a poll cannot see them."""
-        pending = getattr(self._ws.sock, "pending", None)
-        return bool(pending and pending())
+        """Whether bytes wait on our side of the socket, where a poll cannot see them."""
+        return self._stream.pending()
 
     def receive(self) -> bytes | None:
-        """The next text message; None when it was a control frame or is not complete yet."""
+        """The next message; None when it was a control frame or is not complete yet."""
+        self._stream.until = time.monotonic() + READ_S
         try:
-            opcode, data = self._ws.recv_data(control_frame=True)
+            frame = self._ws.recv_frame()
         except websocket.WebSocketTimeoutException:
             return None
+        except (websocket.WebSocketProtocolException, websocket.WebSocketPayloadException) as fault:
+            too_big = isinstance(fault, websocket.WebSocketPayloadException)
+            raise self._refused(_TOO_BIG if too_big else _PROTOCOL, str(fault)) from fault
         except _FAULTS as fault:
             raise LinkLost(_words(fault)) from fault
-        if opcode == websocket.ABNF.OPCODE_CLOSE:
-            raise LinkLost(_closed(data))
-        if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
-            return bytes(data)
+        if frame.opcode in _DATA or frame.opcode == ABNF.OPCODE_CONT:
+            return self._message(frame)
+        if frame.opcode == ABNF.OPCODE_CLOSE:
+            raise self._closed(bytes(frame.data))
+        if frame.opcode == ABNF.OPCODE_PING:
+            self._send(frame.data, ABNF.OPCODE_PONG)
         return None
 
     def send(self, text: str) -> None:
-        try:
-            self._ws.send(text)
-        except _FAULTS as fault:
-            raise LinkLost(_words(fault)) from fault
+        self._send(text.encode(), ABNF.OPCODE_TEXT)
 
     def close(self) -> None:
         """Say goodbye without waiting for the answer. Never raises."""
-        with suppress(*_FAULTS):
-            self._ws.send_close()
-        with suppress(*_FAULTS):
-            self._ws.shutdown()
+        self._say_goodbye(_NORMAL)
+        self._stream.close()
+
+    def _message(self, frame: ABNF) -> bytes | None:
+        if (frame.opcode == ABNF.OPCODE_CONT) != (self._begun is not None):
+            found = "a continuation of nothing" if self._begun is None else "a new message within a fragmented one"
+            raise self._refused(_PROTOCOL, found)
+        if self._begun is None:
+            if frame.fin:
+                return bytes(frame.data)
+            self._begun = bytearray()
+        if len(self._begun) + len(frame.data) > MESSAGE_BYTES:
+            raise self._refused(_TOO_BIG, f"a message of more than {MESSAGE_BYTES} bytes in fragments")
+        self._begun += frame.data
+        if not frame.fin:
+            return None
+        whole, self._begun = bytes(self._begun), None
+        return whole
+
+    def _send(self, data: bytes, opcode: int, within_s: float = SEND_S) -> None:
+        if self._said_goodbye:
+            raise LinkLost("the connection is closed")
+        self._stream.until = time.monotonic() + within_s
+        try:
+            self._ws.send(data, opcode)
+        except websocket.WebSocketTimeoutException as fault:  # perhaps half of it went out: nothing may follow
+            raise LinkLost(f"the exchange took nothing for {within_s:g} s") from fault
+        except _FAULTS as fault:
+            raise LinkLost(_words(fault)) from fault
+
+    def _refused(self, code: int, found: str) -> LinkLost:
+        self._say_goodbye(code)
+        return LinkLost(f"the exchange sent {found}")
+
+    def _closed(self, data: bytes) -> LinkLost:
+        code = int.from_bytes(data[:2], "big") if data else None
+        try:
+            reason = data[2:].decode()
+        except UnicodeDecodeError:
+            return self._refused(_BAD_TEXT, "a reason to close that is no UTF-8")
+        self._say_goodbye(code or _NORMAL)
+        return LinkLost(f"closed by the exchange, code {code}" + (f": {reason}" if reason else ""))
+
+    def _say_goodbye(self, code: int) -> None:
+        with suppress(LinkLost):
+            self._send(code.to_bytes(2, "big"), ABNF.OPCODE_CLOSE, READ_S)
+        self._said_goodbye = True
 
 
-def _proxy(url: str) -> dict[str, object]:
-    if not url:
-        return {}
-    parts = urlsplit(url)
-    return {
-        "http_proxy_host": parts.hostname,
-        "http_proxy_port": parts.port or (1080 if parts.scheme == "socks5h" else 8080),
-        "proxy_type": parts.scheme,
-        "http_proxy_auth": (unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
-        "http_no_proxy": ["-"],  # the library's default list would pass loopback hosts by the proxy
-    }
+class _Frames(websocket.frame_buffer):  # type: ignore[misc] # the library ships no types
+    """Refuses a frame by its head: nothing is waited for and nothing stored of one that cannot be."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(partial(_some_of, stream), True)  # skip_utf8_validation
+
+    def recv_length(self) -> None:
+        super().recv_length()
+        fin, rsv1, rsv2, rsv3, opcode, masked, bits = self.header
+        if rsv1 or rsv2 or rsv3:
+            raise websocket.WebSocketProtocolException("a frame with a reserved bit, though no extension was agreed on")
+        if opcode not in ABNF.OPCODES:
+            raise websocket.WebSocketProtocolException(f"a frame with the reserved opcode {opcode}")
+        if masked:
+            raise websocket.WebSocketProtocolException("a masked frame, which only clients send")
+        if opcode & _CONTROL and (bits > 125 or not fin):
+            raise websocket.WebSocketProtocolException("a control frame that is fragmented or longer than 125 bytes")
+        if (bits == 126 and self.length < 126) or (bits == 127 and self.length <= 0xFFFF):
+            raise websocket.WebSocketProtocolException("a length that is not written in the shortest form")
+        if self.length > MESSAGE_BYTES:
+            raise websocket.WebSocketPayloadException(f"a frame of {self.length} bytes; at most {MESSAGE_BYTES} are taken")
+
+
+class _Answer:
+    """What the library may read while it shakes hands: the head of the answer, and of what follows it no byte that is not here yet.
+
+    head  all of it, once it came; b"" before
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.head = b""
+        self.send = stream.send
+        self.close = stream.close
+        self.gettimeout = stream.gettimeout
+
+    def recv(self, most: int) -> bytes:
+        if not self.head:
+            self.head = self._stream.head()
+        return self._stream.taken(most)
+
+
+def _some_of(stream: Stream, most: int) -> bytes:
+    """As the library's own reader has it: the end of the stream and the end of the time are its exceptions."""
+    try:
+        part = stream.recv(most)
+    except TimeoutError as fault:
+        raise websocket.WebSocketTimeoutException(str(fault)) from fault
+    if not part:
+        raise websocket.WebSocketConnectionClosedException("closed by the exchange without a goodbye")
+    return part
+
+
+def _reached(route: Route, until: float) -> Stream:
+    """A stream that ends at the route's host, through the proxy and inside TLS where there are such."""
+    parts = urlsplit(route.url)
+    secure = parts.scheme == "wss"
+    host, port = parts.hostname or "", parts.port or (443 if secure else 80)
+    context = client_context(route.ca_file) if secure else None
+    proxy = proxy_of(route.proxy)
+    stream = connected(proxy.host, proxy.port, until) if proxy else connected(host, port, until)
+    try:
+        if proxy:
+            tunnel(stream, proxy, host, port)
+        if context:
+            stream.start_tls(context, host)
+    except OSError as fault:
+        stream.close()
+        raise LinkLost(f"no TLS with {host}:{port}: {trouble(fault)}") from fault
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _shake_hands(ws: websocket.WebSocket, stream: Stream, url: str) -> None:
+    answer = _Answer(stream)
+    try:
+        ws.connect(url, socket=answer, redirect_limit=0, suppress_origin=True)
+    except _FAULTS as fault:
+        status = _STATUS.match(answer.head)
+        if answer.head and status is None:
+            raise LinkLost(f"the handshake was answered with {answer.head[:40]!r}; expected HTTP") from fault
+        if status and status[1] != b"101":
+            raise LinkLost(f"the handshake was answered with HTTP {status[1].decode()}; expected 101") from fault
+        raise LinkLost(f"the handshake failed: {_words(fault)}") from fault
+    unasked = [name for name in ("sec-websocket-extensions", "sec-websocket-protocol") if ws.headers.get(name)]
+    if unasked:
+        raise LinkLost(f"the handshake was answered with {unasked[0]}, which was not asked for")
 
 
 def _words(fault: Exception) -> str:
-    return f"{type(fault).__name__}: {fault}".rstrip(": ")
-
-
-def _closed(data: bytes) -> str:
-    code = int.from_bytes(data[:2], "big") if len(data) >= 2 else None
-    reason = bytes(data[2:]).decode(errors="replace")
-    return f"closed by the exchange, code {code}" + (f": {reason}" if reason else "")
+    return trouble(fault) if isinstance(fault, OSError) else str(fault) or type(fault).__name__

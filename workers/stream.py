@@ -1,0 +1,198 @@
+"""A connected socket whose every call ends in time: what the socket calls of a library's thread-free reading and writing lack.
+
+Reads are large and kept; what a caller did not take is `pending`. A half-read frame stays wherever it was put.
+"""
+
+import re
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from gateway.errors import LinkLost
+from gateway.tls import trouble
+
+#: Bytes asked of the kernel at once.
+CHUNK_BYTES = 65_536
+#: An HTTP answer's status line and headers together.
+HEAD_BYTES = 16_384
+#: A send that the other side does not take; milliseconds.
+USER_TIMEOUT_MS = 15_000
+#: Bytes that are thrown away when a stream is closed; unread ones would make the kernel answer with a reset that overtakes our last words.
+DRAIN_BYTES = 1 << 20
+
+_TCP = socket.IPPROTO_TCP
+_OPTIONS = (
+    (_TCP, socket.TCP_NODELAY, 1),
+    (_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (_TCP, socket.TCP_KEEPIDLE, 30),
+    (_TCP, socket.TCP_KEEPINTVL, 10),
+    (_TCP, socket.TCP_KEEPCNT, 3),
+)
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+
+#: What `socket.getaddrinfo` answers.
+Addresses = list[tuple[int, int, int, str, Any]]
+Lookup = Callable[[str, int], Addresses]
+
+
+class Stream:
+    """One TCP connection, perhaps with TLS. Raises TimeoutError past `until`, other OSErrors as they come.
+
+    until  monotonic seconds; set before each use
+    """
+
+    def __init__(self, sock: socket.socket, until: float) -> None:
+        self.until = until
+        self._sock = sock
+        self._sock.setblocking(False)
+        self._here = b""
+        self._at = 0
+
+    def fileno(self) -> int:
+        """-1 once closed."""
+        return self._sock.fileno()
+
+    def pending(self) -> bool:
+        """Whether bytes wait here or inside the TLS layer, where a poll cannot see them."""
+        return self._at < len(self._here) or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0)
+
+    def recv(self, most: int) -> bytes:
+        """At least one byte; b"" at the end."""
+        if self._at >= len(self._here):
+            self._here, self._at = self._read(), 0
+        return self.taken(most)
+
+    def taken(self, most: int) -> bytes:
+        """Of what is already here; b"" when nothing is."""
+        part = self._here[self._at : self._at + most]
+        self._at += len(part)
+        return part
+
+    def exactly(self, count: int) -> bytes:
+        """Raises EOFError when the other side ends before."""
+        found = b""
+        while len(found) < count:
+            part = self.recv(count - len(found))
+            if not part:
+                raise EOFError(f"the connection was closed after {len(found)} of {count} bytes")
+            found += part
+        return found
+
+    def head(self) -> bytes:
+        """All up to the blank line that ends an HTTP head; it and what came after stays to be read. Raises EOFError, LinkLost."""
+        while (end := _HEAD_END.search(self._here, self._at)) is None:
+            if len(self._here) - self._at > HEAD_BYTES:
+                raise LinkLost(f"more than {HEAD_BYTES} bytes without the end of an HTTP head")
+            part = self._read()
+            if not part:
+                raise EOFError(f"the connection was closed within an HTTP head, after {len(self._here) - self._at} bytes")
+            self._here, self._at = self._here[self._at :] + part, 0
+        return self._here[self._at : end.end()]
+
+    def send(self, data: bytes) -> int:
+        """All of it."""
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._sock.send(left) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                self._wait(select.POLLOUT)
+            except ssl.SSLWantReadError:
+                self._wait(select.POLLIN)
+        return len(data)
+
+    def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        if self.pending():
+            raise LinkLost("bytes came before TLS began")
+        self._sock.settimeout(self._left())  # bounds the whole of the TLS handshake, not each of its reads
+        self._sock = context.wrap_socket(self._sock, server_hostname=host)
+        self._sock.setblocking(False)
+
+    def close(self) -> None:
+        """Never raises."""
+        with suppress(OSError, ValueError):
+            self._sock.shutdown(socket.SHUT_WR)
+            for _ in range(DRAIN_BYTES // CHUNK_BYTES):
+                if not socket.socket.recv(self._sock, CHUNK_BYTES):
+                    break
+        self._sock.close()
+
+    def gettimeout(self) -> float:
+        """websocket-client asks; whatever is not 0 makes it leave the waiting to us."""
+        return 1.0
+
+    def _read(self) -> bytes:
+        while True:
+            try:
+                return self._sock.recv(CHUNK_BYTES)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                self._wait(select.POLLIN)
+            except ssl.SSLWantWriteError:
+                self._wait(select.POLLOUT)
+
+    def _wait(self, event: int) -> None:
+        poll = select.poll()
+        poll.register(self._sock, event)
+        if not poll.poll(self._left() * 1000):
+            raise TimeoutError("it took too long")
+
+    def _left(self) -> float:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("it took too long")
+        return left
+
+
+def addresses(host: str, port: int) -> Addresses:
+    """What the system's resolver knows; it has no deadline."""
+    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+def connected(host: str, port: int, until: float, lookup: Lookup = addresses) -> Stream:
+    """To the first of the host's addresses that answers; each gets its share of the time. Raises LinkLost."""
+    fault: OSError = TimeoutError("it took too long")
+    found = _looked_up(host, port, until, lookup)
+    for number, (family, kind, protocol, _, address) in enumerate(found):
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in _OPTIONS:
+                sock.setsockopt(*option)
+            sock.settimeout(left / (len(found) - number))
+            sock.connect(address)
+        except OSError as refusal:
+            sock.close()
+            fault = refusal
+            continue
+        return Stream(sock, until)
+    raise LinkLost(f"cannot connect to {host}:{port}: {trouble(fault)}") from fault
+
+
+def _looked_up(host: str, port: int, until: float, lookup: Lookup) -> Addresses:
+    """In a thread, for the system's resolver knows no deadline; it ends when the resolver gives up, whether we still wait or not."""
+    answers: SimpleQueue[Addresses | OSError | UnicodeError] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(lookup(host, port))
+        except (OSError, UnicodeError) as fault:
+            answers.put(fault)
+
+    threading.Thread(target=ask, name="lookup", daemon=True).start()
+    try:
+        answer = answers.get(timeout=max(0.0, until - time.monotonic()))
+    except Empty:
+        raise LinkLost(f"the address of {host} was not found in time") from None
+    if isinstance(answer, Exception):
+        words = trouble(answer) if isinstance(answer, OSError) else "it is no name of a host"
+        raise LinkLost(f"the address of {host} was not found: {words}") from answer
+    return answer
