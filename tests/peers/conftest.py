@@ -23,7 +23,8 @@ def peers_python() -> Path:
 
 
 @pytest.fixture(scope="module")
-def still_simulator() -> Iterator[RunningSimulator]:
-    running = remote.start(account_every_s=0, status_every_s=0, paused=True)
+def still_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSimulator]:
+    """Over TLS: not every client can do without."""
+    running = remote.start(account_every_s=0, status_every_s=0, paused=True, tls=tmp_path_factory.mktemp("authority"))
     yield running
     running.stop()

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 DRIVERS = Path(__file__).resolve().parent / "drivers"
+#: Where the clients' libraries look for authorities: ssl's default contexts, requests, websocket-client.
+TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")
 #: The longest that an answer may take; seconds. The first one waits for the client's imports, too.
 ANSWER_S = 40.0
 #: From the end of its input to the end of the process; seconds.
@@ -19,7 +21,7 @@ END_S = 10.0
 class Peer:
     """Runs a driver: its first line of input is the job, each further one a question."""
 
-    def __init__(self, python: Path, driver: str, folder: Path, **job: Any) -> None:
+    def __init__(self, python: Path, driver: str, folder: Path, *, ca_file: str, **job: Any) -> None:
         self._said = b""
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 # closed at the end
         self._process = subprocess.Popen(
@@ -28,9 +30,9 @@ class Peer:
             stdout=subprocess.PIPE,
             stderr=self._words,
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), **dict.fromkeys(TRUST, ca_file)},
         )
-        self._tell(job)
+        self._tell({**job, "ca_file": ca_file})
 
     def ask(self, **question: Any) -> Any:
         """The answer to a question; without one: all that the client has built so far."""

@@ -11,6 +11,11 @@ from typing import Any
 
 Key = str
 
+
+def key_of(endpoint: str, topic: str) -> Key:
+    return f"{endpoint} {topic}"
+
+
 #: The exchange's ticker keys → the gateway's, for those that clients read.
 TICKER = {
     "lastPrice": "last_price",
@@ -38,13 +43,20 @@ TICKER = {
 KLINE = ("start", "end", "interval", "open", "high", "low", "close", "volume", "turnover", "confirm")
 
 
-@dataclass
+@dataclass(eq=False)
 class Book:
     """Bids and asks as price → size, and the update id where it is known."""
 
     bids: dict[Decimal, Decimal] = field(default_factory=dict)
     asks: dict[Decimal, Decimal] = field(default_factory=dict)
     update_id: int | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """An update id that one of the two does not know is not compared."""
+        if not isinstance(other, Book):
+            return NotImplemented
+        same_id = self.update_id == other.update_id or None in (self.update_id, other.update_id)
+        return same_id and (self.bids, self.asks) == (other.bids, other.asks)
 
     def apply(self, kind: str, bids: Iterable[list[str]], asks: Iterable[list[str]], update_id: int) -> None:
         if kind == "snapshot":
@@ -71,7 +83,7 @@ class State:
 
     def of_frame(self, endpoint: str, frame: dict[str, Any]) -> None:
         """Go on with a frame of the exchange."""
-        key, data = f"{endpoint} {frame['topic']}", frame["data"]
+        key, data = key_of(endpoint, frame["topic"]), frame["data"]
         family = frame["topic"].partition(".")[0]
         if family == "orderbook":
             self.books.setdefault(key, Book()).apply(frame["type"], data["b"], data["a"], data["u"])
@@ -79,13 +91,13 @@ class State:
             self.trades.setdefault(key, []).extend(_trade(row["i"], row["p"], row["v"], row["S"], row["T"]) for row in data)
         elif family == "tickers":
             before = self.tickers.get(key, {}) if frame["type"] == "delta" else {}
-            self.tickers[key] = before | {name: amount(data[name]) for name in TICKER if name in data}
+            self.tickers[key] = before | read_ticker(data, {name: name for name in TICKER})
         elif family == "kline":
             self.klines[key] = {name: amount(data[-1][name]) for name in KLINE}
 
     def of_event(self, event: dict[str, Any]) -> None:
         """Go on with an event of the gateway."""
-        key, payload = f"{event['category']} {event['topic']}", event["payload"]
+        key, payload = key_of(event["category"], event["topic"]), event["payload"]
         if event["event_type"] == "orderbook":
             book = self.books.setdefault(key, Book())
             book.apply(payload["kind"], payload["bids"], payload["asks"], payload["update_id"])
@@ -93,14 +105,13 @@ class State:
             row = _trade(*(payload[name] for name in ("trade_id", "price", "quantity", "side", "trade_time")))
             self.trades.setdefault(key, []).append(row)
         elif event["event_type"] == "ticker":
-            self.tickers[key] = {theirs: amount(payload[ours]) for theirs, ours in TICKER.items() if ours in payload}
+            self.tickers[key] = read_ticker(payload, TICKER)
         else:
             self.klines[key] = {name: amount(payload[name]) for name in KLINE}
 
-    def only(self, keys: Iterable[Key]) -> "State":
-        """The part that is about some topics."""
-        keys = set(keys)
-        return State(*({key: found for key, found in kind.items() if key in keys} for kind in vars(self).values()))
+    def of(self, key: Key) -> Any:
+        """What is known of one topic; None for nothing."""
+        return next((kind[key] for kind in vars(self).values() if key in kind), None)
 
 
 def of_peer(told: dict[str, Any]) -> State:
@@ -113,10 +124,16 @@ def of_peer(told: dict[str, Any]) -> State:
         state.trades[key] = [_trade(*row) for row in rows]
     for key, ticker in told.get("tickers", {}).items():
         raw, read = ticker.get("raw", ticker), ticker.get("read", {})
-        state.tickers[key] = {name: amount({**raw, **read}[name]) for name in TICKER if name in raw}
+        state.tickers[key] = read_ticker({**raw, **read}, {name: name for name in TICKER})
     for key, row in told.get("klines", {}).items():
         state.klines[key] = {name: amount(row[name]) for name in KLINE}
     return state
+
+
+def read_ticker(found: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """A ticker's amounts under the exchange's keys. names: its keys → those of `found`. What is empty is left out."""
+    read = {theirs: amount(found.get(ours)) for theirs, ours in names.items()}
+    return {name: number for name, number in read.items() if number is not None}
 
 
 def amount(found: Any) -> Any:

@@ -1,6 +1,6 @@
 """ccxt.pro, unmodified: the addresses of an instance are replaced, everything else goes through its own methods.
 
-Job: ws_url, rest_url, and topics as [endpoint, topic]. Question {}: what it has built, and its own names of the markets.
+Job: ws_url, rest_url, ca_file, and topics as [endpoint, topic]. Question {}: what it has built.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ class Watcher:
 
     def __init__(self, job: dict[str, Any]) -> None:
         # More than its cache of 1000 trades: the test wants them all.
-        self._exchange = ccxt.pro.bybit({"options": {"tradesLimit": 100_000}})
+        self._exchange = ccxt.pro.bybit({"cafile": job["ca_file"], "options": {"tradesLimit": 100_000}})
         self._exchange.urls["api"] = {
             **dict.fromkeys(("spot", "futures", "v2", "public", "private"), job["rest_url"]),
             "ws": {"public": {endpoint: f"{job['ws_url']}/v5/public/{endpoint}" for endpoint in PUBLIC}},
@@ -45,7 +45,8 @@ class Watcher:
             elif family == "publicTrade" and symbol in self._exchange.trades:
                 found = self._exchange.trades[symbol]
                 state["trades"][key] = [
-                    [row["id"], repr(row["price"]), repr(row["amount"]), row["side"].capitalize(), row["timestamp"]] for row in found
+                    [row["id"], repr(row["price"]), repr(row["amount"]), row["side"].capitalize(), row["timestamp"]]
+                    for row in found
                 ]
             elif family == "tickers" and symbol in self._exchange.tickers:
                 ticker = self._exchange.tickers[symbol]
