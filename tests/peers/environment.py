@@ -56,3 +56,10 @@ def _run(fault: str, command: Sequence[str]) -> None:
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if "error" in line.lower()] or done.stdout.splitlines()
         raise PeersMissing(f"{fault} ({lines[-1].strip() if lines else 'it said nothing'})")
+
+
+if __name__ == "__main__":
+    try:
+        print(python(*(Path(word) for word in sys.argv[1:2])))  # noqa: T201 # the answer of a command
+    except PeersMissing as fault:
+        sys.exit(str(fault))

@@ -30,7 +30,7 @@ class Peer:
             stdout=subprocess.PIPE,
             stderr=self._words,
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder), **dict.fromkeys(TRUST, ca_file)},
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), **(dict.fromkeys(TRUST, ca_file) if ca_file else {})},
         )
         self._tell({**job, "ca_file": ca_file})
 
