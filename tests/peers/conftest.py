@@ -32,6 +32,14 @@ def still_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[RunningSimulator]:
+    """One for the tests of a module, without TLS and without a gateway."""
+    running = remote.start(account_every_s=0, status_every_s=0, paused=True)
+    yield running
+    running.stop()
+
+
 @pytest.fixture(scope="package")
 def peers_gateway(
     tmp_path_factory: pytest.TempPathFactory,
@@ -48,7 +56,7 @@ def peers_gateway(
         running.end()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def new_peer(tmp_path_factory: pytest.TempPathFactory, peers_python: Path) -> Iterator[Callable[..., Peer]]:
     """Start a client on an exchange: its name, the topics as (endpoint, topic), and what its job says otherwise."""
     started: list[Peer] = []

@@ -39,6 +39,18 @@ class Peer:
         self._tell(question)
         return json.loads(self._line())
 
+    def call(self, method: str, **given: Any) -> Any:
+        """The result, inside the exchange's envelope, of a method of pybit's HTTP client."""
+        told = self.ask(call=method, given=given)
+        assert told.get("answer", {}).get("retCode") == 0, (method, given, told)
+        return told["answer"]["result"]
+
+    def fault(self, method: str, **given: Any) -> tuple[str, int]:
+        """The exception of a call that is refused, and the exchange's code."""
+        told = self.ask(call=method, given=given)
+        assert "fault" in told, (method, given, told)
+        return told["fault"], told["code"]
+
     def end(self) -> None:
         """No more questions: the driver ends by itself, or is ended."""
         for pipe in (self._process.stdin, self._process.stdout):

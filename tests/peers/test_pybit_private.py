@@ -29,7 +29,9 @@ def told(
             row = peers_gateway.subscribe(channel, "peers")
             peers_gateway.wait_until_held(row["id"])
             queues[topic] = row["queue"]
-        wait_for(lambda: _held(still_simulator) == [sorted(CHANNELS)] * 2, "two private connections with all topics")
+        wait_for(
+            lambda: pybit.ask() and _held(still_simulator) == [sorted(CHANNELS)] * 2, "two private connections with all topics"
+        )
         _trade(still_simulator)
         ledger = {topic: _first(still_simulator, topic) for topic in CHANNELS}
         by_gateway: Rows = {

@@ -1,14 +1,13 @@
 """pybit's REST client gets from the exchange what its streams were told, and the exchange's refusals as its own exceptions."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from peer import Peer
 from running import wait_for
 
-from simulator import remote
 from simulator.remote import RunningSimulator
 
 pytestmark = pytest.mark.timeout(600)  # of which the first test on a machine spends most on installing
@@ -30,15 +29,7 @@ ALL = {"spot": {}, "linear": {"settleCoin": "USDT"}, "inverse": {}, "option": {"
 CATEGORIES = tuple(ALL)
 INSTRUMENTS = {"spot": "BTCUSDT", "linear": "BTCUSDT-25DEC26", "inverse": "BTCUSDZ26", "option": OPTION}
 
-Call = Callable[..., Any]
 Rows = list[dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def exchange() -> Iterator[RunningSimulator]:
-    running = remote.start(account_every_s=0, status_every_s=0, paused=True)
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +37,8 @@ def pybit(new_peer: Callable[..., Peer], exchange: RunningSimulator) -> Peer:
     """Logged in, while the account made its past."""
     peer = new_peer(exchange, "pybit", [("private", topic) for topic in TOPICS])
     wait_for(
-        lambda: [len(entry.topics) for entry in exchange.connections("private")] == [len(TOPICS)], "pybit's private topics held"
+        lambda: peer.ask() and [len(entry.topics) for entry in exchange.connections("private")] == [len(TOPICS)],
+        "pybit's private topics held",
     )
     for category, symbol, what in PAST:
         order_id = exchange.account("place", category=category, symbol=symbol)[0]["data"][0]["orderId"]
@@ -64,59 +56,47 @@ def told(pybit: Peer, exchange: RunningSimulator) -> dict[str, Rows]:
     return rows
 
 
-@pytest.fixture(scope="module")
-def call(pybit: Peer) -> Call:
-    """A method of pybit's HTTP client: the result inside the exchange's envelope."""
-
-    def ask(method: str, **given: Any) -> Any:
-        told = pybit.ask(call=method, given=given)
-        assert told.get("answer", {}).get("retCode") == 0, told
-        return told["answer"]["result"]
-
-    return ask
-
-
 def last_of_each(rows: Rows, category: str) -> dict[str, dict[str, Any]]:
     """Order id → its newest row; on linear only of what settles in USDT, as in `ALL`."""
     return {row["orderId"]: row for row in rows if row["category"] == category and row["symbol"] != "BTCPERP"}
 
 
-def test_server_time_is_now(call: Call) -> None:
-    told = call("get_server_time")
+def test_server_time_is_now(pybit: Peer) -> None:
+    told = pybit.call("get_server_time")
     assert abs(int(told["timeNano"]) - time.time_ns()) < 5 * 10**9
     assert int(told["timeSecond"]) == int(told["timeNano"]) // 10**9
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_instruments_are_listed(call: Call, category: str) -> None:
-    rows = call("get_instruments_info", category=category)["list"]
+def test_instruments_are_listed(pybit: Peer, category: str) -> None:
+    rows = pybit.call("get_instruments_info", category=category)["list"]
     assert INSTRUMENTS[category] in [row["symbol"] for row in rows]
-    [one] = call("get_instruments_info", category=category, symbol=INSTRUMENTS[category])["list"]
+    [one] = pybit.call("get_instruments_info", category=category, symbol=INSTRUMENTS[category])["list"]
     assert one in rows
 
 
-def test_spread_instruments_are_listed(call: Call) -> None:
-    [row] = call("spread_get_instruments_info", symbol=SPREAD)["list"]
+def test_spread_instruments_are_listed(pybit: Peer) -> None:
+    [row] = pybit.call("spread_get_instruments_info", symbol=SPREAD)["list"]
     assert row["symbol"] == SPREAD
 
 
-def test_wallet_is_as_streamed(call: Call, exchange: RunningSimulator, pybit: Peer) -> None:
+def test_wallet_is_as_streamed(pybit: Peer, exchange: RunningSimulator) -> None:
     [frame] = exchange.account("wallet")
     wait_for(lambda: frame["data"][0] in pybit.ask()["rows"]["wallet"], "the wallet at pybit")
-    [account] = call("get_wallet_balance", accountType="UNIFIED")["list"]
+    [account] = pybit.call("get_wallet_balance", accountType="UNIFIED")["list"]
     held = {coin["coin"]: coin["walletBalance"] for coin in account["coin"]}
     assert {"USDT", "BTC"} <= held.keys()
     assert held.items() <= {coin["coin"]: coin["walletBalance"] for coin in frame["data"][0]["coin"]}.items()
     assert account["totalEquity"] == frame["data"][0]["totalEquity"]
-    [some] = call("get_wallet_balance", accountType="UNIFIED", coin="USDT,BTC")["list"]
+    [some] = pybit.call("get_wallet_balance", accountType="UNIFIED", coin="USDT,BTC")["list"]
     assert {coin["coin"]: coin["walletBalance"] for coin in some["coin"]} == {coin: held[coin] for coin in ("USDT", "BTC")}
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_open_orders_are_as_streamed(call: Call, told: dict[str, Rows], category: str) -> None:
+def test_open_orders_are_as_streamed(pybit: Peer, told: dict[str, Rows], category: str) -> None:
     orders = last_of_each(told["order"], category)
     for open_only, wanted in ((0, ("New", "PartiallyFilled")), (1, ("Filled", "Cancelled"))):
-        rows = call("get_open_orders", category=category, openOnly=open_only, **ALL[category])["list"]
+        rows = pybit.call("get_open_orders", category=category, openOnly=open_only, **ALL[category])["list"]
         assert {row["orderId"] for row in rows} == {key for key, row in orders.items() if row["orderStatus"] in wanted}
         for row in rows:
             assert {name: row[name] for name in ("orderStatus", "price", "qty", "cumExecQty", "orderLinkId")} == {
@@ -125,38 +105,38 @@ def test_open_orders_are_as_streamed(call: Call, told: dict[str, Rows], category
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_order_history_is_as_streamed(call: Call, told: dict[str, Rows], category: str) -> None:
+def test_order_history_is_as_streamed(pybit: Peer, told: dict[str, Rows], category: str) -> None:
     orders = last_of_each(told["order"], category)
-    rows = call("get_order_history", category=category, **ALL[category])["list"]
+    rows = pybit.call("get_order_history", category=category, **ALL[category])["list"]
     closed = {key: row["orderStatus"] for key, row in orders.items() if row["orderStatus"] in ("Filled", "Cancelled")}
     assert closed
     assert closed.items() <= {row["orderId"]: row["orderStatus"] for row in rows}.items()
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_executions_are_as_streamed(call: Call, told: dict[str, Rows], category: str) -> None:
+def test_executions_are_as_streamed(pybit: Peer, told: dict[str, Rows], category: str) -> None:
     names = ("execId", "orderId", "symbol", "side", "execPrice", "execQty", "execFee", "execTime", "isMaker", "execType")
     fills = [tuple(row[name] for name in names) for row in told["execution"] if row["category"] == category]
-    rows = call("get_executions", category=category, **({"baseCoin": "BTC"} if category == "option" else {}))["list"]
+    rows = pybit.call("get_executions", category=category, **({"baseCoin": "BTC"} if category == "option" else {}))["list"]
     assert fills
     assert [tuple(row[name] for name in names) for row in reversed(rows)] == fills
 
 
 @pytest.mark.parametrize("category", ["linear", "inverse", "option"])
-def test_positions_are_as_streamed(call: Call, told: dict[str, Rows], category: str) -> None:
+def test_positions_are_as_streamed(pybit: Peer, told: dict[str, Rows], category: str) -> None:
     pushed = [row for row in told["position"] if row["category"] == category][-1]
-    [row] = call("get_positions", category=category, symbol=pushed["symbol"])["list"]
+    [row] = pybit.call("get_positions", category=category, symbol=pushed["symbol"])["list"]
     assert {name: row[name] for name in ("symbol", "side", "size", "positionIdx")} == {
         name: pushed[name] for name in ("symbol", "side", "size", "positionIdx")
     }
     assert row["avgPrice"] == pushed["entryPrice"]
 
 
-def test_pages_follow_the_cursor_as_pybit_sends_it(call: Call) -> None:
-    whole = [row["orderId"] for row in call("get_order_history", category="linear", settleCoin="USDT")["list"]]
+def test_pages_follow_the_cursor_as_pybit_sends_it(pybit: Peer) -> None:
+    whole = [row["orderId"] for row in pybit.call("get_order_history", category="linear", settleCoin="USDT")["list"]]
     paged, cursor = [], None
     while cursor != "" and len(paged) < 10:
-        page = call("get_order_history", category="linear", settleCoin="USDT", limit=1, cursor=cursor)
+        page = pybit.call("get_order_history", category="linear", settleCoin="USDT", limit=1, cursor=cursor)
         paged += [row["orderId"] for row in page["list"]]
         cursor = page["nextPageCursor"]
     assert len(whole) >= 2
@@ -173,8 +153,7 @@ def test_pages_follow_the_cursor_as_pybit_sends_it(call: Call) -> None:
     ],
 )
 def test_refusal_is_pybits_exception(pybit: Peer, method: str, given: dict[str, Any], code: int) -> None:
-    told = pybit.ask(call=method, given=given)
-    assert (told["fault"], told["code"]) == ("InvalidRequestError", code)
+    assert pybit.fault(method, **given) == ("InvalidRequestError", code)
 
 
 @pytest.mark.parametrize(("given", "code"), [({"api_secret": "another"}, 10004), ({"api_key": "another"}, 10003)])
@@ -182,5 +161,4 @@ def test_wrong_keys_are_pybits_exception(
     new_peer: Callable[..., Peer], exchange: RunningSimulator, given: dict[str, str], code: int
 ) -> None:
     stranger = new_peer(exchange, "pybit", [], **given)
-    told = stranger.ask(call="get_wallet_balance", given={"accountType": "UNIFIED"})
-    assert (told["fault"], told["code"]) == ("InvalidRequestError", code)
+    assert stranger.fault("get_wallet_balance", accountType="UNIFIED") == ("InvalidRequestError", code)
