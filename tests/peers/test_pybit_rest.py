@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ def test_wallet_is_as_streamed(pybit: Peer, exchange: RunningSimulator) -> None:
     [frame] = exchange.account("wallet")
     wait_for(lambda: frame["data"][0] in pybit.ask()["rows"]["wallet"], "the wallet at pybit")
     [account] = pybit.call("get_wallet_balance", accountType="UNIFIED")["list"]
-    held = {coin["coin"]: coin["walletBalance"] for coin in account["coin"]}
+    held = {coin["coin"]: coin["walletBalance"] for coin in account["coin"] if Decimal(coin["walletBalance"])}
     assert {"USDT", "BTC"} <= held.keys()
     assert held.items() <= {coin["coin"]: coin["walletBalance"] for coin in frame["data"][0]["coin"]}.items()
     assert account["totalEquity"] == frame["data"][0]["totalEquity"]
