@@ -12,7 +12,16 @@ from pybit.exceptions import FailedRequestError, InvalidRequestError
 from talk import hear, say
 
 #: Private topic → the method that subscribes it.
-PRIVATE = {"order": "order_stream", "execution": "execution_stream", "position": "position_stream", "wallet": "wallet_stream"}
+PRIVATE = {
+    "order": "order_stream",
+    "execution": "execution_stream",
+    "execution.fast": "fast_execution_stream",
+    "position": "position_stream",
+    "wallet": "wallet_stream",
+    "greeks": "greek_stream",
+    "spread.order": "spread_order_stream",
+    "spread.execution": "spread_execution_stream",
+}
 
 
 class Streams:
