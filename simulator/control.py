@@ -12,7 +12,7 @@ from simulator.account import FEES
 from simulator.dialect import DIALECTS, Message, compact
 from simulator.exchange import Exchange
 from simulator.faults import KINDS, BadFault, Fault
-from simulator.instruments import find
+from simulator.instruments import Instrument
 from simulator.ledger import KEPT
 from simulator.records import Order
 
@@ -46,6 +46,10 @@ class Do(msgspec.Struct, forbid_unknown_fields=True):
     fill     of order_id: quantity (else all that is left)
     amend    of order_id: price
     cancel   of order_id
+    lose_cancel  of order_id: it is filled, and a cancel that came too late makes a second Filled
+    hedge    `side` Buy: hedge mode for the linear symbol, Sell: one-way mode
+    fund     the symbol's funding is settled at `price` (else the market's) with the rate `quantity` (else 0.0001)
+    greeks   a push for the base coin of the symbol
     wallet   a push that names `coins`, else all; or `balances`, coin → wallet balance, which become so
     """
 
@@ -182,9 +186,7 @@ async def _account(exchange: Exchange, _request: web.Request, body: bytes) -> An
 
 
 def _place(exchange: Exchange, wish: Do) -> list[Message]:
-    instrument = find(wish.category, wish.symbol)
-    if instrument is None or instrument.category not in FEES:
-        raise BadRequest(f"found {wish.category} {wish.symbol}; expected an instrument of {', '.join(FEES)}")
+    instrument = _instrument(exchange, wish)
     last = exchange.price(instrument)
     price = _positive("price", wish.price) if wish.price else last
     quantity = _positive("quantity", wish.quantity) if wish.quantity else instrument.step * 10
@@ -216,6 +218,26 @@ def _wallet(exchange: Exchange, wish: Do) -> list[Message]:
     return account.wallet(wish.coins or list(account.coins), exchange.now_ms())
 
 
+def _lose_cancel(exchange: Exchange, wish: Do) -> list[Message]:
+    return exchange.account.lose_cancel(_order(exchange, wish), now_ms=exchange.now_ms())
+
+
+def _hedge(exchange: Exchange, wish: Do) -> list[Message]:
+    exchange.account.set_hedged([_instrument(exchange, wish)], wish.side == "Buy")
+    return []
+
+
+def _fund(exchange: Exchange, wish: Do) -> list[Message]:
+    instrument = _instrument(exchange, wish)
+    rate = _decimal("quantity", wish.quantity) if wish.quantity else Decimal("0.0001")
+    mark = _positive("price", wish.price) if wish.price else exchange.price(instrument)
+    return exchange.account.fund(instrument, rate, mark, exchange.now_ms())
+
+
+def _greeks(exchange: Exchange, wish: Do) -> list[Message]:
+    return exchange.account.greeks(_instrument(exchange, wish).base, exchange.now_ms())
+
+
 #: `place_order` is another word for `place`.
 ACTIONS: dict[str, Callable[[Exchange, Do], list[Message]]] = {
     "place": _place,
@@ -224,7 +246,18 @@ ACTIONS: dict[str, Callable[[Exchange, Do], list[Message]]] = {
     "amend": _amend,
     "cancel": _cancel,
     "wallet": _wallet,
+    "lose_cancel": _lose_cancel,
+    "hedge": _hedge,
+    "fund": _fund,
+    "greeks": _greeks,
 }
+
+
+def _instrument(exchange: Exchange, wish: Do) -> Instrument:
+    instrument = exchange.market.find(wish.category, wish.symbol)
+    if instrument is None or instrument.category not in FEES:
+        raise BadRequest(f"found {wish.category} {wish.symbol}; expected an instrument of {', '.join(FEES)}")
+    return instrument
 
 
 def _order(exchange: Exchange, wish: Do) -> Order:

@@ -6,20 +6,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from random import Random
 from typing import Any
 
-from simulator import durations, hostile
+from simulator import durations
 from simulator.account import Account
 from simulator.agenda import Agenda
 from simulator.choices import Choices
 from simulator.connection import Connection, Line, World
 from simulator.dialect import DIALECTS, STATUS_TOPIC, Message, compact, narrowed
 from simulator.faults import KINDS, Fault, Faults, checked
-from simulator.instruments import Instrument, find
+from simulator.instruments import Instrument
 from simulator.ledger import Ledger
 from simulator.market import Market
+from simulator.matching import watched
+from simulator.moments import Moments
+from simulator.oddities import Oddities
 from simulator.rest_faults import RestFaults
 
 
@@ -73,14 +75,15 @@ class Exchange:
         self.ledger = Ledger(clock_ns=clock_ns)
         self.agenda = Agenda()
         self.faults = Faults()
-        self.market = Market(options.seed, self.clock_ms())
+        self.market = Market(options.seed, self.clock_ms(), symbols=options.symbols, only=options.only)
         self.account = Account(Random(f"{options.seed}|account"))
         self.rest_faults = RestFaults()
         self.connections: dict[int, Connection] = {}
         self.paused = options.paused
         self._dice = Random(f"{options.seed}|exchange")
         self._count = 0
-        self._maintenances = 0
+        self._moments = Moments(self)
+        self._stepped_ms = self.clock_ms()
         self._opened: deque[int] = deque()
         self._listening: dict[str, dict[str, list[Connection]]] = {name: {} for name in DIALECTS}
         self._world = World(
@@ -118,6 +121,7 @@ class Exchange:
 
     def tick(self) -> None:
         """Do what is due."""
+        self.account.oddities = Oddities.of(self.faults.forms("odd", self.clock_ms()))
         self.agenda.run(self.clock_ms())
 
     def admit(self, endpoint: str) -> str:
@@ -157,7 +161,7 @@ class Exchange:
         fault = checked(fault)
         if KINDS[fault.kind].stands:
             return self.faults.add(fault, self.clock_ms())
-        return self._at_once[fault.kind](self, fault)
+        return self._moments.do(fault)
 
     def cut_the_idle(self) -> None:
         """The scan. Source: protocol notes, section 2: it comes every 30 s, so a cut is late."""
@@ -169,8 +173,15 @@ class Exchange:
     def step(self) -> None:
         """Move the market once and tell whoever listens."""
         rate = self.options.trade_rate * self.faults.amount("rate", self.clock_ms(), 1.0)
-        for category, frame in self.market.step(self.now_ms(), rate / self.options.steps_per_s):
-            self._publish(category, frame)
+        now_ms, before_ms = self.now_ms(), self._stepped_ms
+        self._stepped_ms = now_ms
+        for category, frame in self.market.step(now_ms, rate / self.options.steps_per_s, self._is_wanted):
+            self.publish(category, frame)
+        for instrument in watched(self.account):
+            if (instrument.category, instrument.symbol) in self.market.feeds:
+                self.publish_private(self.account.on_price(instrument, self.price(instrument), now_ms))
+        for instrument, rate_of_funding, mark in self.market.fundings(before_ms, now_ms) if before_ms < now_ms else ():
+            self.publish_private(self.account.fund(instrument, rate_of_funding, mark, now_ms))
 
     def publish_private(self, frames: Iterable[Message]) -> list[Message]:
         """Give private frames to every connection that holds their topic, all-in-one or narrowed to a category."""
@@ -197,7 +208,7 @@ class Exchange:
             "uidSuffix": [], "maintainType": 1, "env": 1, **given,
         }  # fmt: skip
         frame: Message = {"topic": STATUS_TOPIC, "ts": now, "data": [row]}
-        self._publish("status", frame)
+        self.publish("status", frame)
         return [frame]
 
     def price(self, instrument: Instrument) -> Decimal:
@@ -207,7 +218,8 @@ class Exchange:
         """Those of an endpoint; of all for None or *."""
         return [entry for entry in self.connections.values() if endpoint in (None, "*", entry.endpoint)]
 
-    def _publish(self, endpoint: str, frame: Message) -> None:
+    def publish(self, endpoint: str, frame: Message) -> None:
+        """Give a frame to every connection of an endpoint that holds its topic."""
         readers = self._listening[endpoint].get(frame["topic"])
         if readers:
             text = compact(frame)
@@ -220,9 +232,12 @@ class Exchange:
         if not readers:
             del self._listening[connection.endpoint][topic]
 
+    def _is_wanted(self, category: str, topic: str) -> bool:
+        return topic in self._listening[category]
+
     def _account_acts(self) -> None:
         traded = [pair for pair in ACCOUNT_TRADES if pair in self.market.feeds]
-        instrument = find(*self.account.dice.choice(traded)) if traded else None
+        instrument = self.market.find(*self.account.dice.choice(traded)) if traded else None
         if instrument is not None:
             self.publish_private(self.account.random_occurrence(instrument, self.price(instrument), self.now_ms()))
 
@@ -232,55 +247,6 @@ class Exchange:
                 act()
 
         return acting
-
-    def _cut(self, fault: Fault) -> int:
-        cut, how = self.on_endpoint(fault.endpoint), fault.how
-        if how == "maintenance":
-            words = self.options.choices.maintenance
-            how = ("abort", "1001")[self._maintenances % 2] if words == "alternate" else words
-            self._maintenances += 1
-        for connection in cut:
-            if how == "abort":
-                connection.line.abort()
-            elif how == "mid_frame":
-                held = next(iter(connection.topics), "tickers.BTCUSDT")
-                connection.line.tear(compact({"topic": held, "type": "snapshot", "ts": self.now_ms(), "data": []}))
-            else:
-                connection.line.close(int(how))
-        return len(cut)
-
-    def _send_hostile(self, fault: Fault) -> int:
-        connections = self.on_endpoint(fault.endpoint)
-        names = list(hostile.TEXTS) if fault.how == "all" else [fault.how]
-        for connection in connections:
-            held = next(iter(connection.topics), "tickers.BTCUSDT")
-            for name in names:
-                connection.send("", hostile.TEXTS[name].replace("{topic}", held))
-        return len(connections)
-
-    def _restart_books(self, fault: Fault) -> int:
-        count, now_ms = 0, self.now_ms()
-        for (category, symbol), feed in self.market.feeds.items():
-            if fault.endpoint in ("*", category) and fnmatchcase(symbol, fault.topic):
-                for depth, view in feed.views.items():
-                    view.update_id = 1
-                    for frame in feed.first(f"orderbook.{depth}.{symbol}", now_ms):
-                        self._publish(category, frame)
-                        count += 1
-        return count
-
-    def _burst(self, fault: Fault) -> int:
-        count = max(1, int(fault.amount))
-        for _ in range(count):
-            self.step()
-        return count
-
-    _at_once: Mapping[str, Callable[["Exchange", Fault], int]] = {
-        "cut": _cut,
-        "hostile": _send_hostile,
-        "restart": _restart_books,
-        "burst": _burst,
-    }
 
 
 def shuffled(frames: list[Message], dice: Random) -> list[Message]:

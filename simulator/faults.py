@@ -77,6 +77,10 @@ KINDS: dict[str, Kind] = {
         ("skip", "repeat", "reorder", "cross"),
     ),
     "drop": Kind("makes pushes of matching topics, private ones among them, and does not send them"),
+    "odd": Kind(
+        "makes private pushes odd in a way that was seen: tax rows, numbers for texts and the reverse, a wallet with blanks",
+        ("extra_fees", "numbers", "blank_wallet", "smp_number", "smp_text"),
+    ),
     "hostile": Kind("pushes texts that nobody should send", ("all", *TEXTS), stands=False),
     "restart": Kind("restarts the order books of matching symbols (`topic` is the symbol): snapshots with `u` 1", stands=False),
     "clock": Kind("sets the exchange's clock ahead by `amount` milliseconds, or back where it is negative", most=3_600_000.0),
@@ -153,6 +157,10 @@ class Faults:
             if (entry.until_ms is not None and entry.until_ms <= now_ms) or entry.left == 0:
                 del self._standing[number]
         return list(self._standing.values())
+
+    def forms(self, kind: str, now_ms: int) -> set[str]:
+        """The forms of a kind that stand; does not count as a hit."""
+        return {entry.fault.how for entry in self.standing(now_ms) if entry.fault.kind == kind} if self._standing else set()
 
     def amount(self, kind: str, now_ms: int, default: float) -> float:
         """The amount of the newest of a kind; does not count as a hit."""

@@ -1,5 +1,6 @@
 """Odd forms that the exchange's pushes have been seen in, each a switch. Source: protocol notes, sections 12 and 13."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from simulator.records import Row
@@ -28,6 +29,12 @@ class Oddities:
     numbers: bool = False
     blank_wallet: bool = False
     smp_group: str = ""
+
+    @classmethod
+    def of(cls, forms: Set[str]) -> "Oddities":
+        """From the forms of the fault `odd`."""
+        smp_group = "number" if "smp_number" in forms else "text" if "smp_text" in forms else ""
+        return cls("extra_fees" in forms, "numbers" in forms, "blank_wallet" in forms, smp_group)
 
     def spoil(self, topic: str, row: Row) -> Row:
         """The row as it is pushed."""

@@ -12,13 +12,12 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from simulator import rest_account, rest_orders, signing
+from simulator import rest_account, rest_market, rest_orders, signing
 from simulator.dialect import compact
 from simulator.exchange import Exchange
-from simulator.instruments import INSTRUMENTS
 from simulator.limits import PER_SECOND, Allowance, RestLimits
 from simulator.market import Market
-from simulator.paging import CATEGORIES, Query, category_of, page
+from simulator.paging import Query
 from simulator.rest_faults import WORDS, Wrong
 from simulator.signing import Refused
 
@@ -33,32 +32,8 @@ def _time(_market: Market, _query: Query, now: int) -> Result:
     return {"timeSecond": str(now // 1000), "timeNano": str(now * 1_000_000)}
 
 
-def _instruments(_market: Market, query: Query, _now: int) -> Result:
-    """Spot answers all at once whatever the limit; options go by base coin, BTC where none is named."""
-    category, symbol = category_of(query, CATEGORIES), query.get("symbol")
-    base = query.get("baseCoin", "BTC" if category == "option" and not symbol else None)
-    rows = _listed(category, symbol, base)
-    rows = [row for row in rows if row[2]["status"] == query.get("status", "Trading")]
-    if category == "spot":
-        return {"category": category, "list": [row for _, _, row in rows]}
-    return {"category": category, **page(query, rows, most=1000, default=500)}
-
-
-def _spread_instruments(_market: Market, query: Query, _now: int) -> Result:
-    return page(query, _listed("spread", query.get("symbol"), query.get("baseCoin")), most=500, default=200)
-
-
-def _listed(category: str, symbol: str | None, base: str | None) -> list[tuple[int, str, Result]]:
-    found = (row for row in INSTRUMENTS if row.category == category and symbol in (None, row.symbol) and base in (None, row.base))
-    return [(0, row.symbol, row.row()) for row in found]
-
-
 #: Path → what answers it: everybody may ask, only the address limit counts.
-PUBLIC: dict[str, PublicCall] = {
-    "/v5/market/time": _time,
-    "/v5/market/instruments-info": _instruments,
-    "/v5/spread/instrument": _spread_instruments,
-}
+PUBLIC: dict[str, PublicCall] = {"/v5/market/time": _time, **rest_market.CALLS}
 
 
 #: Form of the exchange's own fault `rest` → the answer that it makes.

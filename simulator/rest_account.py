@@ -11,7 +11,7 @@ from simulator import spreads
 from simulator.account import FEES, TAKER_FEES
 from simulator.dialect import plain
 from simulator.exchange import Exchange
-from simulator.instruments import INSTRUMENTS, find
+from simulator.instruments import INSTRUMENTS
 from simulator.paging import DAY_MS, WEEK_MS, Listed, Query, category_of, page, span
 from simulator.records import Order
 from simulator.signing import Refused
@@ -125,7 +125,7 @@ def _positions(exchange: Exchange, query: Query, _now: int) -> Result:
         raise Refused(10001, "params error: symbol or settleCoin is needed")
     account, base = exchange.account, query.get("baseCoin")
     if symbol:
-        instrument = find(category, symbol)
+        instrument = exchange.market.find(category, symbol)
         if instrument is None:
             raise Refused(10001, "params error: symbol invalid")
         found = account.sides(instrument)

@@ -87,6 +87,7 @@ BAD_LUCK: tuple[Luck, ...] = (
     Luck(8, "book", ("skip", "repeat", "reorder", "cross"), ("orderbook.*",), times=1, seconds=(60, 120)),
     Luck(3, "drop", ("",), ("order", "execution", "wallet"), times=1, seconds=(60, 120)),
     Luck(4, "hostile", ("all",)),
+    Luck(3, "odd", ("extra_fees", "numbers", "blank_wallet", "smp_number", "smp_text"), seconds=(60, 600)),
     Luck(3, "restart", ("",), ("BTCUSDT", "*")),
     Luck(2, "clock", ("",), seconds=(30, 300), amount=(-90_000, 90_000)),
     Luck(3, "rest", ("10006", "10016", "503"), seconds=(1, 30)),

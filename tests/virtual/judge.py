@@ -29,9 +29,9 @@ def facts_of_frame(topic: str, frame: dict[str, Any]) -> Facts:
         "publicTrade": lambda row: ("trade", row["s"], row["i"], row["p"], row["v"]),
         "kline": lambda row: ("kline", row["start"], row["timestamp"], row["close"], row["confirm"]),
         "system": lambda row: ("status", row["id"]),
-        "order": lambda row: ("order", row["orderId"], row["orderStatus"], row["updatedTime"], row["cumExecQty"]),
+        "order": lambda row: ("order", row["orderId"], row["orderStatus"], str(row["updatedTime"]), row["cumExecQty"]),
         "execution": lambda row: ("execution", row["execId"], row["execPrice"], row["execQty"]),
-        "position": lambda row: ("position", row["symbol"], row["seq"], row["size"], row["updatedTime"]),
+        "position": lambda row: ("position", row["symbol"], int(row["seq"]), row["size"], str(row["updatedTime"])),
         "wallet": lambda row: ("wallet", frame["creationTime"], len(row["coin"])),
     }
     return [named[family](row) for row in rows]

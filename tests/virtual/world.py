@@ -251,9 +251,6 @@ def make(*, timed: bool = True, **options: Any) -> World:
     """An exchange whose clock is the world's. timed: its market and account move by themselves."""
     clock = Clock()
     world = World(Exchange(Options(**options), clock.unix_ns), clock)
-    market = world.exchange.market
-    if "only" in options:
-        market.feeds = {key: feed for key, feed in market.feeds.items() if key[1] in options["only"]}
     if timed:
         world.exchange.start()
     return world
