@@ -15,10 +15,10 @@ def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcom
 
 def _fill(data: Data, found: Json) -> Outcome:
     """Identity: category, symbol and execution id, the exchange's own key, on the stream and in REST."""
-    row = record_of(found, texts=("category", "symbol", "execId", "execTime"))
-    executed_ms = milliseconds(row["execTime"]) if not isinstance(row, str) else None
+    row = record_of(found, texts=("category", "symbol", "execId"))
+    executed_ms = milliseconds(row.get("execTime")) if not isinstance(row, str) else None
     if isinstance(row, str) or not isinstance(executed_ms, int):
-        reason = row if isinstance(row, str) else f"found execTime {row['execTime']!r}; expected milliseconds"
+        reason = row if isinstance(row, str) else f"found execTime {row.get('execTime')!r}; expected milliseconds"
         return BadRecord(topic=data.topic, reason=reason, record=found)
     return Event(
         event_type="execution",

@@ -22,10 +22,10 @@ def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcom
 
 def _order(data: Data, found: Json) -> Outcome:
     """Identity: category, order id and the state above."""
-    row = record_of(found, texts=("category", "symbol", "orderId", "updatedTime", "orderStatus"))
-    updated_ms = milliseconds(row["updatedTime"]) if not isinstance(row, str) else None
+    row = record_of(found, texts=("category", "symbol", "orderId", "orderStatus"))
+    updated_ms = milliseconds(row.get("updatedTime")) if not isinstance(row, str) else None
     if isinstance(row, str) or not isinstance(updated_ms, int):
-        reason = row if isinstance(row, str) else f"found updatedTime {row['updatedTime']!r}; expected milliseconds"
+        reason = row if isinstance(row, str) else f"found updatedTime {row.get('updatedTime')!r}; expected milliseconds"
         return BadRecord(topic=data.topic, reason=reason, record=found)
     return Event(
         event_type="order",

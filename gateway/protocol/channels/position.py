@@ -26,10 +26,10 @@ def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcom
 
 def _position(data: Data, found: Json) -> Outcome:
     """Identity: category, symbol, mode and the exchange's order of positions: `seq`, update time, size, side, entry price."""
-    row = record_of(found, texts=("category", "symbol", "size", "updatedTime"))
+    row = record_of(found, texts=("category", "symbol", "size"))
     if isinstance(row, str):
         return BadRecord(topic=data.topic, reason=row, record=found)
-    size, mode, updated_ms = decimal(row["size"]), _whole(row.get("positionIdx")), milliseconds(row["updatedTime"])
+    size, mode, updated_ms = decimal(row["size"]), _whole(row.get("positionIdx")), milliseconds(row.get("updatedTime"))
     flat = size is not None and not size
     wrong = None
     if size is None:
@@ -37,7 +37,7 @@ def _position(data: Data, found: Json) -> Outcome:
     elif mode not in MODES:
         wrong = f"found positionIdx {row.get('positionIdx')!r}; expected 0, 1 or 2"
     elif not isinstance(updated_ms, int):
-        wrong = f"found updatedTime {row['updatedTime']!r}; expected milliseconds"
+        wrong = f"found updatedTime {row.get('updatedTime')!r}; expected milliseconds"
     elif not flat and row.get("side") not in SIDES:
         wrong = f"found side {row.get('side')!r} with size {row['size']}; expected Buy or Sell"
     if wrong is not None or size is None or not isinstance(updated_ms, int):
