@@ -1,0 +1,159 @@
+"""As many topics as the exchange's limits allow: 300 on spot, one connection's worth on linear, 1,500 on option, live within 10 s.
+
+The simulated exchange enforces the limits: 10 topics a request on spot, 21,000 characters a connection, 2,000 option topics.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.extras
+import pytest
+import urllib3
+from running import RunningGateway, wait_for
+
+from simulator import remote
+from simulator.remote import RunningSimulator
+
+#: 1,500 option topics are 48,000 characters: more than two connections' worth.
+PROCESSES = {"option": 3}
+LIVE_WITHIN_S = 10.0
+CHARACTERS = 21_000
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[RunningSimulator]:
+    """1,300 symbols of each category; only the snapshots on subscribe are pushed."""
+    running = remote.start(symbols=1300, paused=True)
+    yield running
+    running.stop()
+
+
+def symbols(exchange: RunningSimulator, category: str, **fields: str) -> list[str]:
+    found: list[str] = []
+    cursor = ""
+    while True:
+        query = {"category": category, "limit": "1000", **fields, **({"cursor": cursor} if cursor else {})}
+        result = urllib3.request("GET", f"{exchange.rest_url}/v5/market/instruments-info", fields=query).json()["result"]
+        found += [row["symbol"] for row in result["list"]]
+        cursor = result.get("nextPageCursor", "")
+        if not cursor:
+            return found
+
+
+def wishes(exchange: RunningSimulator) -> dict[str, list[tuple[str, str, str, int | None]]]:
+    """Endpoint → (channel, symbol, topic, depth)."""
+    spot = symbols(exchange, "spot")[:300]
+    linear = symbols(exchange, "linear")[:1300]
+    option = symbols(exchange, "option")[:500]
+    return {
+        "spot": [("ticker", symbol, f"tickers.{symbol}", None) for symbol in spot],
+        "linear": [("ticker", symbol, f"tickers.{symbol}", None) for symbol in linear],
+        "option": [
+            row
+            for symbol in option
+            for row in (
+                ("ticker", symbol, f"tickers.{symbol}", None),
+                ("orderbook", symbol, f"orderbook.25.{symbol}", 25),
+                ("orderbook", symbol, f"orderbook.100.{symbol}", 100),
+            )
+        ],
+    }
+
+
+def wish(database_url: str, endpoint: str, rows: list[tuple[str, str, str, int | None]]) -> None:
+    """Write subscriptions as the control API does, all at once, and wake the workers."""
+    with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
+        psycopg2.extras.execute_values(
+            cursor,
+            "insert into subscriptions (id, channel_type, symbol, category, category_source, depth, topic, endpoint, requesting_service,"
+            " delivery, queue, binding, queue_state, state) values %s",
+            [
+                (
+                    str(uuid.uuid4()), channel, symbol, endpoint, "given", depth, topic, endpoint, "many", "single",
+                    f"ws-gateway.{channel}.many", f"{channel}.{endpoint}.{symbol}.{depth or '-'}", "declared", "requested",
+                )
+                for channel, symbol, topic, depth in rows
+            ],
+        )  # fmt: skip
+        cursor.execute("notify ws_gateway_subscriptions")
+
+
+def states(gateway: RunningGateway, endpoint: str) -> dict[str, dict[str, Any]]:
+    """Topic → what its worker says of it."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted((gateway.folder / "var" / "state").glob(f"{endpoint}_*.json")):
+        found |= json.loads(path.read_text())["topics"]
+    return found
+
+
+@pytest.mark.timeout(180)
+def test_as_many_topics_as_the_limits_allow_are_live_in_time_and_one_too_many_is_refused_by_name(
+    tmp_path: Path, new_empty_database: Callable[[], str], broker_url: str, exchange: RunningSimulator
+) -> None:
+    database_url = new_empty_database()
+    gateway = RunningGateway(tmp_path, database_url, broker_url, exchange, processes=PROCESSES, WS_GATEWAY_CLASS_QUEUES="none")
+    try:
+        gateway.wait_until_healthy()
+        wanted = wishes(exchange)
+        assert {endpoint: len(rows) for endpoint, rows in wanted.items()} == {"spot": 300, "linear": 1300, "option": 1500}
+        began = time.monotonic()
+        for endpoint, rows in wanted.items():
+            wish(database_url, endpoint, rows)
+
+        def missing() -> dict[str, int]:
+            live = {name: sum(topic["state"] == "live" for topic in states(gateway, name).values()) for name in wanted}
+            return {name: len(rows) - live[name] for name, rows in wanted.items() if live[name] != len(rows)}
+
+        wait_for(lambda: not missing(), "all live", began + LIVE_WITHIN_S - time.monotonic())
+        for endpoint, rows in wanted.items():
+            held = [connection.topics for connection in exchange.connections(endpoint)]
+            assert sorted(topic for topics in held for topic in topics) == sorted(row[2] for row in rows)
+            assert all(sum(map(len, topics)) <= CHARACTERS for topics in held)
+        assert (
+            max(
+                len(json.loads(entry.text)["args"])
+                for entry in exchange.ledger("spot", direction="received")
+                if "args" in entry.text
+            )
+            <= 10
+        )
+
+        one_too_many(gateway, exchange, database_url, wanted["linear"])
+    finally:
+        gateway.end()
+
+
+def one_too_many(
+    gateway: RunningGateway, exchange: RunningSimulator, database_url: str, held: list[tuple[str, str, str, int | None]]
+) -> None:
+    """Fill linear's connection to the last topic that fits, and ask for one more."""
+    left = CHARACTERS - sum(len(topic) for _, _, topic, _ in held)
+    more: list[tuple[str, str, str, int | None]] = []
+    for _, symbol, _, _ in held:
+        topic = f"publicTrade.{symbol}"
+        more.append(("trades", symbol, topic, None))
+        left -= len(topic)
+        if left < 0:
+            break
+    wish(database_url, "linear", more)
+
+    def refused() -> dict[str, str]:
+        return {topic: state["last_error"] for topic, state in states(gateway, "linear").items() if state["state"] == "refused"}
+
+    found = wait_for(refused, "a refusal by name", LIVE_WITHIN_S)
+    assert list(found.values()) == [f"does not fit: a connection of linear holds {CHARACTERS} characters of topics"]
+    wait_for(
+        lambda: (
+            {state["state"] for topic, state in states(gateway, "linear").items() if topic not in found} == {"live", "acknowledged"}
+        ),
+        "neighbours untouched",
+    )
+    [connection], [name] = exchange.connections("linear"), found
+    assert len(connection.topics) == len(held) + len(more) - 1
+    assert name not in connection.topics
+    assert not [entry for entry in exchange.ledger("linear", direction="received") if f'"{name}"' in entry.text]
