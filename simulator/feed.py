@@ -238,15 +238,17 @@ class Feed:
         return self._frame(family, topic, kind, data, now_ms, sequence=view.sequence, matched_ms=view.matched_ms)
 
     def _ticker_frames(self, before: Ticker, now_ms: int) -> list[Message]:
-        after = self.ticker()
-        changed = {key: value for key, value in after.items() if before[key] != value}
-        if not changed:
-            return []
-        topic = self._names["tickers"]
+        """Where there are no deltas the whole comes at every step, changed or not."""
+        after, topic = self.ticker(), self._names["tickers"]
         if not self._has(WITH_DELTAS):
             return [self._frame("ticker", topic, "snapshot", after, now_ms)]
-        repeated = ("bid1Price", "bid1Size") if self.book.sequence % _REPEATS == 0 else ()
-        told = {key: value for key, value in after.items() if key == "symbol" or key in changed or key in repeated}
+        changed = {key for key, value in after.items() if before[key] != value}
+        if not changed:
+            return []
+        changed.add("symbol")
+        if self.book.sequence % _REPEATS == 0:
+            changed |= {"bid1Price", "bid1Size"}
+        told = {key: value for key, value in after.items() if key in changed}
         return [self._frame("ticker", topic, "delta", told, now_ms)]
 
     def _closed(self, now_ms: int, wants: Wants) -> list[Message]:

@@ -5,7 +5,7 @@ is told agrees with the streams: the same books with the same `u`, the same trad
 """
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from simulator import rest_tickers
@@ -14,14 +14,14 @@ from simulator.feed import Feed
 from simulator.greeks import is_call
 from simulator.instruments import DELIVERING, TRADING
 from simulator.market import Market
-from simulator.parameters import Query, limit, named, number, page, refused, span
+from simulator.paging import CATEGORIES, Listed, Query, number, page
+from simulator.parameters import between, limit, named, refused
 from simulator.topics import FULL_SERVICE, WITH_FULL_BOOKS, WITH_LIQUIDATIONS
 from simulator.trades import Trade
 
 Result = dict[str, Any]
 Call = Callable[[Market, Query, int], Result]
 
-CATEGORIES = ("spot", "linear", "inverse", "option")
 #: Category → the stream whose book and `u` REST tells, most levels, levels where no limit is named.
 BOOKS = {
     "spot": ("1000", 1_000, 1),
@@ -33,7 +33,9 @@ BOOKS = {
 #: Category → most trades, trades where no limit is named.
 TRADES = {"spot": (60, 60), "linear": (1_000, 500), "inverse": (1_000, 500), "option": (1_000, 500), "spread": (1_000, 500)}
 #: The words of success where they are not "OK". Source: the recorded answers.
-WORDS = dict.fromkeys(("/v5/spread/orderbook", "/v5/spread/tickers", "/v5/spread/recent-trade"), "Success")
+SUCCESS = dict.fromkeys(
+    ("/v5/spread/instrument", "/v5/spread/orderbook", "/v5/spread/tickers", "/v5/spread/recent-trade"), "Success"
+)
 #: Which instruments are listed where no status is named.
 _SHOWN = {"option": ("PreLaunch", TRADING, DELIVERING)}
 _DEFAULT_BASE = "BTC"
@@ -44,25 +46,17 @@ def instruments(market: Market, query: Query, now_ms: int) -> Result:
     category = named(query, "category", CATEGORIES)
     base = query.get("baseCoin", _DEFAULT_BASE if category == "option" and not query.get("symbol") else None)
     shown = (query["status"],) if "status" in query else _SHOWN.get(category, (TRADING,))
-    rows = [
-        feed.instrument.row(status)
-        for feed in _feeds(market, category, query.get("symbol"), base)
-        if (status := feed.status(now_ms)) in shown
-    ]
+    rows = _listed(_feeds(market, category, query.get("symbol"), base), shown, now_ms)
     if "symbolType" in query:
-        rows = [row for row in rows if row.get("symbolType") == query["symbolType"]]
+        rows = [row for row in rows if row[2].get("symbolType") == query["symbolType"]]
     if category == "spot":
-        return {"category": category, "list": rows}
+        return {"category": category, "list": [row for _, _, row in rows]}
     return {"category": category, **page(query, rows, most=1_000, default=500)}
 
 
 def spread_instruments(market: Market, query: Query, now_ms: int) -> Result:
-    rows = [
-        feed.instrument.row(TRADING)
-        for feed in _feeds(market, "spread", query.get("symbol"), query.get("baseCoin"))
-        if feed.status(now_ms) == TRADING
-    ]
-    return page(query, rows, most=500, default=200)
+    feeds = _feeds(market, "spread", query.get("symbol"), query.get("baseCoin"))
+    return page(query, _listed(feeds, (TRADING,), now_ms), most=500, default=200)
 
 
 def orderbook(market: Market, query: Query, now_ms: int) -> Result:
@@ -110,7 +104,7 @@ def spread_recent_trades(market: Market, query: Query, _now_ms: int) -> Result:
 def kline(market: Market, query: Query, now_ms: int) -> Result:
     """Newest first, the running candle at the head."""
     category, interval = named(query, "category", FULL_SERVICE, "linear"), named(query, "interval", INTERVALS)
-    feed, (start, end) = _feed(market, query, category), span(query, ("start", "end"), now_ms=now_ms)
+    feed, (start, end) = _feed(market, query, category), between(query, ("start", "end"), now_ms=now_ms)
     candles = feed.deals.candles
     rows = [candles.rest_row(candle) for candle in candles.newest_first(interval) if start <= candle.start <= end]
     count = limit(query, most=1_000, default=200)
@@ -140,7 +134,7 @@ def funding_history(market: Market, query: Query, now_ms: int) -> Result:
         raise refused("symbol")
     if number(query, "startTime") is not None and number(query, "endTime") is None:
         raise refused("endTime", "is needed with startTime")
-    start, end = span(query, ("startTime", "endTime"), now_ms=now_ms)
+    start, end = between(query, ("startTime", "endTime"), now_ms=now_ms)
     rows = feed.funding.newest_first(start, end, limit(query, most=200, default=200))
     symbol = feed.instrument.symbol
     told = [{"symbol": symbol, "fundingRate": f"{rate:f}", "fundingRateTimestamp": str(at_ms)} for at_ms, rate in rows]
@@ -166,6 +160,11 @@ CALLS: dict[str, Call] = {
 def _feeds(market: Market, category: str, symbol: str | None, base: str | None) -> list[Feed]:
     found = (feed for (of, _), feed in market.feeds.items() if of == category)
     return [feed for feed in found if symbol in (None, feed.instrument.symbol) and base in (None, feed.instrument.base)]
+
+
+def _listed(feeds: Iterable[Feed], shown: Sequence[str], now_ms: int) -> list[Listed]:
+    told = ((feed.instrument, feed.status(now_ms)) for feed in feeds)
+    return [(0, row.symbol, row.row(status)) for row, status in told if status in shown]
 
 
 def _feed(market: Market, query: Query, category: str) -> Feed:
