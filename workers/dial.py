@@ -55,8 +55,9 @@ class Route:
 class Connection:
     """One open WebSocket. `receive` is called when `fileno` is readable or `pending` says so; all calls raise LinkLost."""
 
-    def __init__(self, route: Route, *, within_s: float = CONNECT_S) -> None:
-        """Connect and shake hands, all of it within so many seconds."""
+    def __init__(self, route: Route, *, within_s: float = CONNECT_S, read_s: float = READ_S) -> None:
+        """Connect and shake hands, all of it within so many seconds; `receive` waits `read_s` for the rest of a frame."""
+        self._read_s = read_s
         until = time.monotonic() + within_s
         self._stream = _reached(route, until)
         self._ws = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=False)
@@ -82,7 +83,7 @@ class Connection:
 
     def receive(self) -> bytes | None:
         """The next message; None when it was a control frame or is not complete yet."""
-        self._stream.until = time.monotonic() + READ_S
+        self._stream.until = time.monotonic() + self._read_s
         try:
             frame = self._ws.recv_frame()
         except websocket.WebSocketTimeoutException:
@@ -91,6 +92,7 @@ class Connection:
             too_big = isinstance(fault, websocket.WebSocketPayloadException)
             raise self._refused(_TOO_BIG if too_big else _PROTOCOL, str(fault)) from fault
         except _FAULTS as fault:
+            self._said_goodbye = True  # nobody is there to hear one
             raise LinkLost(_words(fault)) from fault
         if frame.opcode in _DATA or frame.opcode == ABNF.OPCODE_CONT:
             return self._message(frame)
