@@ -1,21 +1,18 @@
-"""The exchange to run against offline: the same WebSocket and REST dialect, a seeded market and account, a ledger of every frame.
+"""The exchange to run against offline: the same WebSocket and REST dialect, a seeded market and account, faults, a ledger of every text.
 
 Strict about
+  connections: 500 in five minutes, 1,000 of a public endpoint, `max_active_time`, the 30-second scan for idle ones, TLS if asked for
   acknowledgements, pongs and refusals of each endpoint, key order included; 10 topics a request on spot, 2,000 on an option
   connection, 21,000 characters on a public one; all-or-nothing and partial refusals; private topics that conflict
-  signatures, expiry and clock of logins and REST calls; a connection without a ping for 10 minutes is cut
-  snapshots and deltas of books that agree at every depth; candles that close on their last millisecond, once
-  orders, fills, positions, coins and REST answers that agree with each other
+  signatures, expiry and clock of logins and REST calls; the address limit with its ban, the limits a second with their headers
+  snapshots and deltas of books that agree at every depth, RPI and full books too; candles that close on their last millisecond, once
+  orders, fills, positions (one-way and hedge), funding, coins and REST answers that agree with each other
   one seed and one number of steps give one market: prices, sizes, identities and sequences (times are the real ones)
 
-Not strict yet
-  REST: rows of orders and fills are the stream's, category included; order/history answers orders of every status; no rate limits
-  and their headers, no endpoints besides those in `rest.py`
-  connections: no limit of their number, no `max_active_time`, no 30-second scan, no TLS; unknown option topics are always refused
-  public: no RPI and full books, liquidations, insurance, price limits, ADL alerts, RFQ; option greeks and index prices stand still;
-  books hold 220 levels a side, also where 1,000 are asked for; dated instruments stay tradable after their day
-  private: portfolio margin only, so margins are blank; no hedge mode, funding, triggers, market orders, greeks, spread orders;
-  a position is pushed on fills only, the wallet on fills and on request only, although the exchange also pushes them on orders
+Not simulated
+  order entry over WebSocket, SBE, RFQ, strategies, advanced-earn offers, disconnect protection (`dcp`) beyond its acknowledgement
+  auto-deleveraging, liquidation of our own account, taking profit and stopping loss; spreads cannot be placed over REST
+  the end of a dated instrument that the market was begun after
 
 The source of all behaviour is the protocol notes, sections 2 to 7, 9 and 13.
 """
