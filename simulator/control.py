@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from aiohttp import web
 
-from simulator.account import FEES
+from simulator.account.account import FEES
+from simulator.account.records import Order
 from simulator.dialect import DIALECTS, Message, compact
 from simulator.exchange import Exchange
 from simulator.faults import KINDS, BadFault, Fault
-from simulator.instruments import Instrument
 from simulator.ledger import KEPT
-from simulator.records import Order
+from simulator.market.instruments import Instrument
 
 Answer = dict[str, Any] | list[Any]
 

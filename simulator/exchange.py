@@ -10,19 +10,19 @@ from random import Random
 from typing import Any
 
 from simulator import durations
-from simulator.account import Account
+from simulator.account.account import Account
+from simulator.account.matching import watched
+from simulator.account.oddities import Oddities
 from simulator.agenda import Agenda
 from simulator.choices import Choices
 from simulator.connection import Connection, Line, World
 from simulator.dialect import DIALECTS, STATUS_TOPIC, Message, compact, narrowed
 from simulator.faults import KINDS, Fault, Faults, checked
-from simulator.instruments import Instrument
 from simulator.ledger import Ledger
-from simulator.market import Market
-from simulator.matching import watched
+from simulator.market.instruments import Instrument
+from simulator.market.market import Market
 from simulator.moments import Moments
-from simulator.oddities import Oddities
-from simulator.rest_faults import RestFaults
+from simulator.rest.faults import RestFaults
 
 
 @dataclass(frozen=True, slots=True)

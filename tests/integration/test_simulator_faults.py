@@ -19,7 +19,7 @@ from running import wait_for
 
 from simulator import remote
 from simulator.dialect import DIALECTS, PRIVATE_TOPICS
-from simulator.instruments import INSTRUMENTS
+from simulator.market.instruments import INSTRUMENTS
 from simulator.remote import RunningSimulator
 
 KEY, SECRET = RunningSimulator.api_key, RunningSimulator.api_secret

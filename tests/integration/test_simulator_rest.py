@@ -18,12 +18,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from yarl import URL
 
-from simulator import rest, spreads
+from simulator.account import spreads
 from simulator.dialect import Message
 from simulator.exchange import Exchange, Options
 from simulator.faults import Fault
-from simulator.instruments import find
-from simulator.limits import RestLimits
+from simulator.market.instruments import find
+from simulator.rest import routes
+from simulator.rest.limits import RestLimits
 
 NOW = 1_795_000_000_000
 KEY, SECRET = "simulator-key", "simulator-secret"
@@ -101,7 +102,7 @@ def at_desk(
         clock = [NOW]
         exchange = Recorded(Options(paused=True, api_secret=secret), lambda: clock[0] * 1_000_000)
         app = web.Application()
-        app.add_routes(rest.routes(exchange, limits))
+        app.add_routes(routes.routes(exchange, limits))
         async with TestClient(TestServer(app)) as client:
             await act(Desk(client, exchange, clock, sign, exchange.told))
 

@@ -3,10 +3,10 @@
 from decimal import Decimal
 from random import Random
 
-from simulator.account import Account, Position
+from simulator.account.account import Account, Position
 from simulator.dialect import compact
-from simulator.instruments import find
-from simulator.market import Market
+from simulator.market.instruments import find
+from simulator.market.market import Market
 
 NOW_MS = 1_700_000_000_000
 

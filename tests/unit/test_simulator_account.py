@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from simulator import spreads
-from simulator.account import FEES, Account
-from simulator.bookkeeping import KEPT
-from simulator.instruments import INSTRUMENTS, Instrument, find
-from simulator.oddities import Oddities
-from simulator.records import Order
+from simulator.account import spreads
+from simulator.account.account import FEES, Account
+from simulator.account.bookkeeping import KEPT
+from simulator.account.oddities import Oddities
+from simulator.account.records import Order
+from simulator.market.instruments import INSTRUMENTS, Instrument, find
 
 NOW = 1_795_000_000_000
 

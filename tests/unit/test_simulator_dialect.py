@@ -2,10 +2,10 @@
 
 import pytest
 
-from simulator import signing
 from simulator.dialect import DIALECTS, conflicts, escaped, narrowed
 from simulator.ledger import Ledger
-from simulator.signing import Refused
+from simulator.rest import signing
+from simulator.rest.signing import Refused
 
 #: A published vector. Source: protocol notes, section 9.1.
 STAMP, QUERY = 1_700_000_000_000, "category=linear&symbol=BTCUSDT"

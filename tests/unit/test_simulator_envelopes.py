@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simulator.dialect import Message
-from simulator.market import Market
+from simulator.market.market import Market
 
 NOON = int(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp()) * 1000
 FRAMES = Path(__file__).parents[1] / "frames"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from simulator import spreads
-from simulator.account import Account
-from simulator.instruments import Instrument, find
+from simulator.account import spreads
+from simulator.account.account import Account
+from simulator.market.instruments import Instrument, find
 
 FRAMES = Path(__file__).resolve().parents[1] / "frames"
 NOW = 1_795_000_000_000

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import tickers
-from simulator.book import LEVELS, Book, View
-from simulator.candles import INTERVALS, bounds
 from simulator.dialect import compact
-from simulator.feed import DEPTHS, MOST_TRADES, RESEND_S, Feed
-from simulator.instruments import INSTRUMENTS, Instrument, find
-from simulator.market import Market
+from simulator.market import tickers
+from simulator.market.book import LEVELS, Book, View
+from simulator.market.candles import INTERVALS, bounds
+from simulator.market.feed import DEPTHS, MOST_TRADES, RESEND_S, Feed
+from simulator.market.instruments import INSTRUMENTS, Instrument, find
+from simulator.market.market import Market
 
 NOON = int(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp()) * 1000
 

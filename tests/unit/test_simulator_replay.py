@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.account import Account
+from simulator.account.account import Account
 from simulator.exchange import Exchange, Options
-from simulator.instruments import Instrument, find
-from simulator.rest_account import CALLS
+from simulator.market.instruments import Instrument, find
+from simulator.rest.account_calls import CALLS
 
 NOW = 1_795_000_000_000
 TRADED = (

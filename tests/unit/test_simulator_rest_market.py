@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from simulator.funding_rates import EVERY_MS
-from simulator.instruments import INSTRUMENTS, find
-from simulator.market import Market
-from simulator.rest_market import CALLS, TRADES
-from simulator.signing import Refused
-from simulator.topics import FULL_SERVICE
+from simulator.market.funding_rates import EVERY_MS
+from simulator.market.instruments import INSTRUMENTS, find
+from simulator.market.market import Market
+from simulator.market.topics import FULL_SERVICE
+from simulator.rest.market_calls import CALLS, TRADES
+from simulator.rest.signing import Refused
 
 NOON = int(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp()) * 1000
 STEPS, STEP_MS = 1_200, 250

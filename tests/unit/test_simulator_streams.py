@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from simulator.dialect import Message, compact
-from simulator.feed import DELIVERY_MS
-from simulator.funding_rates import EVERY_MS
-from simulator.instruments import CLOSED, DELIVERING, TRADING
-from simulator.market import Market
-from simulator.rest_market import CALLS
-from simulator.topics import DEPTHS, FULL_SERVICE
+from simulator.market.feed import DELIVERY_MS
+from simulator.market.funding_rates import EVERY_MS
+from simulator.market.instruments import CLOSED, DELIVERING, TRADING
+from simulator.market.market import Market
+from simulator.market.topics import DEPTHS, FULL_SERVICE
+from simulator.rest.market_calls import CALLS
 
 NOON = int(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp()) * 1000
 STEP_MS = 250

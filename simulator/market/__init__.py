@@ -1,0 +1,1 @@
+"""The public side: instruments, books, trades, tickers, candles, funding, liquidations, pools; moved by seeded dice, told the time."""
