@@ -35,7 +35,7 @@ test: check
 
 lock: install
 	$(PYTHON) -m pip install --quiet pip-tools
-	cd requirements && for part in runtime dev; do CUSTOM_COMPILE_COMMAND="make lock" ../$(VENV)/bin/pip-compile --quiet --upgrade \
+	cd requirements && for part in runtime dev peers; do CUSTOM_COMPILE_COMMAND="make lock" ../$(VENV)/bin/pip-compile --quiet --upgrade \
 	  --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --output-file $$part.txt $$part.in || exit 1; done
 

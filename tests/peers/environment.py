@@ -8,8 +8,10 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +39,19 @@ def python(folder: Path = FOLDER, requirements: Path = REQUIREMENTS) -> Path:
     return folder / "bin" / "python"
 
 
+def _see_to_a_compiler() -> None:
+    """cryptofeed is compiled here. Installed from Debian's packages where there is none and we may."""
+    if shutil.which("cc") and Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return
+    fault = "cryptofeed is compiled for tests/peers, and there is no C compiler with Python's headers: install gcc and python3-dev"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise PeersMissing(fault)
+    _run(fault, ["apt-get", "update"])
+    _run(fault, ["apt-get", "install", "-y", "--no-install-recommends", "gcc", "libc6-dev", "python3-dev"])
+
+
 def _build(folder: Path, pinned: str) -> None:
+    _see_to_a_compiler()
     _run("no virtual environment could be made", [sys.executable, "-m", "venv", "--clear", str(folder)])
     blocks = re.split(r"(?m)^(?=\S)", pinned)
     builders = folder / "builders.txt"
