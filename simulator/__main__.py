@@ -19,6 +19,7 @@ from aiohttp import web
 from simulator import control, scenarios, server
 from simulator.choices import chosen
 from simulator.exchange import Exchange, Options
+from simulator.market.instruments import INSTRUMENTS
 from simulator.rest import routes
 
 #: Linux: the signal that a process gets when its parent dies. Source: prctl(2).
@@ -94,6 +95,9 @@ def _options(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
     except ValueError as fault:
         parser.error(str(fault))
     only = tuple(symbol for symbol in arguments.only.split(",") if symbol)
+    strange = [symbol for symbol in only if symbol not in {row.symbol for row in INSTRUMENTS}]
+    if strange and not figures.get("symbols"):
+        parser.error(f"found --only {','.join(strange)}; expected some of {', '.join(sorted({row.symbol for row in INSTRUMENTS}))}")
     given = Options(seed=arguments.seed, paused=arguments.paused, api_key=arguments.api_key, api_secret=arguments.api_secret)
     return replace(given, **figures, choices=choices, only=only)  # type: ignore[arg-type] # the names are those of FIGURES
 

@@ -2,6 +2,8 @@
 
 import json
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -220,3 +222,57 @@ def test_ledger_is_read_by_connection_and_summed_up(exchange: RunningSimulator) 
     summary = urllib3.request("GET", f"{exchange.rest_url}/simulator/ledger/summary").json()
     assert summary["forgotten"] == 0
     assert {"connection": numbers[0], "endpoint": "linear", "topic": "", "direction": "received", "count": 1} in summary["counts"]
+
+
+def test_script_has_its_faults_at_their_time(tmp_path: Path) -> None:
+    script = tmp_path / "script.toml"
+    script.write_text(
+        '[[fault]]\nkind = "refuse"\nhow = "429"\nat_s = 0.3\n[[fault]]\nkind = "cut"\nhow = "1001"\nendpoint = "linear"\nat_s = 0.5\n'
+    )
+    running = remote.start(paused=True, script=script)
+    try:
+        assert ends(connect(running)) == "1001"
+        with pytest.raises(websocket.WebSocketBadStatusException):
+            connect(running, "spot")
+        assert [entry["fault"] for entry in running.faults()] == [{"kind": "refuse", "how": "429"}]
+    finally:
+        running.stop()
+
+
+def test_scenarios_differ_in_rate_and_what_is_given_wins() -> None:
+    counts = {}
+    for scenario, given in (("calm", {}), ("busy", {}), ("busy", {"steps_per_s": 0.1})):
+        running = remote.start(scenario=scenario, **given)
+        try:
+            client = connect(running)
+            subscribe(client, "orderbook.50.BTCUSDT")
+            time_is_up = time.monotonic() + 2
+            while time.monotonic() < time_is_up:
+                client.sock.settimeout(max(0.01, time_is_up - time.monotonic()))
+                try:
+                    client.recv()
+                except websocket.WebSocketTimeoutException:
+                    break
+            counts[scenario, bool(given)] = len(running.ledger("linear", "orderbook.50.BTCUSDT"))
+        finally:
+            running.stop()
+    assert counts["busy", False] > 3 * counts["calm", False] > 3 * counts["busy", True]
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--scenario", "sunny"], "invalid choice: 'sunny'"),
+        (["--choice", "mood=good"], "found the choice 'mood'"),
+        (["--choice", "second_login"], "found second_login=''"),
+        (["--script", "/nowhere.toml"], "the script /nowhere.toml cannot be used"),
+        (["--connects", "0"], "found --connects 0; expected 1 to"),
+        (["--only", "NOPE"], "found --only NOPE; expected"),
+    ],
+)
+def test_bad_option_is_one_sentence_and_exit_code_2(option: list[str], words: str) -> None:
+    command = [sys.executable, "-m", "simulator", "--ws-port", "0", "--rest-port", "0", *option]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -44,7 +44,7 @@ class Up:
         self.output = folder / "up.log"
         with self.output.open("ab") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", "up"], cwd=folder, env=self.environ, stdout=stream, stderr=stream
+                [sys.executable, "-m", "cli.main", "up", "--seed", "3"], cwd=folder, env=self.environ, stdout=stream, stderr=stream
             )
 
     def text(self) -> str:
