@@ -1,5 +1,6 @@
 """The way out through a proxy, as the setting names it."""
 
+import base64
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +23,12 @@ class Proxy:
     port: int
     user: str = ""
     password: str = field(default="", repr=False)
+
+    @property
+    def authorization(self) -> str:
+        """The value of an HTTP proxy's Proxy-Authorization; "" without a user."""
+        login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return f"Basic {login}" if self.user else ""
 
     def __str__(self) -> str:
         """For messages and libraries: without user and password."""

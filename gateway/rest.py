@@ -21,8 +21,10 @@ class Rest:
 
     def __init__(self, base: str, *, ca_file: str = "", proxy: str = "") -> None:
         """`ca_file`: a further authority; `proxy`: an http:// or socks5h:// URL, never bypassed; "" for none."""
+        way = proxy_of(proxy)
         self._base = base
-        self._http = _pool(proxy_of(proxy), ca_file)
+        self._who = f"{base} through the proxy {way}" if way else base
+        self._http = _pool(way, ca_file)
 
     def get(self, path: str, **fields: str) -> dict[str, Any]:
         """The `result` of an answer."""
@@ -31,16 +33,16 @@ class Rest:
             body = response.read(BODY_BYTES, decode_content=True)
             if response.read(1):
                 response.close()
-                raise LinkLost(f"{self._base} answered more than {BODY_BYTES} bytes")
+                raise LinkLost(f"{self._who} answered more than {BODY_BYTES} bytes")
             response.release_conn()
         except urllib3.exceptions.HTTPError as fault:
-            raise LinkLost(f"{self._base} gives no answer: {_words(fault)}") from fault
+            raise LinkLost(f"{self._who} gives no answer: {_words(fault)}") from fault
         try:
             answer = json.loads(body)
         except ValueError as fault:
-            raise LinkLost(f"{self._base} answered HTTP {response.status} without JSON: {body[:40]!r}") from fault
+            raise LinkLost(f"{self._who} answered HTTP {response.status} without JSON: {body[:40]!r}") from fault
         if not isinstance(answer, dict) or not isinstance(answer.get("retCode"), int):
-            raise LinkLost(f"{self._base} answered HTTP {response.status} without a retCode: {body[:40]!r}")
+            raise LinkLost(f"{self._who} answered HTTP {response.status} without a retCode: {body[:40]!r}")
         if answer["retCode"] != 0:
             raise ExchangeError(answer["retCode"], str(answer.get("retMsg")))
         result = answer.get("result")
@@ -50,7 +52,7 @@ class Rest:
         """The exchange's clock, Unix milliseconds."""
         found = self.get("/v5/market/time").get("timeNano")
         if not isinstance(found, str) or not found.isdigit():
-            raise LinkLost(f"{self._base} tells no time: found timeNano {found!r}")
+            raise LinkLost(f"{self._who} tells no time: found timeNano {found!r}")
         return int(found) // 1_000_000
 
 
@@ -60,8 +62,8 @@ def _pool(proxy: Proxy | None, ca_file: str) -> urllib3.PoolManager:
         return urllib3.PoolManager(**options)
     if proxy.scheme == "socks5h":
         return SOCKSProxyManager(str(proxy), proxy.user or None, proxy.password or None, **options)
-    login = urllib3.make_headers(proxy_basic_auth=f"{proxy.user}:{proxy.password}") if proxy.user else None
-    return urllib3.ProxyManager(str(proxy), proxy_headers=login, **options)
+    headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+    return urllib3.ProxyManager(str(proxy), proxy_headers=headers, **options)
 
 
 def _words(fault: BaseException) -> str:

@@ -34,6 +34,6 @@ def trouble(fault: OSError) -> str:
     if isinstance(fault, ssl.SSLError):
         reason = fault.reason or ""
         return _TROUBLES.get(reason) or reason.replace("_", " ").lower() or "TLS failed"
-    if isinstance(fault, TimeoutError):
-        return str(fault) or "it took too long"
+    if isinstance(fault, TimeoutError) and fault.errno is None:  # our own deadline, not the kernel's ETIMEDOUT
+        return "it took too long"
     return fault.strerror or str(fault) or type(fault).__name__

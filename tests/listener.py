@@ -9,6 +9,7 @@ import hashlib
 import re
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -84,15 +85,21 @@ class Line:
     def shake_hands(self, glued: bytes = b"") -> bytes:
         """Answer the WebSocket handshake, with further bytes in the same segment; answers the request."""
         request = self.until(b"\r\n\r\n")
-        self.send(switching(request) + glued)
+        self.greet(request, glued)
         return request
+
+    def greet(self, request: bytes, glued: bytes = b"") -> None:
+        """Answer a handshake that was read already."""
+        self.send(switching(request) + glued)
 
     def end(self) -> None:
         """No more comes from here."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
 
-    def close(self) -> None:
+    def reset(self) -> None:
+        """Leave without a goodbye, in TCP too."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
     def pass_on(self, other: socket.socket) -> None:
@@ -147,7 +154,7 @@ class Listener:
         self._play = play
         self._context = context
         self._socket = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-        self._threads: list[threading.Thread] = []
+        self._lines: list[tuple[socket.socket, threading.Thread]] = []
         self.port: int = self._socket.getsockname()[1]
         self.count = 0
 
@@ -161,7 +168,9 @@ class Listener:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._take.join(PATIENCE_S)
         self._socket.close()
-        for thread in self._threads:
+        for sock, thread in self._lines:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # a client may keep its connection for another request
             thread.join(PATIENCE_S)
 
     def url(self, scheme: str = "ws", host: str = "127.0.0.1") -> str:
@@ -175,7 +184,7 @@ class Listener:
                 return
             self.count += 1
             thread = threading.Thread(target=self._converse, args=(sock,), daemon=True)
-            self._threads = [*(other for other in self._threads if other.is_alive()), thread]
+            self._lines = [*(line for line in self._lines if line[1].is_alive()), (sock, thread)]
             thread.start()
 
     def _converse(self, sock: socket.socket) -> None:

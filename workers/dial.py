@@ -248,4 +248,6 @@ def _shake_hands(ws: websocket.WebSocket, stream: Stream, url: str) -> None:
 
 
 def _words(fault: Exception) -> str:
+    if isinstance(fault, websocket.WebSocketTimeoutException):
+        return "it took too long"
     return trouble(fault) if isinstance(fault, OSError) else str(fault) or type(fault).__name__

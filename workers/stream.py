@@ -1,6 +1,7 @@
-"""A connected socket whose every call ends in time: what the socket calls of a library's thread-free reading and writing lack.
+"""A connected socket whose every call ends in time, with TLS or without.
 
-Reads are large and kept; what a caller did not take is `pending`. A half-read frame stays wherever it was put.
+Reads are large and kept; what a caller did not take is `pending`. The time is one deadline for all calls until it is set anew, so
+that a byte now and then buys the other side nothing.
 """
 
 import re
@@ -116,7 +117,8 @@ class Stream:
         self._sock.setblocking(False)
 
     def close(self) -> None:
-        """Never raises."""
+        """Never raises. What was not taken is forgotten."""
+        self._here, self._at = b"", 0
         with suppress(OSError, ValueError):
             self._sock.shutdown(socket.SHUT_WR)
             for _ in range(DRAIN_BYTES // CHUNK_BYTES):

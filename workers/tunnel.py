@@ -1,6 +1,5 @@
 """Through a proxy: HTTP CONNECT, and SOCKS5 with a user and a password. Source: RFC 9110 section 9.3.6, RFC 1928, RFC 1929."""
 
-import base64
 import ipaddress
 import re
 
@@ -41,9 +40,8 @@ def tunnel(stream: Stream, proxy: Proxy, host: str, port: int) -> None:
 def _connect(stream: Stream, proxy: Proxy, host: str, port: int) -> None:
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-    if proxy.user:
-        login = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
-        lines.append(f"Proxy-Authorization: Basic {login}")
+    if proxy.authorization:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
     stream.send("\r\n".join([*lines, "", ""]).encode())
     head = stream.head()
     status = _STATUS.match(head)
