@@ -132,7 +132,8 @@ class Connection:
         self._stream.until = time.monotonic() + within_s
         try:
             self._ws.send(data, opcode)
-        except websocket.WebSocketTimeoutException as fault:  # perhaps half of it went out: nothing may follow
+        except websocket.WebSocketTimeoutException as fault:
+            self._said_goodbye = True  # perhaps half of it went out: nothing may follow
             raise LinkLost(f"the exchange took nothing for {within_s:g} s") from fault
         except _FAULTS as fault:
             raise LinkLost(_words(fault)) from fault
