@@ -33,6 +33,14 @@ class Endpoint:
     characters: int | None
     ack_match: AckMatch
 
+    def exceeded(self, characters: int, count: int) -> str | None:
+        """The limit that so many topics on one connection would break, in words; None: they fit. characters: of all their names."""
+        if self.characters is not None and characters > self.characters:
+            return f"{self.characters} characters of topics"
+        if self.topics_per_connection is not None and count > self.topics_per_connection:
+            return f"{self.topics_per_connection} topics"
+        return None
+
 
 #: Characters of all topic names on one public connection. Source: exchange docs, connect page (protocol notes, section 2).
 PUBLIC_CHARACTERS = 21_000

@@ -197,13 +197,12 @@ class Subscriptions:
         leaving = [name for name, topic in self._topics.items() if self._is_left(topic, now)]
         if leaving:
             return self._request("unsubscribe", leaving)
-        self._refuse_what_does_not_fit(now)
-        asking = [(name, topic.alone) for name, topic in self._topics.items() if topic.wanted and topic.phase is Phase.REQUESTED]
+        asking = self._fitting(now)
         if not asking:
             return None
-        if asking[0][1]:
-            return self._request("subscribe", [asking[0][0]])
-        return self._request("subscribe", [name for name, alone in asking if not alone])
+        if self._topics[asking[0]].alone:
+            return self._request("subscribe", asking[:1])
+        return self._request("subscribe", [name for name in asking if not self._topics[name].alone])
 
     def _is_left(self, topic: _Topic, now: float) -> bool:
         to_go = not topic.wanted or (topic.stale and now >= topic.renew_at)
@@ -213,28 +212,28 @@ class Subscriptions:
         self._count += 1
         return Request(op, tuple(names[: self.endpoint.topics_per_request]), f"{self._count}")
 
-    def _refuse_what_does_not_fit(self, now: float) -> None:
-        """The connection's limits count every topic on it, and two forms of one private topic never meet on it."""
+    def _fitting(self, now: float) -> list[str]:
+        """Wanted topics that may be asked for now. The others are refused, or wait for what is leaving to make room.
+
+        The connection's limits count every topic on it, and two forms of one private topic never meet on it.
+        """
         on_wire = [name for name, topic in self._topics.items() if topic.phase in ON_WIRE]
-        characters, count = sum(map(len, on_wire)), len(on_wire)
+        room_comes = any(not self._topics[name].wanted for name in on_wire)
+        characters, count, fitting = sum(map(len, on_wire)), len(on_wire), list[str]()
         for name, topic in self._topics.items():
-            if topic.phase is not Phase.REQUESTED:
+            if topic.phase is not Phase.REQUESTED or not topic.wanted:
                 continue
-            characters, count = characters + len(name), count + 1
-            limit = None
-            if self.endpoint.characters is not None and characters > self.endpoint.characters:
-                limit = f"{self.endpoint.characters} characters of topics"
-            if self.endpoint.topics_per_connection is not None and count > self.endpoint.topics_per_connection:
-                limit = f"{self.endpoint.topics_per_connection} topics"
+            limit = self.endpoint.exceeded(characters + len(name), count + 1)
             other = clash(name, on_wire) if self.endpoint.authenticates else None
-            if limit is not None:
-                self._move(name, Heard.NO, error=f"does not fit: a connection of {self.endpoint.name} holds {limit}", now=now)
-            elif other is not None:
-                self._move(name, Heard.NO, error=f"found {other} held; expected one form of a topic at a time", now=now)
-            else:
+            if limit is None and other is None:
+                characters, count = characters + len(name), count + 1
                 on_wire.append(name)
-                continue
-            characters, count = characters - len(name), count - 1
+                fitting.append(name)
+            elif other is not None and self._topics[other].wanted:
+                self._move(name, Heard.NO, error=f"found {other} held; expected one form of a topic at a time", now=now)
+            elif limit is not None and not room_comes:
+                self._move(name, Heard.NO, error=f"does not fit: a connection of {self.endpoint.name} holds {limit}", now=now)
+        return fitting
 
     def _matching(self, ack: Ack) -> Request | None:
         if ack.req_id is not None:

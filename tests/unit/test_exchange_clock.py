@@ -1,9 +1,12 @@
 """The exchange's clock: asked before a login, corrected by pongs, distrusted after a refusal, and never in the way."""
 
+import threading
+import time
+
 import pytest
 
 from gateway.errors import ExchangeError, LinkLost
-from workers.exchange_clock import REFRESH_S, ExchangeClock
+from workers.exchange_clock import PATIENCE_S, REFRESH_S, ExchangeClock
 
 UNIX_NS = 1_800_000_000_000_000_000
 UNIX_MS = UNIX_NS // 1_000_000
@@ -62,6 +65,28 @@ def test_nobody_answering_leaves_what_is_known(fault: Exception, caplog: pytest.
     clock.before_login(1.0, lambda: UNIX_NS)
     assert clock.ahead_ms == 5_000
     assert "exchange_time_unknown" in caplog.text
+
+
+def test_an_answer_that_takes_too_long_holds_nobody_and_is_not_asked_for_twice(caplog: pytest.LogCaptureFixture) -> None:
+    come, asked = threading.Event(), []
+
+    def ask() -> int:
+        asked.append(1)
+        come.wait(60)
+        return UNIX_MS
+
+    clock = ExchangeClock(ask, worker="w")
+    began = time.monotonic()
+    clock.before_login(0.0, lambda: UNIX_NS)
+    assert PATIENCE_S <= time.monotonic() - began < PATIENCE_S + 1
+    assert "no answer within 3 s" in caplog.text
+    clock.before_login(1.0, lambda: UNIX_NS)
+    assert (len(asked), clock.ahead_ms) == (1, None)
+    come.set()
+    assert clock._asking is not None
+    clock._asking.join(10)
+    clock.before_login(2.0, lambda: UNIX_NS)
+    assert (len(asked), clock.ahead_ms) == (2, 0)
 
 
 def test_a_clock_that_is_far_off_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

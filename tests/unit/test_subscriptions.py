@@ -333,6 +333,25 @@ def test_two_forms_of_a_private_topic_never_meet(first: str, second: str) -> Non
     assert (leave.op, leave.topics) == ("unsubscribe", (first,))
 
 
+def test_topics_that_replace_others_wait_for_their_room_and_are_not_refused() -> None:
+    """A connection that is full to the last character, and then wants as many other topics."""
+    old, new = ([f"{mark}{number:06d}" for number in range(3000)] for mark in "ab")
+    subscriptions = wanting(*old)
+    while requests := subscriptions.to_send(0.0):
+        for request in requests:
+            subscriptions.heard(yes(request), 0.0)
+    assert subscriptions.settled
+    subscriptions.want(dict.fromkeys(new, False))
+    on_wire = set(old)
+    while requests := subscriptions.to_send(1.0):
+        for request in requests:
+            on_wire = on_wire | set(request.topics) if request.op == "subscribe" else on_wire - set(request.topics)
+            assert sum(map(len, on_wire)) <= 21_000
+            subscriptions.heard(yes(request), 1.0)
+    assert on_wire == set(new)
+    assert set(words(subscriptions).values()) == {"acknowledged"}
+
+
 def test_narrow_forms_of_one_topic_and_like_named_ones_live_together() -> None:
     topics = ("order.linear", "order.spot", "execution", "execution.fast", "spread.order")
     subscriptions = wanting(*topics, endpoint="private")

@@ -23,6 +23,7 @@ from gateway.wire import Stamp
 from simulator.connection import Connection
 from simulator.dialect import DIALECTS
 from simulator.exchange import Exchange, Options
+from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Route
 from workers.exchange_clock import ExchangeClock
@@ -169,13 +170,16 @@ class World:
     def now(self) -> float:
         return self.clock.elapsed_ns / 1e9
 
-    def add(self, name: str, topics: dict[str, bool], *, secret: str = USUAL.api_secret) -> Worker:
+    def add(
+        self, name: str, topics: dict[str, bool], *, secret: str = USUAL.api_secret, budget: ConnectBudget | None = None
+    ) -> Worker:
         """A worker of an endpoint that wants these topics: topic → whether the exchange pushes a frame on subscribe."""
         endpoint, bus, dice = ENDPOINTS[name], KeepingBus(), Random(name)
         stamp = Stamp(worker=f"{name}_00", account="main", include_raw="off", started_ms=BEGAN_S * 1000)
         delivery = Delivery(f"{name}_00", endpoint, stamp, bus)  # type: ignore[arg-type] # it has all that delivery uses
         outside = Outside(
             clock=ExchangeClock(self._exchange_time, worker=name),
+            budget=budget,
             dial=lambda route: self._dial(name, route),  # type: ignore[arg-type, return-value] # it has all that the link uses
             has_bytes=lambda connection: connection.pending(),
             now=self.now,
