@@ -47,6 +47,7 @@ FIGURES: dict[str, tuple[float, float, str]] = {
     "idle-s": (0.05, 86_400.0, "seconds without ping and push after which a connection is cut at the next scan"),
     "scan-s": (0.05, 86_400.0, "seconds between two scans for idle connections"),
     "connects": (1, 1_000_000, "new connections in five minutes; more are refused"),
+    "history-lag-s": (0.0, 3600.0, "how much later order/history knows of an order's end"),
     "symbols": (0, 2_000, "made-up instruments of each category besides the usual ones"),
 }
 WHOLE = ("connects", "symbols")

@@ -22,7 +22,6 @@ from simulator.ledger import Ledger
 from simulator.market.instruments import Instrument
 from simulator.market.market import Market
 from simulator.moments import Moments
-from simulator.rest.faults import RestFaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,7 @@ class Options:
     scan_s             at the next scan: so often are the idle ones looked for
     connects           new connections in any `connects_s` seconds; more get HTTP 429
     most_open          connections of one public endpoint at a time
+    history_lag_s      how much later than order/realtime order/history knows of an order's end
     symbols            made-up instruments of each category besides the usual ones
     only               these symbols alone; empty: all
     paused             market, account and announcements wait to be let go
@@ -54,6 +54,7 @@ class Options:
     connects: int = 500
     connects_s: float = 300.0
     most_open: int = 1000
+    history_lag_s: float = 0.0
     symbols: int = 0
     only: tuple[str, ...] = ()
     paused: bool = False
@@ -77,7 +78,6 @@ class Exchange:
         self.faults = Faults()
         self.market = Market(options.seed, self.clock_ms(), symbols=options.symbols, only=options.only)
         self.account = Account(Random(f"{options.seed}|account"))
-        self.rest_faults = RestFaults()
         self.connections: dict[int, Connection] = {}
         self.paused = options.paused
         self._dice = Random(f"{options.seed}|exchange")

@@ -88,6 +88,7 @@ KINDS: dict[str, Kind] = {
         "answers REST calls with an error", ("10006", "10016", "10000", "10002", "10003", "10010", "403", "503", "not_json", "delay"),
         most=60.0,
     ),
+    "key": Kind("takes the right to trade from the API key", ("read_only",)),
     "rate": Kind("multiplies the rate of trades by `amount`", most=100_000.0),
     "burst": Kind("moves the market `amount` times at once", stands=False, most=10_000.0),
 }  # fmt: skip

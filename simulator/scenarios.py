@@ -91,6 +91,7 @@ BAD_LUCK: tuple[Luck, ...] = (
     Luck(3, "restart", ("",), ("BTCUSDT", "*")),
     Luck(2, "clock", ("",), seconds=(30, 300), amount=(-90_000, 90_000)),
     Luck(3, "rest", ("10006", "10016", "503"), seconds=(1, 30)),
+    Luck(1, "key", ("read_only",), seconds=(5, 60)),
     Luck(2, "rate", ("",), seconds=(5, 60), amount=(2, 20)),
     Luck(2, "burst", ("",), amount=(2, 20)),
 )

@@ -91,7 +91,7 @@ def _open_orders(exchange: Exchange, query: Query, _now: int) -> Result:
 def _order_history(exchange: Exchange, query: Query, now: int) -> Result:
     """What is over. It lags; what was never filled is gone after a day."""
     category, status, (start, end) = category_of(query), query.get("orderStatus"), span(query, now)
-    lag = exchange.rest_faults.history_lag_ms
+    lag = int(exchange.options.history_lag_s * 1000)
     rows = []
     for order in exchange.account.orders.values():
         age = now - order.updated_ms
@@ -181,7 +181,7 @@ def _spread_executions(exchange: Exchange, query: Query, now: int) -> Result:
 
 def _key(exchange: Exchange, _query: Query, _now: int) -> Result:
     """The key that asked, of a unified account that is its own master."""
-    read_only = exchange.rest_faults.read_only
+    read_only = "read_only" in exchange.faults.forms("key", exchange.clock_ms())
     rights: dict[str, list[str]] = {
         "ContractTrade": ["Position"] if read_only else ["Order", "Position"], "Spot": [] if read_only else ["SpotTrade"],
         "Wallet": [], "Options": [] if read_only else ["OptionsTrade"], "Derivatives": ["DerivativesTrade"], "Exchange": [], "Earn": [],

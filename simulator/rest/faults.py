@@ -1,9 +1,7 @@
-"""What the REST side can be told to do wrong: errors in bursts, delays, a clock that is off, a key that may not trade."""
+"""The words of REST errors, and the answers that the exchange's fault `rest` makes. Source: protocol notes, section 9.2."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-#: The path that stands for all.
-ANY = "*"
 #: Code → its usual words. Source: protocol notes, section 9.2, and the recorded answers.
 WORDS: dict[int, str] = {
     10000: "Server Timeout",
@@ -36,37 +34,10 @@ class Wrong:
     http_status: int = 200
 
 
-@dataclass(slots=True)
-class RestFaults:
-    """All that stands.
-
-    answer_with     path or "*" → (answers in turn, how many answers are left)
-    delay_s         before each answer
-    skew_ms         added to the server's clock, in answers and in checks
-    read_only       the key may not trade: POST calls answer 10005
-    history_lag_ms  how much later than order/realtime order/history knows of an order's end
-    """
-
-    answer_with: dict[str, tuple[list[Wrong], int]] = field(default_factory=dict)
-    delay_s: float = 0.0
-    skew_ms: int = 0
-    read_only: bool = False
-    history_lag_ms: int = 0
-
-    def plan(self, path: str, code: int | None, *, times: int = 1, words: str = "", http_status: int = 200) -> None:
-        """The next `times` answers of a path, or of all, are this one."""
-        self.answer_with[path] = ([Wrong(code, words or WORDS.get(code or 0, ""), http_status)], times)
-
-    def next_answer(self, path: str) -> Wrong | None:
-        """What answers this call wrongly; counted."""
-        for key in (path, ANY):
-            answers, left = self.answer_with.get(key, ([], 0))
-            if answers and left > 0:
-                self.answer_with[key] = ([*answers[1:], answers[0]], left - 1)
-                return answers[0]
-        return None
-
-    def lift(self) -> None:
-        """Everything is right again."""
-        self.answer_with.clear()
-        self.delay_s, self.skew_ms, self.read_only, self.history_lag_ms = 0.0, 0, False, 0
+#: Form of the exchange's fault `rest` → the answer that it makes. `delay` makes none, it only takes its time.
+STANDING: dict[str, Wrong] = {
+    **{str(code): Wrong(code, WORDS[code]) for code in (10000, 10002, 10003, 10006, 10010, 10016)},
+    "403": Wrong(None, "access too frequent", 403),
+    "503": Wrong(None, "service unavailable", 503),
+    "not_json": Wrong(None, "<html>", 200),
+}

@@ -16,7 +16,7 @@ from simulator.dialect import compact
 from simulator.exchange import Exchange
 from simulator.market.market import Market
 from simulator.rest import account_calls, market_calls, order_calls, signing
-from simulator.rest.faults import WORDS, Wrong
+from simulator.rest.faults import STANDING, WORDS, Wrong
 from simulator.rest.limits import PER_SECOND, Allowance, RestLimits
 from simulator.rest.paging import Query
 from simulator.rest.signing import Refused
@@ -36,38 +36,24 @@ def _time(_market: Market, _query: Query, now: int) -> Result:
 PUBLIC: dict[str, PublicCall] = {"/v5/market/time": _time, **market_calls.CALLS}
 
 
-#: Form of the exchange's own fault `rest` → the answer that it makes.
-STANDING: dict[str, Wrong] = {
-    **{str(code): Wrong(code, WORDS[code]) for code in (10000, 10002, 10003, 10006, 10010, 10016)},
-    "403": Wrong(None, "access too frequent", 403),
-    "503": Wrong(None, "service unavailable", 503),
-    "not_json": Wrong(None, "<html>", 200),
-}
-
-
 def routes(exchange: Exchange, limits: RestLimits | None = None) -> list[web.RouteDef]:
     """All of /v5."""
     return [web.route("*", "/v5/{rest:.*}", _gate(exchange, limits or RestLimits()))]
 
 
 def _gate(exchange: Exchange, limits: RestLimits) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    faults, traces = exchange.rest_faults, count(1)
+    traces = count(1)
 
     async def respond(request: web.Request) -> web.StreamResponse:
-        if faults.delay_s:
-            await asyncio.sleep(faults.delay_s)
         body, headers = await request.text(), dict[str, str]()
         if not limits.admit(request.remote or "", exchange.clock_ms()):
             return web.Response(status=403, text="access too frequent")
-        now = exchange.now_ms() + faults.skew_ms
-        wrong = faults.next_answer(request.path)
+        now = exchange.now_ms()
         standing = exchange.faults.hit("rest", exchange.clock_ms(), endpoint=_endpoint(request), topic=request.path)
         if standing is not None and standing.how == "delay":
             await asyncio.sleep(standing.amount)
         elif standing is not None:
-            wrong = STANDING[standing.how]
-        if wrong is not None:
-            return _wrong(wrong, now)
+            return _wrong(STANDING[standing.how], now)
         headers |= {"Traceid": f"{next(traces):032x}", "Timenow": str(now)}
         try:
             result = _answer(exchange, limits, request, body, now, headers)
@@ -103,7 +89,7 @@ def _answer(exchange: Exchange, limits: RestLimits, request: web.Request, body: 
         raise Refused(10006, WORDS[10006])
     if post is None:
         return account_calls.CALLS[path](exchange, query, now)
-    if exchange.rest_faults.read_only:
+    if exchange.faults.hit("key", exchange.clock_ms(), endpoint="private", how="read_only"):
         raise Refused(10005, WORDS[10005])
     result, frames = post(exchange.account, _params(body), exchange.price, now)
     exchange.publish_private(frames)

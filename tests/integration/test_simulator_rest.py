@@ -96,11 +96,16 @@ class Recorded(Exchange):
 
 
 def at_desk(
-    act: Callable[[Desk], Awaitable[None]], *, limits: RestLimits | None = None, secret: str = SECRET, sign: Sign = by_secret
+    act: Callable[[Desk], Awaitable[None]],
+    *,
+    limits: RestLimits | None = None,
+    secret: str = SECRET,
+    sign: Sign = by_secret,
+    history_lag_s: float = 0.0,
 ) -> None:
     async def run() -> None:
         clock = [NOW]
-        exchange = Recorded(Options(paused=True, api_secret=secret), lambda: clock[0] * 1_000_000)
+        exchange = Recorded(Options(paused=True, api_secret=secret, history_lag_s=history_lag_s), lambda: clock[0] * 1_000_000)
         app = web.Application()
         app.add_routes(routes.routes(exchange, limits))
         async with TestClient(TestServer(app)) as client:
@@ -219,20 +224,20 @@ def test_uid_may_ask_each_call_so_often_a_second_and_is_told_what_is_left() -> N
     at_desk(act)
 
 
-def test_planned_answers_come_in_bursts() -> None:
+def test_wrong_answers_come_in_bursts_of_one_call_or_of_all() -> None:
     async def act(desk: Desk) -> None:
-        faults = desk.exchange.rest_faults
-        faults.plan(WALLET[0], 10006, times=2)
-        faults.plan("*", 10016, times=1)
+        exchange = desk.exchange
+        exchange.do(Fault(kind="rest", how="10006", topic=WALLET[0], times=2))
+        exchange.do(Fault(kind="rest", how="10016", times=1))
         assert [(await desk.ask("GET", *WALLET))[1]["retCode"] for _ in range(4)] == [10006, 10006, 10016, 0]
-        faults.plan("*", None, words="gone", http_status=503)
-        assert (await desk.ask("GET", *WALLET))[:2] == (503, {"text": "gone"})
-        faults.skew_ms = 60_000
+        exchange.do(Fault(kind="rest", how="503", times=1))
+        assert (await desk.ask("GET", *WALLET))[:2] == (503, {"text": "service unavailable"})
+        clock = exchange.do(Fault(kind="clock", amount=60_000))
         _, body, _ = await desk.ask("GET", "/v5/market/time")
         assert (body["time"], body["result"]["timeSecond"]) == (NOW + 60_000, str((NOW + 60_000) // 1000))
         assert (await desk.ask("GET", *WALLET))[1]["retCode"] == 10002
-        faults.lift()
-        faults.read_only = True
+        exchange.faults.lift(clock)
+        exchange.do(Fault(kind="key", how="read_only"))
         assert (await desk.post("/v5/order/create", category="linear"))[0] == 10005
         assert (await desk.get("/v5/user/query-api"))["readOnly"] == 1
 
@@ -390,7 +395,6 @@ def test_spot_locks_coins_and_a_market_bid_names_quote_coin() -> None:
 
 def test_history_lags_and_forgets_what_was_never_filled_after_a_day() -> None:
     async def act(desk: Desk) -> None:
-        desk.exchange.rest_faults.history_lag_ms = 500
         _, ids = await desk.post("/v5/order/create", **LIMIT)
         await desk.post("/v5/order/cancel", category="linear", symbol="BTCUSDT", orderId=ids["orderId"])
 
@@ -403,7 +407,7 @@ def test_history_lags_and_forgets_what_was_never_filled_after_a_day() -> None:
             counts.append(await known())
         assert counts == [0, 1, 1, 0]
 
-    at_desk(act)
+    at_desk(act, history_lag_s=0.5)
 
 
 def test_pages_of_executions_stand_still_while_new_ones_come_in() -> None:
