@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,6 +18,7 @@ from simulator.connection import Connection, Line, World
 from simulator.dialect import DIALECTS, STATUS_TOPIC, Message, compact, narrowed
 from simulator.faults import KINDS, Fault, Faults, checked
 from simulator.ledger import Ledger
+from simulator.limits import ConnectBudget
 from simulator.market.instruments import Instrument
 from simulator.market.market import Market
 from simulator.moments import Moments
@@ -84,7 +84,7 @@ class Exchange:
         self._count = 0
         self._moments = Moments(self)
         self._stepped_ms = self.clock_ms()
-        self._opened: deque[int] = deque()
+        self._budget = ConnectBudget(options.connects, options.connects_s)
         self._listening: dict[str, dict[str, list[Connection]]] = {name: {} for name in DIALECTS}
         self._world = World(
             options.api_key,
@@ -125,16 +125,13 @@ class Exchange:
         self.agenda.run(self.clock_ms())
 
     def admit(self, endpoint: str) -> str:
-        """Whether a new connection may come in: "" for yes, else a form of the fault `refuse`. Counts it, as the exchange does."""
+        """Whether a new connection may come in, which is then counted: "" for yes, else a form of the fault `refuse`."""
         now_ms = self.clock_ms()
-        while self._opened and self._opened[0] <= now_ms - self.options.connects_s * 1000:
-            self._opened.popleft()
-        self._opened.append(now_ms)
         refused = self.faults.hit("refuse", now_ms, endpoint=endpoint)
         if refused is not None:
             return refused.how
         too_many = endpoint != "private" and len(self.on_endpoint(endpoint)) >= self.options.most_open
-        return "429" if len(self._opened) > self.options.connects or too_many else ""
+        return "429" if too_many or not self._budget.allow(now_ms) else ""
 
     def open(self, endpoint: str, line: Line, query: Mapping[str, str]) -> Connection:
         """A connection that was let in. query: of its URL; `max_active_time` counts on the private endpoint only."""

@@ -14,10 +14,10 @@ from aiohttp import web
 
 from simulator.dialect import compact
 from simulator.exchange import Exchange
+from simulator.limits import PER_SECOND, Allowance, RestLimits
 from simulator.market.market import Market
 from simulator.rest import account_calls, market_calls, order_calls, signing
 from simulator.rest.faults import STANDING, WORDS, Wrong
-from simulator.rest.limits import PER_SECOND, Allowance, RestLimits
 from simulator.rest.paging import Query
 from simulator.rest.signing import Refused
 

@@ -22,9 +22,9 @@ from simulator.account import spreads
 from simulator.dialect import Message
 from simulator.exchange import Exchange, Options
 from simulator.faults import Fault
+from simulator.limits import RestLimits
 from simulator.market.instruments import find
 from simulator.rest import routes
-from simulator.rest.limits import RestLimits
 
 NOW = 1_795_000_000_000
 KEY, SECRET = "simulator-key", "simulator-secret"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.rest.limits import ConnectBudget, RestLimits, Window
+from simulator.limits import ConnectBudget, RestLimits, Window
 
 NOW = 1_795_000_000_000
 
