@@ -8,6 +8,8 @@ from typing import Literal
 
 #: Entries kept; older ones go, and `forgotten` counts them.
 KEPT = 200_000
+#: Characters of texts kept: entries are bounded in number and in size, since one client may send megabytes at a time.
+KEPT_CHARACTERS = 256 * 1024 * 1024
 
 #: withheld: the exchange made it, and a fault kept it back or changed it.
 Direction = Literal["sent", "received", "withheld"]
@@ -35,14 +37,17 @@ class Entry:
 class Ledger:
     """What was said on all connections."""
 
-    def __init__(self, kept: int = KEPT, clock_ns: Callable[[], int] = time.time_ns) -> None:
-        self._entries: deque[Entry] = deque(maxlen=kept)
+    def __init__(self, kept: int = KEPT, clock_ns: Callable[[], int] = time.time_ns, *, characters: int = KEPT_CHARACTERS) -> None:
+        self._entries: deque[Entry] = deque()
+        self._kept: int | None = kept
+        self._most_characters = characters
+        self._characters = 0
         self._count = 0
         self._clock_ns = clock_ns
 
     def keep_all(self) -> None:
         """However many there will be: for a judge who needs the whole day."""
-        self._entries = deque(self._entries)
+        self._kept = None
 
     @property
     def forgotten(self) -> int:
@@ -52,6 +57,11 @@ class Ledger:
     def write(self, connection: int, endpoint: str, direction: Direction, topic: str, text: str) -> None:
         self._count += 1
         self._entries.append(Entry(self._count, connection, endpoint, direction, topic, text, self._clock_ns()))
+        self._characters += len(text)
+        if self._kept is None:
+            return
+        while len(self._entries) > self._kept or (self._characters > self._most_characters and len(self._entries) > 1):
+            self._characters -= len(self._entries.popleft().text)
 
     def read(
         self,
