@@ -18,6 +18,10 @@ from simulator.market.instruments import Instrument
 
 Answer = dict[str, Any] | list[Any]
 
+#: Decimals that are taken: below 10 to this power, with at most so many places, and where it must be above 0 no less than the least.
+#: Products of two of them fit the 28 digits that the account counts with; what does not would stop it for good.
+_MOST_DIGITS, _MOST_PLACES, _LEAST = 9, 18, Decimal("1e-8")
+
 
 class Pause(msgspec.Struct, forbid_unknown_fields=True):
     """Stop market, account and announcements from moving by themselves."""
@@ -93,7 +97,7 @@ def _answering(exchange: Exchange, act: Act) -> Callable[[web.Request], Awaitabl
     async def respond(request: web.Request) -> web.StreamResponse:
         try:
             body = await act(exchange, request, await request.read())
-        except (BadRequest, BadFault, msgspec.DecodeError) as fault:
+        except (BadRequest, BadFault, msgspec.DecodeError, RecursionError) as fault:
             return web.json_response({"error": str(fault)}, status=400)
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
@@ -275,8 +279,8 @@ def _endpoint(name: str) -> str:
 
 def _positive(what: str, text: str) -> Decimal:
     number = _decimal(what, text)
-    if number <= 0:
-        raise BadRequest(f"found {what} {text!r}; expected a decimal above 0")
+    if number < _LEAST:
+        raise BadRequest(f"found {what} {text!r}; expected a decimal above 0, at least {_LEAST:f}")
     return number
 
 
@@ -287,6 +291,8 @@ def _decimal(what: str, text: str) -> Decimal:
         number = Decimal("NaN")
     if not number.is_finite():
         raise BadRequest(f"found {what} {text!r}; expected a decimal")
+    if number.adjusted() >= _MOST_DIGITS or -int(number.as_tuple().exponent) > _MOST_PLACES:
+        raise BadRequest(f"found {what} {text!r}; expected below 1e{_MOST_DIGITS}, with at most {_MOST_PLACES} places")
     return number
 
 

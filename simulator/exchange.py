@@ -196,7 +196,7 @@ class Exchange:
                         connection.push(topic, named, compact(named))
         return frames
 
-    def announce(self, **given: Any) -> list[Message]:
+    def announce(self, /, **given: Any) -> list[Message]:
         """An announcement on the status endpoint; `given` replaces fields of its row."""
         now = self.now_ms()
         row = {

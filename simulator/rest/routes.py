@@ -45,7 +45,7 @@ def _gate(exchange: Exchange, limits: RestLimits) -> Callable[[web.Request], Awa
     traces = count(1)
 
     async def respond(request: web.Request) -> web.StreamResponse:
-        body, headers = await request.text(), dict[str, str]()
+        body, headers = (await request.read()).decode(errors="replace"), dict[str, str]()
         if not limits.admit(request.remote or "", exchange.clock_ms()):
             return web.Response(status=403, text="access too frequent")
         now = exchange.now_ms()
@@ -99,7 +99,7 @@ def _answer(exchange: Exchange, limits: RestLimits, request: web.Request, body: 
 def _params(body: str) -> Mapping[str, Any]:
     try:
         return msgspec.json.decode(body or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise Refused(10001, "params error: the body is no JSON object") from fault
 
 
