@@ -56,5 +56,7 @@ def chosen(given: dict[str, str]) -> Choices:
             raise ValueError(f"found the choice {name!r}; expected one of {', '.join(names)}")
         if name in WORDS and word not in WORDS[name]:
             raise ValueError(f"found {name}={word!r}; expected one of {', '.join(WORDS[name])}")
+        if not word:
+            raise ValueError(f"found no words for {name}; expected some: an answer without words is no refusal")
         checked[name] = word
     return Choices(**checked)

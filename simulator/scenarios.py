@@ -28,6 +28,9 @@ class Step(Fault, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_de
     every_s: float = 0.0
 
 
+#: The shortest time between two repeats of a script's fault, and the longest of any of its times; seconds.
+LEAST_EVERY_S, MOST_S = 0.05, 86_400.0 * 366
+
 #: Steps in the order of their time, from a seed; may be endless.
 Timeline = Callable[[int], Iterator[Step]]
 
@@ -137,6 +140,7 @@ def script(path: Path) -> Timeline:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
         steps = msgspec.convert(found.pop("fault", []), list[Step])
         for step in steps:
+            _timed(step)
             checked(step)
     except (OSError, UnicodeError, tomllib.TOMLDecodeError, msgspec.ValidationError, BadFault) as fault:
         raise BadScript(f"the script {path} cannot be used: {fault}") from fault
@@ -175,6 +179,14 @@ def follow(exchange: Exchange, steps: Iterator[Step], *, until_s: float = float(
 
 def _step(fault: Fault, at_s: float) -> Step:
     return Step(**msgspec.structs.asdict(fault), at_s=round(at_s, 1))
+
+
+def _timed(step: Step) -> None:
+    """Raises BadFault: a repeat that is due at once for ever would stop everything, SIGTERM included."""
+    if not 0 <= step.at_s <= MOST_S:
+        raise BadFault(f"found at_s {step.at_s:g}; expected 0 to {MOST_S:g}")
+    if step.every_s != 0 and not LEAST_EVERY_S <= step.every_s <= MOST_S:
+        raise BadFault(f"found every_s {step.every_s:g}; expected 0, or {LEAST_EVERY_S:g} to {MOST_S:g}")
 
 
 def _fault(step: Step) -> Fault:

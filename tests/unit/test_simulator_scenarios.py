@@ -102,7 +102,17 @@ def test_a_script_is_followed_to_the_second_and_repeats(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[[fault]", '[[fault]]\nkind = "earthquake"', '[[fault]]\nkind = "cut"\nwhen = 3', "[[faults]]\n", "[[fault]]\nkind = 3"],
+    [
+        "[[fault]",
+        '[[fault]]\nkind = "earthquake"',
+        '[[fault]]\nkind = "cut"\nwhen = 3',
+        "[[faults]]\n",
+        "[[fault]]\nkind = 3",
+        *(
+            f'[[fault]]\nkind = "cut"\n{time}'
+            for time in ("at_s = inf", "at_s = nan", "at_s = -1", "every_s = 1e-5", "every_s = -5")
+        ),
+    ],
 )
 def test_a_script_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "script.toml"
@@ -118,6 +128,12 @@ def test_choices_are_checked_and_each_default_is_one_of_its_words() -> None:
         chosen({"mood": "good"})
     with pytest.raises(ValueError, match="found second_login='maybe'; expected one of accept, refuse"):
         chosen({"second_login": "maybe"})
+
+
+@pytest.mark.parametrize("name", ["no_login_words", "too_large_words", "unreadable_words"])
+def test_a_refusal_has_words(name: str) -> None:
+    with pytest.raises(ValueError, match=f"found no words for {name}"):
+        chosen({name: ""})
 
 
 @pytest.mark.parametrize(
