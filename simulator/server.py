@@ -1,6 +1,7 @@
 """The exchange on real sockets: aiohttp below the conversations, and the loop that keeps the agenda."""
 
 import asyncio
+import socket as sockets
 import ssl
 import struct
 from collections.abc import Awaitable, Callable, Iterable
@@ -153,6 +154,14 @@ async def _listen(socket: web.WebSocketResponse, connection: Connection) -> None
             connection.receive(text)
 
 
+def _reset(transport: asyncio.WriteTransport) -> None:
+    """End it with a TCP reset: without lingering, closing sends RST; abort alone sends the FIN of an orderly end."""
+    below = transport.get_extra_info("socket")
+    if below is not None:
+        below.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
 async def _keep_out(request: web.Request, how: str) -> web.StreamResponse:
     """Answer a handshake in a way that lets nobody in: see the fault `refuse`."""
     transport = request.transport
@@ -165,5 +174,5 @@ async def _keep_out(request: web.Request, how: str) -> web.StreamResponse:
         transport.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConn")
         transport.close()
     else:
-        transport.abort()
+        _reset(transport)
     return web.Response(status=503)
