@@ -110,7 +110,7 @@ async def _serve(app: web.Application, host: str, port: int, tls: ssl.SSLContext
     try:
         await web.TCPSite(runner, host, port, ssl_context=tls).start()
     except OSError as fault:
-        raise CannotListen(f"the simulator cannot listen on {host} port {port}: {os.strerror(fault.errno or 0)}") from fault
+        raise CannotListen(f"the simulator cannot listen on {host} port {port}: {fault.strerror}") from fault
     return runner, int(runner.addresses[0][1])
 
 
@@ -121,7 +121,12 @@ async def _run(arguments: argparse.Namespace, exchange: Exchange, timeline: scen
     rest_app = web.Application()
     rest_app.add_routes([*control.routes(exchange), *routes.routes(exchange)])
     host = arguments.host
-    tls, ca_file = (None, "") if arguments.tls is None else server.authority(arguments.tls)
+    try:
+        tls, ca_file = (None, "") if arguments.tls is None else server.authority(arguments.tls)
+    except OSError as fault:
+        raise CannotListen(
+            f"the simulator cannot put its authority's certificate into {arguments.tls}: {fault.strerror}"
+        ) from fault
     streams, ws_port = await _serve(server.websocket_app(exchange), host, arguments.ws_port, tls)
     calls, rest_port = await _serve(rest_app, host, arguments.rest_port, tls)
     shown, s = f"[{host}]" if ":" in host else host, "" if tls is None else "s"

@@ -13,6 +13,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "wallet_coins": ("affected", "all"),
     "maintenance": ("alternate", "abort", "1001"),
     "private_order": ("usual", "shuffle"),
+    "level_1_u": ("next", "jumps"),
 }
 
 
@@ -32,6 +33,7 @@ class Choices:
     wallet_coins               a wallet push names the affected coins, or all
     maintenance                how a maintenance ends a connection: abort and 1001 in turn, or one of them
     private_order              the frames of one occurrence in their usual order, or shuffled (a topic's own stay in order)
+    level_1_u                  the `u` of a level-1 book that changed: one more, or several
     """
 
     no_login_words: str = "Request not authorized"
@@ -45,6 +47,7 @@ class Choices:
     wallet_coins: str = "affected"
     maintenance: str = "alternate"
     private_order: str = "usual"
+    level_1_u: str = "next"
 
 
 def chosen(given: dict[str, str]) -> Choices:

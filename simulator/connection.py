@@ -1,7 +1,5 @@
 """One client's conversation: login, subscribe, unsubscribe, ping, and the pushes it asked for. Pure: the line and the time are given."""
 
-import hashlib
-import hmac
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from simulator.choices import Choices
 from simulator.dialect import PRIVATE_TOPICS, REPEATED, STATUS_TOPIC, Dialect, Message, compact, conflicts, escaped
 from simulator.faults import Fault, Faults
 from simulator.ledger import Direction, Ledger
+from simulator.rest import signing
 
 
 class Line(Protocol):
@@ -104,10 +103,10 @@ class Connection:
 
     def push(self, topic: str, frame: Message, text: str) -> None:
         """Send a frame of a topic that is held, as the faults that stand let it through."""
-        self.active_ms = self.world.clock_ms()
         if self._hit("drop", topic=topic) or self._hit("silence", how="topic", topic=topic) or self._is_silent():
             self._note("withheld", topic, text)
             return
+        self.active_ms = self.world.clock_ms()
         is_delta = topic.startswith("orderbook.") and frame.get("type") == "delta"
         spoilt = self._hit("book", topic=topic) if is_delta and topic not in self._swapped else None
         if spoilt is None:
@@ -141,8 +140,14 @@ class Connection:
 
     def leave_all(self) -> None:
         for topic in self.topics:
-            self.world.held(self, topic, False)
+            self._forget(topic)
         self.topics = {}
+
+    def _forget(self, topic: str) -> None:
+        """It is left; a frame of it that waits to be overtaken is not sent any more."""
+        self.world.held(self, topic, False)
+        if topic in self._swapped:
+            self._note("withheld", *self._swapped.pop(topic))
 
     def _login(self, req_id: str | None, args: Any) -> None:
         """A second login that fails takes nothing away."""
@@ -160,19 +165,19 @@ class Connection:
     def _is_signed(self, args: Any) -> bool:
         match args:
             case [str(key), int(expires), str(signature)]:
-                text = f"GET/realtime{expires}"
-                expected = hmac.new(self.world.api_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-                return key == self.world.api_key and signature == expected and expires > self.world.now_ms()
+                signed = signing.is_signed(f"GET/realtime{expires}", signature, self.world.api_secret)
+                return key == self.world.api_key and signed and expires > self.world.now_ms()
         return False
 
     def _subscribe(self, op: str, req_id: str | None, topics: list[str]) -> None:
         accepted, refused, words = self._judge(op, topics)
         held = [topic for topic in dict.fromkeys(accepted) if self._is_held(op, topic)]
         for topic in held:
-            self.world.held(self, topic, op == "subscribe")
             if op == "subscribe":
+                self.world.held(self, topic, True)
                 self.topics[topic] = None
             else:
+                self._forget(topic)
                 del self.topics[topic]
         self._say(op, self.dialect.ack(op, self.conn_id, req_id, accepted, refused, words))
         now_ms = self.world.now_ms()

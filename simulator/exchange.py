@@ -35,7 +35,7 @@ class Options:
     idle_s             a connection without a ping and without a push for this long is cut
     scan_s             at the next scan: so often are the idle ones looked for
     connects           new connections in any `connects_s` seconds; more get HTTP 429
-    most_open          connections of one public endpoint at a time
+    most_open          connections of spot, linear, inverse and option at a time, each
     history_lag_s      how much later than order/realtime order/history knows of an order's end
     symbols            made-up instruments of each category besides the usual ones
     only               these symbols alone; empty: all
@@ -77,6 +77,9 @@ class Exchange:
         self.agenda = Agenda()
         self.faults = Faults()
         self.market = Market(options.seed, self.clock_ms(), symbols=options.symbols, only=options.only)
+        for feed in self.market.feeds.values():
+            if "1" in feed.views:
+                feed.views["1"].jumps = options.choices.level_1_u == "jumps"
         self.account = Account(Random(f"{options.seed}|account"))
         self.connections: dict[int, Connection] = {}
         self.paused = options.paused
@@ -130,7 +133,7 @@ class Exchange:
         refused = self.faults.hit("refuse", now_ms, endpoint=endpoint)
         if refused is not None:
             return refused.how
-        too_many = endpoint != "private" and len(self.on_endpoint(endpoint)) >= self.options.most_open
+        too_many = endpoint in ("spot", "linear", "inverse", "option") and len(self.on_endpoint(endpoint)) >= self.options.most_open
         return "429" if too_many or not self._budget.allow(now_ms) else ""
 
     def open(self, endpoint: str, line: Line, query: Mapping[str, str]) -> Connection:

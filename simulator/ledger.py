@@ -11,6 +11,9 @@ KEPT = 200_000
 #: Characters of texts kept: entries are bounded in number and in size, since one client may send megabytes at a time.
 KEPT_CHARACTERS = 256 * 1024 * 1024
 
+#: Entries in one answer of the control interface, at the most.
+PAGE = 10_000
+
 #: withheld: the exchange made it, and a fault kept it back or changed it.
 Direction = Literal["sent", "received", "withheld"]
 
@@ -71,12 +74,12 @@ class Ledger:
         topic: str | None = None,
         direction: Direction | None = None,
         after: int = 0,
-        limit: int = KEPT,
+        limit: int | None = None,
     ) -> list[Entry]:
         """Entries that match, oldest first, with numbers above `after`."""
         found: list[Entry] = []
         for entry in self._entries:
-            if entry.number <= after or len(found) >= limit:
+            if entry.number <= after or (limit is not None and len(found) >= limit):
                 continue
             if (
                 endpoint in (None, entry.endpoint)

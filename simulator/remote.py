@@ -13,6 +13,8 @@ from typing import IO, Any
 import msgspec
 import urllib3
 
+from simulator.ledger import PAGE
+
 #: From exec to the ready line; seconds.
 READY_S = 20.0
 #: From SIGTERM to force; seconds. The simulator takes at most 2.
@@ -65,10 +67,15 @@ class Control:
         """Texts that match, oldest first, with numbers above `after`. Raises ValueError when the ledger has lost some of them."""
         of = None if connection is None else str(connection)
         given = {"endpoint": endpoint, "topic": topic, "direction": direction, "after": str(after), "connection": of}
-        answer = self._call("GET", "ledger", fields={key: value for key, value in given.items() if value is not None})
-        if answer["forgotten"] > after:
-            raise ValueError(f"the ledger overflowed: its first {answer['forgotten']} entries are gone")
-        return msgspec.convert(answer["entries"], list[Sent])
+        fields, found = {key: value for key, value in given.items() if value is not None}, list[Sent]()
+        while True:
+            answer = self._call("GET", "ledger", fields=fields)
+            if answer["forgotten"] > after:
+                raise ValueError(f"the ledger overflowed: its first {answer['forgotten']} entries are gone")
+            found += msgspec.convert(answer["entries"], list[Sent])
+            if len(answer["entries"]) < PAGE:
+                return found
+            fields["after"] = str(found[-1].number)
 
     def connections(self, endpoint: str | None = None) -> list[OpenConnection]:
         fields = {} if endpoint is None else {"endpoint": endpoint}
@@ -114,7 +121,7 @@ class Control:
         return int(self._call("POST", "send", {"endpoint": endpoint, "text": text})["sent_to"])
 
     def account(self, action: str, **facts: Any) -> list[dict[str, Any]]:
-        """place, fill, amend, cancel or wallet, with the facts of `simulator.control.Do`; the frames that were made."""
+        """place, fill, amend, cancel or wallet, with the facts of `simulator.account_control.Do`; the frames that were made."""
         frames: list[dict[str, Any]] = self._call("POST", "account", {"action": action, **facts})["frames"]
         return frames
 

@@ -192,6 +192,8 @@ class View:
         self.update_id = first_update_id
         self.sequence = book.sequence
         self.matched_ms = now_ms
+        #: `u` grows by more than one at times.
+        self.jumps = False
         #: Whether a change of the book may be none of this view.
         self._is_sparse = with_rpi or book.is_thin
 
@@ -207,7 +209,7 @@ class View:
         else:
             changed = nearest is not None and nearest <= self.depth
         if changed:
-            self.update_id += 1
+            self.update_id += 1 + self._book.sequence % 4 if self.jumps else 1
             self.sequence, self.matched_ms = self._book.sequence, now_ms
         return changed
 
