@@ -27,7 +27,7 @@ AUTH_AHEAD_MS = 10_000
 QUIET_S = 60.0
 #: The snapshot comes within this, unsubscribe and subscribe included, or the connection is dead in all but its pongs; seconds.
 PROBE_S = 8.0
-#: Requests in a row without any answer, after which the connection is not worth keeping.
+#: Times in a row that an answer did not come, after which the connection is not worth keeping.
 SILENCES = 3
 
 

@@ -26,6 +26,9 @@ _TOLD = {True: Heard.YES, False: Heard.NO, None: Heard.BYSTANDER}
 #: An acknowledgement that is late by this much is taken for lost; seconds. Observed answers come within 0.5 s. Two lost ones in a
 #: row leave time for the third within the 5 s that a reconnected worker has to be back.
 ACK_TIMEOUT_S = 2.0
+#: A slow exchange is waited for this many times as long as its last answer took, and no longer than so many seconds: one that
+#: always answers too late would never be heard.
+SLOWER, ACK_LONGEST_S = 2.0, 8.0
 #: Requests under way at once where the answer carries our req_id; elsewhere one at a time (protocol notes, section 5).
 PIPELINE = 8
 #: A refused topic is asked again after this long, doubling; seconds. Source: the public contract, section 5.
@@ -78,7 +81,7 @@ class _Topic:
 class Subscriptions:
     """All topics of one worker's connection. Outlives connections: `lost` begins again, refusals keep their waits.
 
-    silences   requests in a row that got no answer
+    silences   times in a row that an answer did not come; requests that were under way together count once
     unmatched  answers that fitted no request
     """
 
@@ -87,6 +90,8 @@ class Subscriptions:
     unmatched: int = 0
     _topics: dict[str, _Topic] = field(default_factory=dict)
     _requests: dict[str, tuple[Request, float]] = field(default_factory=dict)
+    _late: dict[str, float] = field(default_factory=dict)  # requests of this connection that were given up, and when they were sent
+    _patience_s: float = ACK_TIMEOUT_S
     _count: int = 0
     _moved: bool = False  # something changed since `to_send` last looked: it costs a walk over all topics
 
@@ -104,6 +109,8 @@ class Subscriptions:
     def lost(self) -> None:
         """The connection is gone, and all that was on it."""
         self._requests.clear()
+        self._late.clear()
+        self._patience_s = ACK_TIMEOUT_S
         self.silences = 0
         for name in list(self._topics):
             self._move(name, Heard.LOST)
@@ -141,21 +148,22 @@ class Subscriptions:
         request = self._matching(ack)
         if request is None:
             self.unmatched += 1
+            if ack.req_id in self._late:
+                self._answered(self._late.pop(ack.req_id), now)
             return False
-        del self._requests[request.req_id]
-        self.silences = 0
+        self._answered(self._requests.pop(request.req_id)[1], now)
         for name, heard in self._verdicts(request, ack):
             self._move(name, heard, error=ack.message or "refused without words", now=now)
         return True
 
     def tick(self, now: float) -> None:
         """Notice answers that did not come, and refusals whose wait is over."""
-        for req_id, (request, sent_at) in list(self._requests.items()):
-            if now - sent_at >= ACK_TIMEOUT_S:
-                del self._requests[req_id]
-                self.silences += 1
-                for name in request.topics:
-                    self._move(name, Heard.SILENCE)
+        overdue = [req_id for req_id, (_, sent_at) in self._requests.items() if now - sent_at >= self._patience_s]
+        self.silences += bool(overdue)
+        for req_id in overdue:
+            request, self._late[req_id] = self._requests.pop(req_id)
+            for name in request.topics:
+                self._move(name, Heard.SILENCE)
         for name, topic in self._topics.items():
             if topic.phase is Phase.REFUSED and now >= topic.retry_at:
                 # The private endpoint has one text for a topic that does not exist and for one that is held already.
@@ -192,6 +200,11 @@ class Subscriptions:
     def states(self) -> dict[str, tuple[str, str | None]]:
         """Wanted topic → the contract's word for its state, and the exchange's words where it refused."""
         return {name: (WORDS[topic.phase], topic.error) for name, topic in self._topics.items() if topic.wanted}
+
+    def _answered(self, sent_at: float, now: float) -> None:
+        """Somebody is there, if only slowly."""
+        self.silences = 0
+        self._patience_s = min(ACK_LONGEST_S, max(ACK_TIMEOUT_S, SLOWER * (now - sent_at)))
 
     def _next(self, now: float) -> Request | None:
         leaving = [name for name, topic in self._topics.items() if self._is_left(topic, now)]
