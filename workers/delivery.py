@@ -91,11 +91,14 @@ class Delivery:
         return self._tell_of_holes(data.topic, reader, received_ns)
 
     def _tell_of_holes(self, topic: str, reader: _Reader, now_ns: int) -> bool:
-        """Say once that a book is broken, and once that it is whole again; whether it broke now."""
+        """Say once that a book or ticker is broken, and once that it is whole again; whether it is broken.
+
+        The one snapshot that was asked for may get lost too, so it is asked for until it comes; `renew` spaces the asking.
+        """
         was, reader.is_broken = reader.is_broken, reader.memory.hole is not None
         if was != reader.is_broken:
             self.tell("gap" if reader.is_broken else "recovered", now_ns=now_ns, topic=topic, detail=reader.memory.hole)
-        return reader.is_broken and not was
+        return reader.is_broken
 
     def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None) -> None:
         """Add a `system` event about this connection."""
