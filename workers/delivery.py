@@ -62,8 +62,7 @@ class Delivery:
     def new_connection(self) -> None:
         """Nothing is remembered across connections: books and tickers begin with their next snapshot."""
         for reader in self._readers.values():
-            reader.memory = Memory()
-            reader.is_broken = False
+            reader.memory = Memory()  # what consumers were told stays: the next snapshot tells them that the gap is over
 
     def take(self, data: Data, received_ns: int) -> bool:
         """Normalise one frame; its records leave with the next `flush`. True: its topic needs a new snapshot."""

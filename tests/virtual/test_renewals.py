@@ -26,3 +26,13 @@ def test_a_book_whose_new_snapshot_got_lost_is_renewed_again() -> None:
     world.run(60)
     assert last_book_is_in_sync(worker)
     assert kinds(worker) == ["gap", "recovered"]
+
+
+def test_a_gap_that_a_reconnect_ends_is_told_to_be_recovered() -> None:
+    world, worker = world_with("linear")
+    world.run_until(worker.is_restored, RESTORED_S, what="live")
+    world.exchange.do(Fault(kind="book", how="skip", topic=BOOK, times=1))
+    world.traps["unsubscribe"] = lambda: world.exchange.do(Fault(kind="cut"))
+    world.run(60)
+    assert worker.link.reconnections == 1
+    assert kinds(worker) == ["gap", "recovered"]
