@@ -62,13 +62,13 @@ MOVES: dict[tuple[Phase, Heard], Phase | None] = {
 ON_WIRE = {Phase.ASKED, Phase.ACKNOWLEDGED, Phase.LIVE, Phase.LEAVING, Phase.UNSURE}
 HELD = {Phase.ACKNOWLEDGED, Phase.LIVE}
 
-#: Phase → the contract's word for a subscription's state.
+#: Phase → the contract's word for a wanted topic's state; one that is left to be asked for anew is no cancelled wish.
 WORDS = {
     Phase.REQUESTED: "requested",
     Phase.ASKED: "requested",
     Phase.ACKNOWLEDGED: "acknowledged",
     Phase.LIVE: "live",
     Phase.REFUSED: "refused",
-    Phase.LEAVING: "cancelled",
+    Phase.LEAVING: "requested",
     Phase.UNSURE: "requested",
 }

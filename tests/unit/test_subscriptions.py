@@ -430,3 +430,14 @@ def test_random_conversations_end_with_exactly_the_wanted_topics_on_the_wire(ste
     assert set(words(subscriptions)) == wanted
     assert set(words(subscriptions).values()) <= {"live"}
     assert wire == wanted
+
+
+def test_a_wanted_topic_is_never_told_to_be_cancelled() -> None:
+    """That word is for a wish that was taken back; a renewal only leaves to come again."""
+    subscriptions = Subscriptions(ENDPOINTS["linear"])
+    subscriptions.want({"orderbook.50.BTCUSDT": True})
+    subscriptions.heard(yes(subscriptions.to_send(0.0)[0]), 0.0)
+    subscriptions.frame("orderbook.50.BTCUSDT", 0.0)
+    subscriptions.renew("orderbook.50.BTCUSDT")
+    assert [request.op for request in subscriptions.to_send(1.0)] == ["unsubscribe"]
+    assert subscriptions.states() == {"orderbook.50.BTCUSDT": ("requested", None)}
