@@ -262,10 +262,12 @@ class Subscriptions:
 
     def _verdicts(self, request: Request, ack: Ack) -> Iterable[tuple[str, Heard]]:
         """What the answer says of each topic of the request."""
-        if ack.failed is not None or ack.succeeded is not None:
-            return [(name, Heard.NO if name in (ack.failed or ()) else Heard.YES) for name in request.topics]
+        failed, succeeded = ack.failed or (), ack.succeeded or ()
         if ack.success:
-            return [(name, Heard.YES) for name in request.topics]
+            return [(name, Heard.NO if name in failed else Heard.YES) for name in request.topics]
+        if not {*failed, *succeeded}.isdisjoint(request.topics):
+            listed = {**dict.fromkeys(succeeded, Heard.YES), **dict.fromkeys(failed, Heard.NO)}
+            return [(name, listed.get(name, Heard.BYSTANDER)) for name in request.topics]
         told = refusals.told(request.topics, ack.message)
         if told is not None:
             return [(name, _TOLD[is_held]) for name, is_held in told.items()]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.protocol.frames import Ack
+from gateway.protocol.frames import Ack, parse
 from gateway.protocol.subscriptions import (
     ACK_TIMEOUT_S,
     FIRST_FRAME_S,
@@ -441,3 +441,17 @@ def test_a_wanted_topic_is_never_told_to_be_cancelled() -> None:
     subscriptions.renew("orderbook.50.BTCUSDT")
     assert [request.op for request in subscriptions.to_send(1.0)] == ["unsubscribe"]
     assert subscriptions.states() == {"orderbook.50.BTCUSDT": ("requested", None)}
+
+
+@pytest.mark.parametrize("lists", ["", ',"data":{}', ',"data":{"failTopics":[],"successTopics":[]}'])
+def test_a_refusal_that_lists_no_topics_accepts_none(lists: str) -> None:
+    """Trades push nothing on subscribe: taken for accepted, they would rest as acknowledged for ever."""
+    subscriptions = Subscriptions(ENDPOINTS["option"])
+    subscriptions.want({"publicTrade.BTC": False, "publicTrade.ETH": False})
+    refusal = parse(b'{"success":false,"ret_msg":"args size too large","conn_id":"x"%s,"type":"COMMAND_RESP"}' % lists.encode())
+    asked = []
+    for _ in range(3):
+        asked += [request.topics for request in subscriptions.to_send(0.0)]
+        subscriptions.heard(refusal, 0.0)  # type: ignore[arg-type] # it is one
+    assert asked == [("publicTrade.BTC", "publicTrade.ETH"), ("publicTrade.BTC",), ("publicTrade.ETH",)]
+    assert set(subscriptions.states().values()) == {("refused", "args size too large")}
