@@ -181,9 +181,8 @@ class Link:
 
     def _converse(self, live: _Live, now: float) -> None:
         session = live.session
-        if not self._delivery.must_wait:
-            self._read(live.connection, session)
-        session.tick(now)
+        unread = self._delivery.must_wait or not self._read(live.connection, session)
+        session.tick(now, unread=unread)
         for text in session.to_send(now):
             log.debug("%s > %s", self._delivery.worker, text if '"auth"' not in text else "auth")
             live.connection.send(text)
@@ -197,14 +196,14 @@ class Link:
         elif now - self._workless_since >= LINGER_S:
             self._rest()
 
-    def _read(self, connection: Connection, session: Session) -> None:
-        """Take the frames that are here, a bounded number."""
+    def _read(self, connection: Connection, session: Session) -> bool:
+        """Take the frames that are here, a bounded number; whether that were all."""
         for _ in range(FRAMES_PER_TURN):
             if not self._outside.has_bytes(connection):
-                return
+                return True
             text = connection.receive()
             if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
-                return
+                return True
             received_ns = self._outside.unix_ns()
             frame = parse(text)
             self.last_frame_ms = received_ns // 1_000_000
@@ -220,6 +219,7 @@ class Link:
                 self._delivery.unread(frame.reason, frame.text)
             elif isinstance(frame, Data):
                 self._delivery.unread("a frame of a topic that nobody asked for", text)
+        return not self._outside.has_bytes(connection)
 
     def _note_status(self, session: Session, lived_s: float) -> None:
         if session.state is State.ONLINE and not self._online:

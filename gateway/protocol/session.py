@@ -126,15 +126,16 @@ class Session:
                 self.unknown += 1
         return False
 
-    def tick(self, now: float) -> None:
-        """Let time pass: pings, answers that did not come."""
-        if self.state is State.AUTHENTICATING and now - self._opened >= AUTH_S:
+    def tick(self, now: float, *, unread: bool = False) -> None:
+        """Let time pass: pings, answers that did not come. unread: frames wait that we did not get to; an answer may be among them."""
+        if self.state is State.AUTHENTICATING and now - self._opened >= AUTH_S and not unread:
             self._move(Input.TOO_SILENT, f"no answer to the login within {AUTH_S:g} s")
-        if self._pong_due is not None and now >= self._pong_due:
+        if self._pong_due is not None and now >= self._pong_due and not unread:
             self._move(Input.TOO_SILENT, f"no pong within {PONG_S:g} s")
         if self.state is State.ONLINE:
-            self._subscriptions.tick(now)
-            self._look_for_data(now)
+            self._subscriptions.tick(now, unread=unread)
+            if not unread:
+                self._look_for_data(now)
             if self._subscriptions.silences >= SILENCES:
                 self._move(Input.TOO_SILENT, f"{SILENCES} requests in a row without an answer")
         if now >= self._ping_due and self.state not in ENDED:

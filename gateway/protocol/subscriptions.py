@@ -156,9 +156,10 @@ class Subscriptions:
             self._move(name, heard, error=ack.message or "refused without words", now=now)
         return True
 
-    def tick(self, now: float) -> None:
-        """Notice answers that did not come, and refusals whose wait is over."""
-        overdue = [req_id for req_id, (_, sent_at) in self._requests.items() if now - sent_at >= self._patience_s]
+    def tick(self, now: float, *, unread: bool = False) -> None:
+        """Notice answers that did not come, unless they may be among unread frames, and refusals whose wait is over."""
+        late = [req_id for req_id, (_, sent_at) in self._requests.items() if now - sent_at >= self._patience_s]
+        overdue = [] if unread else late
         self.silences += bool(overdue)
         for req_id in overdue:
             request, self._late[req_id] = self._requests.pop(req_id)
