@@ -95,6 +95,7 @@ class Session:
         self._pings = 0
         self._data_at = now
         self._probed_at: float | None = None
+        self._probed: str | None = None
         self._out: list[str] = []
         self.state = State.ONLINE
         self.reason: str | None = None
@@ -113,7 +114,7 @@ class Session:
         """
         match frame:
             case Data():
-                self._data_at, self._probed_at = now, None
+                self._data_at, self._probed_at, self._probed = now, None, None
                 return self._subscriptions.frame(frame.topic, now) or self._endpoint.authenticates
             case Ack():
                 self._subscriptions.heard(frame, now)
@@ -162,10 +163,13 @@ class Session:
 
     def _look_for_data(self, now: float) -> None:
         """A market may be quiet, so silence alone ends nothing: a snapshot that was asked for and does not come does."""
+        if self._probed is not None and not self._subscriptions.is_awaited(self._probed):
+            self._data_at, self._probed_at, self._probed = now, None, None
         if self._probed_at is not None and now - self._probed_at >= PROBE_S:
             self._move(Input.TOO_SILENT, f"no data for {now - self._data_at:.0f} s, and no snapshot when asked for one")
         elif self._probed_at is None and now - self._data_at >= QUIET_S:
-            if self._subscriptions.renew_prompt():
+            self._probed = self._subscriptions.renew_prompt()
+            if self._probed is not None:
                 self._probed_at = now
             else:
                 self._data_at = now

@@ -121,14 +121,19 @@ class Subscriptions:
         if topic is not None and topic.wanted and topic.phase in HELD:
             topic.stale = self._moved = True
 
-    def renew_prompt(self) -> bool:
-        """Renew one topic that answers with a snapshot at once; False where there is none to be asked."""
+    def renew_prompt(self) -> str | None:
+        """Renew one topic that answers with a snapshot at once; None where there is none to be asked."""
         for name, topic in self._topics.items():
             if topic.prompt and topic.phase is Phase.LIVE and topic.wanted:
                 topic.renew_at = 0.0
                 self.renew(name)
-                return True
-        return False
+                return name
+        return None
+
+    def is_awaited(self, name: str) -> bool:
+        """Whether a renewed topic is still to come back: nobody cancelled it, and the exchange did not refuse it."""
+        topic = self._topics.get(name)
+        return topic is not None and topic.wanted and topic.phase is not Phase.REFUSED
 
     def frame(self, name: str, now: float = 0.0) -> bool:
         """A push arrived; True when its topic is wanted, or still on the wire because it was."""
