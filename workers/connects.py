@@ -19,6 +19,10 @@ WINDOW_S = 300.0
 #: Kept back for the private endpoint: public ones that flap must not lock it out.
 FOR_PRIVATE = 50
 
+#: Workers that ask at once get the lock in any order: moments this far ahead of ours count; later ones are of a clock that was set
+#: back. Seconds.
+AHEAD_S = 10.0
+
 _MOMENT = struct.Struct("<d")
 
 
@@ -34,7 +38,7 @@ class ConnectBudget:
         """0 where a connection may be opened now, and it is counted; else the seconds until one may."""
         try:
             with self._locked() as file:
-                moments = sorted(moment for moment in _read(file) if unix_s - self._window_s < moment <= unix_s)
+                moments = sorted(moment for moment in _read(file) if unix_s - self._window_s < moment <= unix_s + AHEAD_S)
                 over = len(moments) - self._most
                 if over >= 0:
                     return moments[over] + self._window_s - unix_s
