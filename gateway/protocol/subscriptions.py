@@ -61,6 +61,7 @@ class _Topic:
     alone         asked without neighbours, to find out whom a refusal means
     stale         held, but to be left and asked again, not before `renew_at`
     held_at       when it was acknowledged
+    is_ours       the refusal is our own, for want of room: it was never asked for
     """
 
     pushes_first: bool
@@ -72,6 +73,7 @@ class _Topic:
     stale: bool = False
     renew_at: float = 0.0
     held_at: float = 0.0
+    is_ours: bool = False
     error: str | None = None
     refusals: int = 0
     retry_at: float = 0.0
@@ -98,8 +100,11 @@ class Subscriptions:
     def want(self, topics: Mapping[str, bool]) -> None:
         """Replace the wanted set: topic → whether the exchange pushes a frame on subscribe."""
         self._moved = True
+        makes_room = any(topic.wanted and name not in topics for name, topic in self._topics.items())
         for name, topic in list(self._topics.items()):
             topic.wanted = name in topics
+            if makes_room and topic.wanted and topic.is_ours and topic.phase is Phase.REFUSED:
+                self._move(name, Heard.RETRY)
             if not topic.wanted and topic.phase not in ON_WIRE:
                 del self._topics[name]
         for name, pushes_first in topics.items():
@@ -173,7 +178,7 @@ class Subscriptions:
         for name, topic in self._topics.items():
             if topic.phase is Phase.REFUSED and now >= topic.retry_at:
                 # The private endpoint has one text for a topic that does not exist and for one that is held already.
-                self._move(name, Heard.DOUBT if self.endpoint.authenticates else Heard.RETRY)
+                self._move(name, Heard.DOUBT if self.endpoint.authenticates and not topic.is_ours else Heard.RETRY)
             elif topic.phase is Phase.ACKNOWLEDGED and topic.pushes_first and now - topic.held_at >= FIRST_FRAME_S:
                 topic.error = f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
                 self.renew(name)
@@ -249,8 +254,10 @@ class Subscriptions:
                 on_wire.append(name)
                 fitting.append(name)
             elif other is not None and self._topics[other].wanted:
+                topic.is_ours = True
                 self._move(name, Heard.NO, error=f"found {other} held; expected one form of a topic at a time", now=now)
             elif limit is not None and not room_comes:
+                topic.is_ours = True
                 self._move(name, Heard.NO, error=f"does not fit: a connection of {self.endpoint.name} holds {limit}", now=now)
         return fitting
 
@@ -294,7 +301,7 @@ class Subscriptions:
         elif phase is Phase.LEAVING:
             topic.renew_at = now + RENEW_EVERY_S
         elif phase is Phase.ASKED:
-            topic.stale = False
+            topic.stale = topic.is_ours = False
         elif phase in HELD:
             topic.refusals, topic.alone = 0, False
             if phase is Phase.LIVE or not topic.pushes_first:

@@ -455,3 +455,35 @@ def test_a_refusal_that_lists_no_topics_accepts_none(lists: str) -> None:
         subscriptions.heard(refusal, 0.0)  # type: ignore[arg-type] # it is one
     assert asked == [("publicTrade.BTC", "publicTrade.ETH"), ("publicTrade.BTC",), ("publicTrade.ETH",)]
     assert set(subscriptions.states().values()) == {("refused", "args size too large")}
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "waiting"), [("linear", "orderbook.50." + "A" * 20_000, "x" * 2_000), ("private", "order", "order.linear")]
+)
+def test_room_that_is_made_is_used_at_once(name: str, held: str, waiting: str) -> None:
+    """The refusal was our own; its wait of up to 10 min is for those of the exchange."""
+    subscriptions = Subscriptions(ENDPOINTS[name])
+    subscriptions.want({held: False, waiting: False})
+    subscriptions.heard(yes(subscriptions.to_send(0.0)[0]), 0.0)
+    assert words(subscriptions)[waiting] == "refused"
+    subscriptions.want({waiting: False})
+    sent = subscriptions.to_send(1.0)
+    assert [(request.op, request.topics) for request in sent] == [("unsubscribe", (held,))]
+    subscriptions.heard(yes(sent[0]), 1.0)
+    assert [(request.op, request.topics) for request in subscriptions.to_send(1.0)] == [("subscribe", (waiting,))]
+
+
+def test_a_private_form_that_was_never_asked_for_is_not_left() -> None:
+    subscriptions = Subscriptions(ENDPOINTS["private"])
+    subscriptions.want({"order": False, "order.linear": False})
+    subscriptions.heard(yes(subscriptions.to_send(0.0)[0]), 0.0)
+    subscriptions.tick(RETRY_FIRST_S)
+    assert subscriptions.to_send(RETRY_FIRST_S) == []
+
+
+def test_a_topic_that_found_no_room_can_be_cancelled_with_the_one_that_took_it() -> None:
+    subscriptions = Subscriptions(ENDPOINTS["private"])
+    subscriptions.want({"order": False, "order.linear": False})
+    subscriptions.heard(yes(subscriptions.to_send(0.0)[0]), 0.0)
+    subscriptions.want({})
+    assert subscriptions.states() == {}
