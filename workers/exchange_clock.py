@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 REFRESH_S = 600.0
 #: The answer is waited for no longer than this: a server that sends a byte now and then must not hold the worker; seconds.
 PATIENCE_S = 3.0
+#: No clock is off by more: a pong that says so is not believed, for a login dated by it would be refused; milliseconds.
+MOST_MS = 86_400_000
 #: Worth a line in the log: the exchange refuses REST calls dated more than this ahead; milliseconds. Source: protocol notes, 9.1.
 SKEW_MS = 1000
 
@@ -46,6 +48,9 @@ class ExchangeClock:
 
     def noticed(self, server_ms: int, unix_ms: int) -> None:
         """The exchange said its time when ours was `unix_ms`."""
+        if abs(server_ms - unix_ms) > MOST_MS:
+            log.warning("%s exchange_time_odd server_ms=%d unix_ms=%d", self._worker, server_ms, unix_ms)
+            return
         was, self.ahead_ms = self.ahead_ms, server_ms - unix_ms
         if abs(self.ahead_ms) > SKEW_MS and (was is None or abs(was) <= SKEW_MS):
             log.warning("%s clock_skew ahead_ms=%d: the exchange's clock is used for logins", self._worker, self.ahead_ms)

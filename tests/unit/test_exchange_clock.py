@@ -94,3 +94,13 @@ def test_a_clock_that_is_far_off_is_said_once(caplog: pytest.LogCaptureFixture) 
     for ahead_ms in (10, 2_000, 2_100, 2_050):
         clock.noticed(UNIX_MS + ahead_ms, UNIX_MS)
     assert caplog.text.count("clock_skew") == 1
+
+
+@pytest.mark.parametrize("server_ms", [0, 9, 10**18 - 1])
+def test_a_time_that_cannot_be_is_not_believed(server_ms: int, caplog: pytest.LogCaptureFixture) -> None:
+    """With nobody to ask, logins dated by it would be refused for ever."""
+    clock = ExchangeClock(Exchange(0), worker="w")
+    clock.noticed(UNIX_MS + 40, UNIX_MS)
+    clock.noticed(server_ms, UNIX_MS)
+    assert clock.ahead_ms == 40
+    assert "exchange_time_odd" in caplog.text
