@@ -15,6 +15,7 @@ from gateway.protocol import refusals
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.forms import clash
 from gateway.protocol.frames import Ack
+from gateway.protocol.topic import Topic
 from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, WORDS, Heard, Phase
 
 Op = Literal["subscribe", "unsubscribe"]
@@ -52,34 +53,6 @@ class Request:
 
 
 @dataclass(slots=True)
-class _Topic:
-    """A topic and what is known of it.
-
-    pushes_first  the first frame makes it live
-    early         a frame overtook the acknowledgement
-    prompt        its first frame came at once, so a missing one would mean something
-    alone         asked without neighbours, to find out whom a refusal means
-    stale         held, but to be left and asked again, not before `renew_at`
-    held_at       when it was acknowledged
-    is_ours       the refusal is our own, for want of room: it was never asked for
-    """
-
-    pushes_first: bool
-    wanted: bool = True
-    phase: Phase = Phase.REQUESTED
-    early: bool = False
-    prompt: bool = False
-    alone: bool = False
-    stale: bool = False
-    renew_at: float = 0.0
-    held_at: float = 0.0
-    is_ours: bool = False
-    error: str | None = None
-    refusals: int = 0
-    retry_at: float = 0.0
-
-
-@dataclass(slots=True)
 class Subscriptions:
     """All topics of one worker's connection. Outlives connections: `lost` begins again, refusals keep their waits.
 
@@ -90,7 +63,7 @@ class Subscriptions:
     endpoint: Endpoint
     silences: int = 0
     unmatched: int = 0
-    _topics: dict[str, _Topic] = field(default_factory=dict)
+    _topics: dict[str, Topic] = field(default_factory=dict)
     _requests: dict[str, tuple[Request, float]] = field(default_factory=dict)
     _late: dict[str, float] = field(default_factory=dict)  # requests of this connection that were given up, and when they were sent
     _patience_s: float = ACK_TIMEOUT_S
@@ -109,7 +82,7 @@ class Subscriptions:
                 del self._topics[name]
         for name, pushes_first in topics.items():
             if name not in self._topics:
-                self._topics[name] = _Topic(pushes_first)
+                self._topics[name] = Topic(pushes_first)
 
     def lost(self) -> None:
         """The connection is gone, and all that was on it."""
@@ -228,7 +201,7 @@ class Subscriptions:
             return self._request("subscribe", asking[:1])
         return self._request("subscribe", [name for name in asking if not self._topics[name].alone])
 
-    def _is_left(self, topic: _Topic, now: float) -> bool:
+    def _is_left(self, topic: Topic, now: float) -> bool:
         to_go = not topic.wanted or (topic.stale and now >= topic.renew_at)
         return topic.phase is Phase.UNSURE or (topic.phase in HELD and to_go)
 
