@@ -21,7 +21,7 @@ from workers.stream import Stream, connected
 from workers.tunnel import tunnel
 
 #: Name, TCP, proxy, TLS and handshake together; seconds.
-CONNECT_S = 10.0
+CONNECT_S = 5.0
 #: A frame whose first byte is here must be complete within this, or is finished in the next turn; seconds.
 READ_S = 0.25
 #: The exchange must take what we send within this; seconds.

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from gateway.errors import ExchangeError, LinkLost
@@ -11,7 +12,7 @@ log = logging.getLogger(__name__)
 #: Asked anew before a login when the last answer is older than this; seconds.
 REFRESH_S = 600.0
 #: The answer is waited for no longer than this: a server that sends a byte now and then must not hold the worker; seconds.
-PATIENCE_S = 3.0
+PATIENCE_S = 2.0
 #: No clock is off by more: a pong that says so is not believed, for a login dated by it would be refused; milliseconds.
 MOST_MS = 86_400_000
 #: Worth a line in the log: the exchange refuses REST calls dated more than this ahead; milliseconds. Source: protocol notes, 9.1.
@@ -24,27 +25,37 @@ class ExchangeClock:
     ahead_ms  None before anything was heard of it
     """
 
-    def __init__(self, ask: Callable[[], int], *, worker: str) -> None:
+    def __init__(self, ask: Callable[[], int], *, worker: str, unix_ns: Callable[[], int] = time.time_ns) -> None:
         """`ask` returns the exchange's time in Unix milliseconds, or raises LinkLost or ExchangeError; it may take for ever."""
         self._ask = ask
         self._worker = worker
+        self._unix_ns = unix_ns
         self._asked_at: float | None = None
-        self._asking: threading.Thread | None = None
-        self._answer: int | LinkLost | ExchangeError | None = None
+        self._question: _Question | None = None
         self.ahead_ms: int | None = None
 
-    def before_login(self, now: float, unix_ns: Callable[[], int]) -> None:
-        """Ask, unless the last answer is fresh. Nobody answering leaves what is known. now: monotonic seconds."""
-        if self._asked_at is not None and now - self._asked_at < REFRESH_S:
+    def begin(self, now: float) -> None:
+        """Ask, beside whatever comes next, unless the last answer is fresh or a question is under way. now: monotonic seconds."""
+        is_fresh = self._asked_at is not None and now - self._asked_at < REFRESH_S
+        if not is_fresh and (self._question is None or not self._question.is_alive()):
+            self._asked_at = None
+            self._question = _Question(self._ask, self._unix_ns)
+            self._question.start()
+
+    def settle(self, now: float) -> None:
+        """Wait for the answer, not for long and once a question; nobody answering leaves what is known."""
+        question = self._question
+        if question is None or question.is_settled:
             return
-        began_ms = unix_ns() // 1_000_000
-        answer = self._ask_for(PATIENCE_S)
-        if not isinstance(answer, int):
-            reason = answer or f"no answer within {PATIENCE_S:g} s"
-            log.warning("%s exchange_time_unknown ahead_ms=%s reason=%s", self._worker, self.ahead_ms, reason)
-            return
-        self._asked_at = now
-        self.noticed(answer, (began_ms + unix_ns() // 1_000_000) // 2)
+        question.is_settled = True
+        question.join(PATIENCE_S)
+        match question.answer:
+            case (int(server_ms), int(unix_ms)):
+                self._asked_at = now
+                self.noticed(server_ms, unix_ms)
+            case fault:
+                reason = fault or f"no answer within {PATIENCE_S:g} s"
+                log.warning("%s exchange_time_unknown ahead_ms=%s reason=%s", self._worker, self.ahead_ms, reason)
 
     def noticed(self, server_ms: int, unix_ms: int) -> None:
         """The exchange said its time when ours was `unix_ms`."""
@@ -63,18 +74,26 @@ class ExchangeClock:
         """The exchange's time at a moment of ours."""
         return unix_ns // 1_000_000 + (self.ahead_ms or 0)
 
-    def _ask_for(self, seconds: float) -> int | LinkLost | ExchangeError | None:
-        """The answer, or what kept it away; None where it takes longer. One question at a time: a late answer tells a stale time."""
-        if self._asking is not None and self._asking.is_alive():
-            return None
-        self._answer = None
-        self._asking = threading.Thread(target=self._take_answer, name="exchange-time", daemon=True)
-        self._asking.start()
-        self._asking.join(seconds)
-        return None if self._asking.is_alive() else self._answer
 
-    def _take_answer(self) -> None:
+class _Question(threading.Thread):
+    """One question for the exchange's time, in a thread of its own: it cannot be interrupted, and must not hold the worker.
+
+    answer      (the exchange's time, ours in the middle of the question, both Unix milliseconds), or what kept it away
+    is_settled  somebody has waited for it
+    """
+
+    def __init__(self, ask: Callable[[], int], unix_ns: Callable[[], int]) -> None:
+        super().__init__(name="exchange-time", daemon=True)
+        self._ask = ask
+        self._unix_ns = unix_ns
+        self.answer: tuple[int, int] | LinkLost | ExchangeError | None = None
+        self.is_settled = False
+
+    def run(self) -> None:
+        began_ns = self._unix_ns()
         try:
-            self._answer = self._ask()
+            server_ms = self._ask()
         except (LinkLost, ExchangeError) as fault:
-            self._answer = fault
+            self.answer = fault
+        else:
+            self.answer = server_ms, (began_ns + self._unix_ns()) // 2_000_000

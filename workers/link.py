@@ -167,12 +167,14 @@ class Link:
             self._dial_at = outside.now() + wait_s
             return
         if self._endpoint.authenticates:
-            outside.clock.before_login(outside.now(), outside.unix_ns)
+            outside.clock.begin(outside.now())
         try:
             connection = outside.dial(self._route)
         except LinkLost as fault:
             self._lost(str(fault))
             return
+        if self._endpoint.authenticates:
+            outside.clock.settle(outside.now())
         now, exchange_ms = outside.now(), outside.clock.at_ms(outside.unix_ns())
         session = Session(self._endpoint, self.subscriptions, self._credentials, now=now, unix_ms=exchange_ms)
         self._live = _Live(connection, session, now)
@@ -183,6 +185,8 @@ class Link:
         session = live.session
         unread = self._delivery.must_wait or not self._read(live.connection, session)
         session.tick(now, unread=unread)
+        for kind, topic in self.subscriptions.take_gaps():
+            self._delivery.tell(kind, now_ns=self._outside.unix_ns(), topic=topic, detail="its acknowledgement did not come")
         for text in session.to_send(now):
             log.debug("%s > %s", self._delivery.worker, text if '"auth"' not in text else "auth")
             live.connection.send(text)
@@ -203,7 +207,7 @@ class Link:
                 return True
             text = connection.receive()
             if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
-                return True
+                return not self._outside.has_bytes(connection)
             received_ns = self._outside.unix_ns()
             frame = parse(text)
             self.last_frame_ms = received_ns // 1_000_000

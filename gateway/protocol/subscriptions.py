@@ -9,17 +9,13 @@ The wanted topics are a set that is compared with what is so: a lost wish or a l
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from gateway.protocol import refusals
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.forms import clash
 from gateway.protocol.frames import Ack
-from gateway.protocol.topic import Topic
+from gateway.protocol.topic import Op, Request, Topic
 from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, WORDS, Heard, Phase
-
-Op = Literal["subscribe", "unsubscribe"]
-
 
 #: What an answer's words say of a topic: held, refused, or None for a bystander.
 _TOLD = {True: Heard.YES, False: Heard.NO, None: Heard.BYSTANDER}
@@ -43,15 +39,6 @@ FIRST_FRAME_S = 75.0
 PROMPT_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One subscribe or unsubscribe to send."""
-
-    op: Op
-    topics: tuple[str, ...]
-    req_id: str
-
-
 @dataclass(slots=True)
 class Subscriptions:
     """All topics of one worker's connection. Outlives connections: `lost` begins again, refusals keep their waits.
@@ -66,6 +53,7 @@ class Subscriptions:
     _topics: dict[str, Topic] = field(default_factory=dict)
     _requests: dict[str, tuple[Request, float]] = field(default_factory=dict)
     _late: dict[str, float] = field(default_factory=dict)  # requests of this connection that were given up, and when they were sent
+    _gaps: list[tuple[str, str]] = field(default_factory=list)
     _patience_s: float = ACK_TIMEOUT_S
     _count: int = 0
     _moved: bool = False  # something changed since `to_send` last looked: it costs a walk over all topics
@@ -118,12 +106,11 @@ class Subscriptions:
         topic = self._topics.get(name)
         if topic is None:
             return False
-        if topic.pushes_first:
-            if topic.phase is Phase.ACKNOWLEDGED:
-                topic.prompt = now - topic.held_at <= PROMPT_S
-                self._move(name, Heard.FIRST_FRAME)
-            elif topic.phase is Phase.ASKED:
-                topic.early = True
+        if topic.phase is Phase.ASKED:
+            topic.early = True
+        elif topic.pushes_first and topic.phase is Phase.ACKNOWLEDGED:
+            topic.prompt = now - topic.held_at <= PROMPT_S
+            self._move(name, Heard.FIRST_FRAME)
         return True
 
     def heard(self, ack: Ack, now: float) -> bool:
@@ -143,19 +130,32 @@ class Subscriptions:
         """Notice answers that did not come, unless they may be among unread frames, and refusals whose wait is over."""
         late = [req_id for req_id, (_, sent_at) in self._requests.items() if now - sent_at >= self._patience_s]
         overdue = [] if unread else late
-        self.silences += bool(overdue)
+        blamed = False
         for req_id in overdue:
             request, self._late[req_id] = self._requests.pop(req_id)
+            blamed = blamed or not all(self._topics[name].in_doubt for name in request.topics)
             for name in request.topics:
-                self._move(name, Heard.SILENCE)
+                topic = self._topics[name]
+                if topic.early and topic.wanted and not topic.pushes_first and not topic.is_missed:
+                    topic.is_missed = True  # a new snapshot would make it good, but it has none
+                    self._gaps.append(("gap", name))
+                # Nobody knows whether the exchange answers who leaves what is not held.
+                self._move(name, Heard.YES if topic.in_doubt and request.op == "unsubscribe" else Heard.SILENCE, now=now)
+        self.silences += blamed
         for name, topic in self._topics.items():
             if topic.phase is Phase.REFUSED and now >= topic.retry_at:
                 # The private endpoint has one text for a topic that does not exist and for one that is held already.
-                self._move(name, Heard.DOUBT if self.endpoint.authenticates and not topic.is_ours else Heard.RETRY)
+                topic.in_doubt = self.endpoint.authenticates and not topic.is_ours
+                self._move(name, Heard.DOUBT if topic.in_doubt else Heard.RETRY)
             elif topic.phase is Phase.ACKNOWLEDGED and topic.pushes_first and now - topic.held_at >= FIRST_FRAME_S:
                 topic.error = f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
                 self.renew(name)
             self._moved = self._moved or (topic.stale and now >= topic.renew_at)
+
+    def take_gaps(self) -> list[tuple[str, str]]:
+        """("gap", topic) for one that delivered and is left to be asked for anew, ("recovered", topic) when it is back; once each."""
+        taken, self._gaps = self._gaps, []
+        return taken
 
     def to_send(self, now: float) -> list[Request]:
         """The requests to send now, counted as sent."""
@@ -192,8 +192,9 @@ class Subscriptions:
 
     def _next(self, now: float) -> Request | None:
         leaving = [name for name, topic in self._topics.items() if self._is_left(topic, now)]
-        if leaving:
-            return self._request("unsubscribe", leaving)
+        if leaving:  # those in doubt by themselves: their answer may never come
+            in_doubt = self._topics[leaving[0]].in_doubt
+            return self._request("unsubscribe", [name for name in leaving if self._topics[name].in_doubt == in_doubt])
         asking = self._fitting(now)
         if not asking:
             return None
@@ -274,22 +275,25 @@ class Subscriptions:
         elif phase is Phase.LEAVING:
             topic.renew_at = now + RENEW_EVERY_S
         elif phase is Phase.ASKED:
-            topic.stale = topic.is_ours = False
+            topic.stale = topic.is_ours = topic.in_doubt = False
         elif phase in HELD:
             topic.refusals, topic.alone = 0, False
             if phase is Phase.LIVE or not topic.pushes_first:
                 topic.error = None
             topic.held_at = now if heard is Heard.YES else topic.held_at
+            if topic.is_missed:
+                topic.is_missed = False
+                self._gaps.append(("recovered", name))
         if phase is None and topic.wanted:
             topic.phase = Phase.REQUESTED
         elif phase is None or (not topic.wanted and phase not in ON_WIRE):
             del self._topics[name]
         else:
             topic.phase = phase
-        if heard is Heard.YES and topic.early and topic.phase is Phase.ACKNOWLEDGED:
+        if heard is Heard.YES and topic.early and topic.pushes_first and topic.phase is Phase.ACKNOWLEDGED:
             topic.prompt = True
             self._move(name, Heard.FIRST_FRAME)
         elif heard is Heard.SENT or heard is Heard.LOST:
             topic.early = False
         if heard is Heard.LOST:
-            topic.stale, topic.renew_at = False, 0.0
+            topic.stale, topic.is_missed, topic.renew_at = False, False, 0.0

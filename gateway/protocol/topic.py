@@ -1,8 +1,20 @@
-"""A topic of one connection, as `subscriptions.py` keeps it; where it may go next is in `topic_moves.py`."""
+"""A topic of one connection, as `subscriptions.py` keeps it, and a request; where a topic may go next is in `topic_moves.py`."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from gateway.protocol.topic_moves import Phase
+
+Op = Literal["subscribe", "unsubscribe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One subscribe or unsubscribe to send."""
+
+    op: Op
+    topics: tuple[str, ...]
+    req_id: str
 
 
 @dataclass(slots=True)
@@ -15,6 +27,8 @@ class Topic:
     alone         asked without neighbours, to find out whom a refusal means
     stale         held, but to be left and asked again, not before `renew_at`
     held_at       when it was acknowledged
+    is_missed     consumers were told that something of it is missing
+    in_doubt      it was refused, and is left to make sure before it is asked again
     is_ours       the refusal is our own, for want of room: it was never asked for
     """
 
@@ -27,6 +41,8 @@ class Topic:
     stale: bool = False
     renew_at: float = 0.0
     held_at: float = 0.0
+    is_missed: bool = False
+    in_doubt: bool = False
     is_ours: bool = False
     error: str | None = None
     refusals: int = 0

@@ -333,6 +333,39 @@ def test_two_forms_of_a_private_topic_never_meet(first: str, second: str) -> Non
     assert (leave.op, leave.topics) == ("unsubscribe", (first,))
 
 
+def test_trades_that_deliver_without_an_acknowledgement_are_told_as_a_gap_until_they_are_back() -> None:
+    subscriptions = wanting("publicTrade.A", "publicTrade.B")
+    subscriptions.to_send(0.0)
+    subscriptions.frame("publicTrade.A", 1.0)
+    subscriptions.tick(ACK_TIMEOUT_S)
+    assert subscriptions.take_gaps() == [("gap", "publicTrade.A")]
+    [leave] = subscriptions.to_send(ACK_TIMEOUT_S)
+    subscriptions.heard(yes(leave), ACK_TIMEOUT_S)
+    [ask] = subscriptions.to_send(ACK_TIMEOUT_S)
+    assert subscriptions.take_gaps() == []
+    subscriptions.heard(yes(ask), ACK_TIMEOUT_S)
+    assert subscriptions.take_gaps() == [("recovered", "publicTrade.A")]
+
+
+def test_leaving_a_refused_private_topic_in_vain_costs_the_others_nothing() -> None:
+    """Whether the exchange answers who leaves what is not held is not known."""
+    subscriptions = wanting("order", "greeks", endpoint="private")
+    [request] = subscriptions.to_send(0.0)
+    subscriptions.heard(no(request, partial(["order"], ["greeks"])), 0.0)
+    now = 0.0
+    for wait in (60.0, 120.0, 240.0, 480.0, 600.0, 600.0):
+        now += wait
+        subscriptions.tick(now)
+        [leave] = subscriptions.to_send(now)
+        assert (leave.op, leave.topics) == ("unsubscribe", ("greeks",))
+        now += ACK_TIMEOUT_S
+        subscriptions.tick(now)
+        assert subscriptions.silences == 0
+        [ask] = subscriptions.to_send(now)
+        assert (ask.op, ask.topics) == ("subscribe", ("greeks",))
+        subscriptions.heard(no(ask, partial([], ["greeks"])), now)
+
+
 def test_topics_that_replace_others_wait_for_their_room_and_are_not_refused() -> None:
     """A connection that is full to the last character, and then wants as many other topics."""
     old, new = ([f"{mark}{number:06d}" for number in range(3000)] for mark in "ab")

@@ -25,14 +25,14 @@ from simulator.dialect import DIALECTS
 from simulator.exchange import Exchange, Options
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
-from workers.dial import Route
+from workers.dial import CONNECT_S, Route
 from workers.exchange_clock import ExchangeClock
 from workers.link import Link, Outside
 
 #: When the virtual world begins; Unix seconds: 2026-07-01, a Wednesday.
 BEGAN_S = 1_782_864_000
 #: A dial that nobody answers gives up after this; seconds. As `workers.dial` does.
-DIAL_S = 5.0
+DIAL_S = CONNECT_S
 CAP_S = cap_for(len(ENDPOINTS))
 #: What "restored" means: seconds after the connection opened, and after the exchange is back.
 RESTORED_S = 5.0
@@ -178,7 +178,7 @@ class World:
         stamp = Stamp(worker=f"{name}_00", account="main", include_raw="off", started_ms=BEGAN_S * 1000)
         delivery = Delivery(f"{name}_00", endpoint, stamp, bus)  # type: ignore[arg-type] # it has all that delivery uses
         outside = Outside(
-            clock=ExchangeClock(self._exchange_time, worker=name),
+            clock=ExchangeClock(self._exchange_time, worker=name, unix_ns=self.clock.unix_ns),
             budget=budget,
             dial=lambda route: self._dial(name, route),  # type: ignore[arg-type, return-value] # it has all that the link uses
             has_bytes=lambda connection: connection.pending(),
