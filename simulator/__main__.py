@@ -48,6 +48,7 @@ FIGURES: dict[str, tuple[float, float, str]] = {
     "scan-s": (0.05, 86_400.0, "seconds between two scans for idle connections"),
     "connects": (1, 1_000_000, "new connections in five minutes; more are refused"),
     "history-lag-s": (0.0, 3600.0, "how much later order/history knows of an order's end"),
+    "bad-luck-every-s": (1.0, 86_400.0, "seconds between two strokes of bad-day, on average"),
     "symbols": (0, 2_000, "made-up instruments of each category besides the usual ones"),
 }
 WHOLE = ("connects", "symbols")
@@ -138,7 +139,7 @@ async def _run(arguments: argparse.Namespace, exchange: Exchange, timeline: scen
     }
     print(msgspec.json.encode(where).decode(), flush=True)
     if timeline is not None:
-        scenarios.follow(exchange, timeline(exchange.options.seed))
+        scenarios.follow(exchange, timeline(exchange.options.seed, exchange.options.bad_luck_every_s))
     moving, stopping = asyncio.create_task(server.keep(exchange)), asyncio.create_task(stop.wait())
     await asyncio.wait((moving, stopping), return_when=asyncio.FIRST_COMPLETED)
     if moving.done():

@@ -37,6 +37,7 @@ class Options:
     connects           new connections in any `connects_s` seconds; more get HTTP 429
     most_open          connections of spot, linear, inverse and option at a time, each
     history_lag_s      how much later than order/realtime order/history knows of an order's end
+    bad_luck_every_s   seconds between two strokes of the scenario `bad-day`, on average
     symbols            made-up instruments of each category besides the usual ones
     only               these symbols alone; empty: all
     paused             market, account and announcements wait to be let go
@@ -55,6 +56,7 @@ class Options:
     connects_s: float = 300.0
     most_open: int = 1000
     history_lag_s: float = 0.0
+    bad_luck_every_s: float = 240.0
     symbols: int = 0
     only: tuple[str, ...] = ()
     paused: bool = False

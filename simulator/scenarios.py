@@ -4,11 +4,12 @@ A script is a TOML file of `[[fault]]` tables: the fields of a fault, `at_s` (se
 """
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 import msgspec
 
@@ -31,8 +32,14 @@ class Step(Fault, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_de
 #: The shortest time between two repeats of a script's fault, and the longest of any of its times; seconds.
 LEAST_EVERY_S, MOST_S = 0.05, 86_400.0 * 366
 
-#: Steps in the order of their time, from a seed; may be endless.
-Timeline = Callable[[int], Iterator[Step]]
+#: Seconds between two strokes of bad luck, on average.
+BAD_LUCK_EVERY_S = 240.0
+
+
+class Timeline(Protocol):
+    """Steps in the order of their time, from a seed; may be endless. every_s: between two of them on average, where dice are rolled."""
+
+    def __call__(self, seed: int, every_s: float = BAD_LUCK_EVERY_S) -> Iterator[Step]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ _OUTAGES = (
 )
 
 
-def _outages(_seed: int) -> Iterator[Step]:
+def _outages(seed: int, every_s: float = 0.0) -> Iterator[Step]:  # noqa: ARG001 # as every timeline
     for number in count(1):
         fault = _OUTAGES[(number - 1) % len(_OUTAGES)]
         if fault.kind == "refuse":  # keeping newcomers out hurts only who must come anew
@@ -99,16 +106,13 @@ BAD_LUCK: tuple[Luck, ...] = (
     Luck(2, "burst", ("",), amount=(2, 20)),
 )
 
-#: Seconds between two strokes of bad luck, on average.
-BAD_DAY_GAP_S = 240.0
 
-
-def _bad_day(seed: int) -> Iterator[Step]:
+def _bad_day(seed: int, every_s: float = BAD_LUCK_EVERY_S) -> Iterator[Step]:
     """Endless; strokes come at random and may overlap."""
     dice, at_s = Random(f"{seed}|bad day"), 0.0
     endpoints = [*DIALECTS, "*"]
     while True:
-        at_s += dice.expovariate(1.0 / BAD_DAY_GAP_S)
+        at_s += dice.expovariate(1.0 / every_s)
         luck = dice.choices(BAD_LUCK, [row.weight for row in BAD_LUCK])[0]
         endpoint = dice.choice(endpoints)
         fault = Fault(
@@ -147,7 +151,7 @@ def script(path: Path) -> Timeline:
     if found:
         raise BadScript(f"the script {path} cannot be used: found {', '.join(found)}; expected [[fault]] tables only")
 
-    def timeline(_seed: int) -> Iterator[Step]:
+    def timeline(seed: int, every_s: float = 0.0) -> Iterator[Step]:  # noqa: ARG001 # as every timeline
         return iter(sorted(steps, key=lambda step: step.at_s))
 
     return timeline
