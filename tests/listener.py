@@ -5,7 +5,9 @@ Line       one connection as the server sees it
 """
 
 import base64
+import gc
 import hashlib
+import os
 import re
 import socket
 import ssl
@@ -19,6 +21,12 @@ from typing import Any
 PATIENCE_S = 20.0
 
 _KEY = re.compile(rb"\r\nSec-WebSocket-Key: *([^\r\n]+)", re.IGNORECASE)
+
+
+def open_files() -> int:
+    """Of this process; without those that earlier tests left for the garbage collector."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
 
 
 class Line:
