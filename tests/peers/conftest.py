@@ -12,7 +12,9 @@ from simulator import remote
 from simulator.remote import RunningSimulator
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "integration"))
-from running import RunningGateway
+from running import RunningGateway, wait_for
+
+PRIVATE_TOPICS = ("order", "execution", "position", "wallet")
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +72,14 @@ def new_peer(tmp_path_factory: pytest.TempPathFactory, peers_python: Path) -> It
     yield start
     for peer in started:
         peer.end()
+
+
+@pytest.fixture(scope="module")
+def private_pybit(new_peer: Callable[..., Peer], exchange: RunningSimulator) -> Peer:
+    """pybit, logged in, with the account's usual topics."""
+    peer = new_peer(exchange, "pybit", [("private", topic) for topic in PRIVATE_TOPICS])
+    wait_for(
+        lambda: peer.ask() and [len(entry.topics) for entry in exchange.connections("private")] == [len(PRIVATE_TOPICS)],
+        "pybit's private topics held",
+    )
+    return peer

@@ -1,6 +1,5 @@
 """pybit places, amends and cancels orders over REST, and its private stream tells what became of them."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -27,13 +26,8 @@ Rows = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def pybit(new_peer: Callable[..., Peer], exchange: RunningSimulator) -> Peer:
-    peer = new_peer(exchange, "pybit", [("private", topic) for topic in TOPICS])
-    wait_for(
-        lambda: peer.ask() and [len(entry.topics) for entry in exchange.connections("private")] == [len(TOPICS)],
-        "pybit's private topics held",
-    )
-    return peer
+def pybit(private_pybit: Peer) -> Peer:
+    return private_pybit
 
 
 def told(pybit: Peer, order_id: str, status: str) -> Rows:

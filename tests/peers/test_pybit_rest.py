@@ -34,18 +34,13 @@ Rows = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def pybit(new_peer: Callable[..., Peer], exchange: RunningSimulator) -> Peer:
+def pybit(private_pybit: Peer, exchange: RunningSimulator) -> Peer:
     """Logged in, while the account made its past."""
-    peer = new_peer(exchange, "pybit", [("private", topic) for topic in TOPICS])
-    wait_for(
-        lambda: peer.ask() and [len(entry.topics) for entry in exchange.connections("private")] == [len(TOPICS)],
-        "pybit's private topics held",
-    )
     for category, symbol, what in PAST:
         order_id = exchange.account("place", category=category, symbol=symbol)[0]["data"][0]["orderId"]
         if what != "stay":
             exchange.account(what, order_id=order_id)
-    return peer
+    return private_pybit
 
 
 @pytest.fixture
