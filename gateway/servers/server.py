@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -36,7 +37,7 @@ class Kept(msgspec.Struct):
     password: str
 
 
-class Server:
+class Server(ABC):
     """One private server. Subclasses say how it is started and when it is ready.
 
     name    for messages and logs
@@ -56,18 +57,18 @@ class Server:
         self.password = ""
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """Where clients connect, credentials included."""
-        raise NotImplementedError
 
     @property
     def pid(self) -> int:
         """Of the server's main process."""
         return self._children[-1].pid
 
+    @abstractmethod
     def start(self) -> None:
         """Start, or start again with the same data and ports. Returns when it accepts clients. Raises ServerError."""
-        raise NotImplementedError
 
     def is_running(self) -> bool:
         return bool(self._children) and self._children[-1].poll() is None

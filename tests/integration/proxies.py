@@ -5,6 +5,7 @@ Names are resolved by them and by nobody else: what they are told unresolved sho
 
 import base64
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from listener import PATIENCE_S, Line, Listener
@@ -16,7 +17,7 @@ _KNOWN = {NAME: "127.0.0.1", "localhost": "127.0.0.1"}
 HTTP_WORDS = {403: "Forbidden", 407: "Proxy Authentication Required", 502: "Bad Gateway"}
 
 
-class Proxy:
+class Proxy(ABC):
     """One proxy.
 
     asked    "host:port" of each request, as it came
@@ -31,8 +32,9 @@ class Proxy:
         self.refusal = refusal
         self._listener = Listener(self.play)
 
+    @abstractmethod
     def play(self, line: Line) -> None:
-        raise NotImplementedError
+        """Be the proxy of one connection."""
 
     def url(self, login: str = "") -> str:
         """`login`: "user:password@", or nothing."""
