@@ -296,4 +296,4 @@ class Subscriptions:
         elif heard is Heard.SENT or heard is Heard.LOST:
             topic.early = False
         if heard is Heard.LOST:
-            topic.stale, topic.is_missed, topic.renew_at = False, False, 0.0
+            topic.stale, topic.renew_at = False, 0.0

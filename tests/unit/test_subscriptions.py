@@ -347,6 +347,17 @@ def test_trades_that_deliver_without_an_acknowledgement_are_told_as_a_gap_until_
     assert subscriptions.take_gaps() == [("recovered", "publicTrade.A")]
 
 
+def test_gap_that_a_lost_connection_ends_is_over_when_the_topic_is_back() -> None:
+    subscriptions = wanting("publicTrade.A")
+    subscriptions.to_send(0.0)
+    subscriptions.frame("publicTrade.A", 1.0)
+    subscriptions.tick(ACK_TIMEOUT_S)
+    assert subscriptions.take_gaps() == [("gap", "publicTrade.A")]
+    subscriptions.lost()
+    subscriptions.heard(yes(subscriptions.to_send(10.0)[0]), 10.0)
+    assert subscriptions.take_gaps() == [("recovered", "publicTrade.A")]
+
+
 def test_leaving_a_refused_private_topic_in_vain_costs_the_others_nothing() -> None:
     """Whether the exchange answers who leaves what is not held is not known."""
     subscriptions = wanting("order", "greeks", endpoint="private")

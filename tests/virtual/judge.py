@@ -129,7 +129,7 @@ def told_by(worker: Worker) -> Told:
             begun = {}
         elif occurrence["kind"] == "gap":
             begun[topic] = at
-        elif occurrence["kind"] == "recovered":
+        elif occurrence["kind"] == "recovered" and topic in begun:  # else the connection has ended it before
             told.gaps[topic].append((begun.pop(topic), at))
     for topic, since in begun.items():
         told.gaps[topic].append((since, 1 << 62))
