@@ -23,7 +23,8 @@ from gateway.protocol import session
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.protocol.naming import TERSE
+from gateway.protocol.fields import FRAME, Fields
+from gateway.protocol.naming import snake
 from gateway.protocol.topic_moves import MOVES as TOPIC_MOVES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -161,14 +162,17 @@ def fields() -> str:
 
 
 def naming() -> str:
-    return table(
-        ("the exchange's key", "our name", "in"),
-        (
-            (f"`{key}`", f"`{name}`", f"`{family}`" if family else "every frame")
-            for family, keys in TERSE.items()
-            for key, name in keys.items()
-        ),
-    )
+    """Keys whose names do not follow from the rule."""
+    rows = [(f"`{row.key}`", f"`{row.name}`", "every frame") for row in FRAME if row.name != snake(row.key)]
+    for channel in CHANNELS:
+        rows += [(f"`{key}`", f"`{name}`", f"`{channel.event_type}`") for key, name in _renamed(channel.fields)]
+    return table(("the exchange's key", "our name", "in"), rows)
+
+
+def _renamed(fields: Fields) -> list[tuple[str, str]]:
+    rows = [row for row in (*fields.named, *fields.further, *fields.frame) if row.key and row not in FRAME]
+    found = [(row.key, row.name) for row in rows if row.name != snake(row.key)]
+    return found + [pair for row in rows if row.of is not None for pair in _renamed(row.of)]
 
 
 def session_moves() -> str:

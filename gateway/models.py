@@ -83,6 +83,7 @@ class Record(msgspec.Struct, array_like=True):
     body          the envelope as UTF-8 JSON, encoded once, published as it is
     timestamp_ms  the envelope's timestamp, Unix milliseconds
     received_ns   when the frame left the socket, Unix nanoseconds
+    queue         the one queue it goes to, through the broker's default exchange; "" for the topic exchange
     """
 
     routing_key: str
@@ -95,3 +96,4 @@ class Record(msgspec.Struct, array_like=True):
     timestamp_ms: int
     received_ns: int
     body: bytes
+    queue: str = ""

@@ -54,6 +54,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     events: int = 0
     dropped: int = 0
     unknown: int = 0
+    unknown_fields: int = 0
     unacknowledged: int = 0
     clock_skew_ms: int | None = None
     missing_credentials: bool = False

@@ -85,18 +85,21 @@ class Stamp:
         self._include_raw = include_raw
         self._sequences: dict[str, int] = {}
 
-    def record(self, event: Event, *, received_ns: int, trace_id: str, raw: Json = None) -> Record:
+    def carries_raw(self, event: Event) -> bool:
+        """Whether the setting wants the exchange's record beside the event's payload."""
+        return self._include_raw == "all" or (event.private and self._include_raw == "private")
+
+    def record(self, event: Event, *, received_ns: int, trace_id: str, raw: Json = None, queue: str = "") -> Record:
         """The event as a record for the bus, its envelope encoded. An event without a usable time is dated by its receipt.
 
-        raw  the exchange's record, for payload.raw where the setting asks for it
+        raw    the exchange's record, for payload.raw; None: it carries none
+        queue  the one queue that gets it, which is then its routing key and counts for itself; "": all that are bound to its key
         """
-        key = names.routing_key(event.event_type, event.category, event.symbol, event.variant)
+        key = queue or names.routing_key(event.event_type, event.category, event.symbol, event.variant)
         sequence = self._sequences.get(key, 0) + 1
         self._sequences[key] = sequence
         account = self._account if event.private else None
-        payload = event.payload
-        if raw is not None and (self._include_raw == "all" or (event.private and self._include_raw == "private")):
-            payload = {**payload, "raw": raw}
+        payload = event.payload if raw is None else {**event.payload, "raw": raw}
         timestamp_ms = event.timestamp_ms if 0 < event.timestamp_ms <= LATEST_MS else received_ns // 1_000_000
         identity = event_id(f"{account}|{event.identity}" if account else event.identity)
         body = _encode_envelope(
@@ -128,6 +131,7 @@ class Stamp:
             timestamp_ms=timestamp_ms,
             received_ns=received_ns,
             body=body,
+            queue=queue,
         )
 
 

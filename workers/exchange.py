@@ -16,8 +16,10 @@ from gateway import bus, config, log
 from gateway.backoff import Backoff, cap_for
 from gateway.bus import BusSender
 from gateway.config import Settings
+from gateway.dead_letters import DeadLetters
 from gateway.errors import OurFault, SettingError
 from gateway.protocol import channels
+from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
 from gateway.report import Reporter
@@ -119,7 +121,8 @@ class Worker:
             return
         self._rows = rows
         if not self._missing_credentials:
-            self.link.want({row.topic: _pushes_first(row) for row in rows})
+            self.link.want({row.topic: _channel_of(row, self.endpoint).pushes_first for row in rows})
+            self.delivery.want(_event_types(rows, self.endpoint))
 
     def _report(self) -> None:
         states = self.link.subscriptions.states() if self.link.status != "standby" else {}
@@ -174,6 +177,7 @@ class Worker:
             events=counts.events,
             dropped=counts.dropped,
             unknown=counts.unknown,
+            unknown_fields=counts.unknown_fields,
             unacknowledged=self.delivery.bus.waiting,
             clock_skew_ms=link.clock_skew_ms,
             missing_credentials=self._missing_credentials and bool(self._rows),
@@ -181,9 +185,18 @@ class Worker:
         )
 
 
-def _pushes_first(row: Wanted) -> bool:
-    channel = channels.by_type(row.channel_type)
-    return channel is not None and channel.pushes_first
+def _channel_of(row: Wanted, endpoint: Endpoint) -> Channel:
+    """The row that reads a wish's topic; for a topic in the exchange's own words the row of its family."""
+    named = channels.by_type(row.channel_type)
+    return named if named is not None and named is not channels.RAW else channels.for_topic(row.topic, endpoint.name)
+
+
+def _event_types(rows: Sequence[Wanted], endpoint: Endpoint) -> dict[str, frozenset[str]]:
+    """Topic → what somebody wants of it."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        wanted[row.topic].add(_channel_of(row, endpoint).event_type)
+    return {topic: frozenset(types) for topic, types in wanted.items()}
 
 
 def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -> Worker:
@@ -200,7 +213,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     )
     stamp = Stamp(worker=name, account=settings.account, include_raw=settings.include_raw, started_ms=started_ms)
     sender = BusSender(bus.address(settings.var_dir), f"{name}-{started_ms}-{os.getpid()}".encode())
-    delivery = Delivery(name, endpoint, stamp, sender)
+    delivery = Delivery(name, endpoint, stamp, sender, DeadLetters(settings.var_dir, name))
     route = Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy)
     rest = Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy)
     link = Link(

@@ -220,9 +220,9 @@ class Link:
             if isinstance(frame, Pong) and frame.server_ms is not None:
                 self._outside.clock.noticed(frame.server_ms, received_ns // 1_000_000)
             elif isinstance(frame, Unknown):
-                self._delivery.unread(frame.reason, frame.text)
+                self._delivery.unread(frame, received_ns)
             elif isinstance(frame, Data):
-                self._delivery.unread("a frame of a topic that nobody asked for", text)
+                self._delivery.unasked(frame, received_ns)
         return not self._outside.has_bytes(connection)
 
     def _note_status(self, session: Session, lived_s: float) -> None:

@@ -20,6 +20,19 @@ def decimal(text: Json) -> Decimal | None:
     return Decimal(text)
 
 
+def is_decimal(found: Json) -> bool:
+    """Whether it is the text of a plain decimal of at most 100 digits on each side."""
+    return isinstance(found, str) and _NUMBER.fullmatch(found) is not None
+
+
+def canonical(found: Json) -> str:
+    """The same text for the same number, however it is padded: `0.000` and `0`; anything else as it came."""
+    number = decimal(found)
+    if number is None:
+        return str(found)
+    return plain(number.normalize(EXACT)) if number else "0"
+
+
 def plain(number: Decimal) -> str:
     """As a text without an exponent."""
     return f"{number:f}"

@@ -17,6 +17,8 @@ class Data(msgspec.Struct):
     ts_ms       `ts`, else `creationTime`; 0 where the frame has neither
     data        the rows or the object as they came, amounts as strings
     frame       the whole frame
+    text        the same as it came
+    unknown     keys of its records that no table knows, put here by whoever reads them
     """
 
     topic: str
@@ -24,6 +26,8 @@ class Data(msgspec.Struct):
     ts_ms: int
     data: Json
     frame: dict[str, Json]
+    text: bytes = b""
+    unknown: list[str] = []
 
 
 class Ack(msgspec.Struct):
@@ -61,7 +65,7 @@ class Unknown(msgspec.Struct):
     """A frame that is none of the above; kept so that it can be counted and looked at.
 
     reason  one sentence: what was found
-    text    the first 500 bytes
+    text    as it came
     """
 
     reason: str
@@ -81,12 +85,12 @@ def parse(text: bytes) -> Frame:
     try:
         frame = _decoder.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as fault:
-        return Unknown(f"not JSON: {fault}", text[:500])
+        return Unknown(f"not JSON: {fault}", text)
     if not isinstance(frame, dict):
-        return Unknown(f"expected a JSON object, found {type(frame).__name__}", text[:500])
+        return Unknown(f"expected a JSON object, found {type(frame).__name__}", text)
     topic = frame.get("topic")
     if isinstance(topic, str) and topic and "data" in frame:
-        return Data(topic, _text(frame.get("type")), _milliseconds(frame), frame["data"], frame)
+        return Data(topic, _text(frame.get("type")), _milliseconds(frame), frame["data"], frame, text)
     return _control(frame, text)
 
 
@@ -110,7 +114,7 @@ def _control(frame: dict[str, Json], text: bytes) -> Frame:
             succeeded=_texts(lists.get("successTopics")),
             failed=_texts(lists.get("failTopics")),
         )
-    return Unknown(f"neither a topic nor a known op: {message or op!r}", text[:500])
+    return Unknown(f"neither a topic nor a known op: {message or op!r}", text)
 
 
 def _succeeded(frame: dict[str, Json]) -> bool:

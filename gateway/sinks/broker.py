@@ -137,7 +137,8 @@ class BrokerSink:
         )
         self._tag += 1
         self._tags[self._tag] = number
-        self._channel.basic_publish(message, exchange=names.EXCHANGE, routing_key=record.routing_key, mandatory=True)
+        exchange = "" if record.queue else names.EXCHANGE
+        self._channel.basic_publish(message, exchange=exchange, routing_key=record.routing_key, mandatory=True)
 
     def _drain(self) -> None:
         """Take all that the broker sent; does not wait."""

@@ -1,10 +1,14 @@
 """What a channel is: a family of topics, its rules for the API and its normaliser. The rows are in the package's table."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from gateway.models import BadRecord, Event, Json
+from gateway.protocol.fields import Fields
 from gateway.protocol.frames import Data
 
 
@@ -13,12 +17,14 @@ class Memory:
     """What a normaliser must remember of one topic on one connection; a new connection starts with an empty one.
 
     state      the merged ticker, by exchange key
+    funding    rate and time that consumers were told last; the one thing that outlives a connection
     update_id  `u` of the last order book frame; None before a snapshot
     in_sync    the frames of the book since its last snapshot are unbroken
     hole       why a new snapshot is needed, in words; None while what came since the last one is whole
     """
 
-    state: dict[str, object] = field(default_factory=dict)
+    state: dict[str, Json] = field(default_factory=dict)
+    funding: tuple[Json, Json] | None = None
     update_id: int | None = None
     in_sync: bool = False
     hole: str | None = None
@@ -30,8 +36,10 @@ Outcome: TypeAlias = Event | BadRecord
 #: (frame, category of the endpoint or None, memory of the topic) → events and what could not be read, in the frame's order.
 Normaliser: TypeAlias = Callable[[Data, str | None, Memory], list[Outcome]]
 
-#: required: the topic names one symbol. filter: the topic carries all; a symbol only filters. none: the channel has no symbol.
-SymbolUse: TypeAlias = Literal["required", "filter", "none"]
+#: What a subscription's symbol means. required: the topic names one instrument. filter: the topic carries all; a symbol only
+#: filters. none: the channel has no symbol. group: the topic names a group of contracts. topic: the topic is given in the
+#: exchange's own words.
+SymbolUse: TypeAlias = Literal["required", "filter", "none", "group", "topic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +48,21 @@ class Channel:
 
     channel_type  the word of the REST API
     event_type    the event class it yields, first word of routing keys
-    topics        category → topic template with {symbol}, {depth}, {interval}; "" for no category
+    topics        category → topic template with {symbol}, {base_coin}, {group}, {depth}, {interval}; "" for no category
     symbol_use    what a subscription's symbol means
+    normalise     the pure function from a frame to events; None where events come from elsewhere
+    fields        of the payload
     private       needs credentials; served by the private endpoint
-    endpoint      of the topics; None: the endpoint is named as the category
+    endpoint      of the topics; None: the endpoint is named as the category; "": the gateway itself tells
     depths        category → allowed depths, empty where the channel has none
     intervals     allowed intervals, empty where the channel has none
+    groups        group → the category that has it, empty where the channel has none
     default_depth, default_interval  category → used when the request gives none
     pushes_first  the exchange sends a frame on subscribe: the topic is `live` only then
-    normalise     the pure function from a frame to events; None where events come from elsewhere
-    named         payload fields that are always present
+    is_book       its events are an order book's, which can be materialised and published whole
+    rest_snapshots  its snapshots come over REST: the stream has changes only
+    derived_from  the channel_type whose frames its events are made from
+    absent_from   environments whose exchange does not have it (protocol notes, section 1.1)
     """
 
     channel_type: str
@@ -57,38 +70,49 @@ class Channel:
     topics: Mapping[str, str]
     symbol_use: SymbolUse
     normalise: Normaliser | None
-    named: tuple[str, ...]
+    fields: Fields
     private: bool = False
     endpoint: str | None = None
     depths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     default_depth: Mapping[str, int] = field(default_factory=dict)
     intervals: tuple[str, ...] = ()
     default_interval: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
     pushes_first: bool = False
+    is_book: bool = False
+    rest_snapshots: bool = False
+    derived_from: str | None = None
+    absent_from: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Payload fields that are always present."""
+        return self.fields.names
 
     def endpoint_for(self, category: str | None) -> str:
         """The endpoint that serves this channel for a category."""
         return self.endpoint or category or ""
 
 
-def record_of(
-    found: Json, *, texts: tuple[str, ...] = (), numbers: tuple[str, ...] = (), lists: tuple[str, ...] = ()
-) -> dict[str, Json] | str:
-    """The record if it has what makes it readable, else one sentence: what was found and what was expected.
+def each(data: Data, read: Callable[[Json], Outcome]) -> list[Outcome]:
+    """One outcome a record; a frame that holds a single object has one record."""
+    return [read(row) for row in _rows(data)]
 
-    texts    keys that must hold a text that is not empty
-    numbers  keys that must hold a whole number
-    lists    keys that must hold a list
-    """
-    if not isinstance(found, dict):
-        return f"found {type(found).__name__}; expected an object"
-    for key in texts:
-        if not isinstance(found.get(key), str) or not found[key]:
-            return f"found {key} {found.get(key)!r}; expected a text"
-    for key in numbers:
-        if not isinstance(found.get(key), int) or isinstance(found[key], bool):
-            return f"found {key} {found.get(key)!r}; expected a whole number"
-    for key in lists:
-        if not isinstance(found.get(key), list):
-            return f"found {key} {found.get(key)!r}; expected a list"
-    return found
+
+def each_placed(data: Data, read: Callable[[Json, int], Outcome]) -> list[Outcome]:
+    """The same where the place in the frame is part of a record's identity."""
+    return [read(row, place) for place, row in enumerate(_rows(data))]
+
+
+def unnamed(data: Data, record: Json, place: int) -> str:
+    """What identifies a record that the exchange gave no id: topic, the frame's time, the place in the frame and the record."""
+    return f"{data.topic}|{data.ts_ms}|{place}|{fingerprint(record)}"
+
+
+def fingerprint(record: Json) -> str:
+    """Tells one record from another."""
+    return hashlib.blake2s(msgspec.json.encode(record), digest_size=8).hexdigest()
+
+
+def _rows(data: Data) -> list[Json]:
+    return data.data if isinstance(data.data, list) else [data.data]

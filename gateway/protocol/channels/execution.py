@@ -1,32 +1,83 @@
-"""`execution`: one event a fill. Source: protocol notes, section 7.2."""
+"""`execution`, `spread.execution` and `execution.fast`: one event a fill. Source: protocol notes, sections 7.2, 7.3 and 7.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, record_of
+from gateway.protocol.channels.channel import Memory, Outcome, each
+from gateway.protocol.channels.order import category_of
+from gateway.protocol.fields import Fields, amount, flag, records, several, text, time, whole
 from gateway.protocol.frames import Data
-from gateway.protocol.naming import milliseconds, payload
 
-NAMED = ("execution_id", "execution_type", "order_id", "symbol", "side", "price", "quantity", "fee", "is_maker")
+#: A tax of some jurisdictions.
+EXTRA_FEE = Fields(named=(*several(text, "feeCoin", "feeType", "subFeeType"), *several(amount, "feeRate", "fee")))
+
+FIELDS = Fields(
+    named=(
+        text("execId", "execution_id", must=True),
+        text("execType", "execution_type"),
+        text("orderId"),
+        text("symbol", must=True),
+        text("side"),
+        amount("execPrice", "price", must=True),
+        amount("execQty", "quantity", must=True),
+        amount("execFee", "fee"),
+        flag("isMaker"),
+    ),
+    further=(
+        text("category", must=True),
+        time("execTime", must=True),
+        *several(
+            text, "orderLinkId", "orderType", "stopOrderType", "createType", "isLeverage", "marketUnit", "feeCurrency", "blockTradeId",
+            "parentExecId", "feeCoin",
+        ),
+        *several(
+            amount, "execValue", "feeRate", "execPnl", "closedSize", "orderPrice", "orderQty", "leavesQty", "tradeIv", "markIv",
+            "indexPrice", "underlyingPrice", "markPrice",
+        ),
+        amount("execFeeV2", "exec_fee_v2"),
+        whole("seq", "cross_sequence"),
+        records("extraFees", "extra_fees", EXTRA_FEE),
+    ),
+)  # fmt: skip
+
+FAST = Fields(
+    named=(
+        text("execId", "execution_id", must=True),
+        text("orderId"),
+        text("symbol", must=True),
+        text("side"),
+        amount("execPrice", "price", must=True),
+        amount("execQty", "quantity", must=True),
+    ),
+    further=(
+        text("category", must=True),
+        time("execTime", must=True),
+        text("orderLinkId"),
+        flag("isMaker"),
+        whole("seq", "cross_sequence"),
+    ),
+)
 
 
 def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcome]:
-    rows = data.data if isinstance(data.data, list) else [data.data]
-    return [_fill(data, row) for row in rows]
+    return each(data, lambda found: _fill(data, found, "execution", FIELDS))
 
 
-def _fill(data: Data, found: Json) -> Outcome:
-    """Identity: category, symbol and execution id, the exchange's own key, on the stream and in REST."""
-    row = record_of(found, texts=("category", "symbol", "execId"))
-    executed_ms = milliseconds(row.get("execTime")) if not isinstance(row, str) else None
-    if isinstance(row, str) or not isinstance(executed_ms, int):
-        reason = row if isinstance(row, str) else f"found execTime {row.get('execTime')!r}; expected milliseconds"
-        return BadRecord(topic=data.topic, reason=reason, record=found)
+def normalise_fast(data: Data, _category: str | None, _memory: Memory) -> list[Outcome]:
+    return each(data, lambda found: _fill(data, found, "execution_fast", FAST))
+
+
+def _fill(data: Data, found: Json, event_type: str, fields: Fields) -> Outcome:
+    """Identity: category, symbol and execution id, the exchange's own key; the same for the quick word of a fill and the full one."""
+    payload = fields.read(data, found)
+    if isinstance(payload, BadRecord):
+        return payload
+    category = category_of(data, payload["category"])
     return Event(
-        event_type="execution",
-        category=row["category"],
-        symbol=row["symbol"],
+        event_type=event_type,
+        category=category,
+        symbol=payload["symbol"],
         topic=data.topic,
-        timestamp_ms=executed_ms,
-        identity=f"execution|{row['category']}|{row['symbol']}|{row['execId']}",
-        payload=payload(NAMED, row, data.frame, "execution"),
+        timestamp_ms=payload["exec_time"],
+        identity=f"execution|{category}|{payload['symbol']}|{payload['execution_id']}",
+        payload=payload,
         private=True,
     )

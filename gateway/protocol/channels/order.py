@@ -1,39 +1,71 @@
-"""`order`: one event an order. Source: protocol notes, section 7.4."""
+"""`order` and `spread.order`: one event an order. Source: protocol notes, sections 7.4 and 7.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, record_of
+from gateway.protocol.channels.channel import Memory, Outcome, each
+from gateway.protocol.decimals import canonical
+from gateway.protocol.fields import Fields, amount, by_coin, flag, several, text, time, whole
 from gateway.protocol.frames import Data
-from gateway.protocol.naming import milliseconds, payload
 
-NAMED = (
-    "order_id", "order_link_id", "symbol", "side", "order_type", "price", "quantity", "status", "executed_quantity",
-    "average_price",
+FIELDS = Fields(
+    named=(
+        text("orderId", must=True),
+        text("orderLinkId"),
+        text("symbol", must=True),
+        text("side"),
+        text("orderType"),
+        amount("price"),
+        amount("qty", "quantity"),
+        text("orderStatus", "status", must=True),
+        amount("cumExecQty", "executed_quantity"),
+        amount("avgPrice", "average_price"),
+    ),
+    further=(
+        text("category", must=True),
+        time("updatedTime", must=True),
+        time("createdTime"),
+        *several(
+            text, "parentOrderLinkId", "parentOrderId", "blockTradeId", "timeInForce", "feeCurrency", "rejectReason", "cancelType",
+            "createType", "stopOrderType", "isLeverage", "triggerBy", "tpTriggerBy", "slTriggerBy", "tpslMode", "ocoTriggerBy",
+            "marketUnit", "slippageToleranceType", "placeType", "smpType", "smpOrderId",
+        ),
+        *several(
+            amount, "leavesQty", "leavesValue", "cumExecValue", "cumExecFee", "closedPnl", "triggerPrice", "takeProfit", "stopLoss",
+            "tpLimitPrice", "slLimitPrice", "slippageTolerance", "orderIv", "lastPriceOnCreated", "brokerOrderPrice", "rpiMatchedQty",
+        ),
+        *several(whole, "positionIdx", "triggerDirection", "smpGroup"),
+        *several(flag, "reduceOnly", "closeOnTrigger", "rpiTakerAccess"),
+        by_coin("cumFeeDetail"),
+    ),
 )  # fmt: skip
-
-#: What distinguishes one state of an order from the next; the stream and REST have all of them. The last two tell the two
-#: `Filled` messages apart that come when a cancel loses the race.
-_STATE = ("updatedTime", "orderStatus", "cumExecQty", "price", "qty", "cancelType", "rejectReason")
 
 
 def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcome]:
-    rows = data.data if isinstance(data.data, list) else [data.data]
-    return [_order(data, row) for row in rows]
+    return each(data, lambda found: _order(data, found))
 
 
 def _order(data: Data, found: Json) -> Outcome:
-    """Identity: category, order id and the state above."""
-    row = record_of(found, texts=("category", "symbol", "orderId", "orderStatus"))
-    updated_ms = milliseconds(row.get("updatedTime")) if not isinstance(row, str) else None
-    if isinstance(row, str) or not isinstance(updated_ms, int):
-        reason = row if isinstance(row, str) else f"found updatedTime {row.get('updatedTime')!r}; expected milliseconds"
-        return BadRecord(topic=data.topic, reason=reason, record=found)
+    """Identity: category, order id, update time, status, executed quantity, and what an amendment changes: price and quantity.
+
+    The stream and REST have all of them. Amounts count as numbers: spot pads its zeros. A spread's legs have categories of their own.
+    """
+    payload = FIELDS.read(data, found)
+    if isinstance(payload, BadRecord):
+        return payload
+    category = category_of(data, payload["category"])
+    amounts = "|".join(canonical(payload[name]) for name in ("executed_quantity", "price", "quantity"))
+    state = f"{payload['updated_time']}|{payload['status']}|{amounts}"
     return Event(
         event_type="order",
-        category=row["category"],
-        symbol=row["symbol"],
+        category=category,
+        symbol=payload["symbol"],
         topic=data.topic,
-        timestamp_ms=updated_ms,
-        identity=f"order|{row['category']}|{row['orderId']}|" + "|".join(str(row.get(key)) for key in _STATE),
-        payload=payload(NAMED, row, data.frame, "order"),
+        timestamp_ms=payload["updated_time"],
+        identity=f"order|{category}|{payload['order_id']}|{state}",
+        payload=payload,
         private=True,
     )
+
+
+def category_of(data: Data, found: str) -> str:
+    """Rows of `spread.order` and `spread.execution` say combination, spot_leg or future_leg: all are the spread's."""
+    return "spread" if data.topic.startswith("spread.") else found

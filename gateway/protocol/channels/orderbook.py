@@ -1,42 +1,79 @@
-"""`orderbook.{depth}.{symbol}`: one event a frame, told whether the frames since the last snapshot are unbroken.
+"""`orderbook.{depth}.{symbol}`, `orderbook.rpi.{symbol}`, `orderbook.full.{symbol}`: one event a frame, told whether the book is unbroken.
 
-Source: protocol notes, section 6.2. The book itself is the consumer's; the levels pass as they came.
+Source: protocol notes, sections 6.2 to 6.4. The levels pass as they came; of an RPI book they are price, size, RPI size.
 """
 
-from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, record_of
+from gateway.models import BadRecord, Event, Payload
+from gateway.protocol.channels.channel import Memory, Outcome
+from gateway.protocol.fields import Fields, Kind, levels, ours, text, time, whole
 from gateway.protocol.frames import Data
-from gateway.protocol.naming import payload
 from gateway.protocol.orderbook import follow
 
-NAMED = ("symbol", "kind", "depth", "bids", "asks", "update_id", "cross_sequence", "matched_at", "in_sync")
+FIELDS = Fields(
+    named=(
+        text("s", "symbol", must=True),
+        ours("kind", Kind.TEXT),
+        ours("depth", Kind.WHOLE),
+        levels("b", "bids", must=True),
+        levels("a", "asks", must=True),
+        whole("u", "update_id", must=True),
+        whole("seq", "cross_sequence"),
+        ours("matched_at", Kind.TIME),
+        ours("in_sync", Kind.FLAG),
+    ),
+    frame=(text("type", "kind"), time("cts", "matched_at")),
+)
+
+KINDS = ("snapshot", "delta")
 
 
 def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]:
-    """Identity: the book, what kind of frame, `u`, `seq` and the matching time; a level-1 resend is the same fact again."""
-    row = record_of(data.data, texts=("s",), numbers=("u",), lists=("b", "a"))
-    depth = data.topic.split(".", 2)[1]
-    if isinstance(row, str) or not depth.isdigit() or data.kind not in ("snapshot", "delta"):
-        reason = row if isinstance(row, str) else f"found a book frame of type {data.kind!r} and depth {depth!r}"
-        return [BadRecord(topic=data.topic, reason=reason, record=data.data)]
-    in_sync = follow(memory, kind=data.kind, update_id=row["u"], depth=int(depth))
-    matched_ms = _number(data.frame.get("cts"))
-    fields = payload(NAMED, row, data.frame, "orderbook")
-    fields |= {"depth": int(depth), "in_sync": in_sync}
-    book = f"{category}|{row['s']}|{depth}|{data.kind}"
-    return [
-        Event(
-            event_type="orderbook",
-            category=category,
-            symbol=row["s"],
-            topic=data.topic,
-            timestamp_ms=data.ts_ms if matched_ms is None else matched_ms,
-            identity=f"orderbook|{book}|{row['u']}|{row.get('seq')}|{matched_ms if matched_ms is not None else data.ts_ms}",
-            payload=fields,
-            variant=depth,
-        )
-    ]
+    """The book of one depth, which is also the last word of its routing key."""
+    word = data.topic.split(".", 2)[1]
+    return _frame(data, category, memory, event_type="orderbook", variant=word, depth=int(word))
 
 
-def _number(value: Json) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def normalise_rpi(data: Data, category: str | None, memory: Memory) -> list[Outcome]:
+    """The book that shows RPI orders beside the others."""
+    return _frame(data, category, memory, event_type="rpi_orderbook", variant="-", depth=RPI_DEPTH)
+
+
+def normalise_full(data: Data, category: str | None, memory: Memory) -> list[Outcome]:
+    """The changes of the whole book, whose snapshot comes over REST."""
+    return _frame(data, category, memory, event_type="full_orderbook", variant="-", depth=None)
+
+
+#: Levels a side of an RPI book. Source: protocol notes, section 6.3.
+RPI_DEPTH = 50
+
+
+def _frame(data: Data, category: str | None, memory: Memory, *, event_type: str, variant: str, depth: int | None) -> list[Outcome]:
+    payload = FIELDS.read(data, data.data)
+    if isinstance(payload, BadRecord):
+        return [payload]
+    if data.kind not in KINDS:
+        return [
+            BadRecord(
+                topic=data.topic, reason=f"found a book frame of type {data.kind!r}; expected snapshot or delta", record=data.data
+            )
+        ]
+    payload["depth"] = depth
+    payload["in_sync"] = follow(memory, kind=data.kind, update_id=payload["update_id"], depth=depth or 0)
+    return [event_of(payload, event_type=event_type, category=category, topic=data.topic, variant=variant, pushed_ms=data.ts_ms)]
+
+
+def event_of(payload: Payload, *, event_type: str, category: str | None, topic: str, variant: str, pushed_ms: int) -> Event:
+    """Identity: topic, what kind of frame, `u`, `seq` and the matching time; a level-1 resend is the same fact again."""
+    matched_ms = payload["matched_at"]
+    timestamp_ms = matched_ms if type(matched_ms) is int else pushed_ms
+    fact = f"{payload['kind']}|{payload['update_id']}|{payload['cross_sequence']}|{timestamp_ms}"
+    return Event(
+        event_type=event_type,
+        category=category,
+        symbol=payload["symbol"],
+        topic=topic,
+        timestamp_ms=timestamp_ms,
+        identity=f"{event_type}|{category}|{topic}|{fact}",
+        payload=payload,
+        variant=variant,
+    )

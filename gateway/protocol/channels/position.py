@@ -4,14 +4,39 @@ Size is absolute; the side is None when flat; `positionIdx` 0, 1 and 2 are all v
 """
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, record_of
-from gateway.protocol.decimals import decimal, plain
+from gateway.protocol.channels.channel import Memory, Outcome, each
+from gateway.protocol.decimals import canonical, decimal, plain
+from gateway.protocol.fields import Fields, Kind, amount, flag, ours, several, text, time, whole
 from gateway.protocol.frames import Data
-from gateway.protocol.naming import milliseconds, payload
 
-NAMED = (
-    "symbol", "size", "side", "average_price", "mark_price", "unrealised_pnl", "realised_pnl", "mode", "position_sequence",
-    "updated_time", "timestamp",
+#: The stream says entryPrice, REST avgPrice.
+FIELDS = Fields(
+    named=(
+        text("symbol", must=True),
+        amount("size", must=True),
+        text("side"),
+        amount("entryPrice", "average_price"),
+        amount("markPrice"),
+        amount("unrealisedPnl"),
+        amount("curRealisedPnl", "realised_pnl"),
+        whole("positionIdx", "mode", must=True),
+        whole("seq", "position_sequence"),
+        time("updatedTime", must=True),
+        ours("timestamp", Kind.TIME),
+    ),
+    further=(
+        text("category", must=True),
+        amount("avgPrice", "average_price"),
+        *several(text, "positionStatus", "tpslMode"),
+        *several(
+            amount, "sessionAvgPrice", "positionValue", "cumRealisedPnl", "breakEvenPrice", "leverage", "positionIM", "positionMM",
+            "positionIMByMp", "positionMMByMp", "liqPrice", "bustPrice", "takeProfit", "stopLoss", "trailingStop", "riskLimitValue",
+            "positionBalance", "delta", "gamma", "vega", "theta",
+        ),
+        *several(whole, "riskId", "autoAddMargin", "adlRankIndicator", "tradeMode"),
+        flag("isReduceOnly"),
+        *several(time, "createdTime", "openTime", "mmrSysUpdatedTime", "mmrSysUpdateTime", "leverageSysUpdatedTime"),
+    ),
 )  # fmt: skip
 
 #: positionIdx: 0 one-way, 1 the buy side of hedge mode, 2 its sell side.
@@ -20,52 +45,35 @@ SIDES = ("Buy", "Sell")
 
 
 def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcome]:
-    rows = data.data if isinstance(data.data, list) else [data.data]
-    return [_position(data, row) for row in rows]
+    return each(data, lambda found: _position(data, found))
 
 
 def _position(data: Data, found: Json) -> Outcome:
-    """Identity: category, symbol, mode and the exchange's order of positions: `seq`, update time, size, side, entry price."""
-    row = record_of(found, texts=("category", "symbol", "size"))
-    if isinstance(row, str):
-        return BadRecord(topic=data.topic, reason=row, record=found)
-    size, mode, updated_ms = decimal(row["size"]), _whole(row.get("positionIdx")), milliseconds(row.get("updatedTime"))
-    flat = size is not None and not size
+    """Identity: category, symbol, mode, and the exchange's order of positions: `seq`, update time, size."""
+    payload = FIELDS.read(data, found)
+    if isinstance(payload, BadRecord):
+        return payload
+    size, mode, updated_ms = decimal(payload["size"]), payload["mode"], payload["updated_time"]
+    flat = not size
     wrong = None
-    if size is None:
-        wrong = f"found size {row['size']!r}; expected a decimal number"
-    elif mode not in MODES:
-        wrong = f"found positionIdx {row.get('positionIdx')!r}; expected 0, 1 or 2"
-    elif not isinstance(updated_ms, int):
-        wrong = f"found updatedTime {row.get('updatedTime')!r}; expected milliseconds"
-    elif not flat and row.get("side") not in SIDES:
-        wrong = f"found side {row.get('side')!r} with size {row['size']}; expected Buy or Sell"
-    if wrong is not None or size is None or not isinstance(updated_ms, int):
+    if mode not in MODES:
+        wrong = f"found positionIdx {mode}; expected 0, 1 or 2"
+    elif not flat and payload["side"] not in SIDES:
+        wrong = f"found side {payload['side']!r} with size {payload['size']}; expected Buy or Sell"
+    if wrong is not None or size is None:
         return BadRecord(topic=data.topic, reason=str(wrong), record=found)
-    fields = payload(NAMED, row, data.frame, "position")
-    fields |= {
-        "size": plain(size.copy_abs()) if size < 0 else row["size"],
-        "side": None if flat else row["side"],
-        "mode": mode,
-        "position_sequence": _whole(row.get("seq")),
-        "timestamp": updated_ms,
-    }
-    entry = row.get("entryPrice", row.get("avgPrice"))
-    place = f"{row['category']}|{row['symbol']}|{mode}"
+    if size < 0:
+        payload["size"] = plain(size.copy_abs())
+    payload["side"] = None if flat else payload["side"]
+    payload["timestamp"] = updated_ms
+    place = f"{payload['category']}|{payload['symbol']}|{mode}"
     return Event(
         event_type="position",
-        category=row["category"],
-        symbol=row["symbol"],
+        category=payload["category"],
+        symbol=payload["symbol"],
         topic=data.topic,
         timestamp_ms=updated_ms,
-        identity=f"position|{place}|{row.get('seq')}|{updated_ms}|{row['size']}|{fields['side']}|{entry}",
-        payload=fields,
+        identity=f"position|{place}|{payload['position_sequence']}|{updated_ms}|{canonical(payload['size'])}",
+        payload=payload,
         private=True,
     )
-
-
-def _whole(value: Json) -> int | None:
-    """The exchange prints some whole numbers as texts, -1 included."""
-    if isinstance(value, str) and value.removeprefix("-").isascii() and value.removeprefix("-").isdigit() and len(value) < 19:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,46 +1,59 @@
-"""`tickers.{symbol}`: one event a frame, with the full merged state. Source: protocol notes, section 6.5.
+"""`tickers.{symbol}`: one event a frame, with the full merged state; and `funding`, derived from it. Source: protocol notes, section 6.5.
 
 Linear and inverse send a snapshot and then only what changed; spot, option and spread send all of it every time.
 """
 
-import zlib
-
-import msgspec
-
 from gateway.models import BadRecord, Event
-from gateway.protocol.channels.channel import Memory, Outcome, record_of
+from gateway.protocol.channels import funding
+from gateway.protocol.channels.channel import Memory, Outcome, fingerprint
+from gateway.protocol.fields import Fields, Kind, amount, ours, several, text, time, whole
 from gateway.protocol.frames import Data
-from gateway.protocol.naming import name, payload
 
-NAMED = ("symbol", "last_price", "volume_24h", "turnover_24h", "changed")
+FIELDS = Fields(
+    named=(
+        text("symbol", must=True),
+        amount("lastPrice"),
+        amount("volume24h"),
+        amount("turnover24h"),
+        ours("changed", Kind.TEXTS),
+    ),
+    further=(
+        *several(text, "tickDirection", "curPreListingPhase"),
+        *several(
+            amount, "prevPrice24h", "highPrice24h", "lowPrice24h", "prevPrice1h", "price24hPcnt", "markPrice", "indexPrice",
+            "openInterest", "openInterestValue", "singleOpenInterest", "singleOpenInterestValue", "fundingRate",
+            "fundingIntervalHour", "fundingCap", "bid1Price", "bid1Size", "ask1Price", "ask1Size", "basis", "basisRate",
+            "basisRateYear", "deliveryFeeRate", "predictedDeliveryPrice", "preOpenPrice", "preQty", "usdIndexPrice",
+            "bidPrice", "bidSize", "bidIv", "askPrice", "askSize", "askIv", "markPriceIv", "underlyingPrice", "totalVolume",
+            "totalTurnover", "delta", "gamma", "vega", "theta", "change24h",
+        ),
+        *several(time, "nextFundingTime", "deliveryTime"),
+        whole("seq", "cross_sequence"),
+    ),
+)  # fmt: skip
 
 
 def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]:
-    """Identity: category, symbol, both clocks of the frame, and a checksum, since frames within one millisecond may differ."""
-    row = record_of(data.data, texts=("symbol",))
-    if isinstance(row, str):
-        return [BadRecord(topic=data.topic, reason=row, record=data.data)]
-    if data.kind == "delta":
+    """Identity: topic, both clocks of the frame, and its record, since frames within one millisecond may differ."""
+    whole_record = data.data
+    if isinstance(data.data, dict) and data.kind == "delta":
         if not memory.state:
-            reason = "a ticker delta before any snapshot; expected a snapshot first"
-            memory.hole = reason
-            return [BadRecord(topic=data.topic, reason=reason, record=data.data)]
-        changed = [name(key, "ticker") for key, value in row.items() if memory.state.get(key) != value]
-        memory.state = {**memory.state, **row}
-    else:
-        changed = [name(key, "ticker") for key in row if memory.state.get(key, memory) != row[key]]
-        memory.state, memory.hole = dict(row), None
-    fields = payload(NAMED, memory.state, data.frame, "ticker")
-    fields["changed"] = changed
-    checksum = zlib.crc32(msgspec.json.encode(data.data))
-    return [
-        Event(
-            event_type="ticker",
-            category=category,
-            symbol=row["symbol"],
-            topic=data.topic,
-            timestamp_ms=data.ts_ms,
-            identity=f"ticker|{category}|{row['symbol']}|{data.ts_ms}|{data.frame.get('cs')}|{checksum:x}",
-            payload=fields,
-        )
-    ]
+            memory.hole = "a ticker delta before any snapshot; expected a snapshot first"
+            return [BadRecord(topic=data.topic, reason=memory.hole, record=data.data)]
+        whole_record = {**memory.state, **data.data}
+    payload = FIELDS.read(data, whole_record)
+    if isinstance(payload, BadRecord):
+        return [payload]
+    before = memory.state
+    payload["changed"] = [FIELDS.name(key) for key, value in data.data.items() if key not in before or before[key] != value]
+    memory.state, memory.hole = whole_record, None
+    event = Event(
+        event_type="ticker",
+        category=category,
+        symbol=payload["symbol"],
+        topic=data.topic,
+        timestamp_ms=data.ts_ms,
+        identity=f"ticker|{category}|{data.topic}|{data.ts_ms}|{data.frame.get('cs')}|{fingerprint(data.data)}",
+        payload=payload,
+    )
+    return [event, *funding.derived(event, memory)]

@@ -1,31 +1,49 @@
 """`publicTrade.{symbol}`: one event a trade. Source of the fields: protocol notes, section 6.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, record_of
+from gateway.protocol.channels.channel import Memory, Outcome, each
+from gateway.protocol.fields import Fields, amount, flag, text, time, whole
 from gateway.protocol.frames import Data
-from gateway.protocol.naming import payload
 
-NAMED = ("symbol", "trade_id", "price", "quantity", "side", "trade_time")
+FIELDS = Fields(
+    named=(
+        text("s", "symbol", must=True),
+        text("i", "trade_id", must=True),
+        amount("p", "price", must=True),
+        amount("v", "quantity", must=True),
+        text("S", "side"),
+        time("T", "trade_time", must=True),
+    ),
+    further=(
+        text("L", "tick_direction"),
+        flag("BT", "block_trade"),
+        flag("RPI", "rpi"),
+        whole("seq", "cross_sequence"),
+        amount("mP", "mark_price"),
+        amount("iP", "index_price"),
+        amount("mIv", "mark_iv"),
+        amount("iv"),
+    ),
+)
 
 
 def normalise(data: Data, category: str | None, _memory: Memory) -> list[Outcome]:
     """Identity: category, symbol and trade id, which the stream and REST share. An option's topic names the base coin."""
     base_coin = data.topic.partition(".")[2] if category == "option" else "-"
-    rows = data.data if isinstance(data.data, list) else [data.data]
-    return [_trade(data, row, category, base_coin) for row in rows]
+    return each(data, lambda found: _trade(data, found, category, base_coin))
 
 
 def _trade(data: Data, found: Json, category: str | None, base_coin: str) -> Outcome:
-    row = record_of(found, texts=("s", "i", "p", "v"), numbers=("T",))
-    if isinstance(row, str):
-        return BadRecord(topic=data.topic, reason=row, record=found)
+    payload = FIELDS.read(data, found)
+    if isinstance(payload, BadRecord):
+        return payload
     return Event(
         event_type="trade",
         category=category,
-        symbol=row["s"],
+        symbol=payload["symbol"],
         topic=data.topic,
-        timestamp_ms=row["T"],
-        identity=f"trade|{category}|{row['s']}|{row['i']}",
-        payload=payload(NAMED, row, data.frame, "trade"),
+        timestamp_ms=payload["trade_time"],
+        identity=f"trade|{category}|{payload['symbol']}|{payload['trade_id']}",
+        payload=payload,
         variant=base_coin,
     )

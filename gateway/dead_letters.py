@@ -1,0 +1,60 @@
+"""Dead letters: what could not be read, kept as it came, in a file that stays small. One file a process, one JSON line a letter.
+
+var/dead_letters/NAME.jsonl, and NAME.1.jsonl with older ones: when the first is full, the second is replaced by it.
+"""
+
+import logging
+from pathlib import Path
+
+import msgspec
+
+from gateway.models import Json
+from gateway.wire import iso_us
+
+log = logging.getLogger(__name__)
+
+#: Of one file; there are two.
+MOST_BYTES = 8 << 20
+#: Of one letter's record; what is longer is cut, as text.
+LONGEST_BYTES = 64 << 10
+
+
+class DeadLetters:
+    """For one thread.
+
+    kept    letters written since the start
+    lost    letters that found no room on the disk
+    """
+
+    def __init__(self, var_dir: Path, name: str, *, most_bytes: int = MOST_BYTES) -> None:
+        self._path = var_dir / "dead_letters" / f"{name}.jsonl"
+        self._older = self._path.with_suffix(".1.jsonl")
+        self._most_bytes = most_bytes
+        self._trouble = False
+        self.kept = 0
+        self.lost = 0
+
+    def add(self, *, topic: str, reason: str, record: Json, trace_id: str, received_ns: int) -> None:
+        """Keep one. Never raises: a full disk costs the letter, which is counted, and one line in the log."""
+        line = _line(topic, reason, record, trace_id, received_ns)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._path.exists() and self._path.stat().st_size + len(line) > self._most_bytes:
+                self._path.replace(self._older)
+            with self._path.open("ab", buffering=0) as file:
+                file.write(line)
+        except OSError as fault:
+            self.lost += 1
+            if not self._trouble:
+                self._trouble = True
+                log.warning("dead_letters not_kept path=%s reason=%s", self._path, fault)
+            return
+        self._trouble = False
+        self.kept += 1
+
+
+def _line(topic: str, reason: str, record: Json, trace_id: str, received_ns: int) -> bytes:
+    letter = {"received_at": iso_us(received_ns), "topic": topic, "reason": reason, "trace_id": trace_id or None}
+    encoded = msgspec.json.encode(record)
+    kept = msgspec.Raw(encoded) if len(encoded) <= LONGEST_BYTES else encoded[:LONGEST_BYTES].decode(errors="replace")
+    return msgspec.json.encode({**letter, "record": kept}) + b"\n"

@@ -1,0 +1,43 @@
+"""`funding`: derived from the merged `tickers` of linear and inverse: one event a change of the rate or of its time.
+
+Source: protocol notes, section 6.5. Dated futures have neither and never make one.
+"""
+
+from gateway.models import Event
+from gateway.protocol.channels.channel import Memory
+from gateway.protocol.fields import Fields, amount, several, text, time
+
+FIELDS = Fields(
+    named=(text("symbol"), amount("fundingRate"), time("nextFundingTime")),
+    further=several(amount, "fundingIntervalHour", "fundingCap"),
+)
+
+#: Where contracts are funded.
+FUNDED = ("linear", "inverse")
+
+_KEPT = tuple(row.name for row in (*FIELDS.further, *FIELDS.frame))
+
+
+def derived(ticker: Event, memory: Memory) -> list[Event]:
+    """What a ticker tells that consumers have not been told. Identity: category, symbol, both values and the ticker's time.
+
+    What was told last outlives a connection: a snapshot with the same values is no change.
+    """
+    told = ticker.payload
+    rate, due = told.get("funding_rate"), told.get("next_funding_time")
+    if ticker.category not in FUNDED or rate is None or memory.funding == (rate, due):
+        return []
+    memory.funding = (rate, due)
+    named = {name: told.get(name) for name in FIELDS.names}
+    return [
+        Event(
+            event_type="funding",
+            category=ticker.category,
+            symbol=ticker.symbol,
+            topic=ticker.topic,
+            timestamp_ms=ticker.timestamp_ms,
+            identity=f"funding|{ticker.category}|{ticker.symbol}|{rate}|{due}|{ticker.timestamp_ms}",
+            payload={**named, **{name: told[name] for name in _KEPT if name in told}},
+            source="derived",
+        )
+    ]

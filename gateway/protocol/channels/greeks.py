@@ -1,0 +1,29 @@
+"""`greeks`: of the account's options, one event a base coin. Source: protocol notes, section 7.6."""
+
+from gateway.models import BadRecord, Event, Json
+from gateway.protocol.channels.channel import Memory, Outcome, each_placed, unnamed
+from gateway.protocol.fields import Fields, amount, several, text
+from gateway.protocol.frames import Data
+
+FIELDS = Fields(named=(text("baseCoin", must=True), *several(amount, "totalDelta", "totalGamma", "totalVega", "totalTheta")))
+
+
+def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcome]:
+    return each_placed(data, lambda found, place: _coin(data, found, place))
+
+
+def _coin(data: Data, found: Json, place: int) -> Outcome:
+    """Identity: the message's id, the base coin, and as the exchange promises no more: topic, time, place and record."""
+    payload = FIELDS.read(data, found)
+    if isinstance(payload, BadRecord):
+        return payload
+    return Event(
+        event_type="greeks",
+        category=None,
+        symbol=None,
+        topic=data.topic,
+        timestamp_ms=data.ts_ms,
+        identity=f"greeks|{data.frame.get('id')}|{payload['base_coin']}|{unnamed(data, found, place)}",
+        payload=payload,
+        private=True,
+    )

@@ -1,0 +1,28 @@
+"""`priceLimit.{symbol}`: the highest bid and the lowest ask that are accepted, one event a frame. Source: protocol notes, section 6.9."""
+
+from gateway.models import BadRecord, Event, Json
+from gateway.protocol.channels.channel import Memory, Outcome, each_placed, unnamed
+from gateway.protocol.fields import Fields, amount, text
+from gateway.protocol.frames import Data
+
+FIELDS = Fields(named=(text("symbol", must=True), amount("buyLmt"), amount("sellLmt")))
+
+
+def normalise(data: Data, category: str | None, _memory: Memory) -> list[Outcome]:
+    return each_placed(data, lambda found, place: _limit(data, found, place, category))
+
+
+def _limit(data: Data, found: Json, place: int, category: str | None) -> Outcome:
+    """Identity: the exchange gives none, so category, topic, the frame's time and the record."""
+    payload = FIELDS.read(data, found)
+    if isinstance(payload, BadRecord):
+        return payload
+    return Event(
+        event_type="price_limit",
+        category=category,
+        symbol=payload["symbol"],
+        topic=data.topic,
+        timestamp_ms=data.ts_ms,
+        identity=f"price_limit|{category}|{unnamed(data, found, place)}",
+        payload=payload,
+    )

@@ -1,0 +1,24 @@
+"""The records of a frame exactly as they came: every digit, every space, numbers as numbers."""
+
+import msgspec
+
+
+class _Shell(msgspec.Struct):
+    data: msgspec.Raw
+
+
+_shell = msgspec.json.Decoder(_Shell)
+_rows = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def raw_records(text: bytes, count: int) -> list[msgspec.Raw | None]:
+    """One for each of the frame's events: its own record where there are as many, else the whole of `data`. None: it is no frame.
+
+    The text is one that `frames.parse` has read, so that all of it is known to be JSON.
+    """
+    try:
+        data = _shell.decode(text).data
+        rows = _rows.decode(data) if bytes(data[:1]) == b"[" else []
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return [None] * count
+    return list(rows) if len(rows) == count else [data] * count
