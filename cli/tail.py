@@ -42,14 +42,24 @@ FIGURES: dict[str, Callable[[Payload], str]] = {
     "trade": _words("side", "quantity", "price"),
     "ticker": lambda payload: f"last {payload.get('last_price')}  24h volume {payload.get('volume_24h')}",
     "orderbook": _book,
+    "rpi_orderbook": _book,
+    "full_orderbook": _book,
+    "liquidation": _words("side", "quantity", "price"),
+    "funding": _words("funding_rate", "next_funding_time"),
+    "insurance": _words("coin", "symbols", "balance"),
+    "price_limit": lambda p: f"bids up to {p.get('buy_lmt')}  asks down to {p.get('sell_lmt')}",
+    "adl_alert": _words("coin", "symbol", "balance", "pnl_ratio"),
     "kline": lambda p: (
         f"{p['interval']}  o {p['open']} h {p['high']} l {p['low']} c {p['close']} v {p['volume']}"
         + ("  closed" if p.get("confirm") else "")
     ),
     "order": _words("status", "side", "order_type", "quantity", "price", "executed_quantity", "order_id"),
     "execution": _words("execution_type", "side", "quantity", "price", "fee", "order_id"),
+    "execution_fast": _words("side", "quantity", "price", "order_id"),
     "position": lambda p: f"{p.get('side') or 'flat'} {p.get('size')} @ {p.get('average_price')}  mode {p.get('mode')}",
     "balance": _balance,
+    "greeks": _words("base_coin", "total_delta", "total_gamma", "total_vega", "total_theta"),
+    "raw": lambda p: "  ".join(f"{key} {value}" for key, value in list(p.items())[:6]),
     "system_status": _words("state", "title"),
     "system": _words("kind", "endpoint", "worker", "topic", "detail"),
 }

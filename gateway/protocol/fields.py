@@ -181,7 +181,7 @@ class Fields:
         self._fill(payload, found, data.unknown)
         for row in self._must:
             fits, expected = _MUST[row.kind]
-            if not fits(payload[row.name]):
+            if not fits(payload.get(row.name)):
                 reason = f"found {row.key} {_short(found.get(row.key))}; expected {expected}"
                 return BadRecord(topic=data.topic, reason=reason, record=found)
         return payload

@@ -18,7 +18,7 @@ def raw_records(text: bytes, count: int) -> list[msgspec.Raw | None]:
     """
     try:
         data = _shell.decode(text).data
-        rows = _rows.decode(data) if bytes(data[:1]) == b"[" else []
+        rows = _rows.decode(data) if memoryview(data)[:1] == b"[" else []
     except (msgspec.DecodeError, msgspec.ValidationError):
         return [None] * count
     return list(rows) if len(rows) == count else [data] * count

@@ -14,6 +14,7 @@ from pathlib import Path
 from gateway import bus
 from gateway.backoff import Backoff
 from gateway.bus import BusReceiver, BusSender
+from gateway.dead_letters import DeadLetters
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.session import Credentials
 from gateway.rest import Rest
@@ -49,7 +50,8 @@ def main(endpoint_name: str, ws_url: str, rest_url: str, rounds: int) -> None:
         folder = Path(name)
         receiver = BusReceiver(bus.address(folder))
         sender = BusSender(bus.address(folder), b"reconnecting")
-        delivery = Delivery("w", endpoint, Stamp(worker="w", account="main", include_raw="off", started_ms=1), sender)
+        stamp = Stamp(worker="w", account="main", include_raw="off", started_ms=1)
+        delivery = Delivery("w", endpoint, stamp, sender, DeadLetters(folder, "w"))
         rest = Rest(rest_url)
         link = Link(
             endpoint,

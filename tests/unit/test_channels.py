@@ -16,10 +16,11 @@ from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel, Memory, Outcome
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, parse
+from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp
 
 FRAMES = Path(__file__).parents[1] / "frames"
-KINDS = ("trades", "ticker", "orderbook", "kline", "order", "execution", "position", "balance", "system_status")
+KINDS = tuple(row.channel_type for row in CHANNELS)
 CASES = [path for kind in KINDS for path in sorted((FRAMES / kind).glob("*.json"))]
 FIELDS = ("event_type", "category", "symbol", "topic", "timestamp_ms", "identity", "variant", "private", "payload")
 
@@ -31,10 +32,15 @@ def normalise(endpoint: str, frames: list[Any]) -> list[Outcome]:
         data = parse(json.dumps(frame).encode())
         assert isinstance(data, Data)
         channel = channels.for_topic(data.topic, endpoint)
-        assert channel is not None
         assert channel.normalise is not None
         outcomes = channel.normalise(data, ENDPOINTS[endpoint].category, memory)
     return outcomes
+
+
+def shown(event: Event) -> dict[str, Any]:
+    """As the cases write it: the source only where it is not the stream."""
+    source = {} if event.source == "stream" else {"source": event.source}
+    return {key: getattr(event, key) for key in FIELDS} | source
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -45,7 +51,7 @@ def load(path: Path) -> dict[str, Any]:
 def test_a_frame_comes_out_as_its_case_says(path: Path) -> None:
     case = load(path)
     found = [
-        {"bad_record": outcome.reason} if isinstance(outcome, BadRecord) else {key: getattr(outcome, key) for key in FIELDS}
+        {"bad_record": outcome.reason} if isinstance(outcome, BadRecord) else shown(outcome)
         for outcome in normalise(case["endpoint"], case["frames"])
     ]
     assert found == case["expected"]
@@ -54,31 +60,28 @@ def test_a_frame_comes_out_as_its_case_says(path: Path) -> None:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_named_fields_come_first_and_nothing_of_the_record_is_lost(path: Path) -> None:
     case = load(path)
-    channel = channels.for_topic(case["frames"][0]["topic"], case["endpoint"])
-    assert channel is not None
     for outcome in normalise(case["endpoint"], case["frames"]):
         if isinstance(outcome, Event):
-            assert tuple(outcome.payload)[: len(channel.named)] == channel.named
-            assert "" not in outcome.payload.values()
-            assert all(key == key.lower() for key in outcome.payload)
+            [named] = [row.named for row in CHANNELS if row.event_type == outcome.event_type]
+            assert tuple(outcome.payload)[: len(named)] == named
+            if outcome.event_type != "raw":
+                assert "" not in outcome.payload.values()
+                assert all(key == key.lower() for key in outcome.payload)
 
 
-def test_every_channel_has_a_golden_case_for_each_category_of_its_own_stream() -> None:
-    covered = set()
+def test_every_row_has_a_golden_case_for_each_of_its_categories() -> None:
+    covered = {
+        (event["event_type"], category) for path in CASES for event in load(path)["expected"] if "event_type" in event
+        for category in (event["category"] or "", "")
+    }  # fmt: skip
+    wanted = {(row.event_type, category) for row in CHANNELS if row.endpoint != "" for category in row.topics or ("",)}
+    assert wanted - covered == set()
+
+
+def test_a_case_lies_in_the_folder_of_a_channel_that_reads_it() -> None:
     for path in CASES:
         case = load(path)
-        channel = channels.for_topic(case["frames"][0]["topic"], case["endpoint"])
-        assert channel is not None
-        covered |= {(channel.channel_type, event.get("category") or "") for event in case["expected"]}
-        covered.add((channel.channel_type, ""))
-    wanted = {
-        (row.channel_type, category)
-        for row in CHANNELS
-        if row.normalise
-        for category in row.topics
-        if not row.private or category == ""
-    }
-    assert wanted <= covered
+        assert channels.for_topic(case["frames"][-1]["topic"], case["endpoint"]).channel_type == path.parent.name, path
 
 
 @pytest.mark.parametrize("row", CHANNELS, ids=lambda row: row.channel_type)
@@ -86,22 +89,45 @@ def test_a_topic_made_from_a_row_is_read_by_the_same_row(row: Channel) -> None:
     if row.normalise is None:
         return
     for category in row.topics:
-        topic = channels.topic_of(
-            row, category=category or None, symbol="XRP-30OCT26-0.4-P-USDT" if category == "option" else "BTCUSDT",
-            depth=row.default_depth.get(category), interval=row.default_interval,
-        )  # fmt: skip
-        assert channels.for_topic(topic, row.endpoint_for(category or None)) is row
+        symbol = "XRP-30OCT26-0.4-P-USDT" if category == "option" else "USDT" if row.groups else "BTCUSDT"
+        depth, interval = row.default_depth.get(category), row.default_interval
+        topic = channels.topic_of(row, category=category or None, symbol=symbol, depth=depth, interval=interval)
+        named = channels.named_by(topic, row.endpoint_for(category or None))
+        assert named is not None
+        assert named.channel is row
+        assert (named.depth, named.interval) == (depth, interval)
+        if not row.private:
+            assert named.category == (category or None)
+            assert named.symbol in (None, symbol, "XRP")
 
 
 @pytest.mark.parametrize(
     ("topic", "endpoint"),
     [
-        ("execution.fast", "private"), ("orderbook.rpi.BTCUSDT", "linear"), ("orderbook.full.BTCUSDT", "spot"), ("order", "linear"),
-        ("kline.1.BTCUSDT", "option"), ("publicTrade.BTCUSDT", "private"), ("nobody.knows", "linear"), ("", "linear"), ("system", ""),
+        ("orderbook.full.BTCUSDT", "option"), ("order", "linear"), ("kline.1.BTCUSDT", "option"), ("publicTrade.BTCUSDT", "private"),
+        ("nobody.knows", "linear"), ("liquidation.BTCUSDT", "linear"), ("orderbook.x.BTCUSDT", "spot"), ("orderbook.50.", "spot"),
+        ("strategy", "private"), ("rfq.open.rfqs", "private"), ("position.spot", "private"), ("wallet.linear", "private"), (".", "spot"),
     ],
 )  # fmt: skip
-def test_a_topic_of_another_family_or_endpoint_is_read_by_nobody(topic: str, endpoint: str) -> None:
-    assert channels.for_topic(topic, endpoint) is None
+def test_a_topic_that_no_other_row_knows_is_raw(topic: str, endpoint: str) -> None:
+    assert channels.named_by(topic, endpoint) is None
+    row = channels.for_topic(topic, endpoint)
+    assert (row.channel_type, row.private) == ("raw", endpoint == "private")
+
+
+@pytest.mark.parametrize(
+    ("topic", "channel_type", "category"),
+    [
+        ("order", "order", None), ("order.linear", "order", "linear"), ("spread.order", "order", "spread"),
+        ("execution.fast", "execution_fast", None), ("execution.fast.option", "execution_fast", "option"),
+        ("execution.spot", "execution", "spot"), ("spread.execution", "execution", "spread"), ("position.inverse", "position", "inverse"),
+        ("wallet", "balance", None), ("greeks", "greeks", None),
+    ],
+)  # fmt: skip
+def test_a_private_topic_is_read_in_either_form(topic: str, channel_type: str, category: str | None) -> None:
+    named = channels.named_by(topic, "private")
+    assert named is not None
+    assert (named.channel.channel_type, named.category) == (channel_type, category)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +141,10 @@ def test_a_topic_of_another_family_or_endpoint_is_read_by_nobody(topic: str, end
         ("order", None, "BTCUSDT", None, None, "order.*.BTCUSDT.*"),
         ("order", "linear", None, None, None, "order.linear.*.*"),
         ("balance", None, None, None, None, "balance.*.*.*"),
+        ("order", "spread", None, None, None, "order.spread.*.*"),
+        ("rpi_orderbook", "linear", "BTCUSDT", None, None, "rpi_orderbook.linear.BTCUSDT.-"),
+        ("insurance", "inverse", "inverse", None, None, "insurance.inverse.inverse.-"),
+        ("funding", "linear", "BTCUSDT", None, None, "funding.linear.BTCUSDT.-"),
     ],
 )
 def test_a_binding_lets_through_exactly_what_was_subscribed(
@@ -178,10 +208,10 @@ def test_no_mutated_frame_makes_a_normaliser_or_the_wire_raise(data: st.DataObje
     stamp = Stamp(worker="w", account="main", include_raw="all", started_ms=0)
     if isinstance(frame, Data):
         row = channels.for_topic(frame.topic, case["endpoint"])
-        assert row is not None
         assert row.normalise is not None
         memory = Memory(state={"symbol": "BTCUSDT"})
         for outcome in row.normalise(frame, ENDPOINTS[case["endpoint"]].category, memory):
             if isinstance(outcome, Event):
-                record = stamp.record(outcome, received_ns=1, trace_id="t", raw=frame.data)
+                [raw, *_] = raw_records(frame.text, 1)
+                record = stamp.record(outcome, received_ns=1, trace_id="t", raw=raw)
                 assert msgspec.json.decode(record.body)

@@ -10,8 +10,9 @@ import zmq
 
 from gateway import bus
 from gateway.bus import BusSender
+from gateway.dead_letters import DeadLetters
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.protocol.frames import Data, parse
+from gateway.protocol.frames import Data, Unknown, parse
 from gateway.wire import Stamp, unpack
 from workers import delivery
 from workers.delivery import Delivery
@@ -25,10 +26,15 @@ def context() -> "Iterator[zmq.Context[zmq.Socket[bytes]]]":
     context.destroy(linger=0)
 
 
-def make(endpoint: str, folder: Path, context: "zmq.Context[zmq.Socket[bytes]]") -> Delivery:
+def make(endpoint: str, folder: Path, context: "zmq.Context[zmq.Socket[bytes]]", include_raw: str = "private") -> Delivery:
     """With a router that never comes: everything stays in the sender."""
     sender = BusSender(bus.address(folder), b"w", context=context)
-    return Delivery("w", ENDPOINTS[endpoint], Stamp(worker="w", account="main", include_raw="private", started_ms=1), sender)
+    stamp = Stamp(worker="w", account="main", include_raw=include_raw, started_ms=1)
+    return Delivery("w", ENDPOINTS[endpoint], stamp, sender, DeadLetters(folder, "w"))
+
+
+def letters(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "dead_letters" / "w.jsonl").read_bytes().splitlines()]
 
 
 def trades(symbol: str, *ids: str) -> Data:
@@ -57,14 +63,36 @@ def test_all_events_of_a_turn_leave_as_one_batch_in_order(tmp_path: Path, contex
     assert out.last_events() == {"publicTrade.A": 5, "publicTrade.B": 6}
 
 
-def test_what_cannot_be_read_is_counted_and_logged_only_so_often(
+def test_what_cannot_be_read_is_counted_and_kept_always_and_logged_and_announced_only_so_often(
     tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]", caplog: pytest.LogCaptureFixture
 ) -> None:
     out = make("linear", tmp_path, context)
     for _ in range(delivery.COMPLAINTS + 30):
-        out.unread("odd", b"odd")
-    assert out.counts.unknown == delivery.COMPLAINTS + 30
+        out.unread(Unknown("odd", b"\xffodd"), 1_000)
+    out.flush()
+    assert out.counts.unknown == out.dead_letters.kept == delivery.COMPLAINTS + 30
     assert len([line for line in caplog.messages if "not_understood" in line]) == delivery.COMPLAINTS
+    assert [event["payload"]["kind"] for event in waiting(out)] == ["dead_letter"] * delivery.COMPLAINTS
+    assert letters(tmp_path)[-1] == {
+        "received_at": "1970-01-01T00:00:00.000001Z", "topic": "", "reason": "odd", "trace_id": None, "record": "\\xffodd",
+    }  # fmt: skip
+
+
+def test_a_bad_record_of_the_account_is_announced_each_time_and_kept_as_it_came(
+    tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
+) -> None:
+    out = make("private", tmp_path, context)
+    good = {"category": "linear", "symbol": "B", "size": "1", "side": "Buy", "positionIdx": 0, "updatedTime": "1700000000000"}
+    bad = {**good, "symbol": "A", "size": "-"}
+    for _ in range(delivery.COMPLAINTS + 5):
+        frame = parse(json.dumps({"topic": "position", "creationTime": 1, "data": [bad, good]}).encode())
+        assert isinstance(frame, Data)
+        out.take(frame, 1)
+    out.flush()
+    kinds = [event["payload"].get("kind", event["symbol"]) for event in waiting(out)]
+    assert kinds == ["dead_letter", "B"] * (delivery.COMPLAINTS + 5)
+    assert [letter["record"] for letter in letters(tmp_path)] == [bad] * (delivery.COMPLAINTS + 5)
+    assert letters(tmp_path)[0]["reason"] == "found size '-'; expected a decimal number"
 
 
 def test_names_that_do_not_fit_into_a_routing_key_cost_only_their_event(
@@ -74,8 +102,91 @@ def test_names_that_do_not_fit_into_a_routing_key_cost_only_their_event(
     out.take(trades("X" * 300, "1"), 1)
     out.take(trades("A", "2"), 1)
     out.flush()
-    assert [event["sequence"] for event in waiting(out)] == [1]
+    assert [event["sequence"] for event in waiting(out) if event["event_type"] == "trade"] == [1]
     assert (out.counts.events, out.counts.unknown) == (1, 1)
+
+
+RAW = b'{"topic":"order","creationTime":1700000000000,"data":[%s , %s]}'
+RAW_ROW = (
+    b'{"category":"linear" ,"symbol":"A","orderId":"%d","orderStatus":"New","updatedTime":"1700000000000","n":1.10e2,"qty":0.500}'
+)
+
+
+@pytest.mark.parametrize(("include_raw", "carried"), [("private", True), ("all", True), ("off", False)])
+def test_the_raw_record_is_the_bytes_that_came(
+    include_raw: str, carried: bool, tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
+) -> None:
+    out = make("private", tmp_path, context, include_raw)
+    frame = parse(RAW % (RAW_ROW % 1, RAW_ROW % 2))
+    assert isinstance(frame, Data)
+    out.take(frame, 1)
+    out.flush()
+    bodies = [record.body for _, batch in out.bus._batches for record in unpack(batch)]
+    assert [RAW_ROW % 1 in bodies[0], RAW_ROW % 2 in bodies[1]] == [carried, carried]
+    assert json.loads(bodies[0])["payload"]["quantity"] == "0.500", "a number with a fraction keeps its digits as a text"
+
+
+def test_public_events_carry_no_raw_record_unless_all_are_asked_for(
+    tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
+) -> None:
+    for include_raw in ("private", "all"):
+        out = make("linear", tmp_path / include_raw, context, include_raw)
+        out.take(trades("A", "1"), 1)
+        out.flush()
+        [event] = waiting(out)
+        assert ("raw" in event["payload"]) == (include_raw == "all")
+
+
+def test_an_unknown_field_is_delivered_counted_each_time_and_logged_once(
+    tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]", caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    out = make("linear", tmp_path, context)
+    for identity in ("1", "2"):
+        frame = trades("A", identity)
+        frame.data[0]["brandNew"] = "x"
+        out.take(frame, 1)
+    out.flush()
+    assert [event["payload"]["brand_new"] for event in waiting(out)] == ["x", "x"]
+    assert (out.counts.unknown_fields, out.counts.unknown) == (2, 0)
+    assert len([line for line in caplog.messages if "unknown_field" in line and "brandNew" in line]) == 1
+
+
+TICKER = {"symbol": "A", "lastPrice": "1", "fundingRate": "0.0001", "nextFundingTime": "1700000000000"}
+
+
+def ticker(kind: str, ts: int, **row: str) -> Data:
+    frame = parse(json.dumps({"topic": "tickers.A", "type": kind, "ts": ts, "cs": ts, "data": {"symbol": "A", **row}}).encode())
+    assert isinstance(frame, Data)
+    return frame
+
+
+def test_of_a_frame_that_tells_several_things_only_what_is_wanted_is_delivered(
+    tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
+) -> None:
+    for wanted, told in ((("funding",), ["funding"]), (("ticker",), ["ticker"]), (("ticker", "funding"), ["ticker", "funding"])):
+        out = make("linear", tmp_path / "-".join(wanted), context)
+        out.want({"tickers.A": frozenset(wanted)})
+        out.take(ticker("snapshot", 1, **TICKER), 1)
+        out.flush()
+        assert [event["event_type"] for event in waiting(out)] == told
+
+
+def test_funding_is_told_once_for_each_change_also_across_connections(
+    tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
+) -> None:
+    out = make("linear", tmp_path, context)
+    out.want({"tickers.A": frozenset(["funding"])})
+    for ts, rate in enumerate(("0.0001", "0.0001", "0.0002", "0.0001"), start=1):
+        out.take(ticker("snapshot" if ts == 1 else "delta", ts, **{**TICKER, "fundingRate": rate}), 1)
+    out.new_connection()
+    out.take(ticker("snapshot", 9, **TICKER), 1)
+    out.take(ticker("delta", 10, fundingRate="0.0003"), 1)
+    out.flush()
+    events = waiting(out)
+    assert [event["payload"]["funding_rate"] for event in events] == ["0.0001", "0.0002", "0.0001", "0.0003"]
+    assert len({event["event_id"] for event in events}) == 4
+    assert {(event["source"], event["topic"]) for event in events} == {("derived", "tickers.A")}
 
 
 def test_a_public_endpoint_without_room_drops_the_oldest_counts_them_and_says_so(

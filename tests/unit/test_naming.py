@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.protocol.decimals import decimal, plain, total
-from gateway.protocol.naming import fields, name, snake, value
+from gateway.protocol.decimals import canonical, decimal, plain, total
+from gateway.protocol.naming import milliseconds, snake
 
 
 @pytest.mark.parametrize(
@@ -21,36 +21,6 @@ def test_a_key_becomes_words(key: str, expected: str) -> None:
     assert snake(key) == expected
 
 
-@pytest.mark.parametrize(
-    ("key", "family", "expected"),
-    [
-        ("L", "trade", "tick_direction"), ("BT", "trade", "block_trade"), ("RPI", "trade", "rpi"), ("mP", "trade", "mark_price"),
-        ("iP", "trade", "index_price"), ("mIv", "trade", "mark_iv"), ("seq", "position", "position_sequence"),
-        ("seq", "trade", "cross_sequence"),
-        ("cs", "ticker", "cross_sequence"), ("b", "orderbook", "bids"),
-    ],
-)  # fmt: skip
-def test_a_terse_key_has_a_name_in_its_family(key: str, family: str, expected: str) -> None:
-    assert name(key, family) == expected
-
-
-@pytest.mark.parametrize(
-    ("key", "found", "expected"),
-    [
-        ("price", "", None), ("price", "0.10", "0.10"), ("updatedTime", "1772694602147", 1772694602147), ("updatedTime", "", None),
-        ("deliveryTime", "2025-12-26T08:00:00Z", 1766736000000), ("deliveryTime", "soon", "soon"), ("execTime", "9" * 30, "9" * 30),
-        ("cumFeeDetail", {"BTC": "1"}, {"BTC": "1"}), ("extraFees", [{"feeCoin": "USDT", "fee": ""}], [{"fee_coin": "USDT", "fee": None}]),
-        ("extraFees", "", None), ("legs", {"subFeeType": ""}, {"sub_fee_type": None}),
-    ],
-)  # fmt: skip
-def test_a_value_stays_as_it_came_but_for_times_and_nothing(key: str, found: Any, expected: Any) -> None:
-    assert value(key, found) == expected
-
-
-def test_an_unknown_field_is_kept() -> None:
-    assert fields({"brandNewField": {"deepKey": 1}}, "order") == {"brand_new_field": {"deep_key": 1}}
-
-
 def test_amounts_are_exact_whatever_their_length() -> None:
     long = "1" * 60 + "." + "3" * 60
     assert (
@@ -62,3 +32,25 @@ def test_amounts_are_exact_whatever_their_length() -> None:
 @pytest.mark.parametrize("text", ["", "1e5", "NaN", "Infinity", " 1", "1 ", "--1", "1.", ".5", "0x1", None, True, [], "1" * 101])
 def test_what_is_no_plain_decimal_is_none(text: Any) -> None:
     assert decimal(text) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ("1772694602147", 1772694602147), (1772694602147, 1772694602147), ("", None), ("2025-12-26T08:00:00Z", 1766736000000),
+        ("soon", "soon"), ("9" * 30, "9" * 30), ("2025-12-26T08:00:00", "2025-12-26T08:00:00"), (None, None), ([], []),
+    ],
+)  # fmt: skip
+def test_a_time_becomes_milliseconds_and_what_is_none_stays(found: Any, expected: Any) -> None:
+    assert milliseconds(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ("0.000000", "0"), ("-0.0", "0"), ("1.500", "1.5"), ("1000", "1000"), ("1000.00", "1000"), ("0.10", "0.1"), (7, "7"),
+        ("-12.340", "-12.34"), ("1e5", "1e5"), (None, "None"), ("1" * 99 + "0." + "1" * 99 + "0", "1" * 99 + "0." + "1" * 99),
+    ],
+)  # fmt: skip
+def test_equal_numbers_have_one_canonical_text(found: Any, expected: str) -> None:
+    assert canonical(found) == expected

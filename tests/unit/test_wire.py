@@ -75,8 +75,18 @@ def test_the_same_fact_has_the_same_id_in_another_run_and_another_account_has_an
     [("off", True, False), ("private", True, True), ("private", False, False), ("all", False, True)],
 )
 def test_the_raw_record_goes_along_where_the_setting_says(include_raw: str, private: bool, expected: bool) -> None:
-    record = stamp(include_raw).record(trade(private=private), received_ns=0, trace_id="t", raw={"p": "1.0"})
-    assert ("raw" in json.loads(record.body)["payload"]) is expected
+    assert stamp(include_raw).carries_raw(trade(private=private)) is expected
+    record = stamp(include_raw).record(trade(private=private), received_ns=0, trace_id="t", raw=msgspec.Raw(b'{"p": 1.00}'))
+    assert b'"raw":{"p": 1.00}' in record.body
+
+
+def test_what_goes_into_one_queue_counts_for_itself() -> None:
+    writer = stamp()
+    records = [
+        writer.record(trade(number), received_ns=0, trace_id="t", queue=queue) for number, queue in enumerate(("", "q", "", "q"))
+    ]
+    assert [json.loads(record.body)["sequence"] for record in records] == [1, 1, 2, 2]
+    assert [(record.routing_key, record.queue) for record in records[:2]] == [("trade.linear.BTCUSDT.-", ""), ("q", "q")]
 
 
 def test_a_batch_comes_back_as_it_went() -> None:

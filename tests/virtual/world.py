@@ -58,6 +58,16 @@ class KeepingBus:
         """Nothing waits."""
 
 
+class KeepingLetters:
+    """In the place of the dead letters' file: keeps their reasons."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def add(self, *, reason: str, **_letter: object) -> None:
+        self.reasons.append(reason)
+
+
 class VirtualLine:
     """Both ends of a connection: a line below the exchange's conversation, a connection to the link."""
 
@@ -176,7 +186,7 @@ class World:
         """A worker of an endpoint that wants these topics: topic → whether the exchange pushes a frame on subscribe."""
         endpoint, bus, dice = ENDPOINTS[name], KeepingBus(), Random(name)
         stamp = Stamp(worker=f"{name}_00", account="main", include_raw="off", started_ms=BEGAN_S * 1000)
-        delivery = Delivery(f"{name}_00", endpoint, stamp, bus)  # type: ignore[arg-type] # it has all that delivery uses
+        delivery = Delivery(f"{name}_00", endpoint, stamp, bus, KeepingLetters())  # type: ignore[arg-type] # they have all that it uses
         outside = Outside(
             clock=ExchangeClock(self._exchange_time, worker=name, unix_ns=self.clock.unix_ns),
             budget=budget,
