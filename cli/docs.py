@@ -51,6 +51,11 @@ PAGES = {
     "/openapi.json": "OpenAPI 3.1",
 }
 
+#: What a person is told of a channel's symbol.
+_SYMBOLS = {
+    "required": "required", "filter": "optional, filters", "none": "none", "group": "one of {groups}", "topic": "none; `topic` instead",
+}  # fmt: skip
+
 S = TypeVar("S", bound=Enum)
 H = TypeVar("H", bound=Enum)
 
@@ -114,7 +119,7 @@ def channels() -> str:
                 f"`{row.channel_type}`",
                 f"`{row.event_type}`",
                 _topics(row),
-                {"required": "required", "filter": "optional, filters", "none": "none"}[row.symbol_use],
+                _SYMBOLS[row.symbol_use].format(groups=", ".join(row.groups)),
                 _choices(row),
                 _served_by(row),
                 "yes" if row.pushes_first else "no",
@@ -244,8 +249,10 @@ def _limit(number: int | None) -> str:
 
 
 def _topics(row: Channel) -> str:
-    if row.normalise is None:
+    if row.endpoint == "":
         return "- (the gateway itself tells)"
+    if row.symbol_use == "topic":
+        return "any topic that no other channel reads"
     categories: dict[str, list[str]] = {}
     for category, template in row.topics.items():
         categories.setdefault(template, []).append(category or "all together")
@@ -262,6 +269,8 @@ def _choices(row: Channel) -> str:
 
 
 def _served_by(row: Channel) -> str:
+    if row.symbol_use == "topic":
+        return "the category's endpoint, or `private`"
     return f"`{row.endpoint}`" if row.endpoint else "the category's endpoint" if row.endpoint is None else "-"
 
 
