@@ -19,7 +19,7 @@ def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]
     if isinstance(row, str) or not depth.isdigit() or data.kind not in ("snapshot", "delta"):
         reason = row if isinstance(row, str) else f"found a book frame of type {data.kind!r} and depth {depth!r}"
         return [BadRecord(topic=data.topic, reason=reason, record=data.data)]
-    in_sync = follow(memory, kind=data.kind, update_id=row["u"], depth=int(depth))
+    in_sync = follow(memory, kind=data.kind, update_id=row["u"], sequence=_number(row.get("seq")), depth=depth)
     matched_ms = _number(data.frame.get("cts"))
     fields = payload(NAMED, row, data.frame, "orderbook")
     fields |= {"depth": int(depth), "in_sync": in_sync}
