@@ -110,7 +110,7 @@ class Sender:
 
     def __init__(self, dice: Random) -> None:
         self.dice = dice
-        self.update_id = dice.randrange(2, 10)  # small, so that it meets the numbers after a restart
+        self.update_id = dice.randrange(2, 4)  # small, so that it meets the numbers after a restart
         self.sequence = dice.randrange(100)
         self.book = Book()
         self.book.apply("snapshot", [], [])
@@ -142,7 +142,7 @@ class Sender:
 
 @settings(max_examples=1_000, deadline=None, derandomize=True)
 @given(
-    st.lists(st.sampled_from(["delta"] * 8 + ["drop", "twice", "late", "again", "restart", "snapshot"]), max_size=60),
+    st.lists(st.sampled_from(["delta"] * 4 + ["drop", "twice", "late", "again", "again", "restart", "snapshot"]), max_size=60),
     st.integers(0, 9),
 )
 def test_no_book_that_is_called_in_sync_differs_from_the_sender_s(happenings: list[str], seed: int) -> None:
