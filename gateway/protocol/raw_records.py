@@ -18,7 +18,10 @@ def raw_records(text: bytes, count: int) -> list[msgspec.Raw | None]:
     """
     try:
         data = _shell.decode(text).data
-        rows = _rows.decode(data) if memoryview(data)[:1] == b"[" else []
     except (msgspec.DecodeError, msgspec.ValidationError):
         return [None] * count
+    try:
+        rows = _rows.decode(data)
+    except msgspec.ValidationError:  # no list
+        return [data] * count
     return list(rows) if len(rows) == count else [data] * count

@@ -14,6 +14,7 @@ from gateway.protocol import refusals
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.forms import clash
 from gateway.protocol.frames import Ack
+from gateway.protocol.renewal import Renewal
 from gateway.protocol.topic import Op, Request, Topic
 from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, WORDS, Heard, Phase
 
@@ -30,8 +31,6 @@ SLOWER, ACK_LONGEST_S = 2.0, 8.0
 PIPELINE = 8
 #: A refused topic is asked again after this long, doubling; seconds. Source: the public contract, section 5.
 RETRY_FIRST_S, RETRY_LONGEST_S = 60.0, 600.0
-#: A topic is subscribed anew (for a fresh snapshot) no more often than this; seconds.
-RENEW_EVERY_S = 5.0
 #: A channel that pushes on subscribe has pushed by then, or the acknowledgement was hollow: candles take up to 60 s, and options
 #: are acknowledged whether they exist or not; seconds. Source: protocol notes, sections 5 and 6.7.
 FIRST_FRAME_S = 75.0
@@ -82,7 +81,7 @@ class Subscriptions:
             self._move(name, Heard.LOST)
 
     def renew(self, name: str) -> None:
-        """Leave a topic and ask for it again, for a fresh snapshot: at once, or when the last time is long enough ago."""
+        """Leave a topic and ask for it again, for a fresh snapshot: at once, or when its pace allows it."""
         topic = self._topics.get(name)
         if topic is not None and topic.wanted and topic.phase in HELD:
             topic.stale = self._moved = True
@@ -91,7 +90,7 @@ class Subscriptions:
         """Renew one topic that answers with a snapshot at once; None where there is none to be asked."""
         for name, topic in self._topics.items():
             if topic.prompt and topic.phase is Phase.LIVE and topic.wanted:
-                topic.renew_at = 0.0
+                topic.renewal.hurry()
                 self.renew(name)
                 return name
         return None
@@ -109,7 +108,7 @@ class Subscriptions:
         if topic.phase is Phase.ASKED:
             topic.early = True
         elif topic.pushes_first and topic.phase is Phase.ACKNOWLEDGED:
-            topic.prompt = now - topic.held_at <= PROMPT_S
+            topic.prompt = now - topic.renewal.held_at <= PROMPT_S
             self._move(name, Heard.FIRST_FRAME)
         return True
 
@@ -147,10 +146,10 @@ class Subscriptions:
                 # The private endpoint has one text for a topic that does not exist and for one that is held already.
                 topic.in_doubt = self.endpoint.authenticates and not topic.is_ours
                 self._move(name, Heard.DOUBT if topic.in_doubt else Heard.RETRY)
-            elif topic.phase is Phase.ACKNOWLEDGED and topic.pushes_first and now - topic.held_at >= FIRST_FRAME_S:
+            elif topic.phase is Phase.ACKNOWLEDGED and topic.pushes_first and now - topic.renewal.held_at >= FIRST_FRAME_S:
                 topic.error = f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
                 self.renew(name)
-            self._moved = self._moved or (topic.stale and now >= topic.renew_at)
+            self._moved = (topic.stale and topic.renewal.noticed(now)) or self._moved
 
     def take_gaps(self) -> list[tuple[str, str]]:
         """("gap", topic) for one that delivered and is left to be asked for anew, ("recovered", topic) when it is back; once each."""
@@ -203,7 +202,7 @@ class Subscriptions:
         return self._request("subscribe", [name for name in asking if not self._topics[name].alone])
 
     def _is_left(self, topic: Topic, now: float) -> bool:
-        to_go = not topic.wanted or (topic.stale and now >= topic.renew_at)
+        to_go = not topic.wanted or (topic.stale and topic.renewal.is_due(now))
         return topic.phase is Phase.UNSURE or (topic.phase in HELD and to_go)
 
     def _request(self, op: Op, names: list[str]) -> Request:
@@ -272,15 +271,15 @@ class Subscriptions:
             topic.error = error
             topic.retry_at = now + min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(topic.refusals, 10))
             topic.refusals += 1
-        elif phase is Phase.LEAVING:
-            topic.renew_at = now + RENEW_EVERY_S
+        elif phase is Phase.LEAVING and topic.stale:
+            topic.renewal.began(now)
         elif phase is Phase.ASKED:
             topic.stale = topic.is_ours = topic.in_doubt = False
         elif phase in HELD:
             topic.refusals, topic.alone = 0, False
             if phase is Phase.LIVE or not topic.pushes_first:
                 topic.error = None
-            topic.held_at = now if heard is Heard.YES else topic.held_at
+            topic.renewal.held_at = now if heard is Heard.YES else topic.renewal.held_at
             if topic.is_missed:
                 topic.is_missed = False
                 self._gaps.append(("recovered", name))
@@ -296,4 +295,4 @@ class Subscriptions:
         elif heard is Heard.SENT or heard is Heard.LOST:
             topic.early = False
         if heard is Heard.LOST:
-            topic.stale, topic.renew_at = False, 0.0
+            topic.stale, topic.renewal = False, Renewal()

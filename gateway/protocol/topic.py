@@ -1,8 +1,9 @@
 """A topic of one connection, as `subscriptions.py` keeps it, and a request; where a topic may go next is in `topic_moves.py`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from gateway.protocol.renewal import Renewal
 from gateway.protocol.topic_moves import Phase
 
 Op = Literal["subscribe", "unsubscribe"]
@@ -25,8 +26,8 @@ class Topic:
     early         a frame overtook the acknowledgement
     prompt        its first frame came at once, so a missing one would mean something
     alone         asked without neighbours, to find out whom a refusal means
-    stale         held, but to be left and asked again, not before `renew_at`
-    held_at       when it was acknowledged
+    stale         held, but to be left and asked again when `renewal` allows it
+    renewal       when it was acknowledged, and how soon it may be left for a fresh snapshot
     is_missed     consumers were told that something of it is missing
     in_doubt      it was refused, and is left to make sure before it is asked again
     is_ours       the refusal is our own, for want of room: it was never asked for
@@ -39,8 +40,7 @@ class Topic:
     prompt: bool = False
     alone: bool = False
     stale: bool = False
-    renew_at: float = 0.0
-    held_at: float = 0.0
+    renewal: Renewal = field(default_factory=Renewal)
     is_missed: bool = False
     in_doubt: bool = False
     is_ours: bool = False

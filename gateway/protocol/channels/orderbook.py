@@ -7,7 +7,7 @@ from gateway.models import BadRecord, Event, Payload
 from gateway.protocol.channels.channel import Memory, Outcome
 from gateway.protocol.fields import Fields, Kind, levels, ours, text, time, whole
 from gateway.protocol.frames import Data
-from gateway.protocol.orderbook import follow
+from gateway.protocol.orderbook import begins_anew, follow
 
 FIELDS = Fields(
     named=(
@@ -27,6 +27,10 @@ FIELDS = Fields(
 KINDS = ("snapshot", "delta")
 
 
+#: Levels a side of an RPI book. Source: protocol notes, section 6.3.
+RPI_DEPTH = 50
+
+
 def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]:
     """The book of one depth, which is also the last word of its routing key."""
     word = data.topic.split(".", 2)[1]
@@ -43,22 +47,18 @@ def normalise_full(data: Data, category: str | None, memory: Memory) -> list[Out
     return _frame(data, category, memory, event_type="full_orderbook", variant="-", depth=None)
 
 
-#: Levels a side of an RPI book. Source: protocol notes, section 6.3.
-RPI_DEPTH = 50
-
-
 def _frame(data: Data, category: str | None, memory: Memory, *, event_type: str, variant: str, depth: int | None) -> list[Outcome]:
     payload = FIELDS.read(data, data.data)
     if isinstance(payload, BadRecord):
         return [payload]
     if data.kind not in KINDS:
-        return [
-            BadRecord(
-                topic=data.topic, reason=f"found a book frame of type {data.kind!r}; expected snapshot or delta", record=data.data
-            )
-        ]
+        reason = f"found a book frame of type {data.kind!r}; expected snapshot or delta"
+        return [BadRecord(topic=data.topic, reason=reason, record=data.data)]
+    word, update_id, sequence = data.topic.split(".", 2)[1], payload["update_id"], payload["cross_sequence"]
+    payload["kind"] = "snapshot" if begins_anew(data.kind, update_id, word) else data.kind
     payload["depth"] = depth
-    payload["in_sync"] = follow(memory, kind=data.kind, update_id=payload["update_id"], depth=depth or 0)
+    numbered = sequence if type(sequence) is int else None
+    payload["in_sync"] = follow(memory, kind=data.kind, update_id=update_id, sequence=numbered, depth=word)
     return [event_of(payload, event_type=event_type, category=category, topic=data.topic, variant=variant, pushed_ms=data.ts_ms)]
 
 
