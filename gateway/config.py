@@ -74,6 +74,8 @@ SETTINGS: tuple[Setting, ...] = (
             "How often workers read the wanted subscriptions; a database notification wakes them at once."),
     Setting("WS_GATEWAY_INCLUDE_RAW", "private", parsers.one_of("off", "private", "all"), "off, private or all",
             "Which events carry the exchange's record, unchanged, under payload.raw."),
+    Setting("WS_GATEWAY_BOOK_CONTINUITY", "on", parsers.switch, "on or off",
+            "Whether a book's change must bring the next update id; off where the exchange should number otherwise, which it has not promised against."),
     Setting("WS_GATEWAY_CLASS_QUEUES", "all", parsers.class_queues, "all, none, or event types separated by commas",
             "The event types whose class queue is declared."),
     Setting("WS_GATEWAY_QUEUE_TYPE", "classic", parsers.one_of("classic", "quorum", "stream"), "classic, quorum or stream",
@@ -114,6 +116,7 @@ class Settings:
     option_base_coins: tuple[str, ...]
     poll_seconds: float
     include_raw: str
+    book_continuity: bool
     class_queues: tuple[str, ...]
     queue_type: str
     queue_ttl_ms: int

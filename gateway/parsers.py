@@ -23,6 +23,10 @@ def one_of(*words: str) -> Parse:
     return parse
 
 
+def switch(text: str) -> bool:
+    return {"on": True, "off": False}[one_of("on", "off")(text)]
+
+
 def whole(low: int, high: int) -> Parse:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,15}", text) or not low <= int(text) <= high:

@@ -1,7 +1,7 @@
 """From data frames to the bus: normalised, stamped, encoded once, sent in batches. Also what the worker itself has to tell."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,6 +16,7 @@ from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.frames import Data, Unknown
 from gateway.protocol.raw_records import raw_records
 from gateway.wire import TOPIC_STATE, Stamp, TopicReport, TopicReports
+from workers.books import Books
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class _Reader:
     last_event_ms: int | None = None
     complaints: int = 0
     is_broken: bool = False  # and consumers were told so
+    was_whole: bool = False  # on this connection
 
 
 @dataclass(slots=True)
@@ -49,25 +51,32 @@ class Counts:
     """Since the process started.
 
     dropped         public events that found no room
+    stale           changes of a whole book that were in it already
     unknown         frames and records that could not be read; each is a dead letter
     unknown_fields  keys that no table knows, each time one came; they are delivered all the same
     """
 
     events: int = 0
     dropped: int = 0
+    stale: int = 0
     unknown: int = 0
     unknown_fields: int = 0
 
 
 @dataclass(slots=True)
 class Delivery:
-    """The way out of one worker. Used by its main thread alone."""
+    """The way out of one worker. Used by its main thread alone.
+
+    continuity  whether a book's delta must bring the next `u`
+    """
 
     worker: str
     endpoint: Endpoint
     stamp: Stamp
     bus: BusSender
     dead_letters: DeadLetters
+    books: Books
+    continuity: bool = True
     counts: Counts = field(default_factory=Counts)
     _readers: dict[str, _Reader] = field(default_factory=dict)
     _strange: _Reader = field(default_factory=lambda: _Reader(channels.RAW, Memory()))  # frames of no topic that is ours
@@ -75,6 +84,7 @@ class Delivery:
     _occurrences: int = 0
     _overflowing: int = 0  # events dropped since the last announcement
     _frames: int = 0
+    _traces: int = 0
     _wanted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     _noted: set[tuple[str, str]] = field(default_factory=set)
 
@@ -84,19 +94,25 @@ class Delivery:
         for topic, reader in self._readers.items():
             reader.wanted = event_types.get(topic)
 
-    def new_connection(self) -> None:
+    def new_connection(self, now: float) -> None:
         """Nothing is remembered across connections but what consumers were told: books and tickers begin with their next snapshot."""
         for reader in self._readers.values():
-            reader.memory = Memory(funding=reader.memory.funding)
+            reader.memory = Memory(funding=reader.memory.funding, continuity=self.continuity)
+            reader.was_whole = False
+        self.books.new_connection(now)
 
-    def take(self, data: Data, received_ns: int) -> bool:
-        """Normalise one frame; its records leave with the next `flush`. True: its topic needs a new snapshot."""
+    def take(self, data: Data, received_ns: int, now: float = 0.0) -> bool:
+        """Normalise one frame; its records leave with the next `flush`. True: its topic must be subscribed anew for a snapshot.
+
+        now  monotonic seconds
+        """
         self._frames += 1
         trace_id = f"{self.stamp.epoch}-{self._frames}"
         reader = self._readers.get(data.topic)
         if reader is None:
             channel = channels.for_topic(data.topic, self.endpoint.name)
-            reader = self._readers[data.topic] = _Reader(channel, Memory(), self._wanted.get(data.topic))
+            memory = Memory(continuity=self.continuity)
+            reader = self._readers[data.topic] = _Reader(channel, memory, self._wanted.get(data.topic))
         normalise = reader.channel.normalise
         if normalise is None:
             raise LookupError(f"the channel {reader.channel.channel_type} reads no topic, but was found for {data.topic}")
@@ -110,6 +126,9 @@ class Delivery:
                 self._complain(reader, outcome, trace_id, received_ns)
                 continue
             if reader.wanted is not None and outcome.event_type not in reader.wanted:
+                continue
+            if reader.channel.is_book and not self.books.take(outcome, reader.memory, now):
+                self.counts.stale += 1
                 continue
             raw: Json = None
             if self.stamp.carries_raw(outcome):
@@ -128,15 +147,32 @@ class Delivery:
                 self._noted.add((channel.event_type, key))
                 log.info("%s unknown_field event_type=%s key=%s", self.worker, channel.event_type, key[:100])
 
-    def _tell_of_holes(self, topic: str, reader: _Reader, now_ns: int) -> bool:
-        """Say once that a book or ticker is broken, and once that it is whole again; whether it is broken.
+    def tend(self, is_held: Callable[[str], bool], now: float, now_ns: int) -> None:
+        """Whole books: fetch what is missing, deliver what came and what services are to get now. is_held: of a topic, by the exchange."""
+        for event, memory in self.books.fetched(now):
+            reader = self._readers.get(event.topic)
+            if reader is not None:
+                memory.continuity, reader.memory = self.continuity, memory
+                self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=self._own_trace_id()))
+                self._tell_of_holes(event.topic, reader, now_ns)
+        self.books.ask(is_held, now)
+        for event, queue in self.books.due(now):
+            self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=self._own_trace_id(), queue=queue))
 
-        The one snapshot that was asked for may get lost too, so it is asked for until it comes; `renew` spaces the asking.
+    def _tell_of_holes(self, topic: str, reader: _Reader, now_ns: int) -> bool:
+        """Say once that a book or ticker is broken, and once that it is whole again; whether it must be subscribed anew.
+
+        The one snapshot that was asked for may get lost too, so it is asked for until it comes; `renew` spaces the asking. A book
+        whose snapshots come over REST is not broken before it was whole, and is fetched instead.
         """
-        was, reader.is_broken = reader.is_broken, reader.memory.hole is not None
+        hole, by_rest = reader.memory.hole, reader.channel.rest_snapshots
+        reader.was_whole = reader.was_whole or reader.memory.in_sync
+        if by_rest and not reader.was_whole and not reader.is_broken:
+            return False
+        was, reader.is_broken = reader.is_broken, hole is not None
         if was != reader.is_broken:
-            self.tell("gap" if reader.is_broken else "recovered", now_ns=now_ns, topic=topic, detail=reader.memory.hole)
-        return reader.is_broken
+            self.tell("gap" if reader.is_broken else "recovered", now_ns=now_ns, topic=topic, detail=hole)
+        return reader.is_broken and not by_rest
 
     def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None) -> None:
         """Add a `system` event about this connection."""
@@ -158,7 +194,12 @@ class Delivery:
             },
             source="derived",
         )
-        self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=f"{self.stamp.epoch}-s{self._occurrences}"))
+        self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=self._own_trace_id()))
+
+    def _own_trace_id(self) -> str:
+        """Of what no frame brought."""
+        self._traces += 1
+        return f"{self.stamp.epoch}-s{self._traces}"
 
     def report(self, reports: list[TopicReport], now_ns: int) -> None:
         """Tell PostgreSQL how the topics are."""

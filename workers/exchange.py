@@ -28,6 +28,8 @@ from gateway.signing import signer
 from gateway.state import TopicState, WorkerState
 from gateway.store import Wanted
 from gateway.wire import Stamp, TopicReport
+from workers.book_fetcher import BookFetcher
+from workers.books import Books
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Route
@@ -213,9 +215,18 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     )
     stamp = Stamp(worker=name, account=settings.account, include_raw=settings.include_raw, started_ms=started_ms)
     sender = BusSender(bus.address(settings.var_dir), f"{name}-{started_ms}-{os.getpid()}".encode())
-    delivery = Delivery(name, endpoint, stamp, sender, DeadLetters(settings.var_dir, name))
-    route = Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy)
     rest = Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy)
+    fetcher = BookFetcher(rest, category=endpoint.category or "", worker=name, wake=wanted.wake)
+    delivery = Delivery(
+        name,
+        endpoint,
+        stamp,
+        sender,
+        DeadLetters(settings.var_dir, name),
+        Books(endpoint.category, fetcher),
+        continuity=settings.book_continuity,
+    )
+    route = Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy)
     link = Link(
         endpoint,
         route,

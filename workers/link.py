@@ -134,6 +134,7 @@ class Link:
                 self._converse(self._live, self._outside.now())
             except LinkLost as fault:
                 self._lost(str(fault))
+        self._delivery.tend(self.subscriptions.is_held, self._outside.now(), self._outside.unix_ns())
         self._delivery.flush()
         self._delivery.pump(self._outside.unix_ns())
         self._look_for_trouble()
@@ -179,7 +180,7 @@ class Link:
         session = Session(self._endpoint, self.subscriptions, self._credentials, now=now, unix_ms=exchange_ms)
         self._live = _Live(connection, session, now)
         self._workless_since = None
-        self._delivery.new_connection()
+        self._delivery.new_connection(now)
 
     def _converse(self, live: _Live, now: float) -> None:
         session = live.session
@@ -213,7 +214,7 @@ class Link:
             self.last_frame_ms = received_ns // 1_000_000
             is_asked_for = session.receive(frame, self._outside.now())
             if isinstance(frame, Data) and is_asked_for:
-                if self._delivery.take(frame, received_ns):
+                if self._delivery.take(frame, received_ns, self._outside.now()):
                     self.subscriptions.renew(frame.topic)
                 continue
             log.debug("%s < %s", self._delivery.worker, text)

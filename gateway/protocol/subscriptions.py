@@ -29,8 +29,6 @@ ACK_TIMEOUT_S = 2.0
 SLOWER, ACK_LONGEST_S = 2.0, 8.0
 #: Requests under way at once where the answer carries our req_id; elsewhere one at a time (protocol notes, section 5).
 PIPELINE = 8
-#: A refused topic is asked again after this long, doubling; seconds. Source: the public contract, section 5.
-RETRY_FIRST_S, RETRY_LONGEST_S = 60.0, 600.0
 #: A channel that pushes on subscribe has pushed by then, or the acknowledgement was hollow: candles take up to 60 s, and options
 #: are acknowledged whether they exist or not; seconds. Source: protocol notes, sections 5 and 6.7.
 FIRST_FRAME_S = 75.0
@@ -94,6 +92,10 @@ class Subscriptions:
                 self.renew(name)
                 return name
         return None
+
+    def is_held(self, name: str) -> bool:
+        """Whether the exchange has acknowledged the topic."""
+        return name in self._topics and self._topics[name].phase in HELD
 
     def is_awaited(self, name: str) -> bool:
         """Whether a renewed topic is still to come back: nobody cancelled it, and the exchange did not refuse it."""
@@ -268,9 +270,7 @@ class Subscriptions:
         topic = self._topics[name]
         phase = MOVES[topic.phase, heard]
         if phase is Phase.REFUSED and heard is Heard.NO:
-            topic.error = error
-            topic.retry_at = now + min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(topic.refusals, 10))
-            topic.refusals += 1
+            topic.refuse(error, now)
         elif phase is Phase.LEAVING and topic.stale:
             topic.renewal.began(now)
         elif phase is Phase.ASKED:

@@ -8,6 +8,9 @@ from gateway.protocol.topic_moves import Phase
 
 Op = Literal["subscribe", "unsubscribe"]
 
+#: A refused topic is asked again after this long, doubling; seconds. Source: the public contract, section 5.
+RETRY_FIRST_S, RETRY_LONGEST_S = 60.0, 600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -47,3 +50,9 @@ class Topic:
     error: str | None = None
     refusals: int = 0
     retry_at: float = 0.0
+
+    def refuse(self, error: str | None, now: float) -> None:
+        """Note a refusal, and when to ask again."""
+        self.error = error
+        self.retry_at = now + min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(self.refusals, 10))
+        self.refusals += 1

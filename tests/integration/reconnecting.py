@@ -21,6 +21,8 @@ from gateway.rest import Rest
 from gateway.signing import signer
 from gateway.wire import Stamp
 from simulator.remote import Control, RunningSimulator
+from workers.book_fetcher import BookFetcher
+from workers.books import Books
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Route
@@ -51,8 +53,9 @@ def main(endpoint_name: str, ws_url: str, rest_url: str, rounds: int) -> None:
         receiver = BusReceiver(bus.address(folder))
         sender = BusSender(bus.address(folder), b"reconnecting")
         stamp = Stamp(worker="w", account="main", include_raw="off", started_ms=1)
-        delivery = Delivery("w", endpoint, stamp, sender, DeadLetters(folder, "w"))
         rest = Rest(rest_url)
+        books = Books(endpoint.category, BookFetcher(rest, category=endpoint.category or "", worker="w", wake=0))
+        delivery = Delivery("w", endpoint, stamp, sender, DeadLetters(folder, "w"), books)
         link = Link(
             endpoint,
             Route(ws_url + endpoint.path),

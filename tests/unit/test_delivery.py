@@ -15,6 +15,7 @@ from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.wire import Stamp, unpack
 from workers import delivery
+from workers.books import Books
 from workers.delivery import Delivery
 from workers.exchange import owner
 
@@ -26,11 +27,21 @@ def context() -> "Iterator[zmq.Context[zmq.Socket[bytes]]]":
     context.destroy(linger=0)
 
 
+class NoFetcher:
+    """Of books that are not fetched here."""
+
+    def ask(self, topic: str) -> None:
+        raise AssertionError(f"{topic} was asked for")
+
+    def taken(self) -> list[tuple[str, Any]]:
+        return []
+
+
 def make(endpoint: str, folder: Path, context: "zmq.Context[zmq.Socket[bytes]]", include_raw: str = "private") -> Delivery:
     """With a router that never comes: everything stays in the sender."""
     sender = BusSender(bus.address(folder), b"w", context=context)
     stamp = Stamp(worker="w", account="main", include_raw=include_raw, started_ms=1)
-    return Delivery("w", ENDPOINTS[endpoint], stamp, sender, DeadLetters(folder, "w"))
+    return Delivery("w", ENDPOINTS[endpoint], stamp, sender, DeadLetters(folder, "w"), Books(endpoint, NoFetcher()))
 
 
 def letters(folder: Path) -> list[dict[str, Any]]:
@@ -179,7 +190,7 @@ def test_funding_is_told_once_for_each_change_also_across_connections(
     out.want({"tickers.A": frozenset(["funding"])})
     for ts, rate in enumerate(("0.0001", "0.0001", "0.0002", "0.0001"), start=1):
         out.take(ticker("snapshot" if ts == 1 else "delta", ts, **{**TICKER, "fundingRate": rate}), 1)
-    out.new_connection()
+    out.new_connection(0.0)
     out.take(ticker("snapshot", 9, **TICKER), 1)
     out.take(ticker("delta", 10, fundingRate="0.0003"), 1)
     out.flush()

@@ -12,10 +12,10 @@ from gateway.protocol.renewal import CALM_S
 from gateway.protocol.subscriptions import (
     ACK_TIMEOUT_S,
     FIRST_FRAME_S,
-    RETRY_FIRST_S,
     Request,
     Subscriptions,
 )
+from gateway.protocol.topic import RETRY_FIRST_S
 from gateway.protocol.topic_moves import MOVES, Heard, Phase
 
 

@@ -23,6 +23,8 @@ from gateway.wire import Stamp
 from simulator.connection import Connection
 from simulator.dialect import DIALECTS
 from simulator.exchange import Exchange, Options
+from simulator.rest.market_calls import full_orderbook
+from workers.books import Books
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import CONNECT_S, Route
@@ -66,6 +68,33 @@ class KeepingLetters:
 
     def add(self, *, reason: str, **_letter: object) -> None:
         self.reasons.append(reason)
+
+
+class DirectFetcher:
+    """In the place of REST in a thread: the exchange's answer of the moment it was asked, taken `lag` looks later."""
+
+    def __init__(self, exchange: Exchange, category: str | None, lag: int = 2) -> None:
+        self._exchange = exchange
+        self._category = category or ""
+        self._lag = lag
+        self._answers: deque[tuple[int, str, Any]] = deque()
+        self._looks = 0
+        self.asked = 0
+
+    def ask(self, topic: str) -> None:
+        self.asked += 1
+        if self._exchange.faults.hit("rest", self._exchange.clock_ms(), endpoint=self._category):
+            return
+        query = {"category": self._category, "symbol": topic.split(".", 2)[2]}
+        answer = full_orderbook(self._exchange.market, query, self._exchange.now_ms())  # type: ignore[arg-type] # of a query it needs this
+        self._answers.append((self._looks + self._lag, topic, msgspec.json.decode(msgspec.json.encode(answer))))
+
+    def taken(self) -> list[tuple[str, Any]]:
+        self._looks += 1
+        found = []
+        while self._answers and self._answers[0][0] <= self._looks:
+            found.append(self._answers.popleft()[1:])
+        return found
 
 
 class VirtualLine:
@@ -186,7 +215,8 @@ class World:
         """A worker of an endpoint that wants these topics: topic → whether the exchange pushes a frame on subscribe."""
         endpoint, bus, dice = ENDPOINTS[name], KeepingBus(), Random(name)
         stamp = Stamp(worker=f"{name}_00", account="main", include_raw="off", started_ms=BEGAN_S * 1000)
-        delivery = Delivery(f"{name}_00", endpoint, stamp, bus, KeepingLetters())  # type: ignore[arg-type] # they have all that it uses
+        books = Books(endpoint.category, DirectFetcher(self.exchange, endpoint.category))
+        delivery = Delivery(f"{name}_00", endpoint, stamp, bus, KeepingLetters(), books)  # type: ignore[arg-type] # they have all that it uses
         outside = Outside(
             clock=ExchangeClock(self._exchange_time, worker=name, unix_ns=self.clock.unix_ns),
             budget=budget,

@@ -9,20 +9,27 @@ from gateway.protocol.fields import Fields, Kind, levels, ours, text, time, whol
 from gateway.protocol.frames import Data
 from gateway.protocol.orderbook import begins_anew, follow
 
-FIELDS = Fields(
-    named=(
-        text("s", "symbol", must=True),
-        ours("kind", Kind.TEXT),
-        ours("depth", Kind.WHOLE),
-        levels("b", "bids", must=True),
-        levels("a", "asks", must=True),
-        whole("u", "update_id", must=True),
-        whole("seq", "cross_sequence"),
-        ours("matched_at", Kind.TIME),
-        ours("in_sync", Kind.FLAG),
-    ),
-    frame=(text("type", "kind"), time("cts", "matched_at")),
-)
+
+def _fields(*, sequence: bool) -> Fields:
+    """sequence: without `seq` a frame cannot be placed; option frames of 2023 had none."""
+    return Fields(
+        named=(
+            text("s", "symbol", must=True),
+            ours("kind", Kind.TEXT),
+            ours("depth", Kind.WHOLE),
+            levels("b", "bids", must=True),
+            levels("a", "asks", must=True),
+            whole("u", "update_id", must=True),
+            whole("seq", "cross_sequence", must=sequence),
+            ours("matched_at", Kind.TIME),
+            ours("in_sync", Kind.FLAG),
+        ),
+        frame=(text("type", "kind"), time("cts", "matched_at")),
+    )
+
+
+FIELDS = _fields(sequence=False)
+FULL = _fields(sequence=True)
 
 KINDS = ("snapshot", "delta")
 
@@ -48,7 +55,7 @@ def normalise_full(data: Data, category: str | None, memory: Memory) -> list[Out
 
 
 def _frame(data: Data, category: str | None, memory: Memory, *, event_type: str, variant: str, depth: int | None) -> list[Outcome]:
-    payload = FIELDS.read(data, data.data)
+    payload = (FULL if depth is None else FIELDS).read(data, data.data)
     if isinstance(payload, BadRecord):
         return [payload]
     if data.kind not in KINDS:

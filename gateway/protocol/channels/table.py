@@ -86,7 +86,7 @@ CHANNELS: tuple[Channel, ...] = (
         topics={"spot": "orderbook.full.{symbol}"},
         symbol_use="required",
         normalise=orderbook.normalise_full,
-        fields=orderbook.FIELDS,
+        fields=orderbook.FULL,
         is_book=True,
         rest_snapshots=True,
     ),

@@ -1,0 +1,216 @@
+"""The books that this worker materialises: those of which services want whole snapshots, and those whose snapshots come over REST.
+
+frame ─▶ take ─▶ judged: in_sync, crossed      wishes ─▶ want ─▶ topics that need a snapshot first
+REST ◀─ fetch ◀─ tend ─▶ snapshots that are due, each for the queue of one service
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from gateway.models import Event, Json, Payload
+from gateway.protocol.book import Book, Level
+from gateway.protocol.channels import orderbook
+from gateway.protocol.channels.channel import Channel, Memory
+from gateway.protocol.full_book import FullBook
+
+#: Said of a book whose best bid is not below its best ask.
+CROSSED = "the book is crossed: its best bid is not below its best ask"
+
+
+class Fetcher(Protocol):
+    """Asks the exchange for whole books, in the background; see `workers/book_fetcher.py`."""
+
+    def ask(self, topic: str) -> None: ...
+
+    def taken(self) -> list[tuple[str, Json]]:
+        """(topic, the answer's `result`) of what came since the last look."""
+        ...
+
+
+@dataclass(slots=True)
+class _Streamed:
+    """A book whose snapshots come on its stream."""
+
+    book: Book
+
+    def take(self, event: Event, memory: Memory, _now: float) -> bool:
+        payload = event.payload
+        if not payload["in_sync"]:
+            self.book.forget()
+            return True
+        if payload["kind"] == "delta" and not self.book.is_known:
+            return True  # wanted since a moment ago: the snapshot is on its way
+        reason = self.book.apply(payload["kind"], payload["bids"], payload["asks"])
+        if reason is None and self.book.crossed:
+            self.book.forget()
+            reason = CROSSED
+        if reason is not None:
+            memory.hole, memory.in_sync, payload["in_sync"] = reason, False, False
+        return True
+
+    def levels(self) -> tuple[list[Level], list[Level]] | None:
+        return self.book.levels() if self.book.is_known else None
+
+
+@dataclass(slots=True)
+class _Fetched:
+    """A book whose snapshots come over REST."""
+
+    full: FullBook
+
+    def take(self, event: Event, memory: Memory, now: float) -> bool:
+        payload = event.payload
+        frame = partial(
+            self.full.frame, kind=payload["kind"], update_id=payload["update_id"], sequence=payload["cross_sequence"],
+            bids=payload["bids"], asks=payload["asks"], now=now,
+        )  # fmt: skip
+        took = frame()
+        if took == "applied" and self.full.book.crossed:
+            self.full.distrust(CROSSED, now)
+            frame()  # its number is where the next snapshot may begin
+        payload["in_sync"] = memory.in_sync = self.full.in_sync
+        memory.hole = self.full.hole
+        return took != "stale"
+
+    def levels(self) -> tuple[list[Level], list[Level]] | None:
+        return self.full.book.levels() if self.full.in_sync else None
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One topic's book.
+
+    wishes  queue → seconds between two snapshots for it
+    due     queue → when the next one is; monotonic seconds
+    newest  the last event of the stream: it numbers and dates the book
+    """
+
+    channel: Channel
+    state: _Streamed | _Fetched
+    wishes: Mapping[str, float] = field(default_factory=dict)
+    due: dict[str, float] = field(default_factory=dict)
+    newest: Event | None = None
+
+
+class Books:
+    """Used by the worker's main thread alone."""
+
+    def __init__(self, category: str | None, fetcher: Fetcher) -> None:
+        self._category = category
+        self._fetcher = fetcher
+        self._kept: dict[str, _Kept] = {}
+
+    def want(self, channels: Mapping[str, Channel], wishes: Mapping[str, Mapping[str, float]]) -> list[str]:
+        """Replace what is kept; the topics that must be subscribed anew, since a book begins with a snapshot.
+
+        channels  topic → its row, of all topics wanted
+        wishes    topic → queue → seconds between two snapshots
+        """
+        wanted = {topic: row for topic, row in channels.items() if row.is_book and (row.rest_snapshots or wishes.get(topic))}
+        self._kept = {topic: kept for topic, kept in self._kept.items() if topic in wanted}
+        blank = []
+        for topic, row in wanted.items():
+            if topic not in self._kept:
+                self._kept[topic] = _Kept(row, _Fetched(FullBook()) if row.rest_snapshots else _streamed(row, topic))
+                blank += [] if row.rest_snapshots else [topic]
+            kept = self._kept[topic]
+            kept.wishes = wishes.get(topic, {})
+            kept.due = {queue: kept.due.get(queue, 0.0) for queue in kept.wishes}
+        return blank
+
+    def new_connection(self, now: float) -> None:
+        """What comes next follows nothing that came before."""
+        for kept in self._kept.values():
+            if isinstance(kept.state, _Fetched):
+                kept.state.full.lost(now)
+            else:
+                kept.state.book.forget()
+
+    def distrust(self, topic: str, now: float) -> bool:
+        """Begin a book anew on demand; False for one that begins anew when its topic is subscribed anew."""
+        kept = self._kept.get(topic)
+        if kept is None or not isinstance(kept.state, _Fetched):
+            return False
+        kept.state.full.distrust("a new snapshot was asked for", now)
+        return True
+
+    def take(self, event: Event, memory: Memory, now: float) -> bool:
+        """Judge a frame's event, and mark it and the memory where it is not to be trusted; whether to deliver it."""
+        kept = self._kept.get(event.topic)
+        if kept is None:
+            return True
+        is_news = kept.state.take(event, memory, now)
+        if is_news:
+            kept.newest = event
+        return is_news
+
+    def fetched(self, now: float) -> Iterator[tuple[Event, Memory]]:
+        """The snapshots that came over REST, as events of the stream, with the memory that says so."""
+        for topic, result in self._fetcher.taken():
+            kept = self._kept.get(topic)
+            if kept is None or not isinstance(kept.state, _Fetched) or not kept.state.full.snapshot(result, now):
+                continue
+            full = kept.state.full
+            if full.book.crossed:
+                full.distrust(CROSSED, now)
+                continue
+            moment = {name: result.get(key) for name, key in (("matched_at", "cts"), ("pushed_at", "ts"))}
+            if kept.newest is not None:
+                moment = {name: kept.newest.payload.get(name) for name in moment}
+            numbers = {"update_id": full.update_id or 0, "cross_sequence": full.sequence}
+            event = self._snapshot(topic, kept, {**numbers, **moment}, source="rest")
+            kept.newest = event
+            yield event, Memory(update_id=full.update_id, sequence=full.sequence, in_sync=True)
+
+    def ask(self, is_held: Callable[[str], bool], now: float) -> None:
+        """Have the books fetched that need it, of topics that the exchange has acknowledged: what is fetched before fits nothing."""
+        for topic, kept in self._kept.items():
+            if (
+                isinstance(kept.state, _Fetched)
+                and not kept.state.full.in_sync
+                and is_held(topic)
+                and kept.state.full.wants_fetch(now)
+            ):
+                self._fetcher.ask(topic)
+
+    def due(self, now: float) -> Iterator[tuple[Event, str]]:
+        """The snapshots that services are to get now, each with its queue. A book that is not whole is waited for."""
+        for topic, kept in self._kept.items():
+            queues = [queue for queue, at in kept.due.items() if now >= at]
+            if not queues or kept.newest is None or kept.state.levels() is None:
+                continue
+            newest = kept.newest.payload
+            dated = {name: newest.get(name) for name in ("update_id", "cross_sequence", "matched_at", "pushed_at")}
+            event = self._snapshot(topic, kept, dated, source="derived")
+            for queue in queues:
+                kept.due[queue] = now + kept.wishes[queue]
+                yield event, queue
+
+    def _snapshot(self, topic: str, kept: _Kept, dated: Payload, *, source: str) -> Event:
+        """The whole book as an event. One that a service asked for is another fact than the exchange's own snapshot at the same `u`."""
+        bids, asks = kept.state.levels() or ([], [])
+        payload: Payload = {
+            "symbol": topic.split(".", 2)[2], "kind": "snapshot", "depth": _depth(topic), "bids": bids, "asks": asks,
+            "update_id": dated["update_id"], "cross_sequence": dated["cross_sequence"], "matched_at": dated["matched_at"],
+            "in_sync": True, "pushed_at": dated["pushed_at"],
+        }  # fmt: skip
+        word = topic.split(".", 2)[1]
+        pushed_ms = dated["pushed_at"] if type(dated["pushed_at"]) is int else 0
+        event = orderbook.event_of(
+            payload, event_type=kept.channel.event_type, category=self._category, topic=topic,
+            variant=word if word.isdigit() else "-", pushed_ms=pushed_ms,
+        )  # fmt: skip
+        event.source = "rest" if source == "rest" else "derived"
+        event.identity += f"|{source}"
+        return event
+
+
+def _depth(topic: str) -> int | None:
+    word = topic.split(".", 2)[1]
+    return int(word) if word.isdigit() else orderbook.RPI_DEPTH if word == "rpi" else None
+
+
+def _streamed(channel: Channel, topic: str) -> _Streamed:
+    return _Streamed(Book(_depth(topic), with_rpi=channel.event_type == "rpi_orderbook"))
