@@ -14,7 +14,7 @@ from simulator.market.book import LEVELS, Book, View
 from simulator.market.candles import INTERVALS, Candle
 from simulator.market.funding_rates import Funding
 from simulator.market.greeks import model, strike
-from simulator.market.instruments import CLOSED, DELIVERING, TRADING, Instrument
+from simulator.market.instruments import CLOSED, DELIVERING, PRE_LAUNCH, TRADING, Instrument
 from simulator.market.liquidations import Liquidations
 from simulator.market.takers import Takers
 from simulator.market.tickers import TICKERS, WITH_DELTAS, Figures, Ticker
@@ -39,7 +39,7 @@ _ASTRAY = 30
 Wants = Callable[[str], bool]
 
 
-def _everything(_topic: str) -> bool:
+def everything(_topic: str) -> bool:
     return True
 
 
@@ -48,6 +48,7 @@ class Feed:
 
     underlying  what an option's index follows: another feed, moved before this one
     liquidated  what the last step's liquidation left to the insurance pool, 1e-8 coins; 0: there was none
+    is_empty    nobody's orders are in the book: before its launch, after its delisting
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Feed:
     ) -> None:
         self.instrument = instrument
         self.liquidated = 0
+        self.is_empty = False
         self._dice = dice
         self._underlying = underlying
         self._began_ms = self._now_ms = now_ms
@@ -82,9 +84,15 @@ class Feed:
     def status(self, now_ms: int) -> str:
         """In the exchange's words. What was delivered before this market began goes on trading."""
         delivery_ms = self.instrument.delivery_ms
+        if self.is_empty:
+            return CLOSED
         if delivery_ms is None or delivery_ms <= self._began_ms or now_ms < delivery_ms:
             return TRADING
         return DELIVERING if now_ms < delivery_ms + DELIVERY_MS else CLOSED
+
+    def row(self, now_ms: int) -> dict[str, Any]:
+        """As instruments-info answers."""
+        return self.instrument.row(self.status(now_ms))
 
     def topics(self) -> list[str]:
         """Every topic that this instrument has; option trades go by base coin."""
@@ -105,20 +113,23 @@ class Feed:
             return [self._limits(now_ms)]
         return []
 
-    def restart(self, now_ms: int) -> list[Message]:
-        """The service behind the books restarted: every stream of them begins anew with 1."""
-        self.book.advance()
-        for view in self.views.values():
-            view.restart(now_ms)
-        frames = [self.snapshot(name, now_ms) for name in self.views if name != "full"]
-        if "full" in self.views:
-            frames.append(self._book_frame("full", "delta", ([], []), now_ms))
-        return frames
+    def restart(self, now_ms: int, how: str = "service") -> list[Message]:
+        """Books begin anew with `u` 1, the full one empty: clients are to fetch it. Source: protocol notes, section 6.4.
 
-    def step(self, now_ms: int, trades: float, wants: Wants = _everything) -> list[Message]:
+        how: service: all of them; tick: the full one alone, as after a new tick or lot size; delisted: that too, and for good.
+        """
+        names = [name for name in self.views if name == "full" or how == "service"]
+        self.book.advance()
+        self.is_empty = self.is_empty or how == "delisted"
+        for name in names:
+            self.views[name].restart(now_ms)
+        frames = [self.snapshot(name, now_ms) for name in names if name != "full"]
+        return [*frames, *(self._book_frame("full", "delta", ([], []), now_ms) for name in names if name == "full")]
+
+    def step(self, now_ms: int, trades: float, wants: Wants = everything) -> list[Message]:
         """Move once. trades: how many the step brings on average; wants: whose frames are to be built."""
         self.liquidated = 0
-        if self.status(now_ms) != TRADING:
+        if self.is_empty or self.status(now_ms) not in (TRADING, PRE_LAUNCH):
             return []
         names, ticker_wanted = self._names, wants(self._names["tickers"])
         before = self.ticker() if ticker_wanted else None
@@ -177,7 +188,7 @@ class Feed:
 
     def snapshot(self, name: str, now_ms: int) -> Message:
         """A book as it is now, of the stream with this name: a depth, `rpi` or `full`."""
-        return self._book_frame(name, "snapshot", self.views[name].snapshot(), now_ms)
+        return self._book_frame(name, "snapshot", ([], []) if self.is_empty else self.views[name].snapshot(), now_ms)
 
     def _trade_frame(self, rows: list[dict[str, Any]], now_ms: int) -> Message:
         return self._frame("trade", self._names["trades"], "snapshot", rows, now_ms)
