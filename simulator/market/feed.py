@@ -10,15 +10,15 @@ from typing import Any
 
 from simulator.dialect import Message, plain
 from simulator.market import envelopes, topics
-from simulator.market.book import LEVELS, Book, View
+from simulator.market.book import Book, View
 from simulator.market.candles import INTERVALS, Candle
 from simulator.market.funding_rates import Funding
 from simulator.market.greeks import model, strike
-from simulator.market.instruments import CLOSED, DELIVERING, PRE_LAUNCH, TRADING, Instrument
+from simulator.market.instruments import CLOSED, DELIVERING, TRADING, Instrument
 from simulator.market.liquidations import Liquidations
 from simulator.market.takers import Takers
 from simulator.market.tickers import TICKERS, WITH_DELTAS, Figures, Ticker
-from simulator.market.topics import DEPTHS, FULL_SERVICE, RPI_DEPTH, WITH_FULL_BOOKS, WITH_LIQUIDATIONS
+from simulator.market.topics import DEPTHS, FULL_SERVICE, WITH_LIQUIDATIONS
 from simulator.market.trades import DIRECTIONS, KEPT
 
 #: Seconds after which a level-1 book that did not change is sent again.
@@ -46,6 +46,7 @@ def everything(_topic: str) -> bool:
 class Feed:
     """`step` moves it and returns the frames that its topics' subscribers get.
 
+    stage       the status that somebody gave it, PreLaunch or Closed; "": by the calendar
     underlying  what an option's index follows: another feed, moved before this one
     liquidated  what the last step's liquidation left to the insurance pool, 1e-8 coins; 0: there was none
     is_empty    nobody's orders are in the book: before its launch, after its delisting
@@ -55,6 +56,7 @@ class Feed:
         self, instrument: Instrument, dice: Random, now_ms: int, *, underlying: "Feed | None" = None, kept: int = KEPT
     ) -> None:
         self.instrument = instrument
+        self.stage = ""
         self.liquidated = 0
         self.is_empty = False
         self._dice = dice
@@ -84,8 +86,8 @@ class Feed:
     def status(self, now_ms: int) -> str:
         """In the exchange's words. What was delivered before this market began goes on trading."""
         delivery_ms = self.instrument.delivery_ms
-        if self.is_empty:
-            return CLOSED
+        if self.stage:
+            return self.stage
         if delivery_ms is None or delivery_ms <= self._began_ms or now_ms < delivery_ms:
             return TRADING
         return DELIVERING if now_ms < delivery_ms + DELIVERY_MS else CLOSED
@@ -120,17 +122,19 @@ class Feed:
         """
         names = [name for name in self.views if name == "full" or how == "service"]
         self.book.advance()
-        self.is_empty = self.is_empty or how == "delisted"
+        if how == "delisted":
+            self.stage, self.is_empty = CLOSED, True
         for name in names:
             self.views[name].restart(now_ms)
-        frames = [self.snapshot(name, now_ms) for name in names if name != "full"]
-        return [*frames, *(self._book_frame("full", "delta", ([], []), now_ms) for name in names if name == "full")]
+        empty = self._book_frame("full", "delta", ([], []), now_ms) if "full" in names else {}
+        return [empty if name == "full" else self.snapshot(name, now_ms) for name in names]
 
     def step(self, now_ms: int, trades: float, wants: Wants = everything) -> list[Message]:
         """Move once. trades: how many the step brings on average; wants: whose frames are to be built."""
         self.liquidated = 0
-        if self.is_empty or self.status(now_ms) not in (TRADING, PRE_LAUNCH):
-            return []
+        return self._move(now_ms, trades, wants) if self.status(now_ms) == TRADING else []
+
+    def _move(self, now_ms: int, trades: float, wants: Wants) -> list[Message]:
         names, ticker_wanted = self._names, wants(self._names["tickers"])
         before = self.ticker() if ticker_wanted else None
         frames = self._closed(now_ms, wants)
@@ -197,10 +201,7 @@ class Feed:
         return self.instrument.category in categories
 
     def _new_views(self, now_ms: int) -> dict[str, View]:
-        category = self.instrument.category
-        depths = {str(depth): depth for depth in DEPTHS[category]}
-        depths |= {"rpi": RPI_DEPTH} if self._has(FULL_SERVICE) else {}
-        depths |= {"full": LEVELS[category]} if self._has(WITH_FULL_BOOKS) else {}
+        depths = topics.depths(self.instrument)
         return {
             name: View(self.book, depth, self._dice.randrange(10**5, 10**7), now_ms=now_ms, with_rpi=name == "rpi")
             for name, depth in depths.items()

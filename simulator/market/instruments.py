@@ -11,8 +11,10 @@ Row = dict[str, Any]
 #: When everything was listed; Unix milliseconds.
 LISTED_MS = "1743675300000"
 
-#: What instruments-info says of an instrument in its pre-market, then before, at and after its delivery.
-PRE_LAUNCH, TRADING, DELIVERING, CLOSED = "PreLaunch", "Trading", "Delivering", "Closed"
+#: What instruments-info says of an instrument before, at and after its delivery.
+TRADING, DELIVERING, CLOSED = "Trading", "Delivering", "Closed"
+#: Listed, and not traded yet.
+PRELAUNCH = "PreLaunch"
 
 
 @dataclass(frozen=True, slots=True)

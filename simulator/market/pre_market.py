@@ -9,7 +9,7 @@ from simulator.dialect import Message, plain
 from simulator.market.candles import INTERVALS, Candles
 from simulator.market.feed import Feed, Wants, everything
 from simulator.market.funding_rates import Funding
-from simulator.market.instruments import LISTED_MS, PRE_LAUNCH, TRADING, Instrument, Row
+from simulator.market.instruments import LISTED_MS, PRELAUNCH, TRADING, Instrument, Row
 from simulator.market.tickers import Ticker
 from simulator.market.trades import KEPT
 
@@ -45,10 +45,7 @@ class PreMarketFeed(Feed):
         self._matching = 0
         super().__init__(instrument, dice, now_ms, underlying=underlying, kept=kept)
         self._indicative = self.deals.last
-        self.is_empty, self.funding = True, None
-
-    def status(self, now_ms: int) -> str:
-        return PRE_LAUNCH if self.phase else super().status(now_ms)
+        self.stage, self.is_empty, self.funding = PRELAUNCH, True, None
 
     def row(self, now_ms: int) -> Row:
         row = super().row(now_ms)
@@ -65,7 +62,7 @@ class PreMarketFeed(Feed):
             return []
         was_empty, had_candles = self.is_empty, self._has_candles
         self.phase, self._shown = ("" if entry == TRADING else entry), None
-        self.is_empty = self.phase in _HEARD
+        self.stage, self.is_empty = PRELAUNCH if self.phase else "", self.phase in _HEARD
         if self._has_candles and not had_candles:
             self.deals.candles = Candles(self.instrument, self.deals.last, now_ms)
         self.funding = None if self.phase else Funding(self._dice.getrandbits(64), now_ms)
@@ -77,8 +74,10 @@ class PreMarketFeed(Feed):
         return super().first(topic, now_ms) if family in ("tickers", *_HEARD.get(self.phase, (family,))) else []
 
     def step(self, now_ms: int, trades: float, wants: Wants = everything) -> list[Message]:
-        if not self.is_empty:
+        if self.stage != PRELAUNCH:
             return super().step(now_ms, trades, wants)
+        if not self.is_empty:
+            return self._move(now_ms, trades, wants)
         before, self._now_ms, self._shown = self.ticker(), now_ms, None
         self._indicative = self.deals.last + self._dice.randrange(-_ASTRAY, _ASTRAY + 1)
         self._matching += self._dice.randrange(1, 500)

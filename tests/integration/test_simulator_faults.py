@@ -365,7 +365,7 @@ def test_balances_that_are_set_are_pushed_and_answered_to_the_last_digit(exchang
         (
             "POST",
             "account",
-            {"action": "place", "category": "spread", "symbol": "SOLUSDT_SOL/USDT"},
+            {"action": "rfq", "category": "spread", "symbol": "SOLUSDT_SOL/USDT"},
             "found spread SOLUSDT_SOL/USDT",
         ),
         ("POST", "step", {"count": 0}, "Expected `int` >= 1"),

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from simulator.dialect import Message
-from simulator.market.instruments import CLOSED, PRE_LAUNCH, TRADING
+from simulator.market.instruments import CLOSED, PRELAUNCH, TRADING
 from simulator.market.market import Market
 from simulator.market.pre_market import ENTRIES, PHASES
 from simulator.rest.market_calls import CALLS
@@ -77,7 +77,7 @@ def test_instruments_info_tells_of_the_pre_market() -> None:
     listing = CALLS["/v5/market/instruments-info"]
     for entry in ENTRIES:
         market.enter("linear", SYMBOL, entry, NOON)
-        [row] = listing(market, query | {"status": TRADING if entry == TRADING else PRE_LAUNCH}, NOON)["list"]
+        [row] = listing(market, query | {"status": TRADING if entry == TRADING else PRELAUNCH}, NOON)["list"]
         assert row["isPreListing"] is (entry != TRADING)
         phase = row["preListingInfo"]["curAuctionPhase"] if entry != TRADING else row["preListingInfo"]
         assert phase == (entry if entry != TRADING else None)
@@ -125,6 +125,14 @@ def test_delisted_symbol_empties_its_full_book_and_falls_silent() -> None:
     told = [category for step in range(1, 20) for category, _ in market.step(NOON + step * 250)]
     assert "spot" not in told
     assert "linear" in told
+
+
+def test_delisted_pre_market_falls_silent() -> None:
+    for phase in ("CallAuction", "ContinuousTrading"):
+        market = Market(1, NOON, only=[SYMBOL])
+        market.enter("linear", SYMBOL, phase, NOON)
+        market.restart("linear", SYMBOL, NOON, "delisted")
+        assert [frame["topic"] for _, frame in market.step(NOON + 250) if SYMBOL in frame["topic"]] == []
 
 
 def test_dice_of_others_are_not_moved_by_a_phase() -> None:
