@@ -18,7 +18,7 @@ from simulator.market.instruments import CLOSED, DELIVERING, TRADING, Instrument
 from simulator.market.liquidations import Liquidations
 from simulator.market.takers import Takers
 from simulator.market.tickers import TICKERS, WITH_DELTAS, Figures, Ticker
-from simulator.market.topics import DEPTHS, FULL_SERVICE, WITH_LIQUIDATIONS
+from simulator.market.topics import FULL_SERVICE, WITH_LIQUIDATIONS
 from simulator.market.trades import DIRECTIONS, KEPT
 
 #: Seconds after which a level-1 book that did not change is sent again.

@@ -13,9 +13,10 @@ from simulator.dialect import compact
 from simulator.market import tickers
 from simulator.market.book import LEVELS, Book, View
 from simulator.market.candles import INTERVALS, bounds
-from simulator.market.feed import DEPTHS, MOST_TRADES, RESEND_S, Feed
+from simulator.market.feed import MOST_TRADES, RESEND_S, Feed
 from simulator.market.instruments import INSTRUMENTS, TRADING, Instrument, find
 from simulator.market.market import Market
+from simulator.market.topics import DEPTHS
 
 NOON = int(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp()) * 1000
 
