@@ -22,6 +22,8 @@ pytestmark = pytest.mark.timeout(600)  # of which the first test on a machine sp
 
 #: Private topic → the gateway's channel.
 CHANNELS = {"order": "order", "execution": "execution", "wallet": "balance"}
+#: Held beside them: ccxt looks for "order" in the names of topics, and finds it in this one too (protocol notes, section 12).
+BOOK = ("spot", "orderbook.50.ETHUSDT")
 #: category → symbol, a price, another one, a size and a part of it.
 MARKETS = {
     "spot": ("ETHUSDT", "3300.25", "3300.5", "0.5", "0.12345"),
@@ -93,7 +95,7 @@ def trade(simulator: RunningSimulator) -> None:
 
 @pytest.fixture(scope="module")
 def scene(still_simulator: RunningSimulator, peers_gateway: RunningGateway, new_peer: Callable[..., Peer]) -> Iterator[Scene]:
-    ccxt = new_peer(still_simulator, "ccxt", [("private", topic) for topic in CHANNELS])
+    ccxt = new_peer(still_simulator, "ccxt", [*(("private", topic) for topic in CHANNELS), BOOK])
     with consuming(peers_gateway.broker_url) as consumer:
         queues = {}
         for topic, channel in CHANNELS.items():
@@ -104,9 +106,11 @@ def scene(still_simulator: RunningSimulator, peers_gateway: RunningGateway, new_
         def held() -> bool:
             ccxt.ask()  # which fails where the client has failed
             held_by = [set(entry.topics) for entry in still_simulator.connections("private")]
-            return len(held_by) == 2 and all(set(CHANNELS) <= topics for topics in held_by)
+            has_book = any(BOOK[1] in entry.topics for entry in still_simulator.connections("spot"))
+            return has_book and len(held_by) == 2 and all(set(CHANNELS) <= topics for topics in held_by)
 
         wait_for(held, "ccxt's private topics held", 40.0)
+        still_simulator.step(5)
         trade(still_simulator)
         found = Scene({}, {}, {}, {})
 
@@ -147,6 +151,12 @@ def test_orders_end_alike(scene: Scene, category: str) -> None:
         assert row["status"] == STATUS[ours[key]["status"]]
         assert row["side"].capitalize() == ours[key]["side"]
         assert row["type"].capitalize() == ours[key]["order_type"]
+
+
+def test_book_beside_them_is_taken_for_a_book(scene: Scene) -> None:
+    [book] = scene.ccxt["books"].values()
+    assert len(book["bids"]) == len(book["asks"]) == 50
+    assert set(scene.ccxt["order"]) == set(scene.orders)
 
 
 def test_every_way_of_an_order_was_gone(scene: Scene) -> None:
