@@ -6,11 +6,13 @@ Strict about
   connection, 21,000 characters on a public one; all-or-nothing and partial refusals; private topics that conflict
   signatures, expiry and clock of logins and REST calls; the address limit with its ban, the limits a second with their headers
   snapshots and deltas of books that agree at every depth, RPI and full books too; candles that close on their last millisecond, once
+  what a pre-market tells in each phase of its auction
   orders, fills, positions (one-way and hedge), funding, coins and REST answers that agree with each other
   one seed and one number of steps give one market: prices, sizes, identities and sequences (times are the real ones)
 
 Not simulated
-  order entry over WebSocket, SBE, RFQ, strategies, advanced-earn offers, disconnect protection (`dcp`) beyond its acknowledgement
+  order entry over WebSocket, SBE, advanced-earn offers, disconnect protection (`dcp`) beyond its acknowledgement
+  requests for quotes and strategies beyond their pushes, which come when they are told to
   auto-deleveraging, liquidation of our own account, taking profit and stopping loss; spreads cannot be placed over REST
   the end of a dated instrument that the market was begun after
 

@@ -9,10 +9,13 @@ import msgspec
 
 from simulator.agenda import Agenda
 from simulator.choices import Choices
-from simulator.dialect import PRIVATE_TOPICS, REPEATED, STATUS_TOPIC, Dialect, Message, compact, conflicts, escaped
+from simulator.dialect import LONE_TOPICS, PRIVATE_TOPICS, REPEATED, Dialect, Message, compact, conflicts, escaped
 from simulator.faults import Fault, Faults
 from simulator.ledger import Direction, Ledger
 from simulator.rest import signing
+
+#: Digits of an expiry that are read.
+MOST_DIGITS = 18
 
 
 class Line(Protocol):
@@ -163,10 +166,12 @@ class Connection:
             self.line.close(1000)
 
     def _is_signed(self, args: Any) -> bool:
+        """The expiry is a number by the documents; ccxt sends it as a text, and is let in."""
         match args:
-            case [str(key), int(expires), str(signature)]:
-                signed = signing.is_signed(f"GET/realtime{expires}", signature, self.world.api_secret)
-                return key == self.world.api_key and signed and expires > self.world.now_ms()
+            case [str(key), int() | str() as expiry, str(signature)]:
+                text, world = str(expiry), self.world
+                ahead = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS and int(text) > world.now_ms()
+                return key == world.api_key and ahead and signing.is_signed(f"GET/realtime{text}", signature, world.api_secret)
         return False
 
     def _subscribe(self, op: str, req_id: str | None, topics: list[str]) -> None:
@@ -245,8 +250,8 @@ class Connection:
     def _exists(self, topic: str) -> bool:
         if self.endpoint == "private":
             return topic in PRIVATE_TOPICS
-        if self.endpoint == "status":
-            return topic == STATUS_TOPIC
+        if self.endpoint in LONE_TOPICS:
+            return topic == LONE_TOPICS[self.endpoint]
         return self.world.exists(self.dialect.category, topic)
 
     def _hit(self, kind: str, *, how: str = "", topic: str = "", op: str = "") -> Fault | None:

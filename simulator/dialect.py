@@ -129,11 +129,14 @@ DIALECTS: dict[str, Dialect] = {
         Dialect("option",  "/v5/public/option",      "option",  _option_pong,  _option_ack,  None,   2_000, PUBLIC, False, ""),
         Dialect("spread",  "/v5/public/spread",      "spread",  _option_pong,  _option_ack,  None,   None,  PUBLIC, False, ""),
         Dialect("status",  "/v5/public/misc/status", None,      _linear_pong,  _linear_ack,  None,   None,  PUBLIC, True,  HANDLER),
+        Dialect("rfq",     "/v5/public/rfq",         None,      _linear_pong,  _linear_ack,  None,   None,  PUBLIC, True,  HANDLER),
         Dialect("private", "/v5/private",            None,      _private_pong, _private_ack, None,   None,  None,   False, ""),
     )
 }  # fmt: skip
 
-STATUS_TOPIC = "system.status"
+STATUS_TOPIC, RFQ_TOPIC = "system.status", "rfq.open.public.trades"
+#: Endpoint → the one topic that it has.
+LONE_TOPICS = {"status": STATUS_TOPIC, "rfq": RFQ_TOPIC}
 
 _ALL = ("spot", "linear", "inverse", "option")
 

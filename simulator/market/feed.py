@@ -10,7 +10,7 @@ from typing import Any
 
 from simulator.dialect import Message, plain
 from simulator.market import envelopes, topics
-from simulator.market.book import LEVELS, Book, View
+from simulator.market.book import Book, View
 from simulator.market.candles import INTERVALS, Candle
 from simulator.market.funding_rates import Funding
 from simulator.market.greeks import model, strike
@@ -18,7 +18,7 @@ from simulator.market.instruments import CLOSED, DELIVERING, TRADING, Instrument
 from simulator.market.liquidations import Liquidations
 from simulator.market.takers import Takers
 from simulator.market.tickers import TICKERS, WITH_DELTAS, Figures, Ticker
-from simulator.market.topics import DEPTHS, FULL_SERVICE, RPI_DEPTH, WITH_FULL_BOOKS, WITH_LIQUIDATIONS
+from simulator.market.topics import FULL_SERVICE, WITH_LIQUIDATIONS
 from simulator.market.trades import DIRECTIONS, KEPT
 
 #: Seconds after which a level-1 book that did not change is sent again.
@@ -39,22 +39,26 @@ _ASTRAY = 30
 Wants = Callable[[str], bool]
 
 
-def _everything(_topic: str) -> bool:
+def everything(_topic: str) -> bool:
     return True
 
 
 class Feed:
     """`step` moves it and returns the frames that its topics' subscribers get.
 
+    stage       the status that somebody gave it, PreLaunch or Closed; "": by the calendar
     underlying  what an option's index follows: another feed, moved before this one
     liquidated  what the last step's liquidation left to the insurance pool, 1e-8 coins; 0: there was none
+    is_empty    nobody's orders are in the book: before its launch, after its delisting
     """
 
     def __init__(
         self, instrument: Instrument, dice: Random, now_ms: int, *, underlying: "Feed | None" = None, kept: int = KEPT
     ) -> None:
         self.instrument = instrument
+        self.stage = ""
         self.liquidated = 0
+        self.is_empty = False
         self._dice = dice
         self._underlying = underlying
         self._began_ms = self._now_ms = now_ms
@@ -82,9 +86,15 @@ class Feed:
     def status(self, now_ms: int) -> str:
         """In the exchange's words. What was delivered before this market began goes on trading."""
         delivery_ms = self.instrument.delivery_ms
+        if self.stage:
+            return self.stage
         if delivery_ms is None or delivery_ms <= self._began_ms or now_ms < delivery_ms:
             return TRADING
         return DELIVERING if now_ms < delivery_ms + DELIVERY_MS else CLOSED
+
+    def row(self, now_ms: int) -> dict[str, Any]:
+        """As instruments-info answers."""
+        return self.instrument.row(self.status(now_ms))
 
     def topics(self) -> list[str]:
         """Every topic that this instrument has; option trades go by base coin."""
@@ -105,21 +115,26 @@ class Feed:
             return [self._limits(now_ms)]
         return []
 
-    def restart(self, now_ms: int) -> list[Message]:
-        """The service behind the books restarted: every stream of them begins anew with 1."""
-        self.book.advance()
-        for view in self.views.values():
-            view.restart(now_ms)
-        frames = [self.snapshot(name, now_ms) for name in self.views if name != "full"]
-        if "full" in self.views:
-            frames.append(self._book_frame("full", "delta", ([], []), now_ms))
-        return frames
+    def restart(self, now_ms: int, how: str = "service") -> list[Message]:
+        """Books begin anew with `u` 1, the full one empty: clients are to fetch it. Source: protocol notes, section 6.4.
 
-    def step(self, now_ms: int, trades: float, wants: Wants = _everything) -> list[Message]:
+        how: service: all of them; tick: the full one alone, as after a new tick or lot size; delisted: that too, and for good.
+        """
+        names = [name for name in self.views if name == "full" or how == "service"]
+        self.book.advance()
+        if how == "delisted":
+            self.stage, self.is_empty = CLOSED, True
+        for name in names:
+            self.views[name].restart(now_ms)
+        empty = self._book_frame("full", "delta", ([], []), now_ms) if "full" in names else {}
+        return [empty if name == "full" else self.snapshot(name, now_ms) for name in names]
+
+    def step(self, now_ms: int, trades: float, wants: Wants = everything) -> list[Message]:
         """Move once. trades: how many the step brings on average; wants: whose frames are to be built."""
         self.liquidated = 0
-        if self.status(now_ms) != TRADING:
-            return []
+        return self._move(now_ms, trades, wants) if self.status(now_ms) == TRADING else []
+
+    def _move(self, now_ms: int, trades: float, wants: Wants) -> list[Message]:
         names, ticker_wanted = self._names, wants(self._names["tickers"])
         before = self.ticker() if ticker_wanted else None
         frames = self._closed(now_ms, wants)
@@ -177,7 +192,7 @@ class Feed:
 
     def snapshot(self, name: str, now_ms: int) -> Message:
         """A book as it is now, of the stream with this name: a depth, `rpi` or `full`."""
-        return self._book_frame(name, "snapshot", self.views[name].snapshot(), now_ms)
+        return self._book_frame(name, "snapshot", ([], []) if self.is_empty else self.views[name].snapshot(), now_ms)
 
     def _trade_frame(self, rows: list[dict[str, Any]], now_ms: int) -> Message:
         return self._frame("trade", self._names["trades"], "snapshot", rows, now_ms)
@@ -186,10 +201,7 @@ class Feed:
         return self.instrument.category in categories
 
     def _new_views(self, now_ms: int) -> dict[str, View]:
-        category = self.instrument.category
-        depths = {str(depth): depth for depth in DEPTHS[category]}
-        depths |= {"rpi": RPI_DEPTH} if self._has(FULL_SERVICE) else {}
-        depths |= {"full": LEVELS[category]} if self._has(WITH_FULL_BOOKS) else {}
+        depths = topics.depths(self.instrument)
         return {
             name: View(self.book, depth, self._dice.randrange(10**5, 10**7), now_ms=now_ms, with_rpi=name == "rpi")
             for name, depth in depths.items()

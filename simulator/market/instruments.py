@@ -13,6 +13,8 @@ LISTED_MS = "1743675300000"
 
 #: What instruments-info says of an instrument before, at and after its delivery.
 TRADING, DELIVERING, CLOSED = "Trading", "Delivering", "Closed"
+#: Listed, and not traded yet.
+PRELAUNCH = "PreLaunch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Instrument:
     delivery_ms  Unix milliseconds; None where it is never delivered
     symbol_id    the exchange's number of it
     thin         few quote it: a handful of levels, at times none on a side
+    pre_market   its market begins with an auction: see `pre_market`
     """
 
     category: str
@@ -43,6 +46,7 @@ class Instrument:
     delivery_ms: int | None
     symbol_id: int = 0
     thin: bool = False
+    pre_market: bool = False
 
     @property
     def is_perpetual(self) -> bool:
@@ -180,6 +184,7 @@ _TABLE: tuple[tuple[str, str, str, str, str, str, str, str, str, int | None], ..
     ("linear",  "SOLUSDT",               "160.1",  "0.010",  "0.1",      "LinearPerpetual",  "SOL", "USDT", "USDT", None),
     ("linear",  "BTCPERP",               "67005",  "0.1",    "0.001",    "LinearPerpetual",  "BTC", "USDC", "USDC", None),
     ("linear",  "BTCUSDT-25DEC26",       "67900",  "0.1",    "0.001",    "LinearFutures",    "BTC", "USDT", "USDT", _XMAS),
+    ("linear",  "XPLUSDT",               "0.7500", "0.0001", "1",        "LinearPerpetual",  "XPL", "USDT", "USDT", None),
     ("inverse", "BTCUSD",                "67008",  "0.50",   "1",        "InversePerpetual", "BTC", "USD",  "BTC",  None),
     ("inverse", "ETHUSD",                "3402",   "0.05",   "1",        "InversePerpetual", "ETH", "USD",  "ETH",  None),
     ("inverse", "BTCUSDZ26",             "67800",  "0.50",   "1",        "InverseFutures",   "BTC", "USD",  "BTC",  _XMAS),
@@ -194,6 +199,8 @@ _TABLE: tuple[tuple[str, str, str, str, str, str, str, str, str, int | None], ..
 
 #: Of the usual ones; far out of the money.
 _THIN = ("BTC-25DEC26-90000-C-USDT",)
+#: Of the usual ones.
+_PRE_MARKET = ("XPLUSDT",)
 
 #: Names do not follow the calendar: a dated one stays tradable in a market that begins after its day.
 INSTRUMENTS = tuple(
@@ -210,6 +217,7 @@ INSTRUMENTS = tuple(
         delivery_ms,
         number,
         symbol in _THIN,
+        symbol in _PRE_MARKET,
     )
     for number, (category, symbol, price, tick, step, kind, base, quote, settle, delivery_ms) in enumerate(_TABLE, start=1)
 )

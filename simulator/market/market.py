@@ -13,6 +13,7 @@ from simulator.market.feed import MOST_TRADES, Feed
 from simulator.market.instruments import INSTRUMENTS, Instrument
 from simulator.market.made_up import made_up
 from simulator.market.pools import GROUPS, Pools, group_of
+from simulator.market.pre_market import PreMarketFeed
 from simulator.market.trades import KEPT, KEPT_OF_MADE_UP
 
 #: (category, topic) → whether somebody listens.
@@ -36,7 +37,8 @@ class Market:
         for row in self.instruments:
             dice = Random(f"{seed}|{row.category}|{row.symbol}")
             length = KEPT if row in usual else KEPT_OF_MADE_UP
-            self.feeds[row.category, row.symbol] = Feed(row, dice, now_ms, underlying=self._underlying(row), kept=length)
+            kind = PreMarketFeed if row.pre_market else Feed
+            self.feeds[row.category, row.symbol] = kind(row, dice, now_ms, underlying=self._underlying(row), kept=length)
         self._pools = {
             group: Pools(group, rows, Random(f"{seed}|pools|{group}"), now_ms)
             for group in GROUPS
@@ -71,9 +73,14 @@ class Market:
         feeds = self._topics.get(category or "", {}).get(topic, [])
         return [frame for feed in feeds for frame in feed.first(topic, now_ms)]
 
-    def restart(self, category: str, symbol: str, now_ms: int) -> Told:
-        """The service behind one symbol's books restarted: their streams begin anew, `u` is 1."""
-        return [(category, frame) for frame in self.feeds[category, symbol].restart(now_ms)]
+    def restart(self, category: str, symbol: str, now_ms: int, how: str = "service") -> Told:
+        """One symbol's books begin anew: see `Feed.restart`."""
+        return [(category, frame) for frame in self.feeds[category, symbol].restart(now_ms, how)]
+
+    def enter(self, category: str, symbol: str, entry: str, now_ms: int) -> Told:
+        """A pre-market enters another phase, or ends: see `PreMarketFeed.enter`. Nothing happens to what is none."""
+        feed = self.feeds[category, symbol]
+        return [(category, frame) for frame in feed.enter(entry, now_ms)] if isinstance(feed, PreMarketFeed) else []
 
     def fundings(self, before_ms: int, now_ms: int) -> list[tuple[Instrument, Decimal, Decimal]]:
         """(instrument, rate, mark price) of what was settled after `before_ms`, up to and including `now_ms`."""

@@ -19,8 +19,8 @@ GROUPS = {"USDT": "linear", "USDC": "linear", "inverse": "inverse"}
 
 
 def group_of(instrument: Instrument) -> str | None:
-    """The group of a perpetual; nothing else has a pool of its own."""
-    if not instrument.is_perpetual:
+    """The group of a perpetual; nothing else has a pool of its own, nor has a pre-market."""
+    if not instrument.is_perpetual or instrument.pre_market:
         return None
     return "inverse" if instrument.category == "inverse" else instrument.settle
 

@@ -1,5 +1,6 @@
 """Which topics an instrument has, and how deep its books are shown. Source: protocol notes, section 6.1."""
 
+from simulator.market.book import LEVELS
 from simulator.market.candles import INTERVALS
 from simulator.market.instruments import Instrument
 
@@ -15,6 +16,13 @@ RPI_DEPTH = 50
 FULL_SERVICE = ("spot", "linear", "inverse")
 WITH_FULL_BOOKS = ("spot",)
 WITH_LIQUIDATIONS = ("linear", "inverse")
+
+
+def depths(instrument: Instrument) -> dict[str, int]:
+    """The name of a book's stream → its levels a side; the full one is the last."""
+    found = {str(depth): depth for depth in DEPTHS[instrument.category]}
+    found |= {"rpi": RPI_DEPTH} if instrument.category in FULL_SERVICE else {}
+    return found | ({"full": LEVELS[instrument.category]} if instrument.category in WITH_FULL_BOOKS else {})
 
 
 def names(instrument: Instrument) -> dict[str, str]:

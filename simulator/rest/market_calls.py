@@ -161,8 +161,7 @@ def _feeds(market: Market, category: str, symbol: str | None, base: str | None) 
 
 
 def _listed(feeds: Iterable[Feed], shown: Sequence[str], now_ms: int) -> list[Listed]:
-    told = ((feed.instrument, feed.status(now_ms)) for feed in feeds)
-    return [(0, row.symbol, row.row(status)) for row, status in told if status in shown]
+    return [(0, feed.instrument.symbol, feed.row(now_ms)) for feed in feeds if feed.status(now_ms) in shown]
 
 
 def _feed(market: Market, query: Query, category: str) -> Feed:

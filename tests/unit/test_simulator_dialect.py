@@ -80,7 +80,7 @@ def test_answers_escape_the_characters_that_the_exchange_escapes() -> None:
 
 
 def test_every_endpoint_has_a_path_of_its_own() -> None:
-    assert len({row.path for row in DIALECTS.values()}) == len(DIALECTS) == 7
+    assert len({row.path for row in DIALECTS.values()}) == len(DIALECTS) == 8
 
 
 def test_ledger_says_how_many_entries_it_has_forgotten() -> None:

@@ -12,8 +12,8 @@ from simulator.market.market import Market
 
 NOON = int(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp()) * 1000
 FRAMES = Path(__file__).parents[1] / "frames"
-#: Not what the exchange sends now: level-1 deltas ended in March 2025; pre-market contracts are not simulated.
-PAST = ("linear_orderbook_1_delta_legacy", "linear_prelaunch_ticker_snapshot")
+#: Not what the exchange sends now: level-1 deltas ended in March 2025.
+PAST = ("linear_orderbook_1_delta_legacy",)
 CASES = [
     path
     for folder in ("orderbook", "ticker", "trades", "kline")

@@ -13,9 +13,10 @@ from simulator.dialect import compact
 from simulator.market import tickers
 from simulator.market.book import LEVELS, Book, View
 from simulator.market.candles import INTERVALS, bounds
-from simulator.market.feed import DEPTHS, MOST_TRADES, RESEND_S, Feed
-from simulator.market.instruments import INSTRUMENTS, Instrument, find
+from simulator.market.feed import MOST_TRADES, RESEND_S, Feed
+from simulator.market.instruments import INSTRUMENTS, TRADING, Instrument, find
 from simulator.market.market import Market
+from simulator.market.topics import DEPTHS
 
 NOON = int(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp()) * 1000
 
@@ -89,6 +90,7 @@ def test_one_seed_and_number_of_steps_give_one_market_byte_for_byte() -> None:
 
 def test_every_topic_of_every_instrument_gets_frames_of_its_own_name() -> None:
     market = Market(1, NOON)
+    market.enter("linear", "XPLUSDT", TRADING, NOON)
     named: set[tuple[str, str]] = set()
 
     def is_new(category: str, topic: str) -> bool:

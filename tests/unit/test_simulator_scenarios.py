@@ -65,11 +65,12 @@ def test_a_fault_stands_for_its_time_or_its_hits_or_until_it_is_lifted() -> None
 
 
 def test_every_kind_of_bad_luck_is_a_fault_and_the_bad_day_brings_all_of_them() -> None:
-    assert {luck.kind for luck in BAD_LUCK} == set(KINDS)
+    bad = set(KINDS) - {"phase"}
+    assert {luck.kind for luck in BAD_LUCK} == bad
     timeline = SCENARIOS["bad-day"].timeline
     assert timeline is not None
     steps = list(islice(timeline(7), 2000))
-    assert {step.kind for step in steps} == set(KINDS)
+    assert {step.kind for step in steps} == bad
     assert all(checked(step) for step in steps)
     assert [step.at_s for step in steps] == sorted(step.at_s for step in steps)
     assert steps == list(islice(timeline(7), 2000))

@@ -1,6 +1,6 @@
 """ccxt.pro, unmodified: the addresses of an instance are replaced, everything else goes through its own methods.
 
-Job: ws_url, rest_url, ca_file, and topics as [endpoint, topic]. Question {}: what it has built.
+Job: ws_url, rest_url, ca_file, topics as [endpoint, topic], and of private topics api_key and api_secret. Question {}: what it has built.
 """
 
 import asyncio
@@ -11,19 +11,28 @@ import ccxt.pro
 from talk import hear, say
 
 PUBLIC = ("spot", "linear", "inverse", "option")
+#: What is read of ccxt's unified orders and fills.
+ORDER = ("id", "status", "side", "type", "price", "amount", "filled", "remaining", "average", "cost", "clientOrderId", "reduceOnly")
+FILL = ("id", "order", "side", "price", "amount", "cost", "takerOrMaker", "timestamp", "fee")
 
 
 class Watcher:
     """One task a topic, watching it for ever; what ccxt holds is read when asked."""
 
     def __init__(self, job: dict[str, Any]) -> None:
+        self._topics = [(endpoint, topic) for endpoint, topic in job["topics"]]
+        is_private = any(endpoint == "private" for endpoint, _ in self._topics)
+        # Its own option for numbers without loss. Orders and balances come out as texts; books are floats whatever it says.
+        kept = {"number": str, "apiKey": job["api_key"], "secret": job["api_secret"]} if is_private else {}
         # More than its cache of 1000 trades: the test wants them all.
-        self._exchange = ccxt.pro.bybit({"cafile": job["ca_file"], "options": {"tradesLimit": 100_000}})
+        self._exchange = ccxt.pro.bybit({"cafile": job["ca_file"], "options": {"tradesLimit": 100_000}, **kept})
         self._exchange.urls["api"] = {
             **dict.fromkeys(("spot", "futures", "v2", "public", "private"), job["rest_url"]),
-            "ws": {"public": {endpoint: f"{job['ws_url']}/v5/public/{endpoint}" for endpoint in PUBLIC}},
+            "ws": {
+                "public": {endpoint: f"{job['ws_url']}/v5/public/{endpoint}" for endpoint in PUBLIC},
+                "private": {"contract": f"{job['ws_url']}/v5/private"},
+            },
         }
-        self._topics = [(endpoint, topic) for endpoint, topic in job["topics"]]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -37,6 +46,9 @@ class Watcher:
                 task.result()
         state: dict[str, dict[str, Any]] = defaultdict(dict)
         for endpoint, topic in self._topics:
+            if endpoint == "private":
+                state[topic] = PRIVATE[topic](self)
+                continue
             family, symbol, _ = self._parts(endpoint, topic)
             key = f"{endpoint} {topic}"
             if family == "orderbook" and symbol in self._exchange.orderbooks:
@@ -55,13 +67,35 @@ class Watcher:
                 state["tickers"][key] = {"raw": ticker["info"], "read": read}
         return state
 
+    def orders(self) -> dict[str, Any]:
+        """Id → its latest state, with the market that ccxt took its symbol for."""
+        return {row["id"]: self._read(row, ORDER) for row in self._exchange.orders or ()}
+
+    def fills(self) -> dict[str, Any]:
+        return {row["id"]: self._read(row, FILL) for row in self._exchange.myTrades or ()}
+
+    def coins(self) -> dict[str, Any]:
+        """Coin → total, used and free, of the account that ccxt calls unified; `at` is the time that it was told of."""
+        found = dict((self._exchange.balance or {}).get("unified", {}))
+        parts = {coin: found[coin] for coin in found.get("total", {})}
+        return {"coins": parts, "at": found.get("timestamp")} if found else {}
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._exchange.close()
 
+    def _read(self, row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+        market = self._exchange.markets[row["symbol"]]
+        category = market["type"] if market["type"] in ("spot", "option") else "inverse" if market["inverse"] else "linear"
+        return {name: row[name] for name in names} | {"category": category, "symbol": market["id"]}
+
     async def _watch(self, endpoint: str, topic: str) -> None:
+        if endpoint == "private":
+            watch = {"order": "watch_orders", "execution": "watch_my_trades", "wallet": "watch_balance"}[topic]
+            while True:
+                await getattr(self._exchange, watch)()
         family, symbol, depth = self._parts(endpoint, topic)
         while True:
             if family == "orderbook":
@@ -82,6 +116,10 @@ class Watcher:
             if (row["type"] == kinds[endpoint] if endpoint in kinds else row["contract"] and row[endpoint] and not row["option"])
         ]
         return family, market["symbol"], int(depth) if depth else None
+
+
+#: Private topic → what is read of it.
+PRIVATE = {"order": Watcher.orders, "execution": Watcher.fills, "wallet": Watcher.coins}
 
 
 async def main() -> None:
