@@ -1,4 +1,4 @@
-"""Write the tables of the documents, and env.example, from the tables of the code: `python -m cli.docs`.
+"""Write the tables of the documents, env.example and the published schemas from the tables of the code: `python -m cli.docs`.
 
 A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is around it is written by hand.
 """
@@ -17,7 +17,7 @@ from api import access
 from api.app import create_app
 from cli import channel_docs, simulator_docs
 from cli.main import VERBS, commands
-from gateway import config
+from gateway import asyncapi, config, schemas
 from gateway.config import SETTINGS, Setting
 from gateway.protocol import session
 from gateway.protocol.endpoints import ENDPOINTS
@@ -27,6 +27,9 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Documents with tables; the test looks for markers that this list has missed.
 DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md")
 ENV_EXAMPLE = "env.example"
+#: Published schemas: one file an event class.
+SCHEMAS = "docs/schemas"
+ASYNCAPI = "docs/asyncapi.json"
 
 #: Settings that are read and checked, and that nothing uses so far. A test compares this with the code.
 NO_EFFECT_YET = frozenset(
@@ -173,7 +176,13 @@ def names_in(text: str) -> list[str]:
 def expected() -> dict[str, str]:
     """File → what it should say."""
     whole = {name: renewed((ROOT / name).read_text(encoding="utf-8")) for name in DOCUMENTS}
-    return {**whole, ENV_EXAMPLE: env_example()}
+    return {**whole, ENV_EXAMPLE: env_example(), **published()}
+
+
+def published() -> dict[str, str]:
+    """The schemas of all event classes, and the AsyncAPI document: file → text."""
+    files = {f"{SCHEMAS}/{name}.json": schemas.text(found) for name, found in schemas.all_schemas().items()}
+    return {**files, ASYNCAPI: schemas.text(asyncapi.document())}
 
 
 def _meaning(row: Setting) -> str:
@@ -207,6 +216,7 @@ def main() -> None:
     """Write what differs, and say so."""
     for name, text in expected().items():
         path = ROOT / name
+        path.parent.mkdir(exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             print(f"written: {name}")
