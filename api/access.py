@@ -12,7 +12,7 @@ from gateway import keys
 #: No request of ours needs more; bytes.
 LARGEST_BODY = 64 * 1024
 #: Paths that need no key. Source: the public contract, section 5.
-OPEN = re.compile(r"(/api/v1)?/(health(/live|/ready)?|openapi\.json|docs(/.*)?|static/.*)|/docs")
+OPEN = re.compile(r"(/api/v1)?/(health(/live|/ready)?|(open|async)api\.json|schemas(/[^/]*)?|docs(/.*)?|static/.*)|/docs")
 #: For the OpenAPI document: an operation that needs the key.
 NEEDS_KEY: list[dict[str, list[str]]] = [{"key": []}]
 _TRACE = re.compile(r"[A-Za-z0-9_.:-]{1,100}")

@@ -6,7 +6,7 @@ from flask import jsonify
 from flask_openapi3 import Info, OpenAPI
 
 import gateway
-from api import access, balances, errors, health, subscriptions
+from api import access, balances, documents, errors, health, subscriptions
 from api.parts import Parts
 from api.shapes import Error
 from api.wishes import Rules
@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> OpenAPI:
     for blueprint in (
         subscriptions.blueprint(parts),
         balances.blueprint(parts),
+        documents.blueprint(),
         health.connections_blueprint(parts),
         health.blueprint(parts, ""),
         health.blueprint(parts, "/api/v1"),

@@ -70,6 +70,12 @@ class ServicePath(BaseModel):
     service: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 
+class EventClass(BaseModel):
+    """Its event_type."""
+
+    event_type: str
+
+
 class Subscription(BaseModel):
     """A wish and how it is."""
 
@@ -173,6 +179,20 @@ class Connections(BaseModel):
     """Every worker connection by process name: the fields of health, and counts and topics."""
 
     connections: dict[str, dict[str, Any]]
+
+
+class SchemaPlace(BaseModel):
+    """What one event of a class is, and where its schema is."""
+
+    event_type: str
+    description: str
+    schema_path: str
+
+
+class Schemas(BaseModel):
+    """All event classes."""
+
+    schemas: list[SchemaPlace]
 
 
 class Error(BaseModel):

@@ -1,4 +1,4 @@
-"""Write the tables of the documents, and env.example, from the tables of the code: `python -m cli.docs`.
+"""Write the tables of the documents, env.example and the published schemas from the tables of the code: `python -m cli.docs`.
 
 A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is around it is written by hand.
 """
@@ -15,22 +15,21 @@ import click
 
 from api import access
 from api.app import create_app
-from cli import simulator_docs
+from cli import channel_docs, simulator_docs
 from cli.main import VERBS, commands
-from gateway import config
+from gateway import asyncapi, config, schemas
 from gateway.config import SETTINGS, Setting
 from gateway.protocol import session
-from gateway.protocol.channels import CHANNELS
-from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.protocol.fields import FRAME, Fields
-from gateway.protocol.naming import snake
 from gateway.protocol.topic_moves import MOVES as TOPIC_MOVES
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Documents with tables; the test looks for markers that this list has missed.
 DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md")
 ENV_EXAMPLE = "env.example"
+#: Published schemas: one file an event class.
+SCHEMAS = "docs/schemas"
+ASYNCAPI = "docs/asyncapi.json"
 
 #: Settings that are read and checked, and that nothing uses so far. A test compares this with the code.
 NO_EFFECT_YET = frozenset(
@@ -50,11 +49,6 @@ PAGES = {
     "/docs/redoc": "The documentation to read, on one page",
     "/openapi.json": "OpenAPI 3.1",
 }
-
-#: What a person is told of a channel's symbol.
-_SYMBOLS = {
-    "required": "required", "filter": "optional, filters", "none": "none", "group": "one of {groups}", "topic": "none; `topic` instead",
-}  # fmt: skip
 
 S = TypeVar("S", bound=Enum)
 H = TypeVar("H", bound=Enum)
@@ -103,32 +97,6 @@ def endpoints() -> str:
     )
 
 
-def channels() -> str:
-    return table(
-        (
-            "`channel_type`",
-            "`event_type`",
-            "exchange topic: categories",
-            "symbol",
-            "choices (default)",
-            "served by",
-            "first frame at once",
-        ),
-        (
-            (
-                f"`{row.channel_type}`",
-                f"`{row.event_type}`",
-                _topics(row),
-                _SYMBOLS[row.symbol_use].format(groups=", ".join(row.groups)),
-                _choices(row),
-                _served_by(row),
-                "yes" if row.pushes_first else "no",
-            )
-            for row in CHANNELS
-        ),
-    )
-
-
 def routes() -> str:
     """As the application has them, but for the files that its pages load."""
     with TemporaryDirectory() as folder:
@@ -159,27 +127,6 @@ def verbs() -> str:
     return table(("command", "options", "what"), rows)
 
 
-def fields() -> str:
-    return table(
-        ("`event_type`", "named payload fields"),
-        ((f"`{row.event_type}`", ", ".join(f"`{name}`" for name in row.named)) for row in CHANNELS),
-    )
-
-
-def naming() -> str:
-    """Keys whose names do not follow from the rule."""
-    rows = [(f"`{row.key}`", f"`{row.name}`", "every frame") for row in FRAME if row.name != snake(row.key)]
-    for channel in CHANNELS:
-        rows += [(f"`{key}`", f"`{name}`", f"`{channel.event_type}`") for key, name in _renamed(channel.fields)]
-    return table(("the exchange's key", "our name", "in"), rows)
-
-
-def _renamed(fields: Fields) -> list[tuple[str, str]]:
-    rows = [row for row in (*fields.named, *fields.further, *fields.frame) if row.key and row not in FRAME]
-    found = [(row.key, row.name) for row in rows if row.name != snake(row.key)]
-    return found + [pair for row in rows if row.of is not None for pair in _renamed(row.of)]
-
-
 def session_moves() -> str:
     return _moves(session.MOVES)
 
@@ -196,14 +143,11 @@ def _filled(rows: Callable[[], simulator_docs.Rows]) -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "endpoints": endpoints,
-    "channels": channels,
     "routes": routes,
     "commands": verbs,
-    "fields": fields,
-    "naming": naming,
     "session_moves": session_moves,
     "topic_moves": topic_moves,
-    **{name: partial(_filled, rows) for name, rows in simulator_docs.TABLES.items()},
+    **{name: partial(_filled, rows) for name, rows in (channel_docs.TABLES | simulator_docs.TABLES).items()},
 }
 
 
@@ -232,7 +176,13 @@ def names_in(text: str) -> list[str]:
 def expected() -> dict[str, str]:
     """File → what it should say."""
     whole = {name: renewed((ROOT / name).read_text(encoding="utf-8")) for name in DOCUMENTS}
-    return {**whole, ENV_EXAMPLE: env_example()}
+    return {**whole, ENV_EXAMPLE: env_example(), **published()}
+
+
+def published() -> dict[str, str]:
+    """The schemas of all event classes, and the AsyncAPI document: file → text."""
+    files = {f"{SCHEMAS}/{name}.json": schemas.text(found) for name, found in schemas.all_schemas().items()}
+    return {**files, ASYNCAPI: schemas.text(asyncapi.document())}
 
 
 def _meaning(row: Setting) -> str:
@@ -246,32 +196,6 @@ def _meaning(row: Setting) -> str:
 
 def _limit(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
-
-
-def _topics(row: Channel) -> str:
-    if row.endpoint == "":
-        return "- (the gateway itself tells)"
-    if row.symbol_use == "topic":
-        return "any topic that no other channel reads"
-    categories: dict[str, list[str]] = {}
-    for category, template in row.topics.items():
-        categories.setdefault(template, []).append(category or "all together")
-    return "; ".join(f"`{template}`: {', '.join(found)}" for template, found in categories.items())
-
-
-def _choices(row: Channel) -> str:
-    if row.intervals:
-        return f"interval {', '.join(row.intervals)} ({row.default_interval})"
-    depths: dict[str, list[str]] = {}
-    for category, allowed in row.depths.items():
-        depths.setdefault(f"{', '.join(map(str, allowed))} ({row.default_depth[category]})", []).append(category)
-    return "; ".join(f"depth {found}: {', '.join(names)}" for found, names in depths.items()) or "-"
-
-
-def _served_by(row: Channel) -> str:
-    if row.symbol_use == "topic":
-        return "the category's endpoint, or `private`"
-    return f"`{row.endpoint}`" if row.endpoint else "the category's endpoint" if row.endpoint is None else "-"
 
 
 def _moves(moves: Mapping[tuple[S, H], S] | Mapping[tuple[S, H], S | None]) -> str:
@@ -292,6 +216,7 @@ def main() -> None:
     """Write what differs, and say so."""
     for name, text in expected().items():
         path = ROOT / name
+        path.parent.mkdir(exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             print(f"written: {name}")

@@ -53,7 +53,7 @@ class Field:
 
     key   the exchange's; "" for a field that is ours
     name  ours
-    must  without a usable value the record cannot be read
+    must  without a usable value the record cannot be read; of a field that is ours: it always has a value
     of    the fields of an object, or of each object of a list
     """
 
@@ -86,9 +86,9 @@ def records(key: str, name: str, of: "Fields", *, must: bool = False) -> Field:
     return Field(key, name, Kind.RECORDS, must, of)
 
 
-def ours(name: str, kind: Kind, of: "Fields | None" = None) -> Field:
+def ours(name: str, kind: Kind, *, must: bool = False) -> Field:
     """A named field that the exchange does not send as such."""
-    return Field("", name, kind, of=of)
+    return Field("", name, kind, must)
 
 
 def _amount(found: Json) -> Json:
@@ -158,7 +158,7 @@ class Fields:
         self.frame = tuple({row.key: row for row in (*FRAME, *frame)}.values())
         self.names = tuple(dict.fromkeys(row.name for row in named))
         self._known = {row.key: row for row in (*named, *further) if row.key}
-        self._must = [row for row in (*named, *further) if row.must]
+        self._must = [row for row in (*named, *further) if row.must and row.key]
         self._of_frame = {row.key: (row.name, _CONVERT.get(row.kind)) for row in self.frame}
         self._plan = {key: (row.name, _CONVERT.get(row.kind), row.of, row.kind) for key, row in self._known.items()}
         self._nothing: Payload = dict.fromkeys(self.names)

@@ -16,9 +16,14 @@ PACKAGES = ("gateway", "workers", "api", "cli", "simulator")
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)(?P<target>[^)#\s]+)(?:#[^)]*)?\)")
 
 
-@pytest.mark.parametrize("name", [*docs.DOCUMENTS, docs.ENV_EXAMPLE])
+@pytest.mark.parametrize("name", [*docs.DOCUMENTS, docs.ENV_EXAMPLE, *docs.published()])
 def test_document_is_what_python_m_cli_docs_writes(name: str) -> None:
     assert (docs.ROOT / name).read_text(encoding="utf-8") == docs.expected()[name], "run python -m cli.docs"
+
+
+def test_schemas_are_of_event_classes_and_of_nothing_else() -> None:
+    found = {path.relative_to(docs.ROOT).as_posix() for path in (docs.ROOT / docs.SCHEMAS).iterdir()}
+    assert found == set(docs.published()) - {docs.ASYNCAPI}
 
 
 def test_every_table_stands_in_a_document() -> None:

@@ -20,7 +20,7 @@ COIN = Fields(
         ours("frozen", Kind.AMOUNT),
         amount("equity"),
         amount("usdValue"),
-        ours("derived", Kind.TEXTS),
+        ours("derived", Kind.TEXTS, must=True),
     ),
     further=(
         *several(

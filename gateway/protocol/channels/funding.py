@@ -8,7 +8,7 @@ from gateway.protocol.channels.channel import Memory
 from gateway.protocol.fields import Fields, amount, several, text, time
 
 FIELDS = Fields(
-    named=(text("symbol"), amount("fundingRate"), time("nextFundingTime")),
+    named=(text("symbol", must=True), amount("fundingRate", must=True), time("nextFundingTime")),
     further=several(amount, "fundingIntervalHour", "fundingCap"),
 )
 

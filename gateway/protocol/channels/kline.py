@@ -8,7 +8,7 @@ from gateway.protocol.frames import Data
 
 FIELDS = Fields(
     named=(
-        ours("symbol", Kind.TEXT),
+        ours("symbol", Kind.TEXT, must=True),
         text("interval", must=True),
         time("start", must=True),
         time("end"),

@@ -15,14 +15,14 @@ def _fields(*, sequence: bool) -> Fields:
     return Fields(
         named=(
             text("s", "symbol", must=True),
-            ours("kind", Kind.TEXT),
+            ours("kind", Kind.TEXT, must=True),
             ours("depth", Kind.WHOLE),
             levels("b", "bids", must=True),
             levels("a", "asks", must=True),
             whole("u", "update_id", must=True),
             whole("seq", "cross_sequence", must=sequence),
             ours("matched_at", Kind.TIME),
-            ours("in_sync", Kind.FLAG),
+            ours("in_sync", Kind.FLAG, must=True),
         ),
         frame=(text("type", "kind"), time("cts", "matched_at")),
     )

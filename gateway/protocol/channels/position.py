@@ -22,7 +22,7 @@ FIELDS = Fields(
         whole("positionIdx", "mode", must=True),
         whole("seq", "position_sequence"),
         time("updatedTime", must=True),
-        ours("timestamp", Kind.TIME),
+        ours("timestamp", Kind.TIME, must=True),
     ),
     further=(
         text("category", must=True),

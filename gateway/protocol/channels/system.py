@@ -4,4 +4,8 @@ from functools import partial
 
 from gateway.protocol.fields import Fields, Kind, ours, several
 
-FIELDS = Fields(named=several(partial(ours, kind=Kind.TEXT), "kind", "endpoint", "worker", "topic", "gap_id", "detail"))
+_said = partial(ours, kind=Kind.TEXT)
+
+FIELDS = Fields(
+    named=(*several(partial(_said, must=True), "kind", "endpoint", "worker"), *several(_said, "topic", "gap_id", "detail"))
+)

@@ -15,7 +15,7 @@ FIELDS = Fields(
         amount("lastPrice"),
         amount("volume24h"),
         amount("turnover24h"),
-        ours("changed", Kind.TEXTS),
+        ours("changed", Kind.TEXTS, must=True),
     ),
     further=(
         *several(text, "tickDirection", "curPreListingPhase"),
