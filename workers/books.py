@@ -159,7 +159,7 @@ class Books:
             moment = {name: result.get(key) for name, key in (("matched_at", "cts"), ("pushed_at", "ts"))}
             if kept.newest is not None:
                 moment = {name: kept.newest.payload.get(name) for name in moment}
-            numbers = {"update_id": full.update_id or 0, "cross_sequence": full.sequence}
+            numbers = {"update_id": full.update_id or 0, "cross_sequence": full.sequence or 0}
             event = self._snapshot(topic, kept, {**numbers, **moment}, source="rest")
             kept.newest = event
             yield event, Memory(update_id=full.update_id, sequence=full.sequence, in_sync=True)
