@@ -18,6 +18,7 @@ WISH = {
     "channel_type": "trades", "symbol": "BTCUSDT", "category": "linear", "category_source": "given", "symbol_verified": False,
     "depth": None, "interval": None, "topic": "publicTrade.BTCUSDT", "endpoint": "linear", "requesting_service": "one",
     "delivery": "single", "queue": "ws-gateway.trade.one", "binding": "trade.linear.BTCUSDT.-", "state": "requested", "last_error": None,
+    "snapshot_seconds": None,
 }  # fmt: skip
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from api.wishes import CREDENTIALS_MISSING, Asked, Rules, wish_of
+from api.asked import Asked, Rules
+from api.wishes import CREDENTIALS_MISSING, wish_of
 from gateway.errors import RequestError
 
-RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "linear", has_credentials=True)
+RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "linear", "mainnet", has_credentials=True)
 
 
 def wish(channel_type: str, rules: Rules = RULES, **given: Any) -> dict[str, Any]:
@@ -120,14 +121,14 @@ def test_a_symbol_that_only_filters_leaves_the_topic_whole_and_the_word_open_whe
 
 
 def test_a_disabled_category_is_refused() -> None:
-    rules = Rules(("spot",), "spot", has_credentials=True)
+    rules = Rules(("spot",), "spot", "mainnet", has_credentials=True)
     with pytest.raises(RequestError) as caught:
         wish("trades", rules, symbol="BTCUSD")
     assert caught.value.code == "CATEGORY_DISABLED"
 
 
 def test_private_channels_without_credentials_are_accepted_and_say_so() -> None:
-    rules = Rules(RULES.enabled_categories, "linear", has_credentials=False)
+    rules = Rules(RULES.enabled_categories, "linear", "mainnet", has_credentials=False)
     assert wish("order", rules)["last_error"] == CREDENTIALS_MISSING
     assert wish("trades", rules, symbol="BTCUSDT")["last_error"] is None
 
