@@ -7,9 +7,9 @@ from flask_openapi3 import Info, OpenAPI
 
 import gateway
 from api import access, balances, documents, errors, health, subscriptions
+from api.asked import Rules
 from api.parts import Parts
 from api.shapes import Error
-from api.wishes import Rules
 from gateway import keys, state
 from gateway.config import Settings
 from gateway.db import Pool
@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> OpenAPI:
     policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
     parts = Parts(
         pool=Pool(settings.database_url, name="ws-gateway api", size=THREADS),
-        rules=Rules(settings.enabled_categories, settings.default_category, settings.has_credentials),
+        rules=Rules(settings.enabled_categories, settings.default_category, settings.environment, settings.has_credentials),
         topology=lambda: Topology(settings.broker_url, policy),
         known=lambda: _known(settings),
     )

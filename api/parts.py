@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from api.wishes import Rules
+from api.asked import Rules
 from gateway.db import Pool
 from gateway.health import Known
 from gateway.sinks.topology import Topology

@@ -92,6 +92,7 @@ class Subscription(BaseModel):
     delivery: str
     queue: str
     queue_state: str
+    snapshot_seconds: float | None
     is_active: bool
     state: str
     created_at: str

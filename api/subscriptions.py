@@ -10,6 +10,7 @@ from flask import Response, g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
 from api.access import NEEDS_KEY
+from api.asked import Asked
 from api.parts import Parts
 from api.shapes import (
     Cancelled,
@@ -23,7 +24,7 @@ from api.shapes import (
     Subscriptions,
     plain,
 )
-from api.wishes import Asked, wish_of
+from api.wishes import wish_of
 from gateway import queues, store
 from gateway.errors import RequestError, SinkAway
 from gateway.sinks.topology import Topology
@@ -32,7 +33,14 @@ from gateway.store import Row
 log = logging.getLogger(__name__)
 
 #: Columns that are ours alone.
-_HIDDEN = ("endpoint", "binding")
+_HIDDEN = ("endpoint", "binding", "resyncs")
+
+CANCELLED = "found a cancelled subscription; expected an active one"
+#: Endpoint → why its topics are never left to be asked for anew.
+NOT_LEFT = {
+    "": "found {topic!r}, which the gateway itself tells; expected a topic of the exchange",
+    "private": "found {topic!r}, a topic of the account: what happens there while it is left would be missed; expected a public topic",
+}
 
 
 def blueprint(parts: Parts) -> APIBlueprint:
@@ -80,6 +88,28 @@ def blueprint(parts: Parts) -> APIBlueprint:
             raise _not_found(path)
         return jsonify(_shown(row))
 
+    @routes.post(
+        "/subscriptions/<string:subscription_id>/resync",
+        summary="Subscribe its topic anew",
+        responses={202: Subscription, 401: Error, 404: Error, 409: Error, 503: Error},
+    )
+    def resync(path: SubscriptionPath) -> tuple[Response, int]:
+        """The worker leaves that one topic and asks for it again, for all who hold it: a book or ticker gets a new snapshot."""
+        identity = _identity(path)
+        with parts.pool.connection() as connection:
+            row = store.find(connection, identity)
+            if row is None:
+                raise _not_found(path)
+            _check_can_be_left(row)
+            row = store.resync(connection, identity)
+        if row is None:
+            raise _conflict(CANCELLED)
+        log.info(
+            "api resync_asked service=%s topic=%s id=%s", row["requesting_service"], row["topic"], row["id"],
+            extra={"trace_id": g.trace_id},
+        )  # fmt: skip
+        return jsonify(_shown(row)), 202
+
     @routes.delete("/subscriptions/<string:subscription_id>", summary="Cancel", responses={200: Cancelled, 401: Error, 404: Error})
     def cancel(path: SubscriptionPath) -> Response:
         """Other services that hold the topic keep it. Cancelling twice is no error."""
@@ -104,6 +134,14 @@ def blueprint(parts: Parts) -> APIBlueprint:
         return jsonify({"message": "cancelled", "cancelled_count": len(rows)})
 
     return routes
+
+
+def _check_can_be_left(row: Row) -> None:
+    """Whether the row's topic can be left and asked for again without harm."""
+    if not row["is_active"]:
+        raise _conflict(CANCELLED)
+    if row["endpoint"] in NOT_LEFT:
+        raise _conflict(NOT_LEFT[row["endpoint"]].format(topic=row["topic"]))
 
 
 @contextmanager
@@ -154,6 +192,10 @@ def _identity(path: SubscriptionPath) -> UUID:
         return UUID(path.subscription_id)
     except ValueError as fault:
         raise _not_found(path) from fault
+
+
+def _conflict(message: str) -> RequestError:
+    return RequestError(message, code="CONFLICT", status=409)
 
 
 def _not_found(path: SubscriptionPath) -> RequestError:

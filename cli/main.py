@@ -18,6 +18,7 @@ VERBS = {
     "status": "cli.status",
     "subscribe": "cli.subscribe",
     "unsubscribe": "cli.unsubscribe",
+    "resync": "cli.resync",
     "list": "cli.list",
     "tail": "cli.tail",
 }

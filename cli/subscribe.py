@@ -13,8 +13,17 @@ from cli.client import Client
 @click.option("--category", help="spot, linear, inverse, option or spread; else told from the symbol.")
 @click.option("--depth", type=int, help="Of an order book.")
 @click.option("--interval", help="Of a kline.")
+@click.option("--topic", help="In the exchange's own words, such as order.linear; with CHANNEL_TYPE raw any topic.")
+@click.option("--snapshot-seconds", type=float, help="How often the queue gets the whole book, 1 to 3600.")
 def command(
-    channel_type: str, symbol: str | None, service: str, category: str | None, depth: int | None, interval: str | None
+    channel_type: str,
+    symbol: str | None,
+    service: str,
+    category: str | None,
+    depth: int | None,
+    interval: str | None,
+    topic: str | None,
+    snapshot_seconds: float | None,
 ) -> None:
     """Subscribe a service to CHANNEL_TYPE (trades, ticker, orderbook, kline, order …) of SYMBOL."""
     wish = {
@@ -24,6 +33,8 @@ def command(
         "category": category,
         "depth": depth,
         "interval": interval,
+        "topic": topic,
+        "snapshot_seconds": snapshot_seconds,
     }
     given = {key: value for key, value in wish.items() if value is not None}
     row = Client(running.settings()).call("POST", "/api/v1/subscriptions", body=given)

@@ -6,7 +6,7 @@ select coalesce(max(version), 0) from schema_migrations
 
 -- name: wanted
 -- What an endpoint's workers should hold.
-select id, topic, channel_type, symbol, category, requesting_service, state, last_error
+select id, topic, channel_type, symbol, category, requesting_service, state, last_error, queue, snapshot_seconds, resyncs
 from subscriptions
 where is_active and endpoint = %(endpoint)s
 order by created_at, id
@@ -50,11 +50,30 @@ where is_active and requesting_service = %(requesting_service)s and channel_type
 -- A new wish; nothing when the same service already holds it.
 insert into subscriptions
     (id, channel_type, symbol, category, category_source, symbol_verified, depth, "interval", topic, endpoint, requesting_service,
-     delivery, queue, binding, queue_state, state, last_error)
+     delivery, queue, binding, queue_state, state, last_error, snapshot_seconds)
 values
     (%(id)s, %(channel_type)s, %(symbol)s, %(category)s, %(category_source)s, %(symbol_verified)s, %(depth)s, %(interval)s,
-     %(topic)s, %(endpoint)s, %(requesting_service)s, %(delivery)s, %(queue)s, %(binding)s, %(queue_state)s, %(state)s, %(last_error)s)
+     %(topic)s, %(endpoint)s, %(requesting_service)s, %(delivery)s, %(queue)s, %(binding)s, %(queue_state)s, %(state)s, %(last_error)s,
+     %(snapshot_seconds)s)
 on conflict (requesting_service, channel_type, coalesce(category, ''), coalesce(symbol, ''), topic) where is_active do nothing
+returning *
+
+-- name: set_snapshot_seconds
+-- The same wish, with another rhythm of whole books.
+update subscriptions set snapshot_seconds = %(snapshot_seconds)s, updated_at = now() where is_active and id = %(id)s
+returning *
+
+-- name: lock_family
+-- Until the end of the transaction nobody else adds a form of this private topic.
+select pg_advisory_xact_lock(hashtext('ws-gateway private topic'), hashtext(%(family)s))
+
+-- name: private_topics
+-- What is held of the account's stream, whoever holds it.
+select distinct topic from subscriptions where is_active and endpoint = 'private' order by topic
+
+-- name: resync
+-- One more time a fresh subscription of the topic on the exchange is asked for.
+update subscriptions set resyncs = resyncs + 1 where is_active and id = %(id)s
 returning *
 
 -- name: one

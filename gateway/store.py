@@ -14,13 +14,19 @@ import msgspec
 
 from gateway import migrate
 from gateway.db import Connection, Cursor, execute_values, transaction
+from gateway.errors import RequestError
+from gateway.protocol import forms
 from gateway.wire import TopicReport
 
 Row = dict[str, Any]
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """One service's wish, as a worker reads it."""
+    """One service's wish, as a worker reads it.
+
+    snapshot_seconds  how often its queue gets the whole book; None: never
+    resyncs           grows each time that somebody asks for the topic anew
+    """
 
     id: UUID
     topic: str
@@ -30,6 +36,9 @@ class Wanted(msgspec.Struct, frozen=True):
     service: str
     state: str
     last_error: str | None
+    queue: str
+    snapshot_seconds: float | None
+    resyncs: int
 
 
 class ServiceQueue(msgspec.Struct, frozen=True):
@@ -113,13 +122,15 @@ def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], st
 
 
 def held(connection: Connection, wish: Mapping[str, Any]) -> Row | None:
-    """The active row that says the same as a wish."""
+    """The active row that says the same as a wish; it takes over the wish's rhythm of whole books, where the wish has one."""
     with transaction(connection) as cursor:
         return _held(cursor, wish)
 
 
 def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: Callable[[], str]) -> tuple[Row, bool]:
     """Insert a wish, or find the one that says the same, whatever races; the row and whether it is new.
+
+    Raises RequestError CONFLICT where another form of the same private topic is held, by whomever.
 
     wish     the columns of table subscriptions that the API decides
     declare  makes the queue before anybody can send to it; says ready or pending. Called under the queue's lock: it must not wait
@@ -130,11 +141,23 @@ def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: C
             same = _held(cursor, wish)
             if same is not None:
                 return same, False
+            if wish["endpoint"] == "private":
+                _refuse_two_forms(cursor, wish["topic"])
             cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": declare()})
             added = _rows(cursor)
             if added:
                 cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
                 return added[0], True
+
+
+def resync(connection: Connection, subscription_id: UUID) -> Row | None:
+    """Ask the workers for the wish's topic anew; None when it is not active."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("resync"), {"id": subscription_id})
+        rows = _rows(cursor)
+        for row in rows:
+            cursor.execute(query("notify"), {"endpoint": row["endpoint"]})
+        return rows[0] if rows else None
 
 
 def find(connection: Connection, subscription_id: UUID) -> Row | None:
@@ -193,7 +216,24 @@ def _text(text: str | None) -> str | None:
 def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
     cursor.execute(query("held"), wish)
     rows = _rows(cursor)
+    if rows and wish["snapshot_seconds"] not in (None, rows[0]["snapshot_seconds"]):
+        cursor.execute(query("set_snapshot_seconds"), {"id": rows[0]["id"], "snapshot_seconds": wish["snapshot_seconds"]})
+        rows = _rows(cursor)
+        cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
     return rows[0] if rows else None
+
+
+def _refuse_two_forms(cursor: Cursor, topic: str) -> None:
+    """The exchange does not take `order` beside `order.linear`. Who adds a form waits for whoever adds another one."""
+    cursor.execute(query("lock_family"), {"family": forms.family(topic)[0]})
+    cursor.execute(query("private_topics"))
+    other = forms.clash(topic, [row[0] for row in cursor.fetchall()])
+    if other is not None:
+        raise RequestError(
+            f"found topic {topic!r} while {other!r} is held; expected one form of it: the exchange refuses both together",
+            code="CONFLICT",
+            status=409,
+        )
 
 
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:

@@ -284,7 +284,19 @@ HOSTILE: list[Any] = [
 
 
 @pytest.mark.parametrize(
-    "field", ["channel_type", "requesting_service", "symbol", "category", "depth", "interval", "topic", "delivery", "ttl_seconds"]
+    "field",
+    [
+        "channel_type",
+        "requesting_service",
+        "symbol",
+        "category",
+        "depth",
+        "interval",
+        "topic",
+        "delivery",
+        "snapshot_seconds",
+        "ttl_seconds",
+    ],
 )
 def test_no_value_of_any_field_makes_it_stumble(client: FlaskClient, field: str) -> None:
     for value in HOSTILE:

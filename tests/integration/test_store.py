@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from select import select
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from gateway import db, migrate, store
-from gateway.errors import StoreAway
+from gateway.errors import RequestError, StoreAway
 from gateway.servers.server import free_ports
 from gateway.wire import TopicReport
 
@@ -18,6 +19,7 @@ WISH = {
     "channel_type": "trades", "symbol": "BTCUSDT", "category": "linear", "category_source": "given", "symbol_verified": False,
     "depth": None, "interval": None, "topic": "publicTrade.BTCUSDT", "endpoint": "linear", "requesting_service": "one",
     "delivery": "single", "queue": "ws-gateway.trade.one", "binding": "trade.linear.BTCUSDT.-", "state": "requested", "last_error": None,
+    "snapshot_seconds": None,
 }  # fmt: skip
 
 
@@ -85,6 +87,91 @@ def test_wishes_are_found_by_endpoint_and_filters_and_pages(connection: db.Conne
     assert ([row["requesting_service"] for row in rows], total) == (["two", "three"], 3)
     assert store.find_all(connection, {"category": "linear"}, limit=2, offset=9) == ([], 3)
     assert len(store.cancel(connection, service="one")) == 2
+
+
+def test_the_same_wish_with_another_rhythm_of_whole_books_is_the_same_row(database_url: str, connection: db.Connection) -> None:
+    row, _ = add(connection, snapshot_seconds=5)
+    listener = db.Listener(database_url, name="test", channel="ws_gateway_subscriptions")
+    listener.open()
+    for kept in (None, 5, 5.0):
+        assert add(connection, snapshot_seconds=kept) == (row, False)
+        assert store.held(connection, {**WISH, "snapshot_seconds": kept}) == row
+    assert listener.drain() is False
+    other, is_new = add(connection, snapshot_seconds=1.1)
+    assert (other["id"], other["snapshot_seconds"], is_new) == (row["id"], 1.1, False)
+    assert other["updated_at"] > row["updated_at"]
+    assert select([listener.fileno()], [], [], 5.0)[0]
+    assert listener.drain() is True
+    [wanted] = store.wanted(connection, "linear")
+    assert (wanted.snapshot_seconds, wanted.queue, wanted.resyncs) == (1.1, "ws-gateway.trade.one", 0)
+    listener.close()
+
+
+def test_a_topic_asked_for_anew_counts_up_and_wakes_its_workers(database_url: str, connection: db.Connection) -> None:
+    row, _ = add(connection)
+    add(connection, requesting_service="two")
+    listener = db.Listener(database_url, name="test", channel="ws_gateway_subscriptions")
+    listener.open()
+    for count in (1, 2):
+        asked = store.resync(connection, row["id"])
+        assert asked is not None
+        assert (asked["resyncs"], asked["updated_at"]) == (count, row["updated_at"])
+        assert select([listener.fileno()], [], [], 5.0)[0]
+        assert listener.drain() is True
+    assert [wanted.resyncs for wanted in store.wanted(connection, "linear")] == [2, 0]
+    store.cancel(connection, subscription_id=row["id"])
+    assert store.resync(connection, row["id"]) is None
+    assert store.resync(connection, uuid4()) is None
+    listener.close()
+
+
+PRIVATE = {"channel_type": "order", "symbol": None, "category": None, "topic": "order", "endpoint": "private"}
+
+
+def test_two_forms_of_a_private_topic_never_meet_whatever_races(database_url: str) -> None:
+    start = threading.Barrier(10)
+
+    def race(number: int) -> str | None:
+        connection = db.connect(database_url, name="test")
+        topic = ("order", "order.linear")[number % 2]
+        start.wait()
+        try:
+            row, _ = add(connection, **{**PRIVATE, "topic": topic}, requesting_service=f"s{number}", queue=f"q{number}")
+        except RequestError as fault:
+            assert (fault.code, fault.status) == ("CONFLICT", 409)  # noqa: PT017 # told apart by the thread that lost
+            return None
+        finally:
+            connection.close()
+        return str(row["topic"])
+
+    with ThreadPoolExecutor(10) as threads:
+        held = list(threads.map(race, range(10)))
+    assert held.count(None) == 5
+    assert len(set(held) - {None}) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_refused"),
+    [
+        ("order", "order.linear", True), ("order.linear", "order", True), ("execution.fast", "execution.fast.spot", True),
+        ("order.linear", "order.spot", False), ("order", "execution.linear", False), ("execution", "execution.fast.spot", False),
+        ("order.spot", "spread.order", False), ("order", "order", False),
+    ],
+)  # fmt: skip
+def test_only_two_forms_of_the_same_topic_are_refused(connection: db.Connection, first: str, second: str, is_refused: bool) -> None:
+    row, _ = add(connection, **{**PRIVATE, "topic": first}, requesting_service="two")
+    if is_refused:
+        with pytest.raises(RequestError, match=rf"found topic '{second}' while '{first}' is held") as caught:
+            add(connection, **{**PRIVATE, "topic": second})
+        assert (caught.value.code, caught.value.status) == ("CONFLICT", 409)
+        assert store.count_active(connection) == 1
+        store.cancel(connection, subscription_id=row["id"])
+    assert add(connection, **{**PRIVATE, "topic": second})[1] is True
+
+
+def test_a_public_topic_meets_no_form_of_a_private_one(connection: db.Connection) -> None:
+    add(connection, **{**PRIVATE, "topic": "order"})
+    assert add(connection, topic="order.linear", channel_type="raw")[1] is True
 
 
 def test_a_report_moves_updated_at_only_with_the_state_and_last_event_at_never_back(connection: db.Connection) -> None:

@@ -25,7 +25,9 @@ def test_every_verb_explains_itself(tmp_path: Path, verb: str) -> None:
     assert "usage:" in done.stdout.lower()
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["list"], ["subscribe", "trades", "BTCUSDT"], ["unsubscribe", "--service", "a"]])
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["list"], ["subscribe", "trades", "BTCUSDT"], ["unsubscribe", "--service", "a"], ["resync", "a"]]
+)
 def test_an_api_that_is_away_is_one_sentence_and_3(tmp_path: Path, arguments: list[str]) -> None:
     port = str(free_ports(1)[0])
     done = run(tmp_path, *arguments, WS_GATEWAY_PORT=port, WS_GATEWAY_API_KEY="key")
@@ -57,7 +59,7 @@ def test_a_setting_that_is_missing_or_wrong_is_one_sentence_and_2(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["unsubscribe"], ["fly"], ["tail", "--count", "0"], ["subscribe"], ["tail", "--type", "moon"]]
+    "arguments", [["unsubscribe"], ["resync"], ["fly"], ["tail", "--count", "0"], ["subscribe"], ["tail", "--type", "moon"]]
 )
 def test_wrong_usage_is_2(tmp_path: Path, arguments: list[str]) -> None:
     done = run(tmp_path, *arguments)

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from api.wishes import CREDENTIALS_MISSING, Asked, Rules, wish_of
+from api.asked import Asked, Rules
+from api.wishes import CREDENTIALS_MISSING, wish_of
 from gateway.errors import RequestError
 
-RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "linear", has_credentials=True)
+RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "linear", "mainnet", has_credentials=True)
 
 
 def wish(channel_type: str, rules: Rules = RULES, **given: Any) -> dict[str, Any]:
@@ -30,7 +31,13 @@ def wish(channel_type: str, rules: Rules = RULES, **given: Any) -> dict[str, Any
         ("order", {}, "order", "private", None, None, "ws-gateway.order.svc"),
         ("order", {"symbol": "*"}, "order", "private", None, None, "ws-gateway.order.svc"),
         ("execution", {"symbol": "BTCUSDT", "category": "spot"}, "execution", "private", "spot", "given", "ws-gateway.execution.svc"),
+        ("order", {"category": "spread"}, "spread.order", "private", "spread", "given", "ws-gateway.order.svc"),
         ("balance", {}, "wallet", "private", None, None, "ws-gateway.balance.svc"),
+        ("insurance", {"symbol": "USDC"}, "insurance.USDC", "linear", "linear", "symbol", "ws-gateway.insurance.svc"),
+        ("adl_alert", {"symbol": "inverse"}, "adlAlert.inverse", "inverse", "inverse", "symbol", "ws-gateway.adl_alert.svc"),
+        ("adl_alert", {"symbol": "USDT", "category": "linear"}, "adlAlert.USDT", "linear", "linear", "given", "ws-gateway.adl_alert.svc"),
+        ("funding", {"symbol": "BTCUSDT"}, "tickers.BTCUSDT", "linear", "linear", "default", "ws-gateway.funding.svc"),
+        ("rpi_orderbook", {"symbol": "BTCUSDT"}, "orderbook.rpi.BTCUSDT", "linear", "linear", "default", "ws-gateway.rpi_orderbook.svc"),
         ("system_status", {}, "system.status", "status", None, None, "ws-gateway.system_status.svc"),
         ("trades", {"symbol": "BTCUSDT", "topic": "publicTrade.BTCUSDT"}, "publicTrade.BTCUSDT", "linear", "linear", "default", "ws-gateway.trade.svc"),
     ],
@@ -48,7 +55,6 @@ def test_a_request_becomes_a_wish(
     ("channel_type", "given", "code", "words"),
     [
         ("moon", {}, "INVALID_CHANNEL_TYPE", "expected one of trades, ticker"),
-        ("raw", {"topic": "x"}, "INVALID_CHANNEL_TYPE", "found channel_type 'raw'"),
         ("trades", {}, "MISSING_SYMBOL", "symbol is missing"),
         ("balance", {"symbol": "BTC"}, "UNEXPECTED_SYMBOL", "expected none for balance"),
         ("system", {"symbol": "*"}, "UNEXPECTED_SYMBOL", "expected none for system"),
@@ -65,15 +71,24 @@ def test_a_request_becomes_a_wish(
         ("trades", {"symbol": "BTCUSDT", "depth": 50}, "INVALID_DEPTH", "expected none"),
         ("kline", {"symbol": "BTCUSDT", "interval": "2"}, "INVALID_INTERVAL", "expected 1, 3, 5"),
         ("trades", {"symbol": "BTCUSDT", "interval": "1"}, "INVALID_INTERVAL", "expected none"),
-        ("order", {"topic": "order.linear"}, "INVALID_TOPIC", "expected none, or 'order'"),
-        ("order", {"topic": "dcp.future"}, "INVALID_TOPIC", "found topic 'dcp.future'"),
         ("trades", {"symbol": "BTCUSDT", "delivery": "batch"}, "INVALID_REQUEST", "'batch' is not supported by this version"),
         ("trades", {"symbol": "BTCUSDT", "delivery": "pigeon"}, "INVALID_REQUEST", "delivery: found 'pigeon'"),
         ("trades", {"symbol": "BTCUSDT", "ttl_seconds": 5}, "INVALID_REQUEST", "ttl_seconds is not supported by this version"),
-        ("orderbook", {"symbol": "BTCUSDT", "snapshot_seconds": 5}, "INVALID_REQUEST", "snapshot_seconds is not supported by this version"),
+        ("trades", {"symbol": "BTCUSDT", "snapshot_seconds": 5}, "INVALID_REQUEST", "expected it only for a book: orderbook, rpi_orderbook, full_orderbook"),
+        ("raw", {"topic": "tickers.BTCUSDT", "category": "linear", "snapshot_seconds": 5}, "INVALID_REQUEST", "found snapshot_seconds for ticker"),
+        ("orderbook", {"symbol": "BTCUSDT", "snapshot_seconds": 0.9}, "INVALID_REQUEST", "found snapshot_seconds 0.9; expected 1 to 3600"),
+        ("orderbook", {"symbol": "BTCUSDT", "snapshot_seconds": 3601}, "INVALID_REQUEST", "expected 1 to 3600"),
+        ("orderbook", {"symbol": "BTCUSDT", "snapshot_seconds": float("nan")}, "INVALID_REQUEST", "expected 1 to 3600"),
+        ("orderbook", {"symbol": "BTCUSDT", "snapshot_seconds": float("inf")}, "INVALID_REQUEST", "expected 1 to 3600"),
         ("order", {"symbol": "BTC*"}, "INVALID_REQUEST", "a pattern is not supported by this version"),
         ("order", {"symbol": "BTC\n"}, "UNKNOWN_SYMBOL", "found symbol 'BTC\\n'"),
-        ("order", {"category": "spread"}, "UNSUPPORTED_FOR_CATEGORY", "expected spot, linear, inverse, option"),
+        ("execution_fast", {"category": "spread"}, "UNSUPPORTED_FOR_CATEGORY", "expected spot, linear, inverse, option"),
+        ("insurance", {}, "MISSING_SYMBOL", "expected one of USDT, USDC, inverse for insurance"),
+        ("adl_alert", {"symbol": "BTCUSDT"}, "UNKNOWN_SYMBOL", "a group of contracts for adl_alert: USDT, USDC, inverse"),
+        ("adl_alert", {"symbol": "*"}, "UNKNOWN_SYMBOL", "USDT, USDC, inverse"),
+        ("insurance", {"symbol": "USDT", "category": "inverse"}, "UNSUPPORTED_FOR_CATEGORY", "for category 'inverse'; expected linear"),
+        ("insurance", {"symbol": "USDT", "category": "spot"}, "UNSUPPORTED_FOR_CATEGORY", "expected linear, inverse"),
+        ("full_orderbook", {"symbol": "BTCUSDT", "category": "linear"}, "UNSUPPORTED_FOR_CATEGORY", "expected spot"),
         ("system_status", {"symbol": "BTCUSDT"}, "UNEXPECTED_SYMBOL", "expected none for system_status"),
     ],
 )  # fmt: skip
@@ -119,15 +134,55 @@ def test_a_symbol_that_only_filters_leaves_the_topic_whole_and_the_word_open_whe
     assert (every["symbol_verified"], one["symbol_verified"]) == (None, False)
 
 
+def test_a_group_is_known_without_a_catalog() -> None:
+    assert wish("insurance", symbol="USDT")["symbol_verified"] is True
+
+
+@pytest.mark.parametrize("seconds", [1, 1.5, 3600])
+def test_a_book_may_be_wished_for_whole(seconds: float) -> None:
+    assert wish("orderbook", symbol="BTCUSDT", snapshot_seconds=seconds)["snapshot_seconds"] == seconds
+    assert wish("raw", topic="orderbook.50.BTCUSDT", category="linear", snapshot_seconds=seconds)["snapshot_seconds"] == seconds
+    assert wish("orderbook", symbol="BTCUSDT")["snapshot_seconds"] is None
+
+
+@pytest.mark.parametrize(
+    ("channel_type", "given"),
+    [
+        ("execution_fast", {}),
+        ("execution_fast", {"category": "linear"}),
+        ("execution_fast", {"topic": "execution.fast.spot"}),
+        ("order", {"category": "spread"}),
+        ("execution", {"topic": "spread.execution"}),
+        ("raw", {"topic": "spread.order"}),
+        ("raw", {"topic": "strategy"}),
+        ("raw", {"topic": "rfq.open.rfqs"}),
+    ],
+)
+def test_what_the_demo_exchange_lacks_is_refused_there_alone(channel_type: str, given: dict[str, Any]) -> None:
+    demo = Rules(RULES.enabled_categories, "linear", "demo", has_credentials=True)
+    with pytest.raises(
+        RequestError, match=r"environment 'demo' does not have; expected order, execution, position, balance, greeks"
+    ) as caught:
+        wish(channel_type, demo, **given)
+    assert caught.value.code == "UNSUPPORTED_FOR_ENVIRONMENT"
+    assert wish(channel_type, **given)["endpoint"] == "private"
+
+
+@pytest.mark.parametrize("channel_type", ["order", "execution", "position", "balance", "greeks", "system_status"])
+def test_what_the_demo_exchange_has_is_not_refused(channel_type: str) -> None:
+    demo = Rules(RULES.enabled_categories, "linear", "demo", has_credentials=True)
+    assert wish(channel_type, demo) == wish(channel_type)
+
+
 def test_a_disabled_category_is_refused() -> None:
-    rules = Rules(("spot",), "spot", has_credentials=True)
+    rules = Rules(("spot",), "spot", "mainnet", has_credentials=True)
     with pytest.raises(RequestError) as caught:
         wish("trades", rules, symbol="BTCUSD")
     assert caught.value.code == "CATEGORY_DISABLED"
 
 
 def test_private_channels_without_credentials_are_accepted_and_say_so() -> None:
-    rules = Rules(RULES.enabled_categories, "linear", has_credentials=False)
+    rules = Rules(RULES.enabled_categories, "linear", "mainnet", has_credentials=False)
     assert wish("order", rules)["last_error"] == CREDENTIALS_MISSING
     assert wish("trades", rules, symbol="BTCUSDT")["last_error"] is None
 

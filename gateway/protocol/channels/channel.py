@@ -66,7 +66,7 @@ class Channel:
     is_book       its events are an order book's, which can be materialised and published whole
     rest_snapshots  its snapshots come over REST: the stream has changes only
     derived_from  the channel_type whose frames its events are made from
-    absent_from   environments whose exchange does not have it (protocol notes, section 1.1)
+    absent_from   category → environments whose exchange does not have it (protocol notes, section 1.1)
     """
 
     channel_type: str
@@ -86,7 +86,7 @@ class Channel:
     is_book: bool = False
     rest_snapshots: bool = False
     derived_from: str | None = None
-    absent_from: tuple[str, ...] = ()
+    absent_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -96,6 +96,10 @@ class Channel:
     def endpoint_for(self, category: str | None) -> str:
         """The endpoint that serves this channel for a category."""
         return self.endpoint or category or ""
+
+    def is_absent(self, environment: str, category: str | None) -> bool:
+        """Whether an environment's exchange lacks this channel for a category."""
+        return environment in self.absent_from.get(category or "", ())
 
 
 def each(data: Data, read: Callable[[Json], Outcome]) -> list[Outcome]:

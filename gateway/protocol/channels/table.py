@@ -29,8 +29,9 @@ _INTERVALS = ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "D", 
 _GROUPS = {"USDT": "linear", "USDC": "linear", "inverse": "inverse"}
 _CONTRACTS = ("linear", "inverse")
 _FULL_SERVICE = ("spot", "linear", "inverse")
-#: The demo exchange's private stream has five topics (protocol notes, section 1.1).
+#: The demo exchange's private stream has five topics: `order`, `execution`, `position`, `wallet`, `greeks` (protocol notes, section 1.1).
 _NOT_IN_DEMO = ("demo",)
+_NO_SPREADS_IN_DEMO = {"spread": _NOT_IN_DEMO}
 
 #: Source of topics and availability: protocol notes, sections 6.1 and 7; of types, defaults and named fields: the public
 #: contract, section 3. `system` has no topic: the gateway itself tells. `raw` reads what no other row reads.
@@ -163,6 +164,7 @@ CHANNELS: tuple[Channel, ...] = (
         fields=order.FIELDS,
         private=True,
         endpoint="private",
+        absent_from=_NO_SPREADS_IN_DEMO,
     ),
     Channel(
         channel_type="execution",
@@ -173,6 +175,7 @@ CHANNELS: tuple[Channel, ...] = (
         fields=execution.FIELDS,
         private=True,
         endpoint="private",
+        absent_from=_NO_SPREADS_IN_DEMO,
     ),
     Channel(
         channel_type="execution_fast",
@@ -183,7 +186,7 @@ CHANNELS: tuple[Channel, ...] = (
         fields=execution.FAST,
         private=True,
         endpoint="private",
-        absent_from=_NOT_IN_DEMO,
+        absent_from=dict.fromkeys(("", "spot", "linear", "inverse", "option"), _NOT_IN_DEMO),
     ),
     Channel(
         channel_type="position",
@@ -236,4 +239,4 @@ CHANNELS: tuple[Channel, ...] = (
 
 RAW = next(row for row in CHANNELS if row.channel_type == "raw")
 #: The same for the account's stream.
-RAW_PRIVATE = replace(RAW, normalise=raw.normalise_private, private=True, endpoint="private", absent_from=_NOT_IN_DEMO)
+RAW_PRIVATE = replace(RAW, normalise=raw.normalise_private, private=True, endpoint="private", absent_from={"": _NOT_IN_DEMO})

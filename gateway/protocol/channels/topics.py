@@ -55,15 +55,23 @@ def _private(topic: str) -> Named | None:
 
 def _public(topic: str, endpoint: str) -> Named | None:
     for row in CHANNELS:
-        for category, template in row.topics.items():
+        for category in row.topics:
             if row.private or row.normalise is None or row.endpoint_for(category) != endpoint:
                 continue
-            found = _pattern(template).fullmatch(topic)
-            if found is not None:
-                words = found.groupdict()
-                depth = words.get("depth")
-                return Named(row, category or None, words.get("symbol"), int(depth) if depth else None, words.get("interval"))
+            named = read_as(row, topic, category)
+            if named is not None:
+                return named
     return None
+
+
+def read_as(channel: Channel, topic: str, category: str) -> Named | None:
+    """What a topic says to one row, in the words of a category that the row has; None: nothing."""
+    found = _pattern(channel.topics[category]).fullmatch(topic)
+    if found is None:
+        return None
+    words = found.groupdict()
+    depth = words.get("depth")
+    return Named(channel, category or None, words.get("symbol"), int(depth) if depth else None, words.get("interval"))
 
 
 def for_topic(topic: str, endpoint: str) -> Channel:

@@ -1,0 +1,14 @@
+"""`ws-gateway resync`: have one topic subscribed anew."""
+
+import click
+
+from cli import running
+from cli.client import Client
+
+
+@click.command()
+@click.argument("subscription_id")
+def command(subscription_id: str) -> None:
+    """Have the topic of SUBSCRIPTION_ID left and subscribed again, for a fresh snapshot."""
+    row = Client(running.settings()).call("POST", f"/api/v1/subscriptions/{subscription_id}/resync")
+    print(f"{row['id']}  {row['state']}  topic {row['topic']}: asked for anew")

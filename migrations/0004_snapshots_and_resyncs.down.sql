@@ -1,0 +1,2 @@
+alter table subscriptions drop column resyncs;
+alter table subscriptions drop column snapshot_seconds;
