@@ -1,0 +1,2 @@
+drop table catalogs;
+drop table instruments;
