@@ -5,6 +5,7 @@ Balances have a module of their own, `balances.py`.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,17 @@ import msgspec
 
 from gateway import migrate
 from gateway.db import Connection, Cursor, execute_values, transaction
+from gateway.protocol import channels, selectors
 from gateway.wire import TopicReport
 
 Row = dict[str, Any]
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """One service's wish, as a worker reads it."""
+    """One service's wish, as a worker reads it.
+
+    pattern  the topic of the wish's row where that names many: this is then one of those
+    """
 
     id: UUID
     topic: str
@@ -30,19 +35,25 @@ class Wanted(msgspec.Struct, frozen=True):
     service: str
     state: str
     last_error: str | None
+    depth: int | None = None
+    interval: str | None = None
+    created_at: datetime | None = None
+    pattern: str | None = None
 
 
 class ServiceQueue(msgspec.Struct, frozen=True):
-    """One wish's queue and binding.
+    """One wish's queue and its bindings.
 
     queue_state  pending (the broker was away), ready, removed
+    follows      its bindings grow with the exchange's listings
     """
 
     subscription_id: UUID
     queue: str
-    binding: str
+    bindings: list[str]
     queue_state: str
     is_active: bool
+    follows: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -196,9 +207,34 @@ def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
     return rows[0] if rows else None
 
 
+def bindings(cursor: Cursor, wish: Mapping[str, Any]) -> list[str]:
+    """What a wish's queue is bound to: one binding, or where its symbol is a pattern one for each instrument ever seen.
+
+    wish  channel_type, category, symbol, depth, interval and binding
+    """
+    channel, pattern = channels.by_type(wish["channel_type"]), wish["symbol"]
+    if channel is None or not selectors.is_pattern(pattern) or wish["category"] is None:
+        return [wish["binding"]]
+    cursor.execute(query("instruments_seen"), {"category": wish["category"], "pattern": selectors.like(pattern)})
+    symbols = [row[0] for row in cursor.fetchall()]
+    return selectors.bindings_of(
+        channel, category=wish["category"], pattern=pattern, depth=wish["depth"], interval=wish["interval"], symbols=symbols
+    )
+
+
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
     cursor.execute(query("service_queues"), {"queue": queue})
-    return [ServiceQueue(*row) for row in cursor.fetchall()]
+    return [
+        ServiceQueue(
+            row["id"],
+            row["queue"],
+            bindings(cursor, row),
+            row["queue_state"],
+            row["is_active"],
+            selectors.is_pattern(row["symbol"]),
+        )
+        for row in _rows(cursor)
+    ]
 
 
 def _value(cursor: Cursor) -> Any:

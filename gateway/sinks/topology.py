@@ -107,7 +107,10 @@ class Topology:
             self.bind_service(names.class_queue(event_type), [names.class_binding(event_type)])
 
     def bind_service(self, queue: str, bindings: Sequence[str]) -> None:
-        """Declare the queue where it does not exist, and bind it. One that exists with other arguments is used as it is."""
+        """Declare the queue where it does not exist, and bind it. One that exists with other arguments is used as it is.
+
+        Of many bindings only the last one is waited for: the broker does them in order.
+        """
         self._ask(lambda: exchange().declare(channel=self._channel))
         try:
             self._channel.queue_declare(queue, durable=True, auto_delete=False, arguments=self._policy.arguments())
@@ -116,7 +119,8 @@ class Topology:
         except BROKER_FAULTS as fault:
             raise self._away(fault) from fault
         for binding in bindings:
-            self._ask(partial(self._channel.queue_bind, queue, exchange=names.EXCHANGE, routing_key=binding))
+            bind = partial(self._channel.queue_bind, queue, exchange=names.EXCHANGE, routing_key=binding)
+            self._ask(partial(bind, nowait=binding != bindings[-1]))
 
     def unbind_service(self, queue: str, binding: str) -> None:
         """Take one binding away; a queue or binding that is not there is no trouble."""
