@@ -7,12 +7,11 @@ import signal
 import sys
 import time
 import zlib
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from gateway import bus, config, log
+from gateway import bus, config, log, state
 from gateway.backoff import Backoff, cap_for
 from gateway.bus import BusSender
 from gateway.config import Settings
@@ -23,25 +22,23 @@ from gateway.protocol.session import Credentials
 from gateway.report import Reporter
 from gateway.rest import Rest
 from gateway.signing import signer
-from gateway.state import TopicState, WorkerState
+from gateway.state import STALE_S, TopicState, WorkerState
 from gateway.store import Wanted
-from gateway.wire import Stamp, TopicReport
+from gateway.wire import Stamp
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Route
 from workers.exchange_clock import ExchangeClock
+from workers.instruments import CatalogReader
 from workers.link import Link, Outside
+from workers.told import Told, of_patterns
 from workers.turn_lock import TurnLock
-from workers.wanted import WantedReader
+from workers.wanted import WantedReader, Wishes
 
 logger = logging.getLogger(__name__)
 
 #: State files and reports to PostgreSQL; seconds.
 REPORT_EVERY_S = 1.0
-#: `last_event_at` is at most 5 s late (the public contract, section 5): reported this often, with room for the way; seconds.
-LAST_EVENT_EVERY_S = 3.0
-#: A row that still says something else this long after a report is told again; seconds.
-REPEAT_AFTER_S = 3.0
 #: A stopping worker waits this long for the router to take what was read, and no longer than the patience without a sign of it;
 #: seconds. supervisord stops one program after another: all of them together have 20 s.
 FLUSH_S, PATIENCE_S = 6.0, 0.5
@@ -53,18 +50,11 @@ def owner(topic: str, processes: int) -> int:
 
 
 @dataclass(slots=True)
-class _Told:
-    """What PostgreSQL was last told of a topic, and when, in monotonic seconds."""
-
-    state: str = ""
-    last_error: str | None = None
-    last_event_ms: int | None = None
-    at: float = 0.0
-
-
-@dataclass(slots=True)
 class Worker:
-    """The process's parts, wired."""
+    """The process's parts, wired.
+
+    siblings  the last words of the other processes of the endpoint
+    """
 
     name: str
     endpoint: Endpoint
@@ -76,9 +66,11 @@ class Worker:
     reporter: Reporter
     lock: TurnLock | None
     has_credentials: bool
+    catalog: CatalogReader | None
+    siblings: Callable[[], Iterable[WorkerState]]
     stopping: bool = False
-    _rows: list[Wanted] = field(default_factory=list)
-    _told: dict[str, _Told] = field(default_factory=lambda: defaultdict(_Told))
+    _wishes: Wishes = field(default_factory=Wishes)
+    _told: Told = field(default_factory=Told)
     _report_due: float = 0.0
     _status: str = ""
 
@@ -86,6 +78,8 @@ class Worker:
         """Until `stopping`."""
         self.wanted.start()
         self.reporter.start()
+        if self.catalog is not None:
+            self.catalog.start()
         while not self.stopping:
             self._follow_wishes()
             if self.lock is None or self.lock.take():
@@ -100,6 +94,8 @@ class Worker:
             self.link.wait()
         logger.info("%s stopping", self.name)
         self.wanted.stop()
+        if self.catalog is not None:
+            self.catalog.stop()
         self.link.close()
         if not self.delivery.bus.flush(FLUSH_S, patience_s=PATIENCE_S):
             logger.error(
@@ -114,45 +110,40 @@ class Worker:
         return self.endpoint.authenticates and not self.has_credentials
 
     def _follow_wishes(self) -> None:
-        rows = self.wanted.rows
-        if rows is None or rows is self._rows:
+        wishes = self.wanted.wishes
+        if wishes is None or wishes is self._wishes:
             return
-        self._rows = rows
+        self._wishes = wishes
         if not self._missing_credentials:
-            self.link.want({row.topic: _pushes_first(row) for row in rows})
+            self.link.want({row.topic: _pushes_first(row) for row in wishes.rows})
 
     def _report(self) -> None:
         states = self.link.subscriptions.states() if self.link.status != "standby" else {}
         events = self.delivery.last_events()
-        self._tell_postgres(states)
-        self.reporter.give(
-            self._state({topic: TopicState(word, error, events.get(topic)) for topic, (word, error) in states.items()})
-        )
+        topics = {topic: TopicState(word, error, events.get(topic)) for topic, (word, error) in states.items()}
+        self._tell_postgres(topics)
+        self.reporter.give(self._state(topics))
 
-    def _tell_postgres(self, states: dict[str, tuple[str, str | None]]) -> None:
-        """Report each topic that changed, and again where a row says something else."""
-        now, now_ns = time.monotonic(), time.time_ns()
-        differing = {row.topic for row in self._rows if (row.state, row.last_error) != states.get(row.topic)}
-        events = self.delivery.last_events()
-        reports = []
-        for topic, (word, error) in states.items():
-            told, last_event_ms = self._told[topic], events.get(topic)
-            changed = (word, error) != (told.state, told.last_error)
-            if (
-                changed
-                or (topic in differing and now - told.at >= REPEAT_AFTER_S)
-                or (last_event_ms != told.last_event_ms and now - told.at >= LAST_EVENT_EVERY_S)
-            ):
-                if changed and (word in ("acknowledged", "refused") or (word == "live" and told.state != "acknowledged")):
-                    kind = "refused" if word == "refused" else "subscribed"
-                    self.delivery.tell(kind, now_ns=now_ns, topic=topic, detail=error)
-                self._told[topic] = _Told(word, error, last_event_ms, now)
-                reports.append(TopicReport(topic=topic, state=word, last_error=error, last_event_ms=last_event_ms))
-        for topic in [topic for topic in self._told if topic not in states]:
-            del self._told[topic]
+    def _tell_postgres(self, topics: Mapping[str, TopicState]) -> None:
+        """Report each topic that changed, and again where a row says something else; so, too, each wish that names many."""
+        now, now_ns, wishes = time.monotonic(), time.time_ns(), self._wishes
+        patterns = of_patterns(wishes.named, {**self._siblings_topics(now_ns), **topics}) if wishes.named else {}
+        rows = [*(row for row in wishes.rows if row.pattern is None), *wishes.patterns]
+        stored, reports = {row.topic for row in rows}, []
+        for report, is_settled in self._told.news({**topics, **patterns}, rows, now):
+            if is_settled and report.topic not in patterns:
+                kind = "refused" if report.state == "refused" else "subscribed"
+                self.delivery.tell(kind, now_ns=now_ns, topic=report.topic, detail=report.last_error)
+            if report.topic in stored:
+                reports.append(report)
         if reports:
             self.delivery.report(reports, now_ns)
         self.delivery.flush()
+
+    def _siblings_topics(self, now_ns: int) -> dict[str, TopicState]:
+        """What the other processes of this endpoint hold; nothing of one that has fallen silent."""
+        fresh = (said for said in self.siblings() if now_ns / 1e6 - said.written_ms < STALE_S * 1000)
+        return {topic: state for said in fresh for topic, state in said.topics.items()}
 
     def _state(self, topics: dict[str, TopicState]) -> WorkerState:
         link, counts = self.link, self.delivery.counts
@@ -169,14 +160,14 @@ class Worker:
             last_frame_ms=link.last_frame_ms,
             reconnection_count=link.reconnections,
             last_error=link.last_error,
-            wanted=len({row.topic for row in self._rows}),
+            wanted=len({row.topic for row in self._wishes.rows}),
             active_subscriptions=link.subscriptions.held,
             events=counts.events,
             dropped=counts.dropped,
             unknown=counts.unknown,
             unacknowledged=self.delivery.bus.waiting,
             clock_skew_ms=link.clock_skew_ms,
-            missing_credentials=self._missing_credentials and bool(self._rows),
+            missing_credentials=self._missing_credentials and bool(self._wishes.rows),
             topics=topics,
         )
 
@@ -236,6 +227,16 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         reporter=Reporter(settings.var_dir, first),
         lock=lock,
         has_credentials=settings.has_credentials,
+        catalog=_catalog(settings, endpoint, rest, name) if endpoint.category is not None and number == 0 else None,
+        siblings=lambda: state.read_siblings(settings.var_dir, endpoint.name, number, processes),
+    )
+
+
+def _catalog(settings: Settings, endpoint: Endpoint, rest: Rest, name: str) -> CatalogReader:
+    category = endpoint.category or ""
+    coins = settings.option_base_coins
+    return CatalogReader(
+        settings.database_url, name=name, category=category, read=lambda: rest.instruments(category, base_coins=coins)
     )
 
 

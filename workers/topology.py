@@ -69,6 +69,8 @@ class TopologyKeeper(threading.Thread):
             self._bindings = queues.needed(rows)
             with Topology(self._broker_url, self._policy) as topology:
                 existing = topology.depths(self._bindings)
+                for queue in self._bound.keys() - self._bindings.keys():
+                    self._bound.pop(queue, None)
                 for queue in queues.troubled(rows, existing, self._bound):
                     self._bound[queue] = queues.keep(connection, topology, queue)
                 self.depths = topology.depths([*map(names.class_queue, self._class_event_types), *self._bindings])

@@ -46,6 +46,7 @@ def _everything(_topic: str) -> bool:
 class Feed:
     """`step` moves it and returns the frames that its topics' subscribers get.
 
+    stage       the status that somebody gave it, PreLaunch or Closed; "": by the calendar
     underlying  what an option's index follows: another feed, moved before this one
     liquidated  what the last step's liquidation left to the insurance pool, 1e-8 coins; 0: there was none
     """
@@ -54,6 +55,7 @@ class Feed:
         self, instrument: Instrument, dice: Random, now_ms: int, *, underlying: "Feed | None" = None, kept: int = KEPT
     ) -> None:
         self.instrument = instrument
+        self.stage = ""
         self.liquidated = 0
         self._dice = dice
         self._underlying = underlying
@@ -82,6 +84,8 @@ class Feed:
     def status(self, now_ms: int) -> str:
         """In the exchange's words. What was delivered before this market began goes on trading."""
         delivery_ms = self.instrument.delivery_ms
+        if self.stage:
+            return self.stage
         if delivery_ms is None or delivery_ms <= self._began_ms or now_ms < delivery_ms:
             return TRADING
         return DELIVERING if now_ms < delivery_ms + DELIVERY_MS else CLOSED

@@ -13,6 +13,8 @@ LISTED_MS = "1743675300000"
 
 #: What instruments-info says of an instrument before, at and after its delivery.
 TRADING, DELIVERING, CLOSED = "Trading", "Delivering", "Closed"
+#: Listed, and not traded yet.
+PRELAUNCH = "PreLaunch"
 
 
 @dataclass(frozen=True, slots=True)
