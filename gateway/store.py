@@ -116,6 +116,12 @@ def locked_queue(connection: Connection, queue: str) -> Iterator[list[ServiceQue
         yield _service_queues(cursor, queue)
 
 
+def bindings_of(connection: Connection, wish: Mapping[str, Any]) -> list[str]:
+    """What a wish's queue is to be bound to; within the transaction that is open on the connection, if one is."""
+    with connection.cursor() as cursor:
+        return _bindings(cursor, wish)
+
+
 def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], state: str) -> None:
     """Within the transaction that is open on the connection, if one is."""
     if subscription_ids:
@@ -207,7 +213,7 @@ def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
     return rows[0] if rows else None
 
 
-def bindings(cursor: Cursor, wish: Mapping[str, Any]) -> list[str]:
+def _bindings(cursor: Cursor, wish: Mapping[str, Any]) -> list[str]:
     """What a wish's queue is bound to: one binding, or where its symbol is a pattern one for each instrument ever seen.
 
     wish  channel_type, category, symbol, depth, interval and binding
@@ -228,7 +234,7 @@ def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
         ServiceQueue(
             row["id"],
             row["queue"],
-            bindings(cursor, row),
+            _bindings(cursor, row),
             row["queue_state"],
             row["is_active"],
             selectors.is_pattern(row["symbol"]),

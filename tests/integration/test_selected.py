@@ -167,6 +167,13 @@ def test_bindings_are_one_for_all_or_one_for_each_that_was_ever_seen(connection:
     assert bindings(connection) == ["trade.linear.*.-", "trade.option.*.*"]
 
 
+def test_bindings_of_a_wish_are_known_before_it_is_stored(connection: db.Connection) -> None:
+    lists(connection, "BTCUSDT", "BTCPERP", "ETHUSDT")
+    wish = {"channel_type": "trades", "category": "linear", "symbol": "BTC*", "depth": None, "interval": None, "binding": "no"}
+    assert store.bindings_of(connection, wish) == ["trade.linear.BTCPERP.-", "trade.linear.BTCUSDT.-"]
+    assert store.bindings_of(connection, {**wish, "symbol": "BTCUSDT", "binding": "yes"}) == ["yes"]
+
+
 def test_a_queue_gets_exactly_what_its_pattern_names_and_nothing_after_it_is_cancelled(
     database_url: str, broker_url: str, connection: db.Connection, channel: BlockingChannel
 ) -> None:
