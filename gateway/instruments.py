@@ -4,6 +4,7 @@ Rows are never deleted: what the exchange lists no more is Closed. Workers are n
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,26 @@ from gateway.protocol import selectors
 from gateway.protocol.instruments import CLOSED, Catalog, Instrument
 from gateway.store import query
 
+#: A listing that is so old has a binding in every queue that follows it: the router looks every five seconds.
+BOUND_AFTER_S = 10.0
+#: What was first seen so long before a wish was in sight when its queue was bound; seconds. A read is written within that.
+IN_SIGHT_S = 2.0
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One instrument that trades now."""
+
+    symbol: str
+    first_seen_at: datetime
+    age_s: float
+
+    def is_bound(self, pattern: str, created_at: datetime) -> bool:
+        """Whether the queue of a wish with this pattern surely has its binding; that of `*` does not depend on listings."""
+        in_sight = self.first_seen_at < created_at - timedelta(seconds=IN_SIGHT_S)
+        return in_sight or self.age_s >= BOUND_AFTER_S or set(pattern) == {selectors.ALL}
 
 
 def write(connection: Connection, category: str, read: Catalog) -> int:
@@ -104,20 +124,11 @@ def seen(connection: Connection, category: str, pattern: str) -> list[str]:
         return _symbols(cursor)
 
 
-def matching(connection: Connection, category: str, pattern: str, *, created_at: datetime | None = None) -> list[str]:
-    """What a pattern names and is trading now.
-
-    created_at  of the wish whose queue must be bound first: a listing that is so new that it may not be is left out. None: nothing is
-    """
-    values = {
-        "category": category,
-        "pattern": selectors.like(pattern),
-        "is_bound": created_at is None or set(pattern) == {selectors.ALL},
-        "created_at": created_at,
-    }
+def matching(connection: Connection, category: str, pattern: str) -> list[Listed]:
+    """What a pattern names and is trading now."""
     with transaction(connection) as cursor:
-        cursor.execute(query("instruments_trading"), values)
-        return _symbols(cursor)
+        cursor.execute(query("instruments_trading"), {"category": category, "pattern": selectors.like(pattern)})
+        return [Listed(*row) for row in cursor.fetchall()]
 
 
 def _put(cursor: Cursor, instruments: Iterable[Instrument]) -> int:

@@ -191,8 +191,8 @@ where category = %(category)s and status <> 'Closed' and (delivery_time is null 
 select symbol from instruments where category = %(category)s and symbol like %(pattern)s order by symbol collate "C"
 
 -- name: instruments_trading
--- What a pattern names now. A listing that is so new that the queues may not be bound to it yet is left out.
-select symbol from instruments
+-- What a pattern names and is trading now, when each was first seen, and how long ago that is.
+select symbol, first_seen_at, extract(epoch from now() - first_seen_at)::float
+from instruments
 where category = %(category)s and symbol like %(pattern)s and status = 'Trading' and (delivery_time is null or delivery_time > now())
-  and (%(is_bound)s or first_seen_at < %(created_at)s::timestamptz - interval '2 s' or first_seen_at <= now() - interval '10 s')
 order by symbol collate "C"

@@ -119,7 +119,7 @@ def locked_queue(connection: Connection, queue: str) -> Iterator[list[ServiceQue
 def bindings_of(connection: Connection, wish: Mapping[str, Any]) -> list[str]:
     """What a wish's queue is to be bound to; within the transaction that is open on the connection, if one is."""
     with connection.cursor() as cursor:
-        return _bindings(cursor, wish)
+        return _bindings(cursor, wish, {})
 
 
 def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], state: str) -> None:
@@ -213,34 +213,38 @@ def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
     return rows[0] if rows else None
 
 
-def _bindings(cursor: Cursor, wish: Mapping[str, Any]) -> list[str]:
-    """What a wish's queue is bound to: one binding, or where its symbol is a pattern one for each instrument ever seen.
+def _bindings(cursor: Cursor, wish: Mapping[str, Any], seen: dict[tuple[str, str], list[str]]) -> list[str]:
+    """One binding, or where the symbol is a pattern one for each instrument that it ever named.
 
     wish  channel_type, category, symbol, depth, interval and binding
+    seen  (category, pattern) → those instruments; filled here, for wishes often share a pattern
     """
-    channel, pattern = channels.by_type(wish["channel_type"]), wish["symbol"]
-    if channel is None or not selectors.is_pattern(pattern) or wish["category"] is None:
+    channel, category, pattern = channels.by_type(wish["channel_type"]), wish["category"], wish["symbol"]
+    if channel is None or category is None or not selectors.is_pattern(pattern):
         return [wish["binding"]]
-    cursor.execute(query("instruments_seen"), {"category": wish["category"], "pattern": selectors.like(pattern)})
-    symbols = [row[0] for row in cursor.fetchall()]
+    if (category, pattern) not in seen:
+        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern)})
+        seen[category, pattern] = [row[0] for row in cursor.fetchall()]
     return selectors.bindings_of(
-        channel, category=wish["category"], pattern=pattern, depth=wish["depth"], interval=wish["interval"], symbols=symbols
+        channel,
+        category=category,
+        pattern=pattern,
+        depth=wish["depth"],
+        interval=wish["interval"],
+        symbols=seen[category, pattern],
     )
 
 
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
     cursor.execute(query("service_queues"), {"queue": queue})
+    seen: dict[tuple[str, str], list[str]] = {}
     return [
         ServiceQueue(
-            row["id"],
-            row["queue"],
-            _bindings(cursor, row),
-            row["queue_state"],
-            row["is_active"],
+            row["id"], row["queue"], _bindings(cursor, row, seen), row["queue_state"], row["is_active"],
             selectors.is_pattern(row["symbol"]),
         )
         for row in _rows(cursor)
-    ]
+    ]  # fmt: skip
 
 
 def _value(cursor: Cursor) -> Any:

@@ -12,6 +12,7 @@ import msgspec
 from gateway import instruments, store
 from gateway.db import Listener
 from gateway.errors import StoreAway, StoreRefused
+from gateway.instruments import Listed
 from gateway.protocol import channels, selectors
 from gateway.store import Wanted
 
@@ -98,23 +99,28 @@ class WantedReader(threading.Thread):
 
     def _expanded(self, rows: Sequence[Wanted]) -> Wishes:
         """Wishes that name many are split into the topics they stand for; each belongs to a process as any other does."""
+        matching: dict[tuple[str, str], list[Listed]] = {}
         mine, patterns, named = list[Wanted](), list[Wanted](), dict[str, dict[str, None]]()
         for row in rows:
             if not selectors.is_pattern(row.topic):
                 mine += [row] if self._mine(row.topic) else []
                 continue
-            topics = self._topics_of(row)
+            topics = self._topics_of(row, matching)
             mine += [msgspec.structs.replace(row, topic=topic, pattern=row.topic) for topic in topics if self._mine(topic)]
             if self._mine(row.topic):
                 patterns.append(row)
                 named.setdefault(row.topic, {}).update(dict.fromkeys(topics))
         return Wishes(mine, patterns, {pattern: list(topics) for pattern, topics in named.items()})
 
-    def _topics_of(self, row: Wanted) -> list[str]:
+    def _topics_of(self, row: Wanted, matching: dict[tuple[str, str], list[Listed]]) -> list[str]:
+        """matching: (category, pattern) → what it names; filled here, for wishes often share a pattern."""
         channel = channels.by_type(row.channel_type)
-        if channel is None or row.category is None or row.symbol is None:
+        if channel is None or row.category is None or row.symbol is None or row.created_at is None:
             return []
-        symbols = instruments.matching(self._listener.connection, row.category, row.symbol, created_at=row.created_at)
+        key = (row.category, row.symbol)
+        if key not in matching:
+            matching[key] = instruments.matching(self._listener.connection, *key)
+        symbols = [entry.symbol for entry in matching[key] if entry.is_bound(row.symbol, row.created_at)]
         return selectors.topics_of(channel, category=row.category, depth=row.depth, interval=row.interval, symbols=symbols)
 
     def _pause(self, seconds: float, readers: list[int]) -> None:
