@@ -120,7 +120,7 @@ def names(connection: Connection, category: str) -> list[str]:
 def seen(connection: Connection, category: str, pattern: str) -> list[str]:
     """Every symbol that a pattern names, of any status ever seen."""
     with transaction(connection) as cursor:
-        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern)})
+        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": True})
         return _symbols(cursor)
 
 

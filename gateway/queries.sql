@@ -187,8 +187,13 @@ select symbol from instruments
 where category = %(category)s and status <> 'Closed' and (delivery_time is null or delivery_time > now())
 
 -- name: instruments_seen
--- Every symbol that a pattern names, of any status ever seen.
-select symbol from instruments where category = %(category)s and symbol like %(pattern)s order by symbol collate "C"
+-- Symbols that a pattern names, of any status: all ever seen, or without those that ended so long ago that nothing of them is to come.
+select symbol from instruments
+where category = %(category)s and symbol like %(pattern)s
+  and (%(ever)s or (
+    (status <> 'Closed' or updated_at > now() - interval '7 days') and (delivery_time is null or delivery_time > now() - interval '7 days')
+  ))
+order by symbol collate "C"
 
 -- name: instruments_trading
 -- What a pattern names and is trading now, when each was first seen, and how long ago that is.

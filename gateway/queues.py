@@ -38,18 +38,26 @@ def troubled(
     return sorted(unready | missing | behind)
 
 
-def keep(connection: Connection, topology: Topology, queue: str) -> list[str]:
-    """Make one queue as it should be; the bindings that it has then. Raises SinkAway, StoreAway."""
+def keep(connection: Connection, topology: Topology, queue: str, *, bound: Collection[str] = ()) -> list[str]:
+    """Make one queue as it should be; the bindings that it has then. Raises SinkAway, StoreAway.
+
+    bound  bindings that were seen there, and are not made again while no wish waits for the broker
+    """
     with store.locked_queue(connection, queue) as rows:
         wanted = needed(rows)
         bindings = wanted.get(queue, [])
         if queue in wanted:
-            topology.bind_service(queue, bindings)
-            store.set_queue_state(connection, [row.subscription_id for row in rows if row.is_active], "ready")
+            active = [row for row in rows if row.is_active]
+            there = set(bound) if all(row.queue_state == "ready" for row in active) else set()
+            topology.bind_service(queue, [binding for binding in bindings if binding not in there])
+            store.set_queue_state(connection, [row.subscription_id for row in active], "ready")
         left = [row for row in rows if not row.is_active]
-        for binding in sorted({binding for row in left for binding in row.bindings} - set(bindings)):
-            topology.unbind_service(queue, binding)
-        if queue in wanted or not left or topology.delete_if_idle(queue):
+        is_left = queue not in wanted and bool(left)  # nobody needs it: what may still come into it was cancelled
+        is_gone = is_left and topology.delete_if_idle(queue)
+        if not is_gone:
+            for binding in sorted({binding for row in left for binding in row.bindings} - set(bindings)):
+                topology.unbind_service(queue, binding)
+        if not is_left or is_gone or topology.delete_if_idle(queue):
             store.set_queue_state(connection, [row.subscription_id for row in left], "removed")
             log.info("queue kept queue=%s bindings=%d", queue, len(bindings))
         return bindings

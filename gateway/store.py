@@ -119,7 +119,7 @@ def locked_queue(connection: Connection, queue: str) -> Iterator[list[ServiceQue
 def bindings_of(connection: Connection, wish: Mapping[str, Any]) -> list[str]:
     """What a wish's queue is to be bound to; within the transaction that is open on the connection, if one is."""
     with connection.cursor() as cursor:
-        return _bindings(cursor, wish, {})
+        return _bindings(cursor, wish, {}, ever=False)
 
 
 def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], state: str) -> None:
@@ -213,34 +213,31 @@ def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
     return rows[0] if rows else None
 
 
-def _bindings(cursor: Cursor, wish: Mapping[str, Any], seen: dict[tuple[str, str], list[str]]) -> list[str]:
-    """One binding, or where the symbol is a pattern one for each instrument that it ever named.
+def _bindings(cursor: Cursor, wish: Mapping[str, Any], seen: dict[tuple[str, str, bool], list[str]], *, ever: bool) -> list[str]:
+    """One binding, or where the symbol is a pattern one for each instrument that it named.
 
     wish  channel_type, category, symbol, depth, interval and binding
-    seen  (category, pattern) → those instruments; filled here, for wishes often share a pattern
+    seen  (category, pattern, ever) → those instruments; filled here, for wishes often share a pattern
+    ever  also of what ended long ago
     """
     channel, category, pattern = channels.by_type(wish["channel_type"]), wish["category"], wish["symbol"]
     if channel is None or category is None or not selectors.is_pattern(pattern):
         return [wish["binding"]]
-    if (category, pattern) not in seen:
-        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern)})
-        seen[category, pattern] = [row[0] for row in cursor.fetchall()]
-    return selectors.bindings_of(
-        channel,
-        category=category,
-        pattern=pattern,
-        depth=wish["depth"],
-        interval=wish["interval"],
-        symbols=seen[category, pattern],
-    )
+    key = (category, pattern, ever)
+    if key not in seen:
+        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": ever})
+        seen[key] = [row[0] for row in cursor.fetchall()]
+    depth, interval = wish["depth"], wish["interval"]
+    return selectors.bindings_of(channel, category=category, pattern=pattern, depth=depth, interval=interval, symbols=seen[key])
 
 
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
+    """A cancelled wish names whatever it may ever have been bound to."""
     cursor.execute(query("service_queues"), {"queue": queue})
-    seen: dict[tuple[str, str], list[str]] = {}
+    seen: dict[tuple[str, str, bool], list[str]] = {}
     return [
         ServiceQueue(
-            row["id"], row["queue"], _bindings(cursor, row, seen), row["queue_state"], row["is_active"],
+            row["id"], row["queue"], _bindings(cursor, row, seen, ever=not row["is_active"]), row["queue_state"], row["is_active"],
             selectors.is_pattern(row["symbol"]),
         )
         for row in _rows(cursor)

@@ -72,7 +72,8 @@ class TopologyKeeper(threading.Thread):
                 for queue in self._bound.keys() - self._bindings.keys():
                     self._bound.pop(queue, None)
                 for queue in queues.troubled(rows, existing, self._bound):
-                    self._bound[queue] = queues.keep(connection, topology, queue)
+                    bound = self._bound.get(queue, ()) if queue in existing else ()
+                    self._bound[queue] = queues.keep(connection, topology, queue, bound=bound)
                 self.depths = topology.depths([*map(names.class_queue, self._class_event_types), *self._bindings])
         finally:
             connection.close()

@@ -167,6 +167,44 @@ def test_bindings_are_one_for_all_or_one_for_each_that_was_ever_seen(connection:
     assert bindings(connection) == ["trade.linear.*.-", "trade.option.*.*"]
 
 
+def test_what_ended_long_ago_is_not_bound_any_more_but_unbound(connection: db.Connection) -> None:
+    lists(connection, "BTCUSDT", "BTCOLD")
+    lists(connection, "BTCUSDT")
+    with db.transaction(connection) as cursor:
+        cursor.execute("update instruments set updated_at = now() - interval '8 days'")
+    instruments.add(
+        connection, "linear", [Instrument(category="linear", symbol="BTC-1JAN20", status="Trading", delivery_ms=1_577_836_800_000)]
+    )
+    row = add(connection, "BTC*")
+    assert bindings(connection) == ["trade.linear.BTCUSDT.-"]
+    store.cancel(connection, subscription_id=row["id"])
+    [left] = store.service_queues(connection)
+    assert left.bindings == ["trade.linear.BTC-1JAN20.-", "trade.linear.BTCOLD.-", "trade.linear.BTCUSDT.-"]
+
+
+def test_what_was_seen_bound_is_not_bound_again_unless_a_wish_waits(
+    broker_url: str, connection: db.Connection, channel: BlockingChannel
+) -> None:
+    def comes_in() -> int:
+        channel.basic_publish(names.EXCHANGE, "trade.linear.BTCUSDT.-", b"1")
+        with Topology(broker_url, POLICY) as topology:
+            return topology.depths([QUEUE])[QUEUE].messages
+
+    lists(connection, "BTCUSDT")
+    row = add(connection, "BTC*")
+    with Topology(broker_url, POLICY) as topology:
+        topology.bind_service(QUEUE, [])
+        store.set_queue_state(connection, [row["id"]], "ready")
+        connection.commit()
+        bound = queues.keep(connection, topology, QUEUE, bound=["trade.linear.BTCUSDT.-"])
+        assert bound == ["trade.linear.BTCUSDT.-"]
+        assert comes_in() == 0
+        store.set_queue_state(connection, [row["id"]], "pending")
+        connection.commit()
+        queues.keep(connection, topology, QUEUE, bound=bound)
+        assert comes_in() == 1
+
+
 def test_bindings_of_a_wish_are_known_before_it_is_stored(connection: db.Connection) -> None:
     lists(connection, "BTCUSDT", "BTCPERP", "ETHUSDT")
     wish = {"channel_type": "trades", "category": "linear", "symbol": "BTC*", "depth": None, "interval": None, "binding": "no"}
