@@ -14,10 +14,14 @@ from gateway import keys, state
 from gateway.config import Settings
 from gateway.db import Pool
 from gateway.health import Known
+from gateway.resolution import Resolver
+from gateway.rest import Rest
 from gateway.sinks.topology import QueuePolicy, Topology
 
 #: Threads of one gunicorn worker, and so database connections it may need at once.
 THREADS = 8
+#: A request that asks the exchange about a symbol waits for each step of it this long; seconds.
+EXCHANGE_S = 2.0
 
 
 def create_app(settings: Settings) -> OpenAPI:
@@ -36,6 +40,11 @@ def create_app(settings: Settings) -> OpenAPI:
     parts = Parts(
         pool=Pool(settings.database_url, name="ws-gateway api", size=THREADS),
         rules=Rules(settings.enabled_categories, settings.default_category, settings.environment, settings.has_credentials),
+        resolver=Resolver(
+            Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy, timeout_s=EXCHANGE_S),
+            settings.default_category,
+            settings.enabled_categories,
+        ),
         topology=lambda: Topology(settings.broker_url, policy),
         known=lambda: _known(settings),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from api.asked import Rules
 from gateway.db import Pool
 from gateway.health import Known
+from gateway.resolution import Resolver
 from gateway.sinks.topology import Topology
 
 
@@ -13,11 +14,13 @@ from gateway.sinks.topology import Topology
 class Parts:
     """Handed to every blueprint.
 
+    resolver  decides categories and verifies symbols
     topology  opens a short conversation with the broker
     known     reads what the processes last said of themselves
     """
 
     pool: Pool
     rules: Rules
+    resolver: Resolver
     topology: Callable[[], Topology]
     known: Callable[[], Known]

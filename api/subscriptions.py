@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from api.shapes import (
 )
 from api.wishes import wish_of
 from gateway import queues, store
+from gateway.db import Connection
 from gateway.errors import RequestError, SinkAway
 from gateway.sinks.topology import Topology
 from gateway.store import Row
@@ -56,15 +58,16 @@ def blueprint(parts: Parts) -> APIBlueprint:
     )
     def subscribe(body: SubscriptionRequest) -> tuple[Response, int]:
         """201 for a new wish; 200 when the service already holds it. The queue exists when this answers, or is `pending`."""
-        wish = wish_of(Asked(**body.model_dump()), parts.rules)
         with parts.pool.connection() as connection:
+            wish = wish_of(Asked(**body.model_dump()), parts.rules, partial(parts.resolver.resolve, connection))
             row, is_new = store.held(connection, wish), False
             if row is None:
                 with _broker(parts) as topology:
-                    row, is_new = store.add_subscription(connection, wish, lambda: _declare(topology, wish))
+                    row, is_new = store.add_subscription(connection, wish, lambda: _declare(connection, topology, wish))
         if is_new:
             log.info(
-                "api subscribed service=%s topic=%s id=%s", row["requesting_service"], row["topic"], row["id"],
+                "api subscribed service=%s topic=%s category=%s category_source=%s id=%s",
+                row["requesting_service"], row["topic"], row["category"], row["category_source"], row["id"],
                 extra={"trace_id": g.trace_id},
             )  # fmt: skip
         return jsonify(_shown(row)), 201 if is_new else 200
@@ -156,12 +159,12 @@ def _broker(parts: Parts) -> Iterator[Topology | None]:
         yield topology
 
 
-def _declare(topology: Topology | None, wish: dict[str, Any]) -> str:
+def _declare(connection: Connection, topology: Topology | None, wish: dict[str, Any]) -> str:
     """Make the queue before anybody can send to it; the router does it later when the broker is away."""
     if topology is None:
         return "pending"
     try:
-        topology.bind_service(wish["queue"], [wish["binding"]])
+        topology.bind_service(wish["queue"], store.bindings_of(connection, wish))
     except SinkAway as fault:
         log.warning("api queue_pending queue=%s reason=%s", wish["queue"], fault, extra={"trace_id": g.trace_id})
         return "pending"

@@ -1,14 +1,43 @@
-"""Which instrument or group a request means, and which category: the rules of the public contract, section 5. Pure."""
+"""Which instruments or group a request means, and which category: the rules of the public contract, section 5.
 
-from api.asked import NOT_YET, Asked, Rules
+Pure but for the resolver that is handed in, which knows the catalog and may ask the exchange.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from api.asked import Asked, Rules
 from gateway.errors import RequestError
+from gateway.protocol import selectors
 from gateway.protocol.categories import OPTION, SYMBOL, category_of
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import CATEGORIES
+from gateway.resolution import Resolved
+
+
+class Resolve(Protocol):
+    """Decides a symbol's category, and whether the exchange has it; see `gateway/resolution.py`. Raises RequestError UNKNOWN_SYMBOL."""
+
+    def __call__(self, symbol: str, *, category: str | None, channel_categories: Sequence[str], is_base_coin: bool) -> Resolved: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a wish belongs.
+
+    category  None: the topic carries all
+    source    where the category is known from; None where there is none
+    verified  whether the exchange lists the symbol; None where no single instrument is meant
+    """
+
+    category: str | None = None
+    source: str | None = None
+    verified: bool | None = None
 
 
 def symbol_of(asked: Asked, channel: Channel) -> str | None:
-    """As the channel uses it: an instrument, a base coin or a group; None: all of the topic."""
+    """As the channel uses it: an instrument, a base coin, a group, or a pattern of instruments; None: all of the topic."""
     if channel.symbol_use in ("none", "topic"):
         if asked.symbol is not None:
             raise RequestError(f"found symbol {asked.symbol!r}; expected none for {channel.channel_type}", code="UNEXPECTED_SYMBOL")
@@ -26,7 +55,9 @@ def symbol_of(asked: Asked, channel: Channel) -> str | None:
                 code="UNKNOWN_SYMBOL",
             )
         return asked.symbol
-    _refuse_a_pattern(asked.symbol, channel)
+    if selectors.is_pattern(asked.symbol):
+        _check_pattern(asked, channel)
+        return asked.symbol
     if not SYMBOL.fullmatch(asked.symbol):
         raise RequestError(
             f"found symbol {asked.symbol!r}; expected an instrument's name in upper case, such as BTCUSDT", code="UNKNOWN_SYMBOL"
@@ -34,13 +65,14 @@ def symbol_of(asked: Asked, channel: Channel) -> str | None:
     return asked.symbol
 
 
-def place_of(asked: Asked, channel: Channel, symbol: str | None, rules: Rules) -> tuple[str | None, str | None]:
-    """The category, which the channel has and the settings allow, and where it is known from; None: the topic carries all."""
+def place_of(asked: Asked, channel: Channel, symbol: str | None, rules: Rules, resolve: Resolve) -> Place:
+    """The category, which the channel has and the settings allow, and what is known of the symbol."""
     if asked.category is not None and asked.category not in CATEGORIES:
         raise RequestError(f"found category {asked.category!r}; expected one of {', '.join(CATEGORIES)}")
-    category, source = _decided(asked, channel, symbol, rules)
+    place = _decided(asked, channel, symbol, resolve)
+    category = place.category
     if category is None:
-        return None, None
+        return place
     if category not in channel.topics and channel.symbol_use != "topic":
         known = ", ".join(filter(None, channel.topics)) or "none"
         raise RequestError(
@@ -56,31 +88,53 @@ def place_of(asked: Asked, channel: Channel, symbol: str | None, rules: Rules) -
         raise RequestError(
             f"category {category!r} is disabled; expected one of {', '.join(rules.enabled_categories)}", code="CATEGORY_DISABLED"
         )
-    return category, source
+    return place
+
+
+def is_base_coin(channel: Channel, category: str | None, symbol: str) -> bool:
+    """Option trades go by base coin: whether a symbol is one: it has no suffix of a contract."""
+    return "{base_coin}" in channel.topics.get(category or "", "") and category_of(symbol, default="") == ("spot", "symbol")
 
 
 def check_option(channel: Channel, category: str | None, symbol: str | None) -> None:
-    """Option trades go by base coin: the coin, or one option of it."""
-    if symbol is None or category != "option":
-        return
-    is_coin = category_of(symbol, default="") == ("spot", "symbol")  # no suffix of a contract
-    if "{base_coin}" in channel.topics[category] and is_coin:
+    """What looks like no option is none, whatever the exchange acknowledges."""
+    if symbol is None or category != "option" or selectors.is_pattern(symbol) or is_base_coin(channel, category, symbol):
         return
     if not OPTION.fullmatch(symbol):
         raise RequestError(f"found symbol {symbol!r}; expected an option such as BTC-25DEC26-70000-C-USDT", code="UNKNOWN_SYMBOL")
 
 
-def _refuse_a_pattern(symbol: str, channel: Channel) -> None:
-    if "*" in symbol:
-        raise RequestError(f"found symbol {symbol!r}; a pattern {NOT_YET} for {channel.channel_type}; expected one instrument")
+def _check_pattern(asked: Asked, channel: Channel) -> None:
+    """A pattern follows the listings of one category."""
+    symbol = asked.symbol or ""
+    if channel.symbol_use != "required":
+        raise RequestError(f"found symbol {symbol!r}; expected one instrument, or none for all, for {channel.channel_type}")
+    if not selectors.PATTERN.fullmatch(symbol):
+        raise RequestError(
+            f"found symbol {symbol!r}; expected a pattern of upper case letters, digits, _ . / - and *", code="UNKNOWN_SYMBOL"
+        )
+    if asked.category is None:
+        raise RequestError(
+            f"found symbol {symbol!r} without a category; expected one out of {', '.join(channel.topics)} beside a pattern"
+        )
+    if asked.topic is not None:
+        raise RequestError(f"found topic {asked.topic!r} beside the pattern {symbol!r}; expected one of them")
 
 
-def _decided(asked: Asked, channel: Channel, symbol: str | None, rules: Rules) -> tuple[str | None, str | None]:
+def _decided(asked: Asked, channel: Channel, symbol: str | None, resolve: Resolve) -> Place:
     """As given, else as the group or the symbol has it."""
-    if asked.category is not None:
-        return asked.category, "given"
-    if symbol is None or channel.symbol_use == "filter":
-        return None, None
+    if symbol is None or selectors.is_pattern(symbol):
+        return Place(asked.category, "given" if asked.category is not None else None)
     if channel.groups:
-        return channel.groups[symbol], "symbol"
-    return category_of(symbol, default=rules.default_category)
+        given = asked.category is not None
+        return Place(asked.category or channel.groups[symbol], "given" if given else "symbol", verified=True)
+    categories = [category for category in channel.topics if category] or CATEGORIES
+    if channel.symbol_use == "filter":
+        source = "given" if asked.category is not None else None
+        if asked.category == "spread":  # its rows name the legs too, whose category nobody says
+            return Place(asked.category, source, verified=False)
+        found = resolve(symbol, category=asked.category, channel_categories=categories, is_base_coin=False)
+        return Place(asked.category, source, found.verified)
+    coin = is_base_coin(channel, asked.category, symbol)
+    found = resolve(symbol, category=asked.category, channel_categories=categories, is_base_coin=coin)
+    return Place(found.category, found.source, found.verified)

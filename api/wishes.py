@@ -1,4 +1,4 @@
-"""A subscription request → the wish that is stored: the rules of the public contract, section 5. Pure.
+"""A subscription request → the wish that is stored: the rules of the public contract, section 5.
 
 request ─▶ row of the table ─▶ what its topic says ─▶ symbol ─▶ category ─▶ depth, interval ─▶ the exchange's topic ─▶ wish
 
@@ -10,9 +10,10 @@ from typing import Any
 
 from api import symbols, topics
 from api.asked import NOT_YET, Asked, Rules
+from api.symbols import Resolve
 from gateway import names
 from gateway.errors import RequestError
-from gateway.protocol import channels
+from gateway.protocol import channels, selectors
 from gateway.protocol.channels import CHANNELS, RAW
 from gateway.protocol.channels.channel import Channel
 
@@ -23,14 +24,15 @@ CREDENTIALS_MISSING = "CREDENTIALS_MISSING"
 SNAPSHOT_SECONDS = (1, 3600)
 
 
-def wish_of(asked: Asked, rules: Rules) -> dict[str, Any]:
-    """The columns of table subscriptions. Raises RequestError with the contract's code."""
+def wish_of(asked: Asked, rules: Rules, resolve: Resolve) -> dict[str, Any]:
+    """The columns of table subscriptions. Raises RequestError with the contract's code, and whatever `resolve` raises."""
     channel = _row(asked)
     _refuse_what_is_not_done(asked)
     _check_snapshots(asked, channel)
     asked = _with_what_the_topic_says(asked, channel)
     symbol = symbols.symbol_of(asked, channel)
-    category, source = symbols.place_of(asked, channel, symbol, rules)
+    place = symbols.place_of(asked, channel, symbol, rules, resolve)
+    category = place.category
     _check_environment(channel, category, rules)
     depth, interval = _depth(asked, channel, category), _interval(asked, channel)
     symbols.check_option(channel, category, symbol)
@@ -40,8 +42,8 @@ def wish_of(asked: Asked, rules: Rules) -> dict[str, Any]:
         "channel_type": asked.channel_type,
         "symbol": symbol,
         "category": category,
-        "category_source": source,
-        "symbol_verified": None if symbol is None else symbol in channel.groups,
+        "category_source": place.source,
+        "symbol_verified": place.verified,
         "depth": depth,
         "interval": interval,
         "topic": topic,
@@ -147,6 +149,9 @@ def _topic_and_binding(
     if channel.symbol_use == "topic":
         topic = asked.topic or ""
         return topic, names.service_binding(channel.event_type, category=category, symbol=None, variant=topic)
+    if symbol is not None and selectors.is_pattern(symbol):
+        topic = selectors.topic_of(channel, category=category, pattern=symbol, depth=depth, interval=interval)
+        return topic, channels.binding_of(channel, category=category, symbol=symbol, depth=depth, interval=interval)
     made = channels.topic_of(channel, category=category, symbol=symbol, depth=depth, interval=interval)
     topic = topics.agreed(channel, made, given=asked.topic, category=category)
     return topic, channels.binding_of(channel, category=category, symbol=symbol, depth=depth, interval=interval)

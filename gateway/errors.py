@@ -9,6 +9,7 @@ GatewayError
 │   └── StoreRefused    a statement that PostgreSQL will never accept
 ├── TheirFault          the exchange said no; asked again with backoff
 │   ├── ExchangeError   a REST answer with a code other than 0
+│   ├── NotCredible     an answer that cannot be true
 │   └── AuthRefused     the private stream's login was refused
 └── LineFault           something is away: reconnect, keep what is not handed over
     ├── LinkLost        the exchange's socket
@@ -74,6 +75,10 @@ class ExchangeError(TheirFault):
         super().__init__(f"the exchange answered {ret_code}: {ret_msg}")
         self.ret_code = ret_code
         self.ret_msg = ret_msg
+
+
+class NotCredible(TheirFault):
+    """An answer that cannot be true, such as a catalog without any instrument; nothing is changed for its sake."""
 
 
 class AuthRefused(TheirFault):

@@ -6,7 +6,7 @@ select coalesce(max(version), 0) from schema_migrations
 
 -- name: wanted
 -- What an endpoint's workers should hold.
-select id, topic, channel_type, symbol, category, requesting_service, state, last_error, queue, snapshot_seconds, resyncs
+select id, topic, channel_type, symbol, category, requesting_service, state, last_error, queue, snapshot_seconds, resyncs, depth, "interval", created_at
 from subscriptions
 where is_active and endpoint = %(endpoint)s
 order by created_at, id
@@ -27,7 +27,7 @@ where is_active and subscriptions.endpoint = said.endpoint and subscriptions.top
 
 -- name: service_queues
 -- The queues that services need, or have left; all, or one.
-select id, queue, binding, queue_state, is_active
+select id, queue, binding, queue_state, is_active, channel_type, category, symbol, depth, "interval"
 from subscriptions
 where (is_active or queue_state <> 'removed') and (%(queue)s::text is null or queue = %(queue)s)
 order by created_at, id
@@ -150,3 +150,73 @@ select * from account_margin_balances
 where %(account_type)s::text is null or account_type = %(account_type)s
 order by event_timestamp desc, received_at desc
 limit 1
+
+-- name: lock_catalog
+-- One at a time writes a category's instruments.
+select pg_advisory_xact_lock(hashtext('ws-gateway catalog'), hashtext(%(category)s))
+
+-- name: put_instruments
+-- Rows of the catalog as the exchange has them; those that are the same stay untouched. One row for each that is not.
+insert into instruments as held
+    (category, symbol, status, base_coin, quote_coin, settle_coin, contract_type, launch_time, delivery_time)
+values %s
+on conflict (category, symbol) do update
+set status = excluded.status, base_coin = excluded.base_coin, quote_coin = excluded.quote_coin, settle_coin = excluded.settle_coin,
+    contract_type = excluded.contract_type, launch_time = excluded.launch_time, delivery_time = excluded.delivery_time, updated_at = now()
+where (held.status, held.base_coin, held.quote_coin, held.settle_coin, held.contract_type, held.launch_time, held.delivery_time)
+    is distinct from
+    (excluded.status, excluded.base_coin, excluded.quote_coin, excluded.settle_coin, excluded.contract_type, excluded.launch_time,
+     excluded.delivery_time)
+returning 1
+
+-- name: close_instruments
+-- What a complete read did not bring has gone. Of options, only those of the base coins that it brought.
+update instruments
+set status = 'Closed', updated_at = now()
+where category = %(category)s and status <> 'Closed' and symbol <> all(%(listed)s::text[])
+  and (%(base_coins)s::text[] is null or base_coin = any(%(base_coins)s::text[]))
+
+-- name: set_catalog_read
+-- The last complete read of a category.
+insert into catalogs (category, read_at) values (%(category)s, now())
+on conflict (category) do update set read_at = excluded.read_at
+
+-- name: catalog_age
+-- Seconds since the last complete read of a category.
+select extract(epoch from now() - read_at)::float from catalogs where category = %(category)s
+
+-- name: catalogs_read
+-- Which categories were ever read completely.
+select category from catalogs
+
+-- name: instrument_statuses
+-- The categories that have a symbol, and its status there; what was delivered has ended, whatever the last read said.
+select category, case when delivery_time <= now() then 'Closed' else status end from instruments where symbol = %(symbol)s
+
+-- name: has_base_coin
+-- Whether there are options of a coin.
+select exists (
+    select from instruments
+    where category = %(category)s and base_coin = %(base_coin)s and status <> 'Closed' and (delivery_time is null or delivery_time > now())
+)
+
+-- name: instrument_names
+-- What can be subscribed to in a category.
+select symbol from instruments
+where category = %(category)s and status <> 'Closed' and (delivery_time is null or delivery_time > now())
+
+-- name: instruments_seen
+-- Symbols that a pattern names, of any status: all ever seen, or without those that ended so long ago that nothing of them is to come.
+select symbol from instruments
+where category = %(category)s and symbol like %(pattern)s
+  and (%(ever)s or (
+    (status <> 'Closed' or updated_at > now() - interval '7 days') and (delivery_time is null or delivery_time > now() - interval '7 days')
+  ))
+order by symbol collate "C"
+
+-- name: instruments_trading
+-- What a pattern names and is trading now, when each was first seen, and how long ago that is.
+select symbol, first_seen_at, extract(epoch from now() - first_seen_at)::float
+from instruments
+where category = %(category)s and symbol like %(pattern)s and status = 'Trading' and (delivery_time is null or delivery_time > now())
+order by symbol collate "C"

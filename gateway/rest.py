@@ -1,6 +1,9 @@
 """The exchange's REST calls, over urllib3. Public ones only for now."""
 
 import json
+import time
+import urllib.parse
+from collections.abc import Sequence
 from typing import Any
 
 import urllib3
@@ -12,29 +15,41 @@ from gateway.tls import client_context, trouble
 
 #: Connecting takes at most this long, and so does each wait for bytes of the answer; seconds.
 TIMEOUT_S = 5.0
+#: A whole answer takes at most so many times as long: one that trickles in is given up.
+WHOLE = 4.0
 #: An answer's body; the longest list of instruments is some MiB.
 BODY_BYTES = 32 << 20
+#: Read at a time; bytes.
+_PART_BYTES = 1 << 16
+
+#: Where instruments are listed, and how many to a page. Source: protocol notes, section 9.3; for spreads their own documents.
+_INSTRUMENTS, _PAGE = "/v5/market/instruments-info", "1000"
+_SPREADS, _SPREAD_PAGE = "/v5/spread/instrument", "500"
+#: Of a list; the longest one known has three. An exchange that goes on for ever is not believed.
+MOST_PAGES = 100
+#: Categories whose list leaves out what is not trading yet.
+_WITH_PRELAUNCH = ("linear", "inverse")
 
 
 class Rest:
     """GET calls of one exchange. Raises LinkLost where it cannot be reached, ExchangeError where it refuses."""
 
-    def __init__(self, base: str, *, ca_file: str = "", proxy: str = "") -> None:
-        """`ca_file`: a further authority; `proxy`: an http:// or socks5h:// URL, never bypassed; "" for none."""
+    def __init__(self, base: str, *, ca_file: str = "", proxy: str = "", timeout_s: float = TIMEOUT_S) -> None:
+        """`ca_file`: a further authority; `proxy`: an http:// or socks5h:// URL, never bypassed; "" for none.
+
+        timeout_s  of connecting, and of each wait for bytes
+        """
         way = proxy_of(proxy)
         self._base = base
+        self._timeout_s = timeout_s
         self._who = f"{base} through the proxy {way}" if way else base
-        self._http = _pool(way, ca_file)
+        self._http = _pool(way, ca_file, timeout_s)
 
     def get(self, path: str, **fields: str) -> dict[str, Any]:
         """The `result` of an answer."""
         try:
             response = self._http.request("GET", self._base + path, fields=fields, preload_content=False)
-            body = response.read(BODY_BYTES, decode_content=True)
-            if response.read(1):
-                response.close()
-                raise LinkLost(f"{self._who} answered more than {BODY_BYTES} bytes")
-            response.release_conn()
+            body = self._body(response)
         except urllib3.exceptions.HTTPError as fault:
             raise LinkLost(f"{self._who} gives no answer: {_words(fault)}") from fault
         try:
@@ -48,6 +63,21 @@ class Rest:
         result = answer.get("result")
         return dict(result) if isinstance(result, dict) else {}
 
+    def instruments(self, category: str, *, base_coins: Sequence[str] = (), symbol: str | None = None) -> list[Any]:
+        """The rows of a category's catalog as they came, all pages; or of one symbol. PreLaunch ones come first.
+
+        base_coins  whose options: the exchange lists them by base coin
+        """
+        one = {} if symbol is None else {"symbol": symbol}
+        if category == "spread":
+            return self._pages(_SPREADS, limit=_SPREAD_PAGE, **one)
+        asked: list[dict[str, str]] = [{}]
+        if category in _WITH_PRELAUNCH:  # first: one that begins to trade meanwhile is found twice, not missed
+            asked = [{"status": "PreLaunch"}, {}]
+        elif category == "option" and symbol is None:
+            asked = [{"baseCoin": coin} for coin in base_coins]
+        return [row for more in asked for row in self._pages(_INSTRUMENTS, category=category, limit=_PAGE, **one, **more)]
+
     def server_time_ms(self) -> int:
         """The exchange's clock, Unix milliseconds."""
         found = self.get("/v5/market/time").get("timeNano")
@@ -55,9 +85,41 @@ class Rest:
             raise LinkLost(f"{self._who} tells no time: found timeNano {found!r}")
         return int(found) // 1_000_000
 
+    def _pages(self, path: str, **fields: str) -> list[Any]:
+        """All rows of a list. A last page may name a next one, which is then empty."""
+        rows: list[Any] = []
+        seen = set[str]()
+        for _ in range(MOST_PAGES):
+            result = self.get(path, **fields)
+            found, cursor = result.get("list"), result.get("nextPageCursor") or ""
+            if not isinstance(found, list) or not isinstance(cursor, str):
+                raise LinkLost(f"{self._who} answered {path} without a list: {str(result)[:100]}")
+            rows += found
+            if not found or not cursor or fields.get("category") == "spot":  # which is never paged
+                return rows
+            if cursor in seen:
+                raise LinkLost(f"{self._who} answered {path} with a page that leads back: {cursor[:100]!r}")
+            seen.add(cursor)
+            # It comes percent-encoded and is sent back as it came (protocol notes, section 9.1): it is encoded again on its way.
+            fields["cursor"] = urllib.parse.unquote(cursor)
+        raise LinkLost(f"{self._who} answered {path} with more than {MOST_PAGES} pages")
 
-def _pool(proxy: Proxy | None, ca_file: str) -> urllib3.PoolManager:
-    options: dict[str, Any] = {"timeout": TIMEOUT_S, "retries": False, "ssl_context": client_context(ca_file)}
+    def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        """All of it, unless it is too large or takes too long."""
+        until = time.monotonic() + WHOLE * self._timeout_s
+        body = bytearray()
+        while part := response.read1(_PART_BYTES, decode_content=True):
+            body += part
+            if len(body) > BODY_BYTES or time.monotonic() > until:
+                response.close()
+                why = f"more than {BODY_BYTES} bytes" if len(body) > BODY_BYTES else f"for more than {WHOLE * self._timeout_s:g} s"
+                raise LinkLost(f"{self._who} answered {why}")
+        response.release_conn()
+        return bytes(body)
+
+
+def _pool(proxy: Proxy | None, ca_file: str, timeout_s: float) -> urllib3.PoolManager:
+    options: dict[str, Any] = {"timeout": timeout_s, "retries": False, "ssl_context": client_context(ca_file)}
     if proxy is None:
         return urllib3.PoolManager(**options)
     if proxy.scheme == "socks5h":

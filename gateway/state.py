@@ -131,6 +131,12 @@ def read_workers(var_dir: Path) -> dict[str, WorkerState]:
     return {state.name: state for state in states if state is not None}
 
 
+def read_siblings(var_dir: Path, endpoint: str, number: int, processes: int) -> list[WorkerState]:
+    """The last words of the other processes that share an endpoint with one, fresh or stale."""
+    paths = (var_dir / "state" / f"{endpoint}_{other:02d}.json" for other in range(processes) if other != number)
+    return [state for path in paths if (state := _read(path, WorkerState)) is not None]
+
+
 def _read(path: Path, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)

@@ -5,6 +5,7 @@ Balances have a module of their own, `balances.py`.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 from gateway import migrate
 from gateway.db import Connection, Cursor, execute_values, transaction
 from gateway.errors import RequestError
-from gateway.protocol import forms
+from gateway.protocol import channels, forms, selectors
 from gateway.wire import TopicReport
 
 Row = dict[str, Any]
@@ -26,6 +27,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     snapshot_seconds  how often its queue gets the whole book; None: never
     resyncs           grows each time that somebody asks for the topic anew
+    pattern  the topic of the wish's row where that names many: this is then one of those
     """
 
     id: UUID
@@ -39,19 +41,25 @@ class Wanted(msgspec.Struct, frozen=True):
     queue: str
     snapshot_seconds: float | None
     resyncs: int
+    depth: int | None = None
+    interval: str | None = None
+    created_at: datetime | None = None
+    pattern: str | None = None
 
 
 class ServiceQueue(msgspec.Struct, frozen=True):
-    """One wish's queue and binding.
+    """One wish's queue and its bindings.
 
     queue_state  pending (the broker was away), ready, removed
+    follows      its bindings grow with the exchange's listings
     """
 
     subscription_id: UUID
     queue: str
-    binding: str
+    bindings: list[str]
     queue_state: str
     is_active: bool
+    follows: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -112,6 +120,12 @@ def locked_queue(connection: Connection, queue: str) -> Iterator[list[ServiceQue
     with transaction(connection) as cursor:
         cursor.execute(query("lock_queue"), {"queue": queue})
         yield _service_queues(cursor, queue)
+
+
+def bindings_of(connection: Connection, wish: Mapping[str, Any]) -> list[str]:
+    """What a wish's queue is to be bound to; within the transaction that is open on the connection, if one is."""
+    with connection.cursor() as cursor:
+        return _bindings(cursor, wish, {}, ever=False)
 
 
 def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], state: str) -> None:
@@ -236,9 +250,35 @@ def _refuse_two_forms(cursor: Cursor, topic: str) -> None:
         )
 
 
+def _bindings(cursor: Cursor, wish: Mapping[str, Any], seen: dict[tuple[str, str, bool], list[str]], *, ever: bool) -> list[str]:
+    """One binding, or where the symbol is a pattern one for each instrument that it named.
+
+    wish  channel_type, category, symbol, depth, interval and binding
+    seen  (category, pattern, ever) → those instruments; filled here, for wishes often share a pattern
+    ever  also of what ended long ago
+    """
+    channel, category, pattern = channels.by_type(wish["channel_type"]), wish["category"], wish["symbol"]
+    if channel is None or category is None or not selectors.is_pattern(pattern):
+        return [wish["binding"]]
+    key = (category, pattern, ever)
+    if key not in seen:
+        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": ever})
+        seen[key] = [row[0] for row in cursor.fetchall()]
+    depth, interval = wish["depth"], wish["interval"]
+    return selectors.bindings_of(channel, category=category, pattern=pattern, depth=depth, interval=interval, symbols=seen[key])
+
+
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
+    """A cancelled wish names whatever it may ever have been bound to."""
     cursor.execute(query("service_queues"), {"queue": queue})
-    return [ServiceQueue(*row) for row in cursor.fetchall()]
+    seen: dict[tuple[str, str, bool], list[str]] = {}
+    return [
+        ServiceQueue(
+            row["id"], row["queue"], _bindings(cursor, row, seen, ever=not row["is_active"]), row["queue_state"], row["is_active"],
+            selectors.is_pattern(row["symbol"]),
+        )
+        for row in _rows(cursor)
+    ]  # fmt: skip
 
 
 def _value(cursor: Cursor) -> Any:

@@ -13,6 +13,7 @@ from simulator.dialect import DIALECTS, compact
 from simulator.exchange import Exchange
 from simulator.faults import KINDS, BadFault, Fault
 from simulator.ledger import PAGE
+from simulator.listing import Delisting, Listing
 
 Answer = dict[str, Any] | list[Any]
 
@@ -53,6 +54,8 @@ def routes(exchange: Exchange) -> list[web.RouteDef]:
         web.post("/simulator/step", _answering(exchange, _step)),
         web.post("/simulator/send", _answering(exchange, _send)),
         web.post("/simulator/account", _answering(exchange, _account)),
+        web.post("/simulator/list", _answering(exchange, _list)),
+        web.post("/simulator/delist", _answering(exchange, _delist)),
         web.post("/simulator/system_status", _answering(exchange, _system_status)),
     ]
 
@@ -150,6 +153,20 @@ async def _system_status(exchange: Exchange, _request: web.Request, body: bytes)
 
 async def _account(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
     return {"frames": account_control.act(exchange, msgspec.json.decode(body, type=Do))}
+
+
+async def _list(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
+    listing = msgspec.json.decode(body, type=Listing)
+    instrument = listing.instrument(len(exchange.market.instruments) + 1)
+    exchange.list_instrument(instrument, listing.stage)
+    return {"status": exchange.market.status(instrument, exchange.now_ms())}
+
+
+async def _delist(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
+    wish = msgspec.json.decode(body, type=Delisting)
+    if not exchange.market.delist(wish.category, wish.symbol):
+        raise BadRequest(f"found no {wish.symbol!r} in category {wish.category!r}; expected what is listed")
+    return {"delisted": wish.symbol}
 
 
 def _endpoint(name: str) -> str:

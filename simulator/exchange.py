@@ -19,6 +19,7 @@ from simulator.dialect import DIALECTS, STATUS_TOPIC, Message, compact, narrowed
 from simulator.faults import KINDS, Fault, Faults, checked
 from simulator.ledger import Ledger
 from simulator.limits import ConnectBudget
+from simulator.market.feed import Feed
 from simulator.market.instruments import Instrument
 from simulator.market.market import Market
 from simulator.moments import Moments
@@ -80,8 +81,7 @@ class Exchange:
         self.faults = Faults()
         self.market = Market(options.seed, self.clock_ms(), symbols=options.symbols, only=options.only)
         for feed in self.market.feeds.values():
-            if "1" in feed.views:
-                feed.views["1"].jumps = options.choices.level_1_u == "jumps"
+            self._choose(feed)
         self.account = Account(Random(f"{options.seed}|account"))
         self.connections: dict[int, Connection] = {}
         self.paused = options.paused
@@ -113,6 +113,10 @@ class Exchange:
         """The exchange's clock, which a fault may set wrong."""
         now_ms = self.clock_ms()
         return now_ms + int(self.faults.amount("clock", now_ms, 0.0))
+
+    def list_instrument(self, instrument: Instrument, stage: str) -> None:
+        """From now on it is listed, and traded where no stage says otherwise."""
+        self._choose(self.market.enlist(instrument, self.now_ms(), stage=stage))
 
     def start(self) -> None:
         """Let everything move by itself that should; `tick` is then to be called when `agenda.next_ms` is there."""
@@ -227,6 +231,10 @@ class Exchange:
             text = compact(frame)
             for connection in readers:
                 connection.push(frame["topic"], frame, text)
+
+    def _choose(self, feed: Feed) -> None:
+        if "1" in feed.views:
+            feed.views["1"].jumps = self.options.choices.level_1_u == "jumps"
 
     def _held(self, connection: Connection, topic: str, is_held: bool) -> None:
         readers = self._listening[connection.endpoint].setdefault(topic, [])

@@ -130,6 +130,14 @@ class Control:
         frames: list[dict[str, Any]] = self._call("POST", "system_status", row)["frames"]
         return frames
 
+    def list_instrument(self, category: str, symbol: str, **figures: Any) -> str:
+        """List one, with the figures of `simulator.listing.Listing`; its status. What is PreLaunch begins to trade when listed again."""
+        return str(self._call("POST", "list", {"category": category, "symbol": symbol, **figures})["status"])
+
+    def delist(self, category: str, symbol: str) -> None:
+        """End one: REST lists it no more, its topics are gone, and whoever holds them hears no more."""
+        self._call("POST", "delist", {"category": category, "symbol": symbol})
+
     def _call(self, method: str, name: str, body: Any = None, fields: dict[str, str] | None = None) -> Any:
         url = f"{self.rest_url}/simulator/{name}"
         if method != "POST":

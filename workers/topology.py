@@ -1,4 +1,4 @@
-"""Queues in the background: completes service queues that wait for the broker, removes those nobody needs, reads depths.
+"""Queues in the background: completes service queues that wait for the broker, binds new listings, removes what nobody needs, reads depths.
 
 The API declares a queue while it answers. What it could not do because the broker was away, and what a broker that lost its
 disk has forgotten, is done here.
@@ -34,6 +34,7 @@ class TopologyKeeper(threading.Thread):
         self._stopped = threading.Event()
         self._trouble: str | None = None
         self._bindings: dict[str, list[str]] = {}  # needed service queues, as last read
+        self._bound: dict[str, list[str]] = {}  # what this process has seen bound
         self.depths: dict[str, QueueState] = {}
 
     def stop(self) -> None:
@@ -45,6 +46,7 @@ class TopologyKeeper(threading.Thread):
             topology.declare_base(self._class_event_types)
             for queue, bindings in self._bindings.items():
                 topology.bind_service(queue, bindings)
+                self._bound[queue] = bindings
 
     def run(self) -> None:
         while True:
@@ -67,8 +69,11 @@ class TopologyKeeper(threading.Thread):
             self._bindings = queues.needed(rows)
             with Topology(self._broker_url, self._policy) as topology:
                 existing = topology.depths(self._bindings)
-                for queue in queues.troubled(rows, existing):
-                    queues.keep(connection, topology, queue)
+                for queue in self._bound.keys() - self._bindings.keys():
+                    self._bound.pop(queue, None)
+                for queue in queues.troubled(rows, existing, self._bound):
+                    bound = self._bound.get(queue, ()) if queue in existing else ()
+                    self._bound[queue] = queues.keep(connection, topology, queue, bound=bound)
                 self.depths = topology.depths([*map(names.class_queue, self._class_event_types), *self._bindings])
         finally:
             connection.close()

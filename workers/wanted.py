@@ -4,11 +4,16 @@ import logging
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from gateway import store
+import msgspec
+
+from gateway import instruments, store
 from gateway.db import Listener
 from gateway.errors import StoreAway, StoreRefused
+from gateway.instruments import Listed
+from gateway.protocol import channels, selectors
 from gateway.store import Wanted
 
 log = logging.getLogger(__name__)
@@ -17,13 +22,30 @@ log = logging.getLogger(__name__)
 CHANNEL = "ws_gateway_subscriptions"
 #: Between tries while PostgreSQL is away or its schema is not there yet; seconds.
 RETRY_S = 1.0
+#: While a wish names many, what it stands for is looked up at least this often: listings become old enough and deliveries come at
+#: any time; seconds.
+SELECT_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What PostgreSQL wants of one process.
+
+    rows      wishes whose topics this process holds; of a wish that names many there is one for each of its topics
+    patterns  wishes that name many, as they are stored, where this process reports on them
+    named     topic of such a wish → all the exchange's topics it stands for now, of whatever process
+    """
+
+    rows: Sequence[Wanted] = ()
+    patterns: Sequence[Wanted] = ()
+    named: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class WantedReader(threading.Thread):
-    """Keeps `rows` the newest answer of PostgreSQL. While it is away, the last answer stands and nothing stops.
+    """Keeps `wishes` the newest answer of PostgreSQL. While it is away, the last answer stands and nothing stops.
 
-    rows  None before the first answer; replaced whole, never changed in place
-    wake  a descriptor that is readable once the rows have changed
+    wishes  None before the first answer; replaced whole, never changed in place
+    wake    a descriptor that is readable once the wishes have changed
     """
 
     def __init__(self, url: str, *, name: str, endpoint: str, mine: Callable[[str], bool], poll_s: float) -> None:
@@ -38,7 +60,7 @@ class WantedReader(threading.Thread):
         self._stopping = False
         self._trouble: str | None = None
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.rows: list[Wanted] | None = None
+        self.wishes: Wishes | None = None
 
     def stop(self) -> None:
         self._stopping = True
@@ -65,13 +87,41 @@ class WantedReader(threading.Thread):
                 continue
             break
         while not self._stopping:
-            rows = [row for row in store.wanted(self._listener.connection, self._endpoint) if self._mine(row.topic)]
+            rows = store.wanted(self._listener.connection, self._endpoint)
+            wishes = self._expanded(rows)
             self._trouble = None
-            if rows != self.rows:
-                self.rows = rows
+            if wishes != self.wishes:
+                self.wishes = wishes
                 os.eventfd_write(self.wake, 1)
-            self._pause(self._poll_s, [self._listener.fileno()])
+            names_many = any(selectors.is_pattern(row.topic) for row in rows)
+            self._pause(min(self._poll_s, SELECT_EVERY_S) if names_many else self._poll_s, [self._listener.fileno()])
             self._listener.drain()
+
+    def _expanded(self, rows: Sequence[Wanted]) -> Wishes:
+        """Wishes that name many are split into the topics they stand for; each belongs to a process as any other does."""
+        matching: dict[tuple[str, str], list[Listed]] = {}
+        mine, patterns, named = list[Wanted](), list[Wanted](), dict[str, dict[str, None]]()
+        for row in rows:
+            if not selectors.is_pattern(row.topic):
+                mine += [row] if self._mine(row.topic) else []
+                continue
+            topics = self._topics_of(row, matching)
+            mine += [msgspec.structs.replace(row, topic=topic, pattern=row.topic) for topic in topics if self._mine(topic)]
+            if self._mine(row.topic):
+                patterns.append(row)
+                named.setdefault(row.topic, {}).update(dict.fromkeys(topics))
+        return Wishes(mine, patterns, {pattern: list(topics) for pattern, topics in named.items()})
+
+    def _topics_of(self, row: Wanted, matching: dict[tuple[str, str], list[Listed]]) -> list[str]:
+        """matching: (category, pattern) → what it names; filled here, for wishes often share a pattern."""
+        channel = channels.by_type(row.channel_type)
+        if channel is None or row.category is None or row.symbol is None or row.created_at is None:
+            return []
+        key = (row.category, row.symbol)
+        if key not in matching:
+            matching[key] = instruments.matching(self._listener.connection, *key)
+        symbols = [entry.symbol for entry in matching[key] if entry.is_bound(row.symbol, row.created_at)]
+        return selectors.topics_of(channel, category=row.category, depth=row.depth, interval=row.interval, symbols=symbols)
 
     def _pause(self, seconds: float, readers: list[int]) -> None:
         select.select([self._halt, *readers], [], [], seconds)

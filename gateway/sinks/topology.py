@@ -23,6 +23,9 @@ from gateway.state import QueueState
 STREAM_BYTES_PER_MESSAGE = 600
 STREAM_SEGMENT_BYTES = 20_000_000
 
+#: Bindings that are asked for before an answer is waited for.
+BINDINGS_AT_ONCE = 100
+
 #: py-amqp's default is 1,000 ms, which turns a broker under memory alarm into a reconnect loop; milliseconds.
 TCP_USER_TIMEOUT_MS = 60_000
 
@@ -107,7 +110,10 @@ class Topology:
             self.bind_service(names.class_queue(event_type), [names.class_binding(event_type)])
 
     def bind_service(self, queue: str, bindings: Sequence[str]) -> None:
-        """Declare the queue where it does not exist, and bind it. One that exists with other arguments is used as it is."""
+        """Declare the queue where it does not exist, and bind it. One that exists with other arguments is used as it is.
+
+        Of many bindings the last of each batch is waited for: the broker does them in order.
+        """
         self._ask(lambda: exchange().declare(channel=self._channel))
         try:
             self._channel.queue_declare(queue, durable=True, auto_delete=False, arguments=self._policy.arguments())
@@ -115,8 +121,9 @@ class Topology:
             self._ask(self._open)  # the refusal closed the channel; the queue is there all the same
         except BROKER_FAULTS as fault:
             raise self._away(fault) from fault
-        for binding in bindings:
-            self._ask(partial(self._channel.queue_bind, queue, exchange=names.EXCHANGE, routing_key=binding))
+        for number, binding in enumerate(bindings, start=1):
+            bind = partial(self._channel.queue_bind, queue, exchange=names.EXCHANGE, routing_key=binding)
+            self._ask(partial(bind, nowait=number < len(bindings) and number % BINDINGS_AT_ONCE != 0))
 
     def unbind_service(self, queue: str, binding: str) -> None:
         """Take one binding away; a queue or binding that is not there is no trouble."""
@@ -126,7 +133,7 @@ class Topology:
         """Delete the queue if nobody reads it and nothing waits in it; True when it is gone.
 
         Asked first: quorum queues refuse the broker's own conditional delete. A message that arrives between the two calls
-        could only come through a binding, and the caller took the last one away.
+        could only come through a binding, and the caller knows that nobody needs them any more.
         """
         depth = self.depths([queue]).get(queue)
         if depth is None:

@@ -10,7 +10,7 @@ from random import Random
 from simulator.dialect import Message
 from simulator.market import funding_rates
 from simulator.market.feed import MOST_TRADES, Feed
-from simulator.market.instruments import INSTRUMENTS, Instrument
+from simulator.market.instruments import CLOSED, INSTRUMENTS, Instrument
 from simulator.market.made_up import made_up
 from simulator.market.pools import GROUPS, Pools, group_of
 from simulator.market.pre_market import PreMarketFeed
@@ -44,12 +44,40 @@ class Market:
             for group in GROUPS
             if (rows := [row for row in self.instruments if group_of(row) == group])
         }
+        self._seed = seed
         self._steps = 0
         self._topics: dict[str, dict[str, list[Feed]]] = {}
         for feed in self.feeds.values():
-            for topic in feed.topics():
-                self._topics.setdefault(feed.instrument.category, {}).setdefault(topic, []).append(feed)
+            self._give_topics(feed)
         self._pool_topics = {(pools.category, topic): pools for pools in self._pools.values() for topic in pools.topics}
+
+    def enlist(self, instrument: Instrument, now_ms: int, *, stage: str = "") -> Feed:
+        """Begin to trade something, or with the stage PreLaunch to show it; what was listed before goes on as it was."""
+        key = (instrument.category, instrument.symbol)
+        feed = self.feeds.get(key)
+        if feed is None:
+            dice = Random(f"{self._seed}|{instrument.category}|{instrument.symbol}")
+            feed = self.feeds[key] = Feed(instrument, dice, now_ms, underlying=self._underlying(instrument), kept=KEPT_OF_MADE_UP)
+            self.instruments += (instrument,)
+            group = group_of(instrument)
+            if group in self._pools:
+                self._pools[group].add(instrument.symbol, instrument.settle, now_ms)
+        feed.stage = stage
+        self._give_topics(feed)
+        return feed
+
+    def delist(self, category: str, symbol: str) -> bool:
+        """End it: its topics are gone, and whoever holds them hears no more. False: there is no such thing."""
+        feed = self.feeds.get((category, symbol))
+        if feed is None:
+            return False
+        feed.stage = CLOSED
+        topics = self._topics[category]
+        for topic in feed.topics():
+            topics[topic] = [other for other in topics.get(topic, ()) if other is not feed]
+            if not topics[topic]:
+                del topics[topic]
+        return True
 
     def find(self, category: str, symbol: str) -> Instrument | None:
         feed = self.feeds.get((category, symbol))
@@ -104,13 +132,19 @@ class Market:
             frames = feed.step(now_ms, trades) if wanted is None else feed.step(now_ms, trades, _Of(category, wanted))
             told += [(category, frame) for frame in frames]
             group = group_of(feed.instrument) if feed.liquidated else None
-            if group is not None:
+            if group in self._pools:
                 self._pools[group].take(symbol, feed.liquidated, now_ms)
         for pools in self._pools.values():
             for topic, kind, symbols in pools.step(now_ms):
                 if wanted is None or wanted(pools.category, topic):
                     told.append((pools.category, pools.topics[topic](topic, kind, symbols, now_ms)))
         return _joined(told) if self._steps % 2 else told
+
+    def _give_topics(self, feed: Feed) -> None:
+        topics = self._topics.setdefault(feed.instrument.category, {})
+        for topic in feed.topics():
+            if feed not in topics.setdefault(topic, []):
+                topics[topic].append(feed)
 
     def _underlying(self, instrument: Instrument) -> Feed | None:
         if instrument.category != "option":

@@ -30,6 +30,7 @@ class Pools:
 
     def __init__(self, group: str, instruments: list[Instrument], dice: Random, now_ms: int) -> None:
         self.category = GROUPS[group]
+        self._dice = dice
         self.topics = {f"insurance.{group}": self._insurance, f"adlAlert.{group}": self._alerts}
         self._coins = {row.symbol: row.settle for row in instruments}
         self._balances = {symbol: dice.randrange(10_000 * _SHARE, 500_000 * _SHARE) for symbol in self._coins}
@@ -38,6 +39,13 @@ class Pools:
         self._changed: dict[str, None] = {}
         self._insurance_ms = self._alerts_ms = now_ms
         self._insurance_topic, self._alerts_topic = self.topics
+
+    def add(self, symbol: str, coin: str, now_ms: int) -> None:
+        """A contract that was listed later; one that was known goes on with its pool."""
+        if symbol not in self._coins:
+            self._coins[symbol] = coin
+            self._began[symbol] = self._balances[symbol] = self._dice.randrange(10_000 * _SHARE, 500_000 * _SHARE)
+            self._updated_ms[symbol] = now_ms
 
     def take(self, symbol: str, amount: int, now_ms: int) -> None:
         """A liquidation ended with so much left, or missing; 1e-8 coins."""

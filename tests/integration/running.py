@@ -59,6 +59,7 @@ class RunningGateway:
         self.environ = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
+            "PYTHONPATH": str(ROOT),  # this tree's code, whichever one is installed
             "BYBIT_ENVIRONMENT": "simulator",
             "BYBIT_WS_URL": simulator.ws_url,
             "BYBIT_REST_URL": simulator.rest_url,

@@ -17,7 +17,7 @@ from gateway.wire import Stamp, unpack
 from workers import delivery
 from workers.books import Books
 from workers.delivery import Delivery
-from workers.exchange import owner
+from workers.worker import owner
 
 
 @pytest.fixture

@@ -9,13 +9,26 @@ from gateway.state import QueueState
 from gateway.store import ServiceQueue
 
 
-def row(queue: str, binding: str = "b", *, state: str = "ready", active: bool = True) -> ServiceQueue:
-    return ServiceQueue(UUID(int=0), queue, binding, state, active)
+def row(queue: str, *bindings: str, state: str = "ready", active: bool = True, follows: bool = False) -> ServiceQueue:
+    return ServiceQueue(UUID(int=0), queue, list(bindings or ("b",)), state, active, follows)
 
 
 def test_a_queue_needs_each_binding_of_its_active_wishes_once() -> None:
     rows = [row("q", "a"), row("q", "a"), row("q", "b"), row("p", "a"), row("q", "c", active=False), row("gone", active=False)]
     assert needed(rows) == {"q": ["a", "b"], "p": ["a"]}
+
+
+def test_a_queue_of_a_pattern_needs_all_its_bindings_and_exists_before_there_are_any() -> None:
+    none = ServiceQueue(UUID(int=0), "empty", [], "ready", True, True)
+    assert needed([row("q", "a", "b", follows=True), row("q", "b", "c"), none]) == {"q": ["a", "b", "c"], "empty": []}
+
+
+@pytest.mark.parametrize(
+    ("bound", "expected"), [({}, ["q"]), ({"q": ["a"]}, ["q"]), ({"q": ["b", "a", "old"]}, []), ({"p": ["a", "b"]}, ["q"])]
+)
+def test_a_queue_that_follows_listings_is_looked_after_when_it_is_behind(bound: dict[str, list[str]], expected: list[str]) -> None:
+    rows = [row("q", "a", "b", follows=True), row("p", "a")]
+    assert troubled(rows, dict.fromkeys("qp", QueueState(0, 0)), bound) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from resolving import without_catalog
 
 from api import topics
 from api.asked import Asked, Rules
@@ -23,7 +24,7 @@ WORDS = ("topic", "endpoint", "category", "category_source", "symbol", "depth", 
 
 
 def wish(channel_type: str, **asked: Any) -> dict[str, Any]:
-    return wish_of(Asked(channel_type, "svc", **asked), RULES)
+    return wish_of(Asked(channel_type, "svc", **asked), RULES, without_catalog("linear"))
 
 
 def made_or_code(channel_type: str, **asked: Any) -> dict[str, Any] | str:
@@ -49,7 +50,7 @@ def made_or_code(channel_type: str, **asked: Any) -> dict[str, Any] | str:
         ("trades", {"topic": "publicTrade.BTC", "category": "option"}, ("option", "option", "given", "BTC", None, None, "ws-gateway.trade.svc", "trade.option.*.BTC")),
         ("trades", {"topic": "publicTrade.BTC", "symbol": "BTC-26JUL24-65000-C"}, ("option", "option", "symbol", "BTC-26JUL24-65000-C", None, None, "ws-gateway.trade.svc", "trade.option.BTC-26JUL24-65000-C.BTC")),
         ("ticker", {"topic": "tickers.XRP-30OCT26-0.4-P-USDT"}, ("option", "option", "symbol", "XRP-30OCT26-0.4-P-USDT", None, None, "ws-gateway.ticker.svc", "ticker.option.XRP-30OCT26-0_4-P-USDT.-")),
-        ("funding", {"topic": "tickers.BTCUSDT"}, ("linear", "linear", "default", "BTCUSDT", None, None, "ws-gateway.funding.svc", "funding.linear.BTCUSDT.-")),
+        ("funding", {"topic": "tickers.BTCUSDT"}, ("linear", "linear", "symbol", "BTCUSDT", None, None, "ws-gateway.funding.svc", "funding.linear.BTCUSDT.-")),
         ("insurance", {"topic": "insurance.inverse"}, ("inverse", "inverse", "symbol", "inverse", None, None, "ws-gateway.insurance.svc", "insurance.inverse.inverse.-")),
         ("system_status", {"topic": "system.status"}, ("status", None, None, None, None, None, "ws-gateway.system_status.svc", "system_status.*.*.*")),
         ("raw", {"topic": "publicTrade.BTCUSDT", "category": "linear"}, ("linear", "linear", "given", "BTCUSDT", None, None, "ws-gateway.trade.svc", "trade.linear.BTCUSDT.-")),

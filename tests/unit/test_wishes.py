@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from resolving import without_catalog
 
 from api.asked import Asked, Rules
 from api.wishes import CREDENTIALS_MISSING, wish_of
@@ -12,7 +13,7 @@ RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "linear", "main
 
 
 def wish(channel_type: str, rules: Rules = RULES, **given: Any) -> dict[str, Any]:
-    return wish_of(Asked(channel_type, "svc", **given), rules)
+    return wish_of(Asked(channel_type, "svc", **given), rules, without_catalog(rules.default_category))
 
 
 @pytest.mark.parametrize(
@@ -36,9 +37,12 @@ def wish(channel_type: str, rules: Rules = RULES, **given: Any) -> dict[str, Any
         ("insurance", {"symbol": "USDC"}, "insurance.USDC", "linear", "linear", "symbol", "ws-gateway.insurance.svc"),
         ("adl_alert", {"symbol": "inverse"}, "adlAlert.inverse", "inverse", "inverse", "symbol", "ws-gateway.adl_alert.svc"),
         ("adl_alert", {"symbol": "USDT", "category": "linear"}, "adlAlert.USDT", "linear", "linear", "given", "ws-gateway.adl_alert.svc"),
-        ("funding", {"symbol": "BTCUSDT"}, "tickers.BTCUSDT", "linear", "linear", "default", "ws-gateway.funding.svc"),
+        ("funding", {"symbol": "BTCUSDT"}, "tickers.BTCUSDT", "linear", "linear", "symbol", "ws-gateway.funding.svc"),
         ("rpi_orderbook", {"symbol": "BTCUSDT"}, "orderbook.rpi.BTCUSDT", "linear", "linear", "default", "ws-gateway.rpi_orderbook.svc"),
         ("system_status", {}, "system.status", "status", None, None, "ws-gateway.system_status.svc"),
+        ("trades", {"symbol": "*", "category": "linear"}, "publicTrade.*", "linear", "linear", "given", "ws-gateway.trade.svc"),
+        ("orderbook", {"symbol": "*USDT", "category": "spot"}, "orderbook.50.*USDT", "spot", "spot", "given", "ws-gateway.orderbook.svc"),
+        ("trades", {"symbol": "BTC-*", "category": "option"}, "publicTrade.BTC-*", "option", "option", "given", "ws-gateway.trade.svc"),
         ("trades", {"symbol": "BTCUSDT", "topic": "publicTrade.BTCUSDT"}, "publicTrade.BTCUSDT", "linear", "linear", "default", "ws-gateway.trade.svc"),
     ],
 )  # fmt: skip
@@ -61,7 +65,11 @@ def test_a_request_becomes_a_wish(
         ("trades", {"symbol": "btcusdt"}, "UNKNOWN_SYMBOL", "in upper case"),
         ("ticker", {"symbol": "BTC", "category": "option"}, "UNKNOWN_SYMBOL", "expected an option such as"),
         ("trades", {"symbol": "BTCUSDT", "category": "option"}, "UNKNOWN_SYMBOL", "expected an option such as"),
-        ("trades", {"symbol": "BTC*", "category": "linear"}, "INVALID_REQUEST", "not supported by this version"),
+        ("trades", {"symbol": "BTC*"}, "INVALID_REQUEST", "without a category; expected one out of spot, linear"),
+        ("trades", {"symbol": "btc*", "category": "linear"}, "UNKNOWN_SYMBOL", "expected a pattern of upper case letters"),
+        ("trades", {"symbol": "BTC*", "category": "linear", "topic": "publicTrade.BTCUSDT"}, "INVALID_REQUEST", "expected one of them"),
+        ("liquidation", {"symbol": "*", "category": "spot"}, "UNSUPPORTED_FOR_CATEGORY", "expected linear, inverse"),
+        ("insurance", {"symbol": "*"}, "UNKNOWN_SYMBOL", "expected a group of contracts"),
         ("trades", {"symbol": "BTCUSDT", "category": "moon"}, "INVALID_REQUEST", "expected one of spot, linear"),
         ("kline", {"symbol": "BTC-26JUL24-65000-C"}, "UNSUPPORTED_FOR_CATEGORY", "kline does not exist for category 'option'"),
         ("position", {"category": "spot"}, "UNSUPPORTED_FOR_CATEGORY", "expected linear, inverse, option"),
@@ -80,7 +88,7 @@ def test_a_request_becomes_a_wish(
         ("orderbook", {"symbol": "BTCUSDT", "snapshot_seconds": 3601}, "INVALID_REQUEST", "expected 1 to 3600"),
         ("orderbook", {"symbol": "BTCUSDT", "snapshot_seconds": float("nan")}, "INVALID_REQUEST", "expected 1 to 3600"),
         ("orderbook", {"symbol": "BTCUSDT", "snapshot_seconds": float("inf")}, "INVALID_REQUEST", "expected 1 to 3600"),
-        ("order", {"symbol": "BTC*"}, "INVALID_REQUEST", "a pattern is not supported by this version"),
+        ("order", {"symbol": "BTC*"}, "INVALID_REQUEST", "expected one instrument, or none for all"),
         ("order", {"symbol": "BTC\n"}, "UNKNOWN_SYMBOL", "found symbol 'BTC\\n'"),
         ("execution_fast", {"category": "spread"}, "UNSUPPORTED_FOR_CATEGORY", "expected spot, linear, inverse, option"),
         ("insurance", {}, "MISSING_SYMBOL", "expected one of USDT, USDC, inverse for insurance"),

@@ -1,0 +1,158 @@
+"""The catalog in PostgreSQL: what the exchange lists, kept so that a restart does not need the exchange. All functions raise StoreAway.
+
+Rows are never deleted: what the exchange lists no more is Closed. Workers are notified of every change.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.db import Connection, Cursor, execute_values, transaction
+from gateway.errors import NotCredible
+from gateway.protocol import selectors
+from gateway.protocol.instruments import CLOSED, Catalog, Instrument
+from gateway.store import query
+
+#: A listing that is so old has a binding in every queue that follows it: the router looks every five seconds.
+BOUND_AFTER_S = 10.0
+#: What was first seen so long before a wish was in sight when its queue was bound; seconds. A read is written within that.
+IN_SIGHT_S = 2.0
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One instrument that trades now."""
+
+    symbol: str
+    first_seen_at: datetime
+    age_s: float
+
+    def is_bound(self, pattern: str, created_at: datetime) -> bool:
+        """Whether the queue of a wish with this pattern surely has its binding; that of `*` does not depend on listings."""
+        in_sight = self.first_seen_at < created_at - timedelta(seconds=IN_SIGHT_S)
+        return in_sight or self.age_s >= BOUND_AFTER_S or set(pattern) == {selectors.ALL}
+
+
+def write(connection: Connection, category: str, read: Catalog) -> int:
+    """Make a category's rows what a complete read brought; how many changed. Raises NotCredible where it brought none.
+
+    A coin without any option in the read keeps those it had: it was not asked for, or the answer is not credible; they expire.
+    """
+    if not read.instruments:
+        raise NotCredible(f"found no instrument in the catalog of {category}; expected some")
+    coins = {row.base_coin for row in read.instruments.values() if row.base_coin} if category == "option" else None
+    with transaction(connection) as cursor:
+        cursor.execute(query("lock_catalog"), {"category": category})
+        changed = _put(cursor, read.instruments.values())
+        listed = [*read.instruments, *(symbol for symbol in read.unread if "\0" not in symbol)]
+        cursor.execute(
+            query("close_instruments"),
+            {"category": category, "listed": listed, "base_coins": None if coins is None else sorted(coins)},
+        )
+        changed += cursor.rowcount
+        cursor.execute(query("set_catalog_read"), {"category": category})
+        _notify(cursor, category, changed)
+        return changed
+
+
+def add(connection: Connection, category: str, instruments: Iterable[Instrument]) -> int:
+    """Some that were found besides the complete reads; how many changed."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("lock_catalog"), {"category": category})
+        changed = _put(cursor, instruments)
+        _notify(cursor, category, changed)
+        return changed
+
+
+def age_s(connection: Connection, category: str) -> float | None:
+    """Seconds since the last complete read; None: there was none."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("catalog_age"), {"category": category})
+        row = cursor.fetchone()
+        return None if row is None else float(row[0])
+
+
+def categories_read(connection: Connection) -> set[str]:
+    """Categories whose catalog was ever read completely."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("catalogs_read"))
+        return {row[0] for row in cursor.fetchall()}
+
+
+def is_read(connection: Connection, category: str) -> bool:
+    """Whether the catalog of a category was ever read completely."""
+    return category in categories_read(connection)
+
+
+def find(connection: Connection, symbol: str) -> dict[str, str]:
+    """Category → the status that a symbol has there; Closed too."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("instrument_statuses"), {"symbol": symbol})
+        return dict(cursor.fetchall())
+
+
+def known(connection: Connection, symbol: str, categories: Iterable[str]) -> dict[str, bool | None]:
+    """Category → whether it lists a symbol now; None: its catalog was never read, and has no such row either."""
+    found, read = find(connection, symbol), categories_read(connection)
+    return {
+        category: True if found.get(category, CLOSED) != CLOSED else False if category in read else None for category in categories
+    }
+
+
+def has_base_coin(connection: Connection, coin: str) -> bool:
+    """Whether there are options of a coin."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("has_base_coin"), {"category": "option", "base_coin": coin})
+        row = cursor.fetchone()
+        return bool(row and row[0])
+
+
+def names(connection: Connection, category: str) -> list[str]:
+    """What can be subscribed to in a category."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("instrument_names"), {"category": category})
+        return _symbols(cursor)
+
+
+def seen(connection: Connection, category: str, pattern: str) -> list[str]:
+    """Every symbol that a pattern names, of any status ever seen."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": True})
+        return _symbols(cursor)
+
+
+def matching(connection: Connection, category: str, pattern: str) -> list[Listed]:
+    """What a pattern names and is trading now."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("instruments_trading"), {"category": category, "pattern": selectors.like(pattern)})
+        return [Listed(*row) for row in cursor.fetchall()]
+
+
+def _put(cursor: Cursor, instruments: Iterable[Instrument]) -> int:
+    rows = [
+        (
+            row.category, row.symbol, row.status, row.base_coin, row.quote_coin, row.settle_coin, row.contract_type,
+            _moment(row.launch_ms), _moment(row.delivery_ms),
+        )
+        for row in instruments
+    ]  # fmt: skip
+    template = "(%s, %s, %s, %s::text, %s::text, %s::text, %s::text, %s::timestamptz, %s::timestamptz)"
+    return len(execute_values(cursor, query("put_instruments"), rows, template=template, page_size=1000, fetch=True)) if rows else 0
+
+
+def _notify(cursor: Cursor, category: str, changed: int) -> None:
+    """The endpoint of a category has its name."""
+    if changed:
+        cursor.execute(query("notify"), {"endpoint": category})
+
+
+def _symbols(cursor: Cursor) -> list[str]:
+    rows: Sequence[Any] = cursor.fetchall()
+    return [row[0] for row in rows]
+
+
+def _moment(unix_ms: int | None) -> datetime | None:
+    return None if unix_ms is None else _EPOCH + timedelta(milliseconds=unix_ms)

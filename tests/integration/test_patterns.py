@@ -1,0 +1,141 @@
+"""A wish that names many, through a whole gateway whose linear topics are shared by two processes: topics, state, queue, listings."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from running import Consumer, RunningGateway, wait_for
+
+from gateway import db, instruments, store
+from gateway.protocol.instruments import catalog
+from gateway.protocol.selectors import NONE_MATCHES
+from gateway.rest import Rest
+from simulator import remote
+from simulator.remote import RunningSimulator
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[RunningSimulator]:
+    running = remote.start(account_every_s=0, status_every_s=0, steps_per_s=10)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def database_url(new_empty_database: Callable[[], str]) -> str:
+    return new_empty_database()
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, database_url: str, new_broker: Callable[[], str], exchange: RunningSimulator
+) -> Iterator[RunningGateway]:
+    folder = tmp_path_factory.mktemp("gateway")
+    running = RunningGateway(folder, database_url, new_broker(), exchange, processes={"linear": 2})
+    try:
+        running.wait_until_healthy()
+        yield running
+    finally:
+        running.end()
+
+
+@pytest.fixture
+def connection(gateway: RunningGateway, database_url: str) -> Iterator[db.Connection]:
+    connection = db.connect(database_url, name="test")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def consumer(gateway: RunningGateway) -> Iterator[Consumer]:
+    consumer = Consumer(gateway.broker_url)
+    yield consumer
+    consumer.close()
+
+
+def wish(
+    connection: db.Connection, service: str, symbol: str, channel_type: str = "trades", topic: str = "publicTrade"
+) -> store.Row:
+    """Written where the API writes it."""
+    event_type = channel_type.removesuffix("s")
+    values = {
+        "channel_type": channel_type, "symbol": symbol, "category": "linear", "category_source": "given", "symbol_verified": None,
+        "depth": None, "interval": None, "topic": f"{topic}.{symbol}", "endpoint": "linear", "requesting_service": service,
+        "delivery": "single", "queue": f"ws-gateway.{event_type}.{service}", "binding": f"{event_type}.linear.{symbol}.-",
+        "state": "requested", "last_error": None,
+    }  # fmt: skip
+    return store.add_subscription(connection, values, lambda: "pending")[0]
+
+
+def look_again(connection: db.Connection, exchange: RunningSimulator) -> None:
+    """What the reader does every five minutes."""
+    instruments.write(connection, "linear", catalog("linear", Rest(exchange.rest_url).instruments("linear")))
+
+
+def until(connection: db.Connection, row: store.Row, claim: Callable[[store.Row], Any], what: str) -> store.Row:
+    def found() -> store.Row | None:
+        now = store.find(connection, row["id"])
+        return now if now is not None and claim(now) else None
+
+    return dict(wait_for(found, f"{what}, found {store.find(connection, row['id'])}"))
+
+
+def is_gone(consumer: Consumer, queue: str) -> bool:
+    """Whether the queue is deleted; it is emptied first, for it is kept as long as something waits in it."""
+    if consumer.exists(queue):
+        consumer.take(queue)
+    return not consumer.exists(queue)
+
+
+def test_every_category_is_read_when_the_gateway_starts(gateway: RunningGateway, connection: db.Connection) -> None:
+    categories = {"spot", "linear", "inverse", "option", "spread"}
+    wait_for(lambda: instruments.categories_read(connection) == categories, "all catalogs")
+    assert "BTC-25DEC26-65000-C" in instruments.names(connection, "option")
+
+
+def test_a_pattern_is_live_with_its_topics_and_brings_only_them(
+    gateway: RunningGateway, connection: db.Connection, consumer: Consumer
+) -> None:
+    row, other = wish(connection, "many", "BTC*", "ticker", "tickers"), gateway.subscribe("ticker", "other", symbol="ETHUSDT")
+    live = until(connection, row, lambda now: now["state"] == "live" and now["last_event_at"] is not None, "live")
+    assert live["last_error"] is None
+    assert datetime.now(UTC) - live["last_event_at"] < timedelta(seconds=20)
+    gateway.wait_until_held(other["id"])
+    events = consumer.take_until(row["queue"], lambda found: len({event["symbol"] for event in found}) == 3)
+    assert {event["symbol"] for event in events} == {"BTCUSDT", "BTCPERP", "BTCUSDT-25DEC26"}
+    consumer.take_until(other["queue"], lambda found: len(found) > 10)
+    assert "ETHUSDT" not in {event["symbol"] for event in consumer.take(row["queue"])}
+    store.cancel(connection, service="many")
+    store.cancel(connection, service="other")
+
+
+def test_a_listing_is_followed_and_so_is_its_end(
+    gateway: RunningGateway, exchange: RunningSimulator, connection: db.Connection, consumer: Consumer
+) -> None:
+    row = wish(connection, "following", "NEW*")
+    until(connection, row, lambda now: (now["state"], now["last_error"]) == ("requested", NONE_MATCHES), "nothing to hold")
+    exchange.list_instrument("linear", "NEWUSDT")
+    look_again(connection, exchange)
+    until(connection, row, lambda now: (now["state"], now["last_error"]) == ("acknowledged", None), "the new one held")
+    [first, *_] = consumer.take_until(row["queue"], bool)
+    assert (first["symbol"], first["topic"], first["sequence"]) == ("NEWUSDT", "publicTrade.NEWUSDT", 1)
+    exchange.delist("linear", "NEWUSDT")
+    look_again(connection, exchange)
+    until(connection, row, lambda now: (now["state"], now["last_error"]) == ("requested", NONE_MATCHES), "nothing left to hold")
+    wait_for(lambda: not [topic for entry in exchange.connections("linear") for topic in entry.topics if "NEW" in topic], "it left")
+    store.cancel(connection, service="following")
+    wait_for(lambda: is_gone(consumer, row["queue"]), "the queue gone")
+
+
+def test_a_refused_topic_among_others_is_named_and_the_others_count(
+    gateway: RunningGateway, exchange: RunningSimulator, connection: db.Connection
+) -> None:
+    number = exchange.fault("refuse_topic", endpoint="linear", topic="publicTrade.SOLUSDT")
+    row = wish(connection, "partly", "*USDT")
+    found = until(connection, row, lambda now: now["state"] == "acknowledged", "the others held")
+    assert found["last_error"].startswith("1 of 3 refused, such as publicTrade.SOLUSDT: ")
+    health = gateway.health()
+    assert health["status"] in ("healthy", "degraded")
+    exchange.lift(number)
+    store.cancel(connection, service="partly")

@@ -1,0 +1,203 @@
+"""Which category a symbol gets and whether it exists: a real PostgreSQL, a real simulated exchange, and one that is away."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway import db, instruments
+from gateway.errors import RequestError
+from gateway.protocol.endpoints import CATEGORIES
+from gateway.protocol.instruments import catalog
+from gateway.resolution import REMEMBERED_S, Resolved, Resolver
+from gateway.rest import Rest
+from gateway.servers.server import free_ports
+from simulator import remote
+from simulator.remote import RunningSimulator
+
+OPTION = "BTC-25DEC26-70000-C-USDT"
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[RunningSimulator]:
+    running = remote.start(account_every_s=0, status_every_s=0, paused=True)
+    running.list_instrument("spot", "SPOTUSDT")
+    running.list_instrument("linear", "PERPUSDT")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[db.Connection]:
+    connection = db.connect(database_url, name="test")
+    yield connection
+    connection.close()
+
+
+class CountingRest(Rest):
+    """The real calls, and how many there were."""
+
+    calls = 0
+
+    def get(self, path: str, **fields: str) -> dict[str, Any]:
+        self.calls += 1
+        return super().get(path, **fields)
+
+
+def resolver(exchange: RunningSimulator, *, default: str = "linear", enabled: tuple[str, ...] = CATEGORIES) -> Resolver:
+    return Resolver(CountingRest(exchange.rest_url), default, enabled)
+
+
+def calls(of: Resolver) -> int:
+    assert isinstance(of.rest, CountingRest)
+    return of.rest.calls
+
+
+def load(connection: db.Connection, exchange: RunningSimulator, *categories: str) -> None:
+    rest = Rest(exchange.rest_url)
+    for category in categories:
+        rows = rest.instruments(category, base_coins=("BTC", "ETH"))
+        instruments.write(connection, category, catalog(category, rows))
+
+
+def resolve(
+    by: Resolver, connection: db.Connection, symbol: str, category: str | None = None, among: tuple[str, ...] = CATEGORIES, *,
+    is_base_coin: bool = False,
+) -> Resolved:  # fmt: skip
+    return by.resolve(connection, symbol, category=category, channel_categories=among, is_base_coin=is_base_coin)
+
+
+def refusal(by: Resolver, connection: db.Connection, symbol: str, category: str | None = None, **more: Any) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        resolve(by, connection, symbol, category, **more)
+    assert (caught.value.code, caught.value.status) == ("UNKNOWN_SYMBOL", 400)
+    return caught.value
+
+
+def test_without_a_catalog_a_symbol_is_accepted_unverified_and_nobody_is_asked(
+    exchange: RunningSimulator, connection: db.Connection
+) -> None:
+    by = resolver(exchange)
+    assert resolve(by, connection, "NONSENSE", "spot") == Resolved("spot", "given", False)
+    assert resolve(by, connection, "BTCUSDT") == Resolved("linear", "default", False)
+    assert resolve(by, connection, "BTCUSD") == Resolved("inverse", "symbol", False)
+    assert resolve(by, connection, "BTC", "option", is_base_coin=True) == Resolved("option", "given", False)
+    assert calls(by) == 0
+
+
+@pytest.mark.parametrize(
+    ("symbol", "category", "expected"),
+    [
+        ("BTCUSDT", None, ("linear", "default")),
+        ("BTCUSDT", "spot", ("spot", "given")),
+        ("SPOTUSDT", None, ("spot", "instruments")),
+        ("PERPUSDT", None, ("linear", "instruments")),
+        ("BTCPERP", None, ("linear", "symbol")),
+        ("BTCUSDZ26", None, ("inverse", "symbol")),
+        (OPTION, None, ("option", "symbol")),
+        ("SOLUSDT_SOL/USDT", None, ("spread", "symbol")),
+    ],
+)
+def test_what_the_catalog_has_is_verified_without_asking(
+    exchange: RunningSimulator, connection: db.Connection, symbol: str, category: str | None, expected: tuple[str, str]
+) -> None:
+    load(connection, exchange, *CATEGORIES)
+    by = resolver(exchange)
+    found = resolve(by, connection, symbol, category)
+    assert (found.category, found.source, found.verified) == (*expected, True)
+    assert calls(by) == 0
+
+
+def test_a_channel_that_has_one_of_the_categories_narrows_them(exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, exchange, *CATEGORIES)
+    by = resolver(exchange, default="spot")
+    assert resolve(by, connection, "BTCUSDT", among=("linear", "inverse")) == Resolved("linear", "symbol", True)
+
+
+def test_a_base_coin_is_known_by_its_options(exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, exchange, "option")
+    by = resolver(exchange)
+    assert resolve(by, connection, "ETH", "option", is_base_coin=True) == Resolved("option", "given", True)
+    assert calls(by) == 0
+    error = refusal(by, connection, "BTCC", "option", is_base_coin=True)
+    assert str(error) == "found options of the coin 'BTCC', not listed in category 'option'; expected BTC"
+    assert calls(by) == 1
+    exchange.list_instrument("option", "XRP-26MAR27-2-C")
+    assert resolve(by, connection, "XRP", "option", is_base_coin=True) == Resolved("option", "given", True)
+    assert instruments.has_base_coin(connection, "XRP")
+    exchange.delist("option", "XRP-26MAR27-2-C")
+
+
+def test_a_new_listing_is_asked_for_once_and_added(exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, exchange, *CATEGORIES)
+    by = resolver(exchange)
+    exchange.list_instrument("linear", "FRESHUSDT")
+    exchange.list_instrument("linear", "EARLYUSDT", status="PreLaunch")
+    assert resolve(by, connection, "FRESHUSDT", "linear") == Resolved("linear", "given", True)
+    asked = calls(by)
+    assert resolve(by, connection, "FRESHUSDT") == Resolved("linear", "instruments", True)
+    assert calls(by) == asked
+    assert resolve(by, connection, "EARLYUSDT", "linear").verified
+    for symbol in ("FRESHUSDT", "EARLYUSDT"):
+        exchange.delist("linear", symbol)
+
+
+def test_a_new_listing_is_looked_for_in_every_category_that_its_form_allows(
+    exchange: RunningSimulator, connection: db.Connection
+) -> None:
+    load(connection, exchange, "spot", "linear")
+    exchange.list_instrument("spot", "FRESHUSDT")
+    assert resolve(resolver(exchange), connection, "FRESHUSDT", among=("spot", "linear")) == Resolved("spot", "instruments", True)
+    exchange.delist("spot", "FRESHUSDT")
+
+
+def test_nonsense_is_refused_with_the_nearest_names_and_costs_the_exchange_nothing_for_a_while(
+    exchange: RunningSimulator, connection: db.Connection
+) -> None:
+    load(connection, exchange, *CATEGORIES)
+    clock = [0.0]
+    by = Resolver(CountingRest(exchange.rest_url), "linear", CATEGORIES, lambda: clock[0])
+    error = refusal(by, connection, "BTCUSTD", "linear")
+    assert str(error).startswith("found symbol 'BTCUSTD', not listed in category 'linear'; expected BTCUSDT or ")
+    assert error.details["nearest"][0] == "BTCUSDT"  # type: ignore[index]
+    asked = calls(by)
+    assert asked > 0
+    clock[0] = REMEMBERED_S - 1
+    assert refusal(by, connection, "BTCUSTD", "linear").details == error.details
+    assert calls(by) == asked
+    clock[0] = REMEMBERED_S + 1
+    refusal(by, connection, "BTCUSTD", "linear")
+    assert calls(by) == 2 * asked
+    assert refusal(by, connection, "QQQQQQQQ").details == {"nearest": []}
+
+
+def test_a_refusal_says_where_the_symbol_is_and_what_has_ended(exchange: RunningSimulator, connection: db.Connection) -> None:
+    exchange.list_instrument("linear", "OLDUSDT")
+    load(connection, exchange, *CATEGORIES)
+    exchange.delist("linear", "OLDUSDT")
+    load(connection, exchange, "linear")
+    by = resolver(exchange)
+    assert "'BTCUSD', not listed in category 'linear', but in 'inverse'; expected " in str(
+        refusal(by, connection, "BTCUSD", "linear")
+    )
+    assert "found symbol 'OLDUSDT', ended; expected " in str(refusal(by, connection, "OLDUSDT", "linear"))
+
+
+def test_an_exchange_that_cannot_be_asked_leaves_the_symbol_unverified(
+    exchange: RunningSimulator, connection: db.Connection
+) -> None:
+    load(connection, exchange, *CATEGORIES)
+    away = Resolver(Rest(f"http://127.0.0.1:{free_ports(1)[0]}"), "linear", CATEGORIES)
+    assert resolve(away, connection, "NONEUSDT") == Resolved("linear", "default", False)
+    assert resolve(away, connection, "NONE", "option", is_base_coin=True) == Resolved("option", "given", False)
+    number = exchange.fault("rest", how="10016")
+    assert resolve(resolver(exchange), connection, "NONEUSDT", "linear") == Resolved("linear", "given", False)
+    exchange.lift(number)
+
+
+def test_nobody_is_asked_about_what_will_be_refused_anyway(exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, exchange, *CATEGORIES)
+    by = resolver(exchange, enabled=("spot",))
+    assert resolve(by, connection, "NONEUSD") == Resolved("inverse", "symbol", False)
+    assert resolve(by, connection, "NONEUSD", "spread", among=("spot",)) == Resolved("spread", "given", False)
+    assert calls(by) == 0

@@ -1,0 +1,104 @@
+"""Selectors: which symbols a pattern names, the topics and bindings it stands for, and one state for many topics."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.protocol import channels, selectors
+from gateway.protocol.channels.channel import Channel
+
+
+def channel(channel_type: str) -> Channel:
+    found = channels.by_type(channel_type)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "named", "not_named"),
+    [
+        ("*", ["BTCUSDT", "A"], []),
+        ("BTC*", ["BTCUSDT", "BTC", "BTC-25DEC26"], ["ETHBTC", "WBTCUSDT"]),
+        ("*USDT", ["BTCUSDT", "USDT"], ["BTCUSDT-25DEC26"]),
+        ("BTC*-C", ["BTC-6JAN23-17500-C"], ["BTC-6JAN23-17500-P"]),
+        ("*BTC*", ["ETHBTC", "BTCUSDT"], ["ETHUSDT"]),
+        ("XRP-30OCT26-0.4*", ["XRP-30OCT26-0.4-P-USDT"], ["XRP-30OCT26-014-P-USDT"]),
+        ("B**T", ["BT", "BTCUSDT"], ["BTCUSD"]),
+    ],
+)
+def test_a_star_stands_for_any_characters_and_everything_else_for_itself(
+    pattern: str, named: list[str], not_named: list[str]
+) -> None:
+    assert selectors.is_pattern(pattern)
+    assert selectors.PATTERN.fullmatch(pattern)
+    assert [symbol for symbol in (*named, *not_named) if selectors.matches(pattern, symbol)] == named
+
+
+@given(st.text("AB_.*-%\\", max_size=8), st.text("AB_.-%\\", max_size=8))
+def test_the_pattern_for_sql_names_the_same_symbols(pattern: str, symbol: str) -> None:
+    parts = re.findall(r"\\.|%|[^\\%]", selectors.like(pattern))
+    expression = "".join(
+        ".*" if part == "%" else "." if part == "_" else re.escape(part[-1]) for part in parts
+    )  # what `like` makes of it
+    assert bool(re.fullmatch(expression, symbol)) == selectors.matches(pattern, symbol)
+
+
+@pytest.mark.parametrize("text", ["BTCUSDT", "", "btc*", "BTC?*", "* ", "A" * 100 + "*"])
+def test_what_is_no_pattern(text: str) -> None:
+    assert not selectors.PATTERN.fullmatch(text)
+
+
+def test_no_topic_of_the_exchange_looks_like_that_of_a_selector() -> None:
+    for row in channels.CHANNELS:
+        if row.symbol_use == "required":
+            for category in row.topics:
+                topic = selectors.topic_of(row, category=category, pattern="BTC-*", depth=50, interval="1")
+                assert selectors.is_pattern(topic)
+
+
+def test_topics_are_those_of_the_instruments_and_option_trades_go_by_base_coin() -> None:
+    def topics(channel_type: str, category: str, symbols: list[str]) -> list[str]:
+        return selectors.topics_of(channel(channel_type), category=category, depth=50, interval=None, symbols=symbols)
+
+    assert topics("orderbook", "linear", ["BTCUSDT", "BTCPERP"]) == ["orderbook.50.BTCUSDT", "orderbook.50.BTCPERP"]
+    assert topics("trades", "option", ["BTC-6JAN23-1-C", "BTC-6JAN23-2-C", "ETH-6JAN23-2-C"]) == [
+        "publicTrade.BTC",
+        "publicTrade.ETH",
+    ]
+    assert topics("trades", "linear", []) == []
+
+
+def test_bindings_are_exactly_what_was_asked_for() -> None:
+    def bindings(channel_type: str, category: str, pattern: str, symbols: list[str]) -> list[str]:
+        return selectors.bindings_of(
+            channel(channel_type), category=category, pattern=pattern, depth=50 if channel_type == "orderbook" else None, interval=None,
+            symbols=symbols,
+        )  # fmt: skip
+
+    assert bindings("trades", "linear", "*", ["BTCUSDT"]) == ["trade.linear.*.-"]
+    assert bindings("orderbook", "linear", "**", []) == ["orderbook.linear.*.50"]
+    assert bindings("trades", "option", "*", []) == ["trade.option.*.*"]
+    assert bindings("trades", "linear", "BTC*", ["BTCUSDT", "BTCPERP"]) == ["trade.linear.BTCUSDT.-", "trade.linear.BTCPERP.-"]
+    assert bindings("trades", "option", "XRP*", ["XRP-30OCT26-0.4-P-USDT"]) == ["trade.option.XRP-30OCT26-0_4-P-USDT.XRP"]
+    assert bindings("order", "linear", "BTC*", ["BTCUSDT"]) == ["order.linear.BTCUSDT.*"]
+    assert bindings("trades", "linear", "BTC*", []) == []
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([], ("requested", selectors.NONE_MATCHES)),
+        ([("live", None), ("live", None)], ("live", None)),
+        ([("live", None), ("acknowledged", None)], ("acknowledged", None)),
+        ([("acknowledged", None), ("requested", None)], ("requested", None)),
+        ([("live", None), ("refused", "no")], ("live", "1 of 2 refused, such as t1: no")),
+        ([("refused", None), ("refused", "no")], ("refused", "2 of 2 refused, such as t0: without words")),
+        ([("refused", "no"), ("requested", None)], ("requested", "1 of 2 refused, such as t0: no")),
+        ([("live", None), ("stalled", None)], ("live", "1 of 2 stalled, such as t1: without words")),
+        ([("live", None), ("acknowledged", "hollow")], ("acknowledged", "hollow")),
+    ],
+)
+def test_a_selector_is_what_its_topics_are_together(states: list[tuple[str, str | None]], expected: tuple[str, str | None]) -> None:
+    assert selectors.together((f"t{number}", *said) for number, said in enumerate(states)) == expected

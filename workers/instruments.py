@@ -1,0 +1,117 @@
+"""The catalog, read from the exchange and kept in PostgreSQL: each public category by its first worker, for all other processes."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gateway import db, instruments, store
+from gateway.backoff import Backoff
+from gateway.errors import LineFault, StoreRefused, TheirFault
+from gateway.protocol.instruments import catalog
+
+log = logging.getLogger(__name__)
+
+#: Between two reads; seconds, a tenth more or less, so that categories do not ask together.
+INTERVAL_S = 300.0
+JITTER = 0.1
+#: The longest wait between tries while the exchange or PostgreSQL is away; seconds.
+CAP_S = 60.0
+#: PostgreSQL is asked again this soon while it waits for `prepare`; seconds.
+UNPREPARED_S = 1.0
+#: Bad rows of one read that are logged; the others are counted.
+COMPLAINTS = 5
+
+
+class CatalogReader(threading.Thread):
+    """Reads one category when what PostgreSQL has is too old. What fails changes nothing: the last complete read stands."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        category: str,
+        read: Callable[[], Iterable[Any]],
+        interval_s: float = INTERVAL_S,
+        cap_s: float = CAP_S,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        """
+        read        all rows of the category, from the exchange. Raises LinkLost, ExchangeError
+        interval_s  between two reads
+        cap_s       the longest wait after a failure
+        dice        a number from 0 up to 1
+        """
+        super().__init__(name="catalog", daemon=True)
+        self._url = url
+        self._worker = name
+        self._category = category
+        self._read = read
+        self._interval_s = interval_s
+        self._dice = dice
+        self._backoff = Backoff(cap_s, dice)
+        self._stopped = threading.Event()
+        self._trouble: str | None = None
+
+    def stop(self) -> None:
+        """Soon: a call that is under way ends with the process."""
+        self._stopped.set()
+
+    def run(self) -> None:
+        while not self._stopped.wait(self._turn()):
+            pass
+
+    def _turn(self) -> float:
+        """Read if it is time; how long to wait then, in seconds."""
+        try:
+            left_s = self._left_s()
+            if left_s is None:
+                return UNPREPARED_S
+            if left_s > 0.0:
+                return left_s
+            self._renew()
+        except (LineFault, TheirFault, StoreRefused) as fault:
+            self._say(f"{type(fault).__name__}: {fault}")
+            return self._backoff.next_s()
+        self._backoff.succeeded()
+        self._trouble = None
+        return self._interval_s * (1.0 + JITTER * (2.0 * self._dice() - 1.0))
+
+    def _left_s(self) -> float | None:
+        """Seconds until what PostgreSQL has is too old; None: it is not ready to be asked."""
+        connection = self._connect()
+        try:
+            if not store.schema_is_current(connection):
+                self._say("the database's schema is not current; waiting for `prepare`")
+                return None
+            age_s = instruments.age_s(connection, self._category)
+        finally:
+            connection.close()
+        return 0.0 if age_s is None else self._interval_s * (1.0 - JITTER) - age_s
+
+    def _renew(self) -> None:
+        began = time.monotonic()
+        read = catalog(self._category, self._read())
+        for fault in read.faults[:COMPLAINTS]:
+            log.warning("%s instrument_not_understood bad=%d reason=%s", self._worker, len(read.faults), fault)
+        connection = self._connect()
+        try:
+            changed = instruments.write(connection, self._category, read)
+        finally:
+            connection.close()
+        log.log(
+            logging.INFO if changed or self._trouble else logging.DEBUG, "%s catalog_read instruments=%d changed=%d seconds=%.1f",
+            self._worker, len(read.instruments), changed, time.monotonic() - began,
+        )  # fmt: skip
+
+    def _connect(self) -> db.Connection:
+        return db.connect(self._url, name=f"ws-gateway {self._worker} catalog", statement_timeout_ms=20_000)
+
+    def _say(self, trouble: str) -> None:
+        """Once per kind of trouble, not once per try."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.warning("%s catalog_not_read reason=%s", self._worker, trouble)
