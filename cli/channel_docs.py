@@ -1,13 +1,21 @@
 """The tables of the documents about channels: what there is to subscribe, named payload fields, and names that follow from no rule."""
 
+import json
+from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
+from gateway.protocol.endpoints import CATEGORIES
 from gateway.protocol.fields import FRAME, Fields
 from gateway.protocol.naming import snake
 
 Rows = list[tuple[str, ...]]
+
+#: Where the golden cases lie.
+FRAMES = Path(__file__).resolve().parent.parent / "tests" / "frames"
 
 #: What a person is told of a channel's symbol.
 _SYMBOLS = {
@@ -25,6 +33,7 @@ def channels() -> Rows:
             "choices (default)",
             "served by",
             "first frame at once",
+            "golden cases",
         )
     ]
     for row in CHANNELS:
@@ -37,6 +46,7 @@ def channels() -> Rows:
                 _choices(row),
                 _served_by(row),
                 "yes" if row.pushes_first else "no",
+                _cases(row),
             )
         )
     return rows
@@ -45,6 +55,11 @@ def channels() -> Rows:
 def fields() -> Rows:
     rows: Rows = [("`event_type`", "named payload fields")]
     return rows + [(f"`{row.event_type}`", ", ".join(f"`{name}`" for name in row.named)) for row in CHANNELS]
+
+
+def identities() -> Rows:
+    rows: Rows = [("`event_type`", "made from", "so")]
+    return rows + [(f"`{row.event_type}`", row.about.identity, row.about.so) for row in CHANNELS]
 
 
 def naming() -> Rows:
@@ -60,6 +75,23 @@ def _renamed(fields: Fields) -> list[tuple[str, str]]:
     rows = [row for row in (*fields.named, *fields.further, *fields.frame) if row.key and row not in FRAME]
     found = [(row.key, row.name) for row in rows if row.name != snake(row.key)]
     return found + [pair for row in rows if row.of is not None for pair in _renamed(row.of)]
+
+
+def _cases(row: Channel) -> str:
+    """How many cases of each category come out as events of the row."""
+    counts = {category: count for category in (*CATEGORIES, "") if (count := _golden()[row.event_type, category])}
+    told = [f"{category} {count}" if category else str(count) for category, count in counts.items()]
+    return ", ".join(told) or "-"
+
+
+@lru_cache(maxsize=1)
+def _golden() -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for path in FRAMES.glob("*/*.json"):
+        expected = json.loads(path.read_bytes()).get("expected")
+        events = [event for event in expected if "event_type" in event] if isinstance(expected, list) else []
+        found.update({(event["event_type"], event["category"] or "") for event in events})
+    return found
 
 
 def _topics(row: Channel) -> str:
@@ -88,4 +120,4 @@ def _served_by(row: Channel) -> str:
     return f"`{row.endpoint}`" if row.endpoint else "the category's endpoint" if row.endpoint is None else "-"
 
 
-TABLES: dict[str, Callable[[], Rows]] = {"channels": channels, "fields": fields, "naming": naming}
+TABLES: dict[str, Callable[[], Rows]] = {"channels": channels, "fields": fields, "identities": identities, "naming": naming}

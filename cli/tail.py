@@ -37,6 +37,10 @@ def _words(*fields: str) -> Callable[[Payload], str]:
     return lambda payload: "  ".join(str(payload[field]) for field in fields if payload.get(field) is not None)
 
 
+def _first(payload: Payload) -> str:
+    return "  ".join(f"{key} {value}" for key, value in list(payload.items())[:6] if value is not None)
+
+
 #: Event type → what a person wants to see of it; any other shows its first fields.
 FIGURES: dict[str, Callable[[Payload], str]] = {
     "trade": _words("side", "quantity", "price"),
@@ -59,7 +63,7 @@ FIGURES: dict[str, Callable[[Payload], str]] = {
     "position": lambda p: f"{p.get('side') or 'flat'} {p.get('size')} @ {p.get('average_price')}  mode {p.get('mode')}",
     "balance": _balance,
     "greeks": _words("base_coin", "total_delta", "total_gamma", "total_vega", "total_theta"),
-    "raw": lambda p: "  ".join(f"{key} {value}" for key, value in list(p.items())[:6]),
+    "raw": _first,
     "system_status": _words("state", "title"),
     "system": _words("kind", "endpoint", "worker", "topic", "detail"),
 }
@@ -68,7 +72,7 @@ FIGURES: dict[str, Callable[[Payload], str]] = {
 def line(event: Received) -> str:
     """One event for a person: time, type, category, symbol, and what matters of it."""
     envelope = event.envelope
-    show = FIGURES.get(str(envelope["event_type"]), _words("symbol"))
+    show = FIGURES.get(str(envelope["event_type"]), _first)
     hole = f"  [{event.missing} missing before this]" if event.missing else ""
     where = f"{envelope['category'] or '-':<7} {envelope['symbol'] or '-':<12}"
     return f"{str(envelope['received_at'])[11:23]} {envelope['event_type']:<13} {where} {show(envelope['payload'])}{hole}"

@@ -14,30 +14,6 @@ def _is(sentence: str, **further: Any) -> dict[str, Any]:
     return {"description": sentence, **further}
 
 
-#: Event class → what one event is.
-EVENTS: dict[str, str] = {
-    "trade": "a public trade",
-    "ticker": "a ticker's full state after a change",
-    "orderbook": "a snapshot or a change of an order book",
-    "rpi_orderbook": "a snapshot or a change of an order book that shows RPI orders",
-    "full_orderbook": "a snapshot or a change of a whole order book",
-    "kline": "a push of a candle, running or closed",
-    "liquidation": "a liquidated position",
-    "funding": "a change of a contract's funding rate or of its time",
-    "insurance": "the balance of an insurance pool",
-    "price_limit": "the highest bid and the lowest ask that are accepted",
-    "adl_alert": "the state of a pool before automatic deleveraging",
-    "system_status": "an announcement of the exchange about its own state",
-    "order": "a state of an order of the account",
-    "execution": "a fill of an order of the account",
-    "execution_fast": "the quick word of a fill, before its execution",
-    "position": "a state of a position of the account",
-    "balance": "a row of the account with the coins that changed",
-    "greeks": "the greeks of the account's options of one base coin",
-    "raw": "a record of a topic without a class of its own, in the exchange's own names",
-    "system": "something that the gateway itself tells",
-}
-
 #: Field of the envelope → what it is. `raw` is the payload's.
 ENVELOPE: dict[str, Words] = {
     "event_id": _is("Made from what identifies the fact; deduplicate by event_type and event_id.", format="uuid"),

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, get_args, get_type_hints
 
-from gateway.meanings import DEFAULT_MEANINGS, ENVELOPE, EVENTS, MEANINGS, Words
+from gateway.meanings import DEFAULT_MEANINGS, ENVELOPE, MEANINGS, Words
 from gateway.models import Envelope, Source
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
@@ -72,7 +72,7 @@ def schema(row: Channel) -> Schema:
         "$schema": DIALECT,
         "$id": f"schemas/{row.event_type}.json",
         "title": row.event_type,
-        "description": f"One event message: {EVENTS[row.event_type]}.",
+        "description": f"One event message: {row.about.what}.",
         "type": "object",
         "properties": properties,
         "required": list(properties),

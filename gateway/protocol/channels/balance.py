@@ -7,7 +7,7 @@ empty for unified accounts since 2025-01-09, and is then derived and named in `d
 from decimal import Decimal
 
 from gateway.models import BadRecord, Event, Json, Payload
-from gateway.protocol.channels.channel import Memory, Outcome, each, fingerprint
+from gateway.protocol.channels.channel import About, Memory, Outcome, each, fingerprint
 from gateway.protocol.decimals import EXACT, decimal, plain, total
 from gateway.protocol.fields import Fields, Kind, amount, flag, ours, records, several, text
 from gateway.protocol.frames import Data
@@ -53,6 +53,12 @@ FIELDS = Fields(
 FROZEN = ("locked", "total_order_im", "total_position_im")
 #: Where the exchange says itself what is available, newest name first.
 AVAILABLE = ("available_to_withdraw", "free")
+
+ABOUT = About(
+    what="a row of the account with the coins that changed",
+    identity="account type, creation time, the message's id, the record",
+    so="a push that is sent twice has one id; what REST says is a fact of its own",
+)
 
 
 def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcome]:

@@ -47,11 +47,26 @@ SymbolUse: TypeAlias = Literal["required", "filter", "none", "group", "topic"]
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What the documents and the published schema say of an event class.
+
+    what      one event is
+    identity  what its `event_id` is made from
+    so        what follows from that
+    """
+
+    what: str
+    identity: str
+    so: str
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """One family of topics.
 
     channel_type  the word of the REST API
     event_type    the event class it yields, first word of routing keys
+    about         for people
     topics        category → topic template with {symbol}, {base_coin}, {group}, {depth}, {interval}; "" for no category
     symbol_use    what a subscription's symbol means
     normalise     the pure function from a frame to events; None where events come from elsewhere
@@ -71,6 +86,7 @@ class Channel:
 
     channel_type: str
     event_type: str
+    about: About
     topics: Mapping[str, str]
     symbol_use: SymbolUse
     normalise: Normaliser | None

@@ -1,7 +1,7 @@
 """`execution`, `spread.execution` and `execution.fast`: one event a fill. Source: protocol notes, sections 7.2, 7.3 and 7.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each
+from gateway.protocol.channels.channel import About, Memory, Outcome, each
 from gateway.protocol.channels.order import category_of
 from gateway.protocol.fields import Fields, amount, flag, records, several, text, time, whole
 from gateway.protocol.frames import Data
@@ -54,6 +54,17 @@ FAST = Fields(
         flag("isMaker"),
         whole("seq", "cross_sequence"),
     ),
+)
+
+ABOUT = About(
+    what="a fill of an order of the account",
+    identity="category, symbol, execution id",
+    so="one id a fill, on the stream and over REST",
+)
+ABOUT_FAST = About(
+    what="the quick word of a fill, before its execution",
+    identity="as `execution`",
+    so="the same `event_id` as the `execution` that follows; the event types differ",
 )
 
 

@@ -4,7 +4,7 @@ Source: protocol notes, section 6.5. Dated futures have neither and never make o
 """
 
 from gateway.models import Event
-from gateway.protocol.channels.channel import Memory
+from gateway.protocol.channels.channel import About, Memory
 from gateway.protocol.fields import Fields, amount, several, text, time
 
 FIELDS = Fields(
@@ -16,6 +16,12 @@ FIELDS = Fields(
 FUNDED = ("linear", "inverse")
 
 _KEPT = tuple(row.name for row in (*FIELDS.further, *FIELDS.frame))
+
+ABOUT = About(
+    what="a change of a contract's funding rate or of its time",
+    identity="category, symbol, rate, next funding time, the ticker's time",
+    so="a rate that comes back is another event",
+)
 
 
 def derived(ticker: Event, memory: Memory) -> list[Event]:

@@ -1,11 +1,17 @@
 """`greeks`: of the account's options, one event a base coin. Source: protocol notes, section 7.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each_placed, unnamed
+from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
 from gateway.protocol.fields import Fields, amount, several, text
 from gateway.protocol.frames import Data
 
 FIELDS = Fields(named=(text("baseCoin", must=True), *several(amount, "totalDelta", "totalGamma", "totalVega", "totalTheta")))
+
+ABOUT = About(
+    what="the greeks of the account's options of one base coin",
+    identity="the message's id, base coin, topic, time, the place in the frame, the record",
+    so="a push that is sent twice has one id",
+)
 
 
 def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcome]:

@@ -1,7 +1,7 @@
 """`kline.{interval}.{symbol}`: one event a candle. Source: protocol notes, section 6.7."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each
+from gateway.protocol.channels.channel import About, Memory, Outcome, each
 from gateway.protocol.decimals import canonical
 from gateway.protocol.fields import Fields, Kind, amount, flag, ours, text, time
 from gateway.protocol.frames import Data
@@ -25,6 +25,12 @@ FIELDS = Fields(
 
 #: What tells one push of a running candle from the next; REST has all of them.
 FIGURES = ("open", "high", "low", "close", "volume", "turnover")
+
+ABOUT = About(
+    what="a push of a candle, running or closed",
+    identity="category, symbol, interval, start, whether it is closed, and open, high, low, close, volume, turnover as numbers",
+    so="each new figure is an event; a closed candle has one id on the stream and over REST",
+)
 
 
 def normalise(data: Data, category: str | None, _memory: Memory) -> list[Outcome]:

@@ -4,7 +4,7 @@
 """
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each_placed, unnamed
+from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
 from gateway.protocol.fields import Fields, amount, text, time
 from gateway.protocol.frames import Data
 
@@ -16,6 +16,12 @@ FIELDS = Fields(
         amount("p", "price", must=True),
         time("T", "time", must=True),
     )
+)
+
+ABOUT = About(
+    what="a liquidated position",
+    identity="category, topic, the frame's time, the place in the frame, the record",
+    so="two equal liquidations in one frame are two events",
 )
 
 

@@ -1,7 +1,7 @@
 """`order` and `spread.order`: one event an order. Source: protocol notes, sections 7.4 and 7.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each
+from gateway.protocol.channels.channel import About, Memory, Outcome, each
 from gateway.protocol.decimals import canonical
 from gateway.protocol.fields import Fields, amount, by_coin, flag, several, text, time, whole
 from gateway.protocol.frames import Data
@@ -37,6 +37,12 @@ FIELDS = Fields(
         by_coin("cumFeeDetail"),
     ),
 )  # fmt: skip
+
+ABOUT = About(
+    what="a state of an order of the account",
+    identity="category, order id, update time, status, and executed quantity, price and quantity as numbers",
+    so="each state of an order is one event, on the stream and over REST",
+)
 
 
 def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcome]:

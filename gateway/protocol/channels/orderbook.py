@@ -4,7 +4,7 @@ Source: protocol notes, sections 6.2 to 6.4. The levels pass as they came; of an
 """
 
 from gateway.models import BadRecord, Event, Payload
-from gateway.protocol.channels.channel import Memory, Outcome
+from gateway.protocol.channels.channel import About, Memory, Outcome
 from gateway.protocol.fields import Fields, Kind, levels, ours, text, time, whole
 from gateway.protocol.frames import Data
 from gateway.protocol.orderbook import begins_anew, follow
@@ -36,6 +36,22 @@ KINDS = ("snapshot", "delta")
 
 #: Levels a side of an RPI book. Source: protocol notes, section 6.3.
 RPI_DEPTH = 50
+
+ABOUT = About(
+    what="a snapshot or a change of an order book",
+    identity="category, topic, kind, `u`, `seq`, matching time (else `ts`); `derived` for a whole book that a service asked for",
+    so="a repeated depth-1 snapshot is the same event; a snapshot is another than the change with the same `u`",
+)
+ABOUT_RPI = About(
+    what="a snapshot or a change of an order book that shows RPI orders",
+    identity="as `orderbook`",
+    so="as `orderbook`",
+)
+ABOUT_FULL = About(
+    what="a snapshot or a change of a whole order book",
+    identity="as `orderbook`; `rest` for a snapshot that was fetched",
+    so="as `orderbook`",
+)
 
 
 def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]:

@@ -4,7 +4,7 @@ The event's symbol is the group; the contract is in the payload. Sources differ 
 """
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each_placed, unnamed
+from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
 from gateway.protocol.fields import Fields, amount, text, time
 from gateway.protocol.frames import Data
 
@@ -23,6 +23,17 @@ ADL_ALERT = Fields(
         amount("adl_tt", "adl_trigger_threshold"),
         amount("adl_sr", "adl_stop_ratio"),
     ),
+)
+
+ABOUT_INSURANCE = About(
+    what="the balance of an insurance pool",
+    identity="category, topic, the frame's time, the place in the frame, the record",
+    so="each push of a pool is an event",
+)
+ABOUT_ALERT = About(
+    what="the state of a pool before automatic deleveraging",
+    identity="as `insurance`",
+    so="as `insurance`",
 )
 
 

@@ -4,7 +4,7 @@ Size is absolute; the side is None when flat; `positionIdx` 0, 1 and 2 are all v
 """
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each
+from gateway.protocol.channels.channel import About, Memory, Outcome, each
 from gateway.protocol.decimals import canonical, decimal, plain
 from gateway.protocol.fields import Fields, Kind, amount, flag, ours, several, text, time, whole
 from gateway.protocol.frames import Data
@@ -42,6 +42,12 @@ FIELDS = Fields(
 #: positionIdx: 0 one-way, 1 the buy side of hedge mode, 2 its sell side.
 MODES = (0, 1, 2)
 SIDES = ("Buy", "Sell")
+
+ABOUT = About(
+    what="a state of a position of the account",
+    identity="category, symbol, mode, `seq`, update time, size as a number",
+    so="each state of a position is one event, on the stream and over REST",
+)
 
 
 def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcome]:

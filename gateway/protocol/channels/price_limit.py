@@ -1,11 +1,17 @@
 """`priceLimit.{symbol}`: the highest bid and the lowest ask that are accepted, one event a frame. Source: protocol notes, section 6.9."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each_placed, unnamed
+from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
 from gateway.protocol.fields import Fields, amount, text
 from gateway.protocol.frames import Data
 
 FIELDS = Fields(named=(text("symbol", must=True), amount("buyLmt"), amount("sellLmt")))
+
+ABOUT = About(
+    what="the highest bid and the lowest ask that are accepted",
+    identity="category, topic, the frame's time, the record",
+    so="each push is an event",
+)
 
 
 def normalise(data: Data, category: str | None, _memory: Memory) -> list[Outcome]:

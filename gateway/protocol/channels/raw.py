@@ -4,7 +4,7 @@ What the tables below say is about topics given in the exchange's own words.
 """
 
 from gateway.models import Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each_placed, unnamed
+from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
 from gateway.protocol.fields import Fields
 from gateway.protocol.frames import Data
 
@@ -19,6 +19,12 @@ REFUSED = {
 }
 #: Words of topics that live on an endpoint which the gateway does not connect to.
 ELSEWHERE = {"rfq.open.public.trades": "rfq", "earn": "fp"}
+
+ABOUT = About(
+    what="a record of a topic without a class of its own, in the exchange's own names",
+    identity="category, the message's id, topic, time, the place in the frame, the record",
+    so="a push that is sent twice has one id",
+)
 
 
 def normalise_public(data: Data, category: str | None, _memory: Memory) -> list[Outcome]:

@@ -1,13 +1,19 @@
 """`system.status`: one event an announcement of the exchange's own state. Source: protocol notes, section 6.9."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each, fingerprint
+from gateway.protocol.channels.channel import About, Memory, Outcome, each, fingerprint
 from gateway.protocol.fields import Fields, several, text, time, whole, wholes
 from gateway.protocol.frames import Data
 
 FIELDS = Fields(
     named=(text("id", must=True), text("title"), text("state", must=True), time("begin"), time("end")),
     further=(text("href"), *several(wholes, "serviceTypes", "product", "uidSuffix"), *several(whole, "maintainType", "env")),
+)
+
+ABOUT = About(
+    what="an announcement of the exchange about its own state",
+    identity="the announcement's id, its state, the record",
+    so="an amended announcement is a new event",
 )
 
 

@@ -39,6 +39,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="trades",
         event_type="trade",
+        about=trades.ABOUT,
         topics={
             "spot": "publicTrade.{symbol}",
             "linear": "publicTrade.{symbol}",
@@ -53,6 +54,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="ticker",
         event_type="ticker",
+        about=ticker.ABOUT,
         topics=dict.fromkeys(("spot", "linear", "inverse", "option", "spread"), "tickers.{symbol}"),
         symbol_use="required",
         normalise=ticker.normalise,
@@ -62,6 +64,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="orderbook",
         event_type="orderbook",
+        about=orderbook.ABOUT,
         topics=dict.fromkeys(("spot", "linear", "inverse", "option", "spread"), "orderbook.{depth}.{symbol}"),
         symbol_use="required",
         normalise=orderbook.normalise,
@@ -74,6 +77,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="rpi_orderbook",
         event_type="rpi_orderbook",
+        about=orderbook.ABOUT_RPI,
         topics=dict.fromkeys(_FULL_SERVICE, "orderbook.rpi.{symbol}"),
         symbol_use="required",
         normalise=orderbook.normalise_rpi,
@@ -84,6 +88,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="full_orderbook",
         event_type="full_orderbook",
+        about=orderbook.ABOUT_FULL,
         topics={"spot": "orderbook.full.{symbol}"},
         symbol_use="required",
         normalise=orderbook.normalise_full,
@@ -94,6 +99,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="kline",
         event_type="kline",
+        about=kline.ABOUT,
         topics=dict.fromkeys(("spot", "linear", "inverse"), "kline.{interval}.{symbol}"),
         symbol_use="required",
         normalise=kline.normalise,
@@ -105,6 +111,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="liquidation",
         event_type="liquidation",
+        about=liquidation.ABOUT,
         topics=dict.fromkeys(_CONTRACTS, "allLiquidation.{symbol}"),
         symbol_use="required",
         normalise=liquidation.normalise,
@@ -113,6 +120,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="funding",
         event_type="funding",
+        about=funding.ABOUT,
         topics=dict.fromkeys(_CONTRACTS, "tickers.{symbol}"),
         symbol_use="required",
         normalise=None,
@@ -123,6 +131,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="insurance",
         event_type="insurance",
+        about=pools.ABOUT_INSURANCE,
         topics=dict.fromkeys(_CONTRACTS, "insurance.{group}"),
         symbol_use="group",
         normalise=pools.normalise_insurance,
@@ -132,6 +141,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="price_limit",
         event_type="price_limit",
+        about=price_limit.ABOUT,
         topics=dict.fromkeys(_FULL_SERVICE, "priceLimit.{symbol}"),
         symbol_use="required",
         normalise=price_limit.normalise,
@@ -140,6 +150,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="adl_alert",
         event_type="adl_alert",
+        about=pools.ABOUT_ALERT,
         topics=dict.fromkeys(_CONTRACTS, "adlAlert.{group}"),
         symbol_use="group",
         normalise=pools.normalise_alerts,
@@ -149,6 +160,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="system_status",
         event_type="system_status",
+        about=system_status.ABOUT,
         topics={"": "system.status"},
         symbol_use="none",
         normalise=system_status.normalise,
@@ -158,6 +170,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="order",
         event_type="order",
+        about=order.ABOUT,
         topics=dict.fromkeys(("", "spot", "linear", "inverse", "option"), "order") | {"spread": "spread.order"},
         symbol_use="filter",
         normalise=order.normalise,
@@ -169,6 +182,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="execution",
         event_type="execution",
+        about=execution.ABOUT,
         topics=dict.fromkeys(("", "spot", "linear", "inverse", "option"), "execution") | {"spread": "spread.execution"},
         symbol_use="filter",
         normalise=execution.normalise,
@@ -180,6 +194,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="execution_fast",
         event_type="execution_fast",
+        about=execution.ABOUT_FAST,
         topics=dict.fromkeys(("", "spot", "linear", "inverse", "option"), "execution.fast"),
         symbol_use="filter",
         normalise=execution.normalise_fast,
@@ -191,6 +206,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="position",
         event_type="position",
+        about=position.ABOUT,
         topics=dict.fromkeys(("", "linear", "inverse", "option"), "position"),
         symbol_use="filter",
         normalise=position.normalise,
@@ -201,6 +217,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="balance",
         event_type="balance",
+        about=balance.ABOUT,
         topics={"": "wallet"},
         symbol_use="none",
         normalise=balance.normalise,
@@ -211,6 +228,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="greeks",
         event_type="greeks",
+        about=greeks.ABOUT,
         topics={"": "greeks"},
         symbol_use="none",
         normalise=greeks.normalise,
@@ -221,6 +239,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="raw",
         event_type="raw",
+        about=raw.ABOUT,
         topics={},
         symbol_use="topic",
         normalise=raw.normalise_public,
@@ -229,6 +248,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         channel_type="system",
         event_type="system",
+        about=system.ABOUT,
         topics={"": "system"},
         symbol_use="none",
         normalise=None,

@@ -5,7 +5,7 @@ Linear and inverse send a snapshot and then only what changed; spot, option and 
 
 from gateway.models import BadRecord, Event
 from gateway.protocol.channels import funding
-from gateway.protocol.channels.channel import Memory, Outcome, fingerprint
+from gateway.protocol.channels.channel import About, Memory, Outcome, fingerprint
 from gateway.protocol.fields import Fields, Kind, amount, ours, several, text, time, whole
 from gateway.protocol.frames import Data
 
@@ -31,6 +31,12 @@ FIELDS = Fields(
         whole("seq", "cross_sequence"),
     ),
 )  # fmt: skip
+
+ABOUT = About(
+    what="a ticker's full state after a change",
+    identity="category, topic, `ts`, `cs`, the frame's record",
+    so="two different frames within one millisecond are two events",
+)
 
 
 def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]:

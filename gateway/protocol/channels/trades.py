@@ -1,7 +1,7 @@
 """`publicTrade.{symbol}`: one event a trade. Source of the fields: protocol notes, section 6.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import Memory, Outcome, each
+from gateway.protocol.channels.channel import About, Memory, Outcome, each
 from gateway.protocol.fields import Fields, amount, flag, text, time, whole
 from gateway.protocol.frames import Data
 
@@ -24,6 +24,12 @@ FIELDS = Fields(
         amount("mIv", "mark_iv"),
         amount("iv"),
     ),
+)
+
+ABOUT = About(
+    what="a public trade",
+    identity="category, symbol, the exchange's trade id",
+    so="a trade that is sent twice, or read over REST, has one id",
 )
 
 
