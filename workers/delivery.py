@@ -123,10 +123,10 @@ class Delivery:
     def _note_unknown_fields(self, channel: Channel, keys: list[str]) -> None:
         """Counted each time, logged the first time."""
         self.counts.unknown_fields += len(keys)
-        for key in keys:
+        for key in (key[:100] for key in keys):
             if (channel.event_type, key) not in self._noted and len(self._noted) < NOTED_FIELDS:
                 self._noted.add((channel.event_type, key))
-                log.info("%s unknown_field event_type=%s key=%s", self.worker, channel.event_type, key[:100])
+                log.info("%s unknown_field event_type=%s key=%s", self.worker, channel.event_type, key)
 
     def _tell_of_holes(self, topic: str, reader: _Reader, now_ns: int) -> bool:
         """Say once that a book or ticker is broken, and once that it is whole again; whether it is broken.
