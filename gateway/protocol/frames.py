@@ -139,7 +139,7 @@ def _control(frame: dict[str, Json], text: bytes) -> Frame:
             succeeded=_texts(lists.get("successTopics")),
             failed=_texts(lists.get("failTopics")),
         )
-    return Unknown(f"neither a topic nor a known op: {message or op!r}", text)
+    return Unknown(f"neither a topic nor a known op: {short(message or op)}", text)
 
 
 def _succeeded(frame: dict[str, Json]) -> bool:
