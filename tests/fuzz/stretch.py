@@ -120,9 +120,14 @@ def _next(dice: Random, cases: list[list[Base]], road: Road) -> tuple[str, bytes
             text, expected = known
             place = at(dice, count)
             return "one row", with_one_changed(dice, text, place), _Neighbours(expected, place)
+    return *mutated(dice, cases, base), _no_more
+
+
+def mutated(dice: Random, cases: list[list[Base]], base: Base) -> tuple[str, bytes]:
+    """What was done to a frame, and the text."""
     others = cases[at(dice, len(cases))]
     mutate = dice.choices(_MUTATIONS, cum_weights=_WEIGHTS)[0]
-    return mutate.__name__, mutate(dice, base, others[at(dice, len(others))]), _no_more
+    return mutate.__name__, mutate(dice, base, others[at(dice, len(others))])
 
 
 def _no_more(_passed: Passed) -> None:
