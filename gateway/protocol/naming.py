@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from gateway.models import Json
 
-
 #: Longer keys are no names and stay as they are; longer texts are no times. Neither is remembered. Characters.
 LONGEST_KEY, LONGEST_TIME = 200, 40
 
