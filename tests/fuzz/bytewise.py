@@ -40,8 +40,11 @@ ENDS = (
     "X" * 221, "X" * 300, "X" * 5000, "\u00e4" * 110, " ", "%s{symbol}",
 )  # fmt: skip
 
-#: Deep enough to be no frame of any exchange, up to far beyond what a reader can follow.
-DEPTHS = (8, 40, 100, 199, 201, 333, 480, 950, 990, 1500, 20_000)
+#: Deep enough to be no frame of any exchange, and far beyond what a reader can follow. Others lie between, where one can who reads
+#: and one cannot who walks or prints what was read.
+DEPTHS = (8, 40, 190, 199, 201, 1500, 20_000)
+#: What goes down: its beginning, its end, and how many levels they are.
+HOLDERS = ((b"[", b"]", 1), (b'{"a":', b"}", 1), (b'[{"Ab":[', b"]}]", 3))
 
 
 def at(dice: Random, count: int) -> int:
@@ -150,11 +153,15 @@ def topic(dice: Random, base: Base, other: Base) -> bytes:
 
 
 def deep(dice: Random, base: Base, _other: Base) -> bytes:
-    """By the pair: a value that goes down and down."""
-    pair, depth = _pair(dice, base), DEPTHS[at(dice, len(DEPTHS))]
-    opened, closed = ((b"[", b"]"), (b'{"a":', b"}"), (b'[{"Ab":[', b"]}]"))[at(dice, 3)]
+    """By the pair: a value that goes down and down, or one more key with such a value."""
+    pair, depth = _pair(dice, base), DEPTHS[at(dice, len(DEPTHS))] if dice.random() < 0.3 else 200 + at(dice, 800)
+    opened, closed, levels = HOLDERS[at(dice, len(HOLDERS))]
+    depth //= levels
     middle = (b"1", b'""', b"")[at(dice, 3)] if opened == b"[" else b"1"
-    return base.text[: pair.value] + opened * depth + middle + closed * depth + base.text[pair.value_end :]
+    found = opened * depth + middle + closed * depth
+    if dice.random() < 0.5:
+        return base.text[: pair.key] + _key(dice) + b":" + found + b"," + base.text[pair.key :]
+    return base.text[: pair.value] + found + base.text[pair.value_end :]
 
 
 def long(dice: Random, base: Base, _other: Base) -> bytes:
@@ -168,5 +175,5 @@ def long(dice: Random, base: Base, _other: Base) -> bytes:
 #: Mutation → its weight among all.
 BYTEWISE: dict[Mutate, int] = {
     flip: 80, cut: 30, take_out: 50, insert: 60, repeat: 30, splice: 40,
-    value: 170, values: 90, key: 50, leave_out: 60, twice: 40, beside: 40, topic: 50, deep: 4, long: 3,
+    value: 170, values: 90, key: 50, leave_out: 60, twice: 40, beside: 40, topic: 50, deep: 6, long: 3,
 }  # fmt: skip
