@@ -214,7 +214,7 @@ def look_closely(text: bytes, frame: Data, records: list[Record], endpoint: str)
 def _same_texts(fields: Fields, row: dict[str, Any], payload: dict[str, Any], event_type: str) -> None:
     arrived: dict[str, list[Any]] = {}
     for field in (*fields.named, *fields.further):
-        found = row.get(field.key)
+        found = row.get(field.key) if field.key else None  # "" marks a field of ours
         if field.kind in (Kind.AMOUNT, Kind.TEXT, Kind.LEVELS) and isinstance(found, (str, list)) and found != "":
             arrived.setdefault(field.name, []).append(found)
         if field.of is not None and isinstance(found, list):
