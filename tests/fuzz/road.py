@@ -214,8 +214,10 @@ def look_closely(text: bytes, frame: Data, records: list[Record], endpoint: str)
 def _same_texts(fields: Fields, row: dict[str, Any], payload: dict[str, Any], event_type: str) -> None:
     arrived: dict[str, list[Any]] = {}
     for field in (*fields.named, *fields.further):
-        found = row.get(field.key) if field.key else None  # "" marks a field of ours
-        if field.kind in (Kind.AMOUNT, Kind.TEXT, Kind.LEVELS) and isinstance(found, (str, list)) and found != "":
+        if not field.key or field.key not in row:  # "" marks a field of ours
+            continue
+        found = row[field.key]
+        if field.kind in (Kind.AMOUNT, Kind.TEXT, Kind.LEVELS) and found != "":
             arrived.setdefault(field.name, []).append(found)
         if field.of is not None and isinstance(found, list):
             for inner, out in zip(found, payload[field.name], strict=True):
@@ -223,6 +225,8 @@ def _same_texts(fields: Fields, row: dict[str, Any], payload: dict[str, Any], ev
                     _same_texts(field.of, inner, out, event_type)
     for name, texts in arrived.items():
         gone = payload[name]
+        if not all(isinstance(text, (str, list)) for text in texts):
+            continue  # of two spellings, one of no text may win
         if event_type == "position" and (name == "side" or (name == "size" and gone == str(texts[0]).removeprefix("-"))):
             continue  # absolute, and of no side when flat
         if gone not in texts:
