@@ -36,13 +36,13 @@ class DeadLetters:
 
     def add(self, *, topic: str, reason: str, record: Json, trace_id: str, received_ns: int) -> None:
         """Keep one. Never raises: a full disk costs the letter, which is counted, and one line in the log."""
-        line = _line(topic, reason, record, trace_id, received_ns)
+        written = line(topic, reason, record, trace_id, received_ns)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            if self._path.exists() and self._path.stat().st_size + len(line) > self._most_bytes:
+            if self._path.exists() and self._path.stat().st_size + len(written) > self._most_bytes:
                 self._path.replace(self._older)
             with self._path.open("ab", buffering=0) as file:
-                file.write(line)
+                file.write(written)
         except OSError as fault:
             self.lost += 1
             if not self._trouble:
@@ -53,7 +53,8 @@ class DeadLetters:
         self.kept += 1
 
 
-def _line(topic: str, reason: str, record: Json, trace_id: str, received_ns: int) -> bytes:
+def line(topic: str, reason: str, record: Json, trace_id: str, received_ns: int) -> bytes:
+    """One letter as it stands in the file."""
     letter = {"received_at": iso_us(received_ns), "topic": topic, "reason": reason, "trace_id": trace_id or None}
     encoded = msgspec.json.encode(record)
     kept = msgspec.Raw(encoded) if len(encoded) <= LONGEST_BYTES else encoded[:LONGEST_BYTES].decode(errors="replace")

@@ -26,6 +26,10 @@ WAITING_BYTES = 64 << 20
 #: Bad records and unknown frames of a topic are logged, and announced, this many times; then they are only counted and kept. The
 #: private endpoint announces all of them: each may be a fact of the account.
 COMPLAINTS = 20
+#: Topics that are read in the life of a process. The private endpoint's frames are believed to be asked for.
+MOST_READERS = 50_000
+#: Letters of a topic that nobody knows, where it is shown.
+TOPIC_SHOWN = 200
 #: Names of unknown fields that are remembered, so that each is logged once.
 NOTED_FIELDS = 1000
 
@@ -108,11 +112,10 @@ class Delivery:
         """
         self._frames += 1
         trace_id = f"{self.stamp.epoch}-{self._frames}"
-        reader = self._readers.get(data.topic)
+        reader = self._readers.get(data.topic) or self._new_reader(data.topic)
         if reader is None:
-            channel = channels.for_topic(data.topic, self.endpoint.name)
-            memory = Memory(continuity=self.continuity)
-            reader = self._readers[data.topic] = _Reader(channel, memory, self._wanted.get(data.topic))
+            self.unasked(data, received_ns)
+            return False
         normalise = reader.channel.normalise
         if normalise is None:
             raise LookupError(f"the channel {reader.channel.channel_type} reads no topic, but was found for {data.topic}")
@@ -139,18 +142,26 @@ class Delivery:
             self._records.append(self.stamp.record(outcome, received_ns=received_ns, trace_id=trace_id, raw=raw))
         return self._tell_of_holes(data.topic, reader, received_ns)
 
+    def _new_reader(self, topic: str) -> _Reader | None:
+        """For a topic that was not read before; None when there are more of them than anybody could have asked for."""
+        if len(self._readers) >= MOST_READERS:
+            return None
+        channel = channels.for_topic(topic, self.endpoint.name)
+        reader = self._readers[topic] = _Reader(channel, Memory(continuity=self.continuity), self._wanted.get(topic))
+        return reader
+
     def _note_unknown_fields(self, channel: Channel, keys: list[str]) -> None:
         """Counted each time, logged the first time."""
         self.counts.unknown_fields += len(keys)
-        for key in keys:
+        for key in (key[:100] for key in keys):
             if (channel.event_type, key) not in self._noted and len(self._noted) < NOTED_FIELDS:
                 self._noted.add((channel.event_type, key))
-                log.info("%s unknown_field event_type=%s key=%s", self.worker, channel.event_type, key[:100])
+                log.info("%s unknown_field event_type=%s key=%s", self.worker, channel.event_type, key)
 
     def tend(self, is_held: Callable[[str], bool], now: float, now_ns: int) -> None:
         """Whole books: fetch what is missing, deliver what came and what services are to get now. is_held: of a topic, by the exchange."""
         for event, memory in self.books.fetched(now):
-            reader = self._readers.get(event.topic)
+            reader = self._readers.get(event.topic) or self._new_reader(event.topic)
             if reader is not None:
                 memory.continuity, reader.memory = self.continuity, memory
                 self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=self._own_trace_id()))
@@ -260,14 +271,13 @@ class Delivery:
 
     def _complain(self, reader: _Reader, bad: BadRecord, trace_id: str, now_ns: int) -> None:
         self.counts.unknown += 1
-        self.dead_letters.add(topic=bad.topic, reason=bad.reason, record=bad.record, trace_id=trace_id, received_ns=now_ns)
+        topic = bad.topic[:TOPIC_SHOWN]
+        self.dead_letters.add(topic=topic, reason=bad.reason, record=bad.record, trace_id=trace_id, received_ns=now_ns)
         reader.complaints += 1
         if reader.complaints <= COMPLAINTS:
-            log.warning(
-                "%s not_understood topic=%s reason=%s", self.worker, bad.topic[:100], bad.reason, extra={"trace_id": trace_id}
-            )
+            log.warning("%s not_understood topic=%s reason=%s", self.worker, topic, bad.reason, extra={"trace_id": trace_id})
         if reader.complaints <= COMPLAINTS or self.endpoint.authenticates:
-            self.tell("dead_letter", now_ns=now_ns, topic=bad.topic or None, detail=bad.reason)
+            self.tell("dead_letter", now_ns=now_ns, topic=topic or None, detail=bad.reason)
 
 
 def _routable(outcome: Outcome) -> Outcome:

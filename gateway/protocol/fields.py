@@ -12,7 +12,7 @@ from functools import partial
 
 from gateway.models import BadRecord, Json, Payload
 from gateway.protocol.decimals import is_decimal
-from gateway.protocol.frames import Data
+from gateway.protocol.frames import Data, short
 from gateway.protocol.naming import milliseconds, snake
 
 
@@ -182,7 +182,7 @@ class Fields:
         for row in self._must:
             fits, expected = _MUST[row.kind]
             if not fits(payload.get(row.name)):
-                reason = f"found {row.key} {_short(found.get(row.key))}; expected {expected}"
+                reason = f"found {row.key} {short(found.get(row.key))}; expected {expected}"
                 return BadRecord(topic=data.topic, reason=reason, record=found)
         return payload
 
@@ -227,8 +227,3 @@ def _unknown(found: Json) -> Json:
     if isinstance(found, list) and found and isinstance(found[0], dict):
         return [_unknown(row) for row in found]
     return found
-
-
-def _short(found: Json) -> str:
-    shown = repr(found)
-    return shown if len(shown) <= 100 else f"{shown[:100]}…"

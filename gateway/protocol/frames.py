@@ -77,6 +77,12 @@ Frame: TypeAlias = Data | Ack | AuthReply | Pong | Unknown
 #: A JSON number with a fraction keeps its digits: it becomes the text that arrived, as the amounts that come as strings.
 _decoder = msgspec.json.Decoder(float_hook=str)
 
+#: Lists and objects within each other in one frame; the exchange's go five deep. What goes deeper than the interpreter follows would
+#: raise in whoever walks it, prints it or encodes it.
+DEEPEST = 200
+#: Characters of what was found that a reason shows.
+SHOWN = 100
+
 _OPS: dict[str, Literal["subscribe", "unsubscribe"]] = {"subscribe": "subscribe", "unsubscribe": "unsubscribe"}
 
 
@@ -88,10 +94,29 @@ def parse(text: bytes) -> Frame:
         return Unknown(f"not JSON: {fault}", text)
     if not isinstance(frame, dict):
         return Unknown(f"expected a JSON object, found {type(frame).__name__}", text)
+    # A frame with few brackets cannot be deep; counting them costs next to nothing.
+    if text.count(b"{") + text.count(b"[") > DEEPEST and _is_too_deep(frame):
+        return Unknown(f"lists and objects within each other; expected at most {DEEPEST}", text)
     topic = frame.get("topic")
     if isinstance(topic, str) and topic and "data" in frame:
         return Data(topic, _text(frame.get("type")), _milliseconds(frame), frame["data"], frame, text)
     return _control(frame, text)
+
+
+def short(found: Json) -> str:
+    """A value as a reason shows it."""
+    shown = repr(found)
+    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
+
+
+def _is_too_deep(frame: dict[str, Json]) -> bool:
+    layer: list[Json] = [frame]
+    for _ in range(DEEPEST):
+        parts = (part for holder in layer for part in (holder.values() if isinstance(holder, dict) else holder))
+        layer = [part for part in parts if isinstance(part, (dict, list))]
+        if not layer:
+            return False
+    return True
 
 
 def _control(frame: dict[str, Json], text: bytes) -> Frame:
@@ -114,7 +139,7 @@ def _control(frame: dict[str, Json], text: bytes) -> Frame:
             succeeded=_texts(lists.get("successTopics")),
             failed=_texts(lists.get("failTopics")),
         )
-    return Unknown(f"neither a topic nor a known op: {message or op!r}", text)
+    return Unknown(f"neither a topic nor a known op: {short(message or op)}", text)
 
 
 def _succeeded(frame: dict[str, Json]) -> bool:

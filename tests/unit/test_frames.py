@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.protocol.frames import Data, Unknown, parse
+from gateway.protocol.channels import trades
+from gateway.protocol.channels.channel import Memory
+from gateway.protocol.frames import DEEPEST, Data, Unknown, parse
 
 FRAMES = Path(__file__).parents[1] / "frames"
 CONTROL = [path for kind in ("acks", "auth", "pongs", "unknown") for path in sorted((FRAMES / kind).glob("*.json"))]
@@ -74,3 +76,21 @@ def test_numbers_with_a_fraction_keep_their_digits() -> None:
     frame = parse(b'{"topic":"a","ts":1,"data":[0.12345678901234567890]}')
     assert isinstance(frame, Data)
     assert frame.data == ["0.12345678901234567890"]
+
+
+@pytest.mark.parametrize(("opened", "closed", "levels"), [("[", "]", 1), ('{"a":', "}", 1), ('[{"Ab":[', "]}]", 3)])
+@pytest.mark.parametrize("key", ["nobodyKnows", "s", "T", "BT"])
+def test_a_frame_deeper_than_anybody_follows_is_none(opened: str, closed: str, levels: int, key: str) -> None:
+    """Of those that are let through, the deepest passes through a normaliser and its reasons."""
+    row = '{"T":1,"s":"B","S":"Buy","v":"1","p":"2","i":"x","%s":%s}'
+    for times, expected in (((DEEPEST - 3) // levels, Data), (DEEPEST // levels, Unknown), (900 // levels, Unknown)):
+        deep = opened * times + "1" + closed * times
+        frame = parse(('{"topic":"publicTrade.B","type":"snapshot","ts":1,"data":[%s]}' % (row % (key, deep))).encode())
+        assert type(frame) is expected
+        if isinstance(frame, Data):
+            assert len(trades.normalise(frame, "linear", Memory())) == 1
+
+
+def test_a_frame_of_many_rows_is_not_deep() -> None:
+    rows = ",".join(['{"a":[[1],[2]]}'] * 1024)
+    assert isinstance(parse(b'{"topic":"a","data":[%s]}' % rows.encode()), Data)

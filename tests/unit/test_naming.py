@@ -21,6 +21,14 @@ def test_a_key_becomes_words(key: str, expected: str) -> None:
     assert snake(key) == expected
 
 
+@pytest.mark.parametrize("letters", ["9", "A", "9h", "aA"])
+def test_a_key_of_a_million_letters_stays_as_it_is_and_holds_up_nobody(letters: str) -> None:
+    """By its words it would take hours: the time to find them grows with the square of the length."""
+    key = letters * 1_000_000
+    assert snake(key) == key
+    assert milliseconds(key) == key
+
+
 def test_amounts_are_exact_whatever_their_length() -> None:
     long = "1" * 60 + "." + "3" * 60
     assert (

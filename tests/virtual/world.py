@@ -5,17 +5,17 @@ A day passes in a minute, and every run is the same.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from standins import KeepingBus, KeepingLetters
 
 from gateway.backoff import Backoff, cap_for
 from gateway.errors import LinkLost
-from gateway.models import Record
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.session import Credentials
 from gateway.signing import signer
@@ -42,32 +42,6 @@ BACK_S = CAP_S + RESTORED_S
 
 USUAL = Options()
 PATHS = {dialect.path: name for name, dialect in DIALECTS.items()}
-
-
-class KeepingBus:
-    """In the place of ZeroMQ: keeps all records, and always takes more."""
-
-    waiting = 0
-    waiting_bytes = 0
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def send(self, records: Sequence[Record]) -> None:
-        self.records += records
-
-    def pump(self) -> None:
-        """Nothing waits."""
-
-
-class KeepingLetters:
-    """In the place of the dead letters' file: keeps their reasons."""
-
-    def __init__(self) -> None:
-        self.reasons: list[str] = []
-
-    def add(self, *, reason: str, **_letter: object) -> None:
-        self.reasons.append(reason)
 
 
 class DirectFetcher:

@@ -10,7 +10,7 @@ from gateway.models import BadRecord, Event, Json, Payload
 from gateway.protocol.channels.channel import About, Memory, Outcome, each, fingerprint
 from gateway.protocol.decimals import EXACT, decimal, plain, total
 from gateway.protocol.fields import Fields, Kind, amount, flag, ours, records, several, text
-from gateway.protocol.frames import Data
+from gateway.protocol.frames import Data, short
 
 COIN = Fields(
     named=(
@@ -72,7 +72,7 @@ def _account(data: Data, found: Json) -> Outcome:
         return payload
     odd = [coin for coin in payload["coins"] if not isinstance(coin, dict)]
     if odd:
-        return BadRecord(topic=data.topic, reason=f"found a coin {odd[0]!r}; expected an object", record=found)
+        return BadRecord(topic=data.topic, reason=f"found a coin {short(odd[0])}; expected an object", record=found)
     for coin in payload["coins"]:
         _derive(coin)
     return Event(

@@ -6,7 +6,7 @@ Source: protocol notes, sections 6.2 to 6.4. The levels pass as they came; of an
 from gateway.models import BadRecord, Event, Payload
 from gateway.protocol.channels.channel import About, Memory, Outcome
 from gateway.protocol.fields import Fields, Kind, levels, ours, text, time, whole
-from gateway.protocol.frames import Data
+from gateway.protocol.frames import Data, short
 from gateway.protocol.orderbook import begins_anew, follow
 
 
@@ -75,7 +75,7 @@ def _frame(data: Data, category: str | None, memory: Memory, *, event_type: str,
     if isinstance(payload, BadRecord):
         return [payload]
     if data.kind not in KINDS:
-        reason = f"found a book frame of type {data.kind!r}; expected snapshot or delta"
+        reason = f"found a book frame of type {short(data.kind)}; expected snapshot or delta"
         return [BadRecord(topic=data.topic, reason=reason, record=data.data)]
     word, update_id, sequence = data.topic.split(".", 2)[1], payload["update_id"], payload["cross_sequence"]
     payload["kind"] = "snapshot" if begins_anew(data.kind, update_id, word) else data.kind

@@ -7,7 +7,7 @@ from gateway.models import BadRecord, Event, Json
 from gateway.protocol.channels.channel import About, Memory, Outcome, each
 from gateway.protocol.decimals import canonical, decimal, plain
 from gateway.protocol.fields import Fields, Kind, amount, flag, ours, several, text, time, whole
-from gateway.protocol.frames import Data
+from gateway.protocol.frames import Data, short
 
 #: The stream says entryPrice, REST avgPrice.
 FIELDS = Fields(
@@ -63,9 +63,9 @@ def _position(data: Data, found: Json) -> Outcome:
     flat = not size
     wrong = None
     if mode not in MODES:
-        wrong = f"found positionIdx {mode}; expected 0, 1 or 2"
+        wrong = f"found positionIdx {short(mode)}; expected 0, 1 or 2"
     elif not flat and payload["side"] not in SIDES:
-        wrong = f"found side {payload['side']!r} with size {payload['size']}; expected Buy or Sell"
+        wrong = f"found side {short(payload['side'])} with size {payload['size']}; expected Buy or Sell"
     if wrong is not None or size is None:
         return BadRecord(topic=data.topic, reason=str(wrong), record=found)
     if size < 0:

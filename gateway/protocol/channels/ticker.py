@@ -49,6 +49,7 @@ def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]
         whole_record = {**memory.state, **data.data}
     payload = FIELDS.read(data, whole_record)
     if isinstance(payload, BadRecord):
+        memory.state, memory.hole = {}, f"a ticker that cannot be read: {payload.reason}"  # what it would have changed is not known
         return [payload]
     before = memory.state
     payload["changed"] = [FIELDS.name(key) for key, value in data.data.items() if key not in before or before[key] != value]
