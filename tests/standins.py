@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.models import Record
+from gateway.models import Json, Record
 
 
 class KeepingBus:
@@ -29,3 +29,16 @@ class KeepingLetters:
 
     def add(self, *, reason: str, **_letter: object) -> None:
         self.reasons.append(reason)
+
+
+class NoFetcher:
+    """In the place of REST for whole books: takes every question, and never has an answer."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, topic: str) -> None:
+        self.asked.append(topic)
+
+    def taken(self) -> list[tuple[str, Json]]:
+        return []

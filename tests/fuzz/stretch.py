@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
@@ -83,7 +84,23 @@ class _Neighbours:
 
 def run(seed: int, number: int, frames: int = FRAMES) -> Found:
     """Send so many frames. The first that breaks something ends it."""
-    logging.getLogger("workers.delivery").setLevel(logging.ERROR)
+    with _quietly():
+        return _sent(seed, number, frames)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """A line for each of a million bad records helps nobody."""
+    logger = logging.getLogger("workers.delivery")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _sent(seed: int, number: int, frames: int) -> Found:
     dice = Random(f"{seed}/{number}")
     cases = corpus().by_endpoint  # an endpoint with many of them comes often
     endpoint = dice.choices(list(cases), [len(found) for found in cases.values()])[0]

@@ -27,6 +27,8 @@ from tests.conformance import wire
 from tests.fuzz.corpus import corpus
 from tests.fuzz.road import Road
 from tests.fuzz.stretch import mutated
+from tests.standins import NoFetcher
+from workers.books import Books
 from workers.delivery import Delivery
 from workers.dial import Route
 from workers.exchange_clock import ExchangeClock
@@ -129,7 +131,7 @@ class Worker:
         self.sender = BusSender(bus.address(folder), b"w", context=context)
         stamp = Stamp(worker="w", account="main", include_raw="private", started_ms=1)
         self.letters = DeadLetters(folder, "w")
-        self.delivery = Delivery("w", row, stamp, self.sender, self.letters)
+        self.delivery = Delivery("w", row, stamp, self.sender, self.letters, Books(row.category, NoFetcher()))
         self.records: list[Record] = []
         self.link = Link(
             row,

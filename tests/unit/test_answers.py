@@ -20,7 +20,7 @@ from simulator.dialect import Message, compact
 from simulator.exchange import Exchange, Options
 from simulator.rest import account_calls, market_calls
 
-CASES = sorted((Path(__file__).parents[1] / "frames" / "answers").glob("*.json"))
+CASES = sorted((Path(__file__).parents[1] / "answers").glob("*.json"))
 FIELDS = ("event_type", "category", "symbol", "topic", "timestamp_ms", "identity", "variant", "private", "payload", "source")
 BEGAN_MS = 1_782_864_000_000
 

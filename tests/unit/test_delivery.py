@@ -14,6 +14,7 @@ from gateway.dead_letters import DeadLetters
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.wire import Stamp, unpack
+from tests.standins import NoFetcher
 from workers import delivery
 from workers.books import Books
 from workers.delivery import Delivery
@@ -25,16 +26,6 @@ def context() -> "Iterator[zmq.Context[zmq.Socket[bytes]]]":
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     yield context
     context.destroy(linger=0)
-
-
-class NoFetcher:
-    """Of books that are not fetched here."""
-
-    def ask(self, topic: str) -> None:
-        raise AssertionError(f"{topic} was asked for")
-
-    def taken(self) -> list[tuple[str, Any]]:
-        return []
 
 
 def make(endpoint: str, folder: Path, context: "zmq.Context[zmq.Socket[bytes]]", include_raw: str = "private") -> Delivery:

@@ -20,6 +20,8 @@ from gateway.protocol.fields import Fields, Kind
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp, unpack
+from tests.standins import NoFetcher
+from workers.books import Books
 from workers.delivery import Delivery
 
 SCHEMAS = schemas.all_schemas()
@@ -70,6 +72,7 @@ def told(folder: Path) -> list[Any]:
         Stamp(worker="w", account="main", include_raw="off", started_ms=1),
         sender,
         DeadLetters(folder, "w"),
+        Books("linear", NoFetcher()),
     )
     out.tell("connected", now_ns=RECEIVED_NS)
     out.tell("gap", now_ns=RECEIVED_NS, topic="orderbook.50.BTCUSDT", detail="a hole")

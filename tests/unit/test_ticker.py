@@ -58,6 +58,7 @@ class Plain:
         """The merged row, what of it changed, and whether its funding did; None: it cannot be read."""
         merged = {**self.state, **row} if kind == "delta" else row
         if merged.get("symbol") != "A" or (kind == "delta" and not self.state):
+            self.state = {}
             return None
         changed = {KEYS[key][0] for key in row if key in KEYS and self.state.get(key) != row[key]}
         self.state = merged
@@ -79,11 +80,10 @@ def test_a_merged_ticker_is_what_a_plain_dict_holds_and_funding_is_told_on_each_
         if kind == "connection":  # as `Delivery.new_connection` does
             memory, plain.state = Memory(funding=memory.funding), {}
             continue
-        had_snapshot = bool(plain.state)
         expected, outcomes = plain.hears(kind, row), told(kind, row, ts, category, memory)
         if expected is None:
             assert [type(outcome) for outcome in outcomes] == [BadRecord]
-            assert had_snapshot or kind == "snapshot" or memory.hole is not None, "a delta before any snapshot asks for one"
+            assert memory.hole is not None, "what cannot be read, or merged, asks for a snapshot"
             continue
         view, changed, has_news = expected
         events = [outcome for outcome in outcomes if isinstance(outcome, Event)]
@@ -99,11 +99,16 @@ def test_a_merged_ticker_is_what_a_plain_dict_holds_and_funding_is_told_on_each_
     assert len(set(identities)) == len(identities)
 
 
-@pytest.mark.parametrize("row", [{}, {"symbol": ""}, {"symbol": 5}, {"symbol": None}])
-def test_a_snapshot_that_does_not_say_whose_it_is_leaves_what_was_known(row: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [("snapshot", {}), *((kind, {"symbol": odd}) for kind in ("snapshot", "delta") for odd in ("", 5, None))],
+)
+def test_after_a_ticker_that_cannot_be_read_nothing_is_merged_before_a_new_snapshot(kind: str, row: dict[str, Any]) -> None:
     memory = Memory()
     told("snapshot", {"symbol": "A", "lastPrice": "1"}, 1, "linear", memory)
-    assert [type(outcome) for outcome in told("snapshot", row, 2, "linear", memory)] == [BadRecord]
-    [event] = told("delta", {"markPrice": "2"}, 3, "linear", memory)
+    assert [type(outcome) for outcome in told(kind, row, 2, "linear", memory)] == [BadRecord]
+    assert memory.hole is not None
+    assert [type(outcome) for outcome in told("delta", {"markPrice": "2"}, 3, "linear", memory)] == [BadRecord]
+    [event] = told("snapshot", {"symbol": "A", "lastPrice": "3"}, 4, "linear", memory)
     assert isinstance(event, Event)
-    assert (event.payload["last_price"], event.payload["mark_price"], event.payload["changed"]) == ("1", "2", ["mark_price"])
+    assert memory.hole is None
