@@ -49,6 +49,7 @@ def shared_gateway(
     running = RunningGateway(tmp_path_factory.mktemp("gateway"), new_empty_database(), new_broker(), shared_simulator)
     try:
         running.wait_until_healthy()
+        running.wait_for_the_catalog()
         yield running
     finally:
         running.end()

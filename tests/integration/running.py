@@ -14,6 +14,8 @@ from typing import Any
 import pika
 import urllib3
 
+from gateway import db, instruments
+from gateway.protocol.endpoints import CATEGORIES
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator
 
@@ -93,6 +95,14 @@ class RunningGateway:
 
     def wait_until_healthy(self, seconds: float = 40.0) -> None:
         wait_for(lambda: self.health().get("status") == "healthy", f"healthy, but {self.health()}", seconds)
+
+    def wait_for_the_catalog(self, seconds: float = 20.0) -> None:
+        """Until every category's instruments were read: from then on symbols are verified."""
+        connection = db.connect(self.environ["DATABASE_URL"], name="test")
+        try:
+            wait_for(lambda: instruments.categories_read(connection) == set(CATEGORIES), "all categories read", seconds)
+        finally:
+            connection.close()
 
     def subscribe(self, channel_type: str, service: str = "tester", **given: Any) -> dict[str, Any]:
         status, body = self.call(

@@ -88,7 +88,7 @@ def test_public_events_equal_the_ledger(
 ) -> None:
     facts_of, fields = CHANNELS[channel]
     row = shared_gateway.subscribe(channel, f"{category}-{channel}", symbol=symbol, category=category)
-    assert (row["queue_state"], row["category_source"], row["symbol_verified"]) == ("ready", "given", False)
+    assert (row["queue_state"], row["category_source"], row["symbol_verified"]) == ("ready", "given", True)
     shared_gateway.wait_until_held(row["id"])
 
     def sent() -> list[Entry]:
