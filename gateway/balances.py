@@ -1,10 +1,9 @@
 """Balance envelopes → rows. What breaks a rule is a fact of the account all the same: stored, with a warning that names the rule.
 
-Only what cannot be read as a number is rejected, with one line in the log; its neighbours are stored.
+Only what cannot be read as a number is rejected, into a dead letter; its neighbours are stored.
 """
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -15,8 +14,6 @@ from gateway.db import Connection, execute_values, transaction
 from gateway.models import Envelope
 from gateway.protocol.decimals import EXACT, decimal
 from gateway.store import query
-
-log = logging.getLogger(__name__)
 
 _envelope = msgspec.json.Decoder(Envelope)
 
@@ -48,27 +45,27 @@ LONGEST_NAME = 1000
 NO_ACCOUNT_TYPE = "UNKNOWN"
 
 
-def insert_balances(connection: Connection, bodies: Sequence[bytes]) -> int:
-    """Store `balance` envelopes; the same one again changes nothing. How many rows were rejected. Raises StoreAway."""
+#: Takes what cannot be stored: the reason, what it is of, and its trace id.
+Reject = Callable[[str, Any, str], None]
+
+
+def insert_balances(connection: Connection, bodies: Sequence[bytes], reject: Reject) -> None:
+    """Store `balance` envelopes; the same one again changes nothing. Raises StoreAway."""
     coins: list[tuple[Any, ...]] = []
     accounts: list[tuple[Any, ...]] = []
-    rejected = 0
     for body in bodies:
         if b"\\u0000" in body:
-            log.warning("postgres balance_rejected reason=found a NUL character; expected text")
-            rejected += 1
+            reject("found a NUL character; expected text", body.decode(errors="backslashreplace"), "")
             continue
         try:
             envelope = _envelope.decode(body)
         except (msgspec.DecodeError, msgspec.ValidationError) as fault:
-            log.warning("postgres balance_rejected reason=%s", fault)
-            rejected += 1
+            reject(str(fault), body.decode(errors="backslashreplace"), "")
             continue
         for rows, found in ((coins, _coins(envelope)), (accounts, [_account(envelope)])):
             for row in found:
                 if isinstance(row, str):
-                    rejected += 1
-                    log.warning("postgres balance_rejected reason=%s", row, extra={"trace_id": envelope.trace_id})
+                    reject(row, envelope.payload, envelope.trace_id)
                 else:
                     rows.append(row)
     with transaction(connection) as cursor:
@@ -76,7 +73,6 @@ def insert_balances(connection: Connection, bodies: Sequence[bytes]) -> int:
             execute_values(cursor, query("insert_balances"), coins)
         if accounts:
             execute_values(cursor, query("insert_margin_balances"), accounts)
-    return rejected
 
 
 def _coins(envelope: Envelope) -> Iterator[tuple[Any, ...] | str]:

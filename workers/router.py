@@ -18,6 +18,7 @@ from gateway import bus, config, log
 from gateway.backoff import Backoff
 from gateway.bus import Batch, BusReceiver
 from gateway.config import Settings
+from gateway.dead_letters import DeadLetters
 from gateway.errors import OurFault
 from gateway.lane import Lane, Ticket
 from gateway.report import Reporter
@@ -113,7 +114,7 @@ def run(settings: Settings) -> int:
 
     policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
     keeper = TopologyKeeper(settings.database_url, settings.broker_url, policy, settings.class_queues)
-    postgres = PostgresSink(settings.database_url)
+    postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, "router_00"))
     lanes = [
         Lane(sink, backoff=Backoff(SINK_CAP_S, random.random), wake_router=lambda: os.eventfd_write(wake, 1))
         for sink in (BrokerSink(settings.broker_url, keeper.declare), postgres)

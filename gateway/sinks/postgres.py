@@ -1,11 +1,14 @@
 """The PostgreSQL sink: balances as rows, and the workers' reports about their topics. Writing twice changes nothing."""
 
 import logging
+import time
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from gateway import balances, db, store
+from gateway.dead_letters import DeadLetters
 from gateway.errors import SinkAway, StoreAway, StoreRefused
 from gateway.models import Record
 from gateway.wire import TOPIC_STATE, TopicReports
@@ -19,13 +22,14 @@ class PostgresSink:
     """Settled when committed.
 
     active_subscriptions  how many there are, asked with every tick; None before the first answer
-    rejected              balance rows that could not be read as numbers, since the start
+    rejected              balance rows that could not be read as numbers, and records that PostgreSQL refused, since the start
     """
 
     name = "postgres"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, dead_letters: DeadLetters) -> None:
         self._url = url
+        self._dead_letters = dead_letters
         self._connection: db.Connection | None = None
         self._settled = 0
         self.active_subscriptions: int | None = None
@@ -83,7 +87,7 @@ class PostgresSink:
     def _store(self, records: Sequence[Record]) -> None:
         bodies = [record.body for record in records if record.event_type != TOPIC_STATE]
         if bodies:
-            self.rejected += balances.insert_balances(self._open, bodies)
+            balances.insert_balances(self._open, bodies, self._reject)
         for record in records:
             if record.event_type == TOPIC_STATE:
                 self._report(record)
@@ -92,10 +96,15 @@ class PostgresSink:
         try:
             self._store([record])
         except StoreRefused as fault:
-            self.rejected += 1
-            log.warning("postgres record_rejected reason=%s", fault, extra={"trace_id": record.trace_id})
+            self._reject(str(fault), record.body.decode(errors="backslashreplace"), record.trace_id)
         except StoreAway as fault:
             raise SinkAway(str(fault)) from fault
+
+    def _reject(self, reason: str, record: Any, trace_id: str) -> None:
+        """Count it, keep it as a dead letter, say so."""
+        self.rejected += 1
+        self._dead_letters.add(topic="wallet", reason=reason, record=record, trace_id=trace_id, received_ns=time.time_ns())
+        log.warning("postgres record_rejected reason=%s", reason, extra={"trace_id": trace_id})
 
     def _report(self, record: Record) -> None:
         try:

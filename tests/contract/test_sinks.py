@@ -19,10 +19,16 @@ from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.wire import Stamp
+from tests.standins import KeepingLetters
 
 POLICY = QueuePolicy("classic", 60_000, 10_000)
 QUEUE = "ws-gateway.balance.test"
 STAMP = Stamp(worker="w", account="main", include_raw="off", started_ms=1)
+
+
+def letters() -> KeepingLetters:
+    """In the place of the dead letters' file."""
+    return KeepingLetters()
 
 
 def record(number: int) -> Record:
@@ -75,7 +81,9 @@ def postgres(database_url: str, _broker_url: str) -> Place:
         connection.close()
         return found
 
-    return Place(PostgresSink(database_url), arrived, PostgresSink(f"postgresql://127.0.0.1:{free_ports(1)[0]}/none"))
+    return Place(
+        PostgresSink(database_url, letters()), arrived, PostgresSink(f"postgresql://127.0.0.1:{free_ports(1)[0]}/none", letters())
+    )
 
 
 MAKERS: dict[str, Callable[[str, str], Place]] = {"memory": memory, "broker": broker, "postgres": postgres}
@@ -185,7 +193,7 @@ def _write_and_settle(sink: Sink) -> None:
 
 
 def test_postgresql_without_the_schema_is_away_until_it_is_there(empty_database_url: str) -> None:
-    sink = PostgresSink(empty_database_url)
+    sink = PostgresSink(empty_database_url, letters())
     with pytest.raises(SinkAway, match="waiting for `prepare`"):
         sink.open()
     sink.close()
@@ -196,10 +204,10 @@ def test_the_broker_wants_what_is_published_and_postgresql_what_it_stores() -> N
         Event(event_type="trade", category="linear", symbol="X", topic="t", timestamp_ms=1, identity="i", payload={}), received_ns=1, trace_id="t"
     )  # fmt: skip
     assert BrokerSink("amqp://none", lambda: None).wants(report)
-    assert not PostgresSink("postgresql://none").wants(report)
+    assert not PostgresSink("postgresql://none", letters()).wants(report)
     report.routing_key, report.event_type = "", "topic_state"
     assert not BrokerSink("amqp://none", lambda: None).wants(report)
-    assert PostgresSink("postgresql://none").wants(report)
+    assert PostgresSink("postgresql://none", letters()).wants(report)
 
 
 @pytest.mark.parametrize("field", ["timestamp", "received_at", "event_id"])

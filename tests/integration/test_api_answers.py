@@ -60,7 +60,7 @@ def hold(connection: db.Connection, second: int, coins: dict[str, str], account_
         timestamp=f"2026-01-01T00:00:{second:02d}.000Z", received_at="2026-01-01T00:00:59.000001Z", sequence=second, epoch="e",
         gap_id=None, source="stream", trace_id="t", payload=payload,
     )  # fmt: skip
-    assert balances.insert_balances(connection, [msgspec.json.encode(envelope)]) == 0
+    balances.insert_balances(connection, [msgspec.json.encode(envelope)], pytest.fail)
 
 
 @pytest.mark.parametrize("amount", ["0.000000000000000001", "1" + "0" * 30, "-0.0000000", "123456789.123456789012345678", "0"])

@@ -12,6 +12,14 @@ from gateway.models import Envelope
 from gateway.wire import event_id
 
 
+def stored(connection: db.Connection, bodies: list[bytes]) -> int:
+    """Store; how many rows were rejected, each with a sentence and what it is of."""
+    rejected: list[tuple[str, Any, str]] = []
+    balances.insert_balances(connection, bodies, lambda *letter: rejected.append(letter))
+    assert all(reason and record is not None for reason, record, _ in rejected)
+    return len(rejected)
+
+
 @pytest.fixture
 def connection(database_url: str) -> Iterator[db.Connection]:
     connection = db.connect(database_url, name="test")
@@ -43,7 +51,7 @@ def test_amounts_are_stored_exactly_and_writing_twice_changes_nothing(connection
     long = "123456789012345678901234567890.123456789012345678901234567890"
     body = balance("a", [coin("BTC", long), coin("A" * 90, "0.000000000000000001")], total_equity="10.50")
     for _ in range(2):
-        assert balances.insert_balances(connection, [body]) == 0
+        assert stored(connection, [body]) == 0
     rows, margin, total = store.latest_balances(connection, coin=None, account_type=None, limit=10, offset=0)
     assert [(row["coin"], f"{row['wallet_balance']:f}") for row in rows] == [("A" * 90, "0.000000000000000001"), ("BTC", long)]
     assert total == 2
@@ -57,7 +65,7 @@ def test_what_breaks_a_rule_is_stored_with_a_warning(connection: db.Connection) 
         "a",
         [coin("A", "-1"), coin("B", "10", "5", "4"), coin("C", "10", "6", "4"), coin("D", "1", "9", "4", ["available_balance"])],
     )
-    assert balances.insert_balances(connection, [body]) == 0
+    assert stored(connection, [body]) == 0
     rows = ask(connection, "select coin, warnings from account_balances order by coin")
     assert rows == [
         ("A", ["negative_wallet_balance"]), ("B", ["wallet_balance_differs_from_available_plus_frozen"]), ("C", []), ("D", []),
@@ -66,15 +74,15 @@ def test_what_breaks_a_rule_is_stored_with_a_warning(connection: db.Connection) 
 
 @pytest.mark.parametrize("bad", [coin("BAD", "much"), coin("BAD", "1e5"), coin("", "1"), coin("BAD", [1])])
 def test_what_is_no_number_is_rejected_and_its_neighbours_are_stored(connection: db.Connection, bad: dict[str, Any]) -> None:
-    assert balances.insert_balances(connection, [b"not an envelope", balance("a", [coin("A", "1"), bad, coin("Z", "2")])]) == 2
+    assert stored(connection, [b"not an envelope", balance("a", [coin("A", "1"), bad, coin("Z", "2")])]) == 2
     assert ask(connection, "select coin from account_balances order by coin") == [("A",), ("Z",)]
 
 
 def test_the_latest_balance_is_the_newest_by_the_exchanges_time_whatever_came_last(connection: db.Connection) -> None:
     newer = balance("newer", [coin("BTC", "2")], timestamp="2026-01-01T00:00:02.000Z", total_equity="2")
     older = balance("older", [coin("BTC", "1"), coin("ETH", "5")], timestamp="2026-01-01T00:00:01.000Z", total_equity="1")
-    balances.insert_balances(connection, [newer])
-    balances.insert_balances(connection, [older])
+    stored(connection, [newer])
+    stored(connection, [older])
     rows, margin, total = store.latest_balances(connection, coin=None, account_type=None, limit=1, offset=0)
     assert ([(row["coin"], row["wallet_balance"]) for row in rows], total) == ([("BTC", Decimal(2))], 2)
     assert margin is not None
@@ -93,7 +101,7 @@ def test_the_latest_balance_is_the_newest_by_the_exchanges_time_whatever_came_la
 def test_an_amount_comes_back_with_every_digit_in_every_column(connection: db.Connection, amount: str) -> None:
     every = dict.fromkeys(balances.COIN_AMOUNTS.values(), amount)
     account = dict.fromkeys(balances.ACCOUNT_AMOUNTS, amount)
-    assert balances.insert_balances(connection, [balance("a", [{**coin("BTC", amount), **every}], **account)]) == 0
+    assert stored(connection, [balance("a", [{**coin("BTC", amount), **every}], **account)]) == 0
     rows, margin, _ = store.latest_balances(connection, coin=None, account_type=None, limit=10, offset=0)
     assert margin is not None
     expected = f"{Decimal(amount):f}"
@@ -105,18 +113,18 @@ def test_an_amount_comes_back_with_every_digit_in_every_column(connection: db.Co
     "amount", ["1e5", "NaN", "Infinity", "0x10", "1,5", " 1", "1 ", "+1", ".5", "5.", "٣", "", "9" * 101, True, 1.5, {}]
 )
 def test_what_is_no_plain_decimal_is_rejected_and_never_guessed(connection: db.Connection, amount: Any) -> None:
-    assert balances.insert_balances(connection, [balance("a", [coin("BTC", amount), coin("ETH", "1")])]) == 1
+    assert stored(connection, [balance("a", [coin("BTC", amount), coin("ETH", "1")])]) == 1
     assert ask(connection, "select coin from account_balances") == [("ETH",)]
 
 
 def test_a_coin_whose_name_no_index_can_hold_is_rejected_and_its_neighbours_are_stored(connection: db.Connection) -> None:
     long = "".join(f"{number:X}" for number in range(5000))
-    assert balances.insert_balances(connection, [balance("a", [coin("BTC", "1"), coin(long, "1"), coin("A" * 1000, "1")])]) == 1
+    assert stored(connection, [balance("a", [coin("BTC", "1"), coin(long, "1"), coin("A" * 1000, "1")])]) == 1
     assert ask(connection, "select coin from account_balances order by coin") == [("A" * 1000,), ("BTC",)]
 
 
 def test_totals_that_are_no_number_are_rejected_and_the_coins_are_stored(connection: db.Connection) -> None:
-    assert balances.insert_balances(connection, [balance("a", [coin("BTC", "1")], total_equity="much")]) == 1
+    assert stored(connection, [balance("a", [coin("BTC", "1")], total_equity="much")]) == 1
     assert ask(connection, "select (select count(*) from account_balances), (select count(*) from account_margin_balances)") == [
         (1, 0)
     ]
@@ -129,7 +137,7 @@ def test_every_negative_amount_has_its_warning_and_a_difference_in_the_last_digi
         coin("B", long + "1", long, "0." + "0" * 60 + "1"),
         coin("C", long + "1", long, "0." + "0" * 60 + "2"),
     ]
-    assert balances.insert_balances(connection, [balance("a", coins, total_equity="-0.1", total_order_im="-1")]) == 0
+    assert stored(connection, [balance("a", coins, total_equity="-0.1", total_order_im="-1")]) == 0
     assert ask(connection, "select coin, warnings from account_balances order by coin") == [
         ("A", ["negative_wallet_balance", "negative_available_balance", "negative_frozen"]),
         ("B", []),
@@ -141,13 +149,13 @@ def test_every_negative_amount_has_its_warning_and_a_difference_in_the_last_digi
 
 
 def test_a_blank_amount_is_unknown_and_breaks_no_rule(connection: db.Connection) -> None:
-    assert balances.insert_balances(connection, [balance("a", [coin("BTC", "1", None, "5")])]) == 0
+    assert stored(connection, [balance("a", [coin("BTC", "1", None, "5")])]) == 0
     assert ask(connection, "select available_balance, warnings from account_balances") == [(None, [])]
 
 
 def test_the_same_event_with_other_numbers_changes_nothing(connection: db.Connection) -> None:
     for amount in ("1", "2"):
-        assert balances.insert_balances(connection, [balance("a", [coin("BTC", amount)], total_equity=amount)]) == 0
+        assert stored(connection, [balance("a", [coin("BTC", amount)], total_equity=amount)]) == 0
     assert ask(connection, "select wallet_balance, (select total_equity from account_margin_balances) from account_balances") == [
         (1, 1)
     ]
@@ -155,7 +163,7 @@ def test_the_same_event_with_other_numbers_changes_nothing(connection: db.Connec
 
 def test_one_event_twice_in_one_batch_is_one_row(connection: db.Connection) -> None:
     body = balance("a", [coin("BTC", "1")])
-    assert balances.insert_balances(connection, [body, body]) == 0
+    assert stored(connection, [body, body]) == 0
     assert ask(connection, "select count(*) from account_balances") == [(1,)]
 
 
@@ -163,11 +171,11 @@ def test_one_event_twice_in_one_batch_is_one_row(connection: db.Connection) -> N
 def test_coins_of_a_shape_that_nobody_expects_are_rejected_and_the_neighbours_are_stored(
     connection: db.Connection, coins: Any
 ) -> None:
-    assert balances.insert_balances(connection, [balance("a", coins), balance("good", [coin("ETH", "1")])]) == 1
+    assert stored(connection, [balance("a", coins), balance("good", [coin("ETH", "1")])]) == 1
     assert ask(connection, "select coin from account_balances") == [("ETH",)]
 
 
 @pytest.mark.parametrize("coins", [None, []])
 def test_an_account_without_coins_is_its_totals(connection: db.Connection, coins: Any) -> None:
-    assert balances.insert_balances(connection, [balance("a", coins, total_equity="5")]) == 0
+    assert stored(connection, [balance("a", coins, total_equity="5")]) == 0
     assert ask(connection, "select total_equity, (select count(*) from account_balances) from account_margin_balances") == [(5, 0)]
