@@ -33,7 +33,7 @@ def channels() -> Rows:
             "choices (default)",
             "served by",
             "first frame at once",
-            "golden cases",
+            "covered by the golden cases in",
         )
     ]
     for row in CHANNELS:
@@ -81,7 +81,8 @@ def _cases(row: Channel) -> str:
     """How many cases of each category come out as events of the row."""
     counts = {category: count for category in (*CATEGORIES, "") if (count := _golden()[row.event_type, category])}
     told = [f"{category} {count}" if category else str(count) for category, count in counts.items()]
-    return ", ".join(told) or "-"
+    folder = row.derived_from or row.channel_type
+    return f"`tests/frames/{folder}`: {', '.join(told)}" if told else "`tests/unit/test_delivery.py`"
 
 
 @lru_cache(maxsize=1)

@@ -22,3 +22,9 @@ def clash(topic: str, others: Iterable[str]) -> str | None:
         if other != topic and its == of and (category is None or narrower is None):
             return other
     return None
+
+
+def is_form_of_any(topic: str, others: Iterable[str]) -> bool:
+    """Whether a topic is some form of one of the others: a narrower one may be pushed under its family's name (section 7)."""
+    of = family(topic)[0]
+    return any(family(other)[0] == of for other in others)

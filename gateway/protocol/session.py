@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 from gateway.protocol import requests
 from gateway.protocol.endpoints import Endpoint
+from gateway.protocol.forms import is_form_of_any
 from gateway.protocol.frames import Ack, AuthReply, Data, Frame, Pong, Unknown
 from gateway.protocol.subscriptions import Subscriptions
 
@@ -110,12 +111,14 @@ class Session:
     def receive(self, frame: Frame, now: float) -> bool:
         """Take in a frame. Data frames are the caller's business, when this is true; here they say that the topic lives.
 
-        Private ones always are: a topic's narrower form may be pushed under its family's name (protocol notes, section 7).
+        So are private ones of a wanted topic's family: its narrower form may be pushed under the family's name.
         """
         match frame:
             case Data():
                 self._data_at, self._probed_at, self._probed = now, None, None
-                return self._subscriptions.frame(frame.topic, now) or self._endpoint.authenticates
+                if self._subscriptions.frame(frame.topic, now):
+                    return True
+                return self._endpoint.authenticates and is_form_of_any(frame.topic, self._subscriptions.states())
             case Ack():
                 self._subscriptions.heard(frame, now)
             case Pong():

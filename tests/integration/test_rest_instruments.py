@@ -30,7 +30,7 @@ def rest(crowded: RunningSimulator) -> Rest:
     return Rest(crowded.rest_url)
 
 
-@pytest.mark.parametrize(("category", "usual"), [("spot", 3), ("linear", 5), ("inverse", 3), ("option", 5)])
+@pytest.mark.parametrize(("category", "usual"), [("spot", 3), ("linear", 6), ("inverse", 3), ("option", 5)])
 def test_all_pages_are_read(rest: Rest, category: str, usual: int) -> None:
     rows = rest.instruments(category, base_coins=("BTC", "ETH", "SOL"))
     assert len(rows) == MADE_UP + usual

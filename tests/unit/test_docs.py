@@ -103,3 +103,16 @@ def test_every_source_file_that_a_page_names_exists(page: Path) -> None:
         r"`((?:gateway|workers|api|cli|simulator|migrations|tests)/[\w/.-]+)`", page.read_text(encoding="utf-8")
     ):
         assert (docs.ROOT / name).exists(), name
+
+
+def test_the_channel_table_names_a_covering_case_for_every_channel_and_category() -> None:
+    text = (docs.ROOT / "README.md").read_text(encoding="utf-8")
+    lines = {
+        row.channel_type: next(line for line in text.splitlines() if line.startswith(f"| `{row.channel_type}` |"))
+        for row in CHANNELS
+    }
+    for row in CHANNELS:
+        covered = lines[row.channel_type].rstrip(" |").rpartition("| ")[2]
+        assert covered.startswith("`tests/"), row.channel_type
+        for category in filter(None, row.topics):
+            assert row.endpoint == "" or re.search(rf"\b{category} [1-9]", covered), (row.channel_type, category)

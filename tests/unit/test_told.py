@@ -10,7 +10,9 @@ from workers.told import LAST_EVENT_EVERY_S, REPEAT_AFTER_S, Told, of_patterns
 
 
 def row(topic: str, state: str, last_error: str | None = None) -> Wanted:
-    return Wanted(UUID(int=0), topic, "trades", "A", "linear", "one", state, last_error)
+    return Wanted(
+        UUID(int=0), topic, "trades", "A", "linear", "one", state, last_error, queue="q", snapshot_seconds=None, resyncs=0
+    )
 
 
 def test_a_change_is_told_once_and_says_whether_it_settles() -> None:
