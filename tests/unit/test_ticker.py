@@ -31,7 +31,7 @@ STEPS = st.one_of(
 )
 
 
-def told(kind: str, row: dict[str, str], ts: int, category: str, memory: Memory) -> list[Outcome]:
+def told(kind: str | None, row: dict[str, str], ts: int, category: str, memory: Memory) -> list[Outcome]:
     frame = parse(json.dumps({"topic": "tickers.A", "type": kind, "ts": ts, "cs": ts, "data": row}).encode())
     assert isinstance(frame, Data)
     return ticker.normalise(frame, category, memory)
@@ -110,5 +110,23 @@ def test_after_a_ticker_that_cannot_be_read_nothing_is_merged_before_a_new_snaps
     assert memory.hole is not None
     assert [type(outcome) for outcome in told("delta", {"markPrice": "2"}, 3, "linear", memory)] == [BadRecord]
     [event] = told("snapshot", {"symbol": "A", "lastPrice": "3"}, 4, "linear", memory)
+    assert isinstance(event, Event)
+    assert memory.hole is None
+
+
+@pytest.mark.parametrize("kind", [None, "", "Delta", "update", 1])
+@pytest.mark.parametrize("category", ["linear", "inverse"])
+def test_a_frame_that_is_neither_snapshot_nor_delta_asks_for_a_snapshot_where_both_are_sent(category: str, kind: Any) -> None:
+    memory = Memory()
+    told("snapshot", {"symbol": "A", "lastPrice": "1"}, 1, category, memory)
+    assert [type(outcome) for outcome in told(kind, {"symbol": "A", "markPrice": "2"}, 2, category, memory)] == [BadRecord]
+    assert memory.hole is not None
+    assert [type(outcome) for outcome in told("delta", {"markPrice": "3"}, 3, category, memory)] == [BadRecord]
+
+
+@pytest.mark.parametrize("category", ["spot", "option", "spread"])
+def test_a_frame_without_a_type_is_a_snapshot_where_nothing_else_is_sent(category: str) -> None:
+    memory = Memory()
+    [event] = told(None, {"symbol": "A", "lastPrice": "1"}, 1, category, memory)
     assert isinstance(event, Event)
     assert memory.hole is None
