@@ -1,6 +1,7 @@
 """Tickers and funding under random snapshots, deltas and new connections, against a plain dict. Source: protocol notes, section 6.5."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from gateway.protocol.frames import Data, parse
 #: The exchange's key → ours, and the values it takes here; "" is the exchange's word for nothing.
 KEYS = {
     "lastPrice": ("last_price", ("1.0", "1.00", "2", "")),
-    "fundingRate": ("funding_rate", ("0.0001", "-0.00010", "0.0002", "")),
+    "fundingRate": ("funding_rate", ("0.0001", "0.00010", "-0.00010", "0.0002", "")),
     "nextFundingTime": ("next_funding_time", ("1700006400000", "1700035200000", "")),
     "fundingCap": ("funding_cap", ("0.005", "")),
     "price24hPcnt": ("price_24h_pcnt", ("0.01", "-0.01")),
@@ -63,8 +64,9 @@ class Plain:
         changed = {KEYS[key][0] for key in row if key in KEYS and self.state.get(key) != row[key]}
         self.state = merged
         view = ours(merged)
-        funding = (view.get("funding_rate"), view.get("next_funding_time"))
-        is_news = self.is_funded and funding[0] is not None and funding != self.funding
+        rate = view.get("funding_rate")
+        funding = (rate and Decimal(rate), view.get("next_funding_time"))
+        is_news = self.is_funded and rate is not None and funding != self.funding
         self.funding = funding if is_news else self.funding
         return view, changed, is_news
 
@@ -94,7 +96,7 @@ def test_a_merged_ticker_is_what_a_plain_dict_holds_and_funding_is_told_on_each_
         assert set(payload["changed"]) - {"symbol"} == changed
         assert memory.hole is None
         for event in events[1:]:
-            assert (event.payload["funding_rate"], event.payload["next_funding_time"]) == plain.funding
+            assert (Decimal(event.payload["funding_rate"]), event.payload["next_funding_time"]) == plain.funding
         identities += [event.identity for event in events]
     assert len(set(identities)) == len(identities)
 
