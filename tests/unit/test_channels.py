@@ -181,6 +181,18 @@ def test_a_bad_record_does_not_cost_its_neighbours() -> None:
     assert [type(outcome).__name__ for outcome in outcomes] == ["Event", "BadRecord", "Event"]
 
 
+@pytest.mark.parametrize("blank", ["", None])
+@pytest.mark.parametrize("key", ["price", "cumExecQty", "qty"])
+def test_an_order_is_one_state_whether_nothing_came_as_blank_or_as_zero(key: str, blank: str | None) -> None:
+    frame = load(FRAMES / "order" / "order_linear.json")["frames"][0]
+    ids = set()
+    for nothing in (blank, "0", "0.00", 0):
+        [event] = normalise("private", [{**frame, "data": [{**frame["data"][0], key: nothing}]}])
+        assert isinstance(event, Event)
+        ids.add(event.identity)
+    assert len(ids) == 1
+
+
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**80), 2**80), st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False),
     st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2), st.just(""), st.just([[]]),
