@@ -193,6 +193,31 @@ def test_an_order_is_one_state_whether_nothing_came_as_blank_or_as_zero(key: str
     assert len(ids) == 1
 
 
+@pytest.mark.parametrize("blank", [{}, {"category": ""}, {"category": None}])
+@pytest.mark.parametrize(
+    ("folder", "case", "topic"),
+    [
+        ("position", "position_short_oneway", "position.linear"), ("order", "order_linear", "order.linear"),
+        ("execution", "execution_inverse", "execution.inverse"),
+        ("execution_fast", "execution_fast_linear", "execution.fast.linear"),
+    ],
+)  # fmt: skip
+def test_a_row_without_a_category_has_that_of_its_narrower_topic(
+    folder: str, case: str, topic: str, blank: dict[str, str | None]
+) -> None:
+    frame = load(FRAMES / folder / f"{case}.json")["frames"][0]
+    row = {key: value for key, value in frame["data"][0].items() if key != "category"} | blank
+    [event] = normalise("private", [{**frame, "topic": topic, "data": [row]}])
+    assert isinstance(event, Event)
+    [whole] = normalise("private", [{**frame, "topic": topic, "data": [frame["data"][0]]}])
+    assert event == whole
+    [bad] = normalise("private", [{**frame, "topic": topic, "data": [{**row, "symbol": 5}]}])
+    assert isinstance(bad, BadRecord)
+    assert bad.record == {**row, "symbol": 5}, "as it came"
+    [bad] = normalise("private", [{**frame, "topic": topic.rpartition(".")[0], "data": [row]}])
+    assert isinstance(bad, BadRecord)
+
+
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**80), 2**80), st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False),
     st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2), st.just(""), st.just([[]]),

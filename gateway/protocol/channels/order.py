@@ -4,6 +4,7 @@ from gateway.models import BadRecord, Event, Json, Payload
 from gateway.protocol.channels.channel import About, Memory, Outcome, each
 from gateway.protocol.decimals import canonical
 from gateway.protocol.fields import Fields, amount, by_coin, flag, several, text, time, whole
+from gateway.protocol.forms import family
 from gateway.protocol.frames import Data
 
 FIELDS = Fields(
@@ -55,7 +56,7 @@ def _order(data: Data, found: Json) -> Outcome:
     The stream and REST have all of them. Amounts count as numbers, and blank as 0: spot pads its zeros, and what is nothing comes in
     both ways. A spread's legs have categories of their own.
     """
-    payload = FIELDS.read(data, found)
+    payload = read_row(FIELDS, data, found)
     if isinstance(payload, BadRecord):
         return payload
     category = category_of(data, payload["category"])
@@ -71,6 +72,17 @@ def _order(data: Data, found: Json) -> Outcome:
         payload=payload,
         private=True,
     )
+
+
+def read_row(fields: Fields, data: Data, found: Json) -> Payload | BadRecord:
+    """A row of the account. One that does not name its category has that of its topic's narrower form, such as `order.linear`."""
+    _, narrower = family(data.topic)
+    if narrower is None or not isinstance(found, dict) or found.get("category"):
+        return fields.read(data, found)
+    payload = fields.read(data, {**found, "category": narrower})
+    if isinstance(payload, BadRecord):
+        payload.record = found
+    return payload
 
 
 def category_of(data: Data, found: str) -> str:
