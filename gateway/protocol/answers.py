@@ -4,15 +4,31 @@ Source of names and their differences: protocol notes, sections 9.3 and 9.4. Lis
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol import channels
 from gateway.protocol.channels.channel import Memory, Outcome
+from gateway.protocol.channels.kline import last_ms
 from gateway.protocol.frames import Data
+from gateway.protocol.naming import milliseconds
 
-Row = dict[str, Json]
-#: (row, the answer's `result`) → the row as the stream has it; what is no row passes as it is.
-Adapt = Callable[[Json, Row], Json]
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What an answer says around its rows, and what was asked for.
+
+    category  as its `result` names it
+    time_ms   the exchange's clock; 0 where it does not say
+    """
+
+    category: Json
+    topic: str
+    time_ms: int
+
+
+#: (row, what is around it) → the row as the stream has it; what is no row passes as it is.
+Adapt = Callable[[Json, Around], Json]
 
 #: REST's key of a public trade → the stream's.
 _TRADE_KEYS = {
@@ -21,23 +37,26 @@ _TRADE_KEYS = {
 _CANDLE_KEYS = ("start", "open", "high", "low", "close", "volume", "turnover")
 
 
-def _trade(row: Json, _result: Row) -> Json:
+def _trade(row: Json, _around: Around) -> Json:
     return {_TRADE_KEYS.get(key, key): value for key, value in row.items()} if isinstance(row, dict) else row
 
 
-def _candle(row: Json, result: Row) -> Json:
-    """Closed unless it is the newest: REST does not say (protocol notes, section 9.3: the first row may be the running candle)."""
+def _candle(row: Json, around: Around) -> Json:
+    """REST says neither when a candle ends nor whether it is closed, but what time it is (protocol notes, section 9.3)."""
     if not isinstance(row, list):
         return row
-    is_newest = bool(result["list"]) and row is result["list"][0]
-    return {**dict(zip(_CANDLE_KEYS, row, strict=False)), "confirm": not is_newest}
+    candle = dict(zip(_CANDLE_KEYS, row, strict=False))
+    interval = around.topic.split(".")[1]
+    end_ms = last_ms(interval, milliseconds(candle.get("start")))
+    is_closed = None if end_ms is None or not around.time_ms else end_ms < around.time_ms
+    return {"interval": interval, **candle, "end": end_ms, "confirm": is_closed}
 
 
-def _account_row(row: Json, result: Row) -> Json:
-    return {"category": result.get("category"), **row} if isinstance(row, dict) else row
+def _account_row(row: Json, around: Around) -> Json:
+    return {"category": around.category, **row} if isinstance(row, dict) else row
 
 
-def _as_it_is(row: Json, _result: Row) -> Json:
+def _as_it_is(row: Json, _around: Around) -> Json:
     return row
 
 
@@ -67,10 +86,9 @@ def events_of(path: str, body: Json, *, topic: str, endpoint: str, category: str
     if not isinstance(result, dict) or not isinstance(rows, list):
         return [BadRecord(topic=topic, reason=f"found no list in an answer of {path}", record=body)]
     time_ms = body.get("time") if type(body.get("time")) is int else 0
-    interval = {"interval": topic.split(".")[1]} if path == "/v5/market/kline" else {}
-    adapted = [adapt(row, result) for row in reversed(rows)]
-    filled = [{**interval, **row} if isinstance(row, dict) else row for row in adapted]
-    data = Data(topic=topic, kind="snapshot", ts_ms=time_ms, data=filled, frame={})
+    around = Around(result.get("category"), topic, time_ms)
+    adapted = [adapt(row, around) for row in reversed(rows)]
+    data = Data(topic=topic, kind="snapshot", ts_ms=time_ms, data=adapted, frame={})
     channel = channels.for_topic(topic, endpoint)
     if channel.normalise is None:
         raise LookupError(f"the channel {channel.channel_type} reads no topic, but was found for {topic}")

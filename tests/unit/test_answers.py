@@ -18,6 +18,7 @@ from gateway.protocol.frames import Data, parse
 from simulator.account_control import Do, act
 from simulator.dialect import Message, compact
 from simulator.exchange import Exchange, Options
+from simulator.market.candles import INTERVALS, bounds
 from simulator.rest import account_calls, market_calls
 
 CASES = sorted((Path(__file__).parents[1] / "answers").glob("*.json"))
@@ -163,6 +164,24 @@ def test_trades_have_the_streams_ids(category: str, symbol: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_a_candle_ends_where_the_exchange_says_and_is_closed_thereafter(interval: str) -> None:
+    for at_ms in (BEGAN_MS, BEGAN_MS - 1, 1_709_251_199_999, 1_735_689_599_999):
+        start, end = bounds(interval, at_ms)
+        topic = f"kline.{interval}.BTCUSDT"
+        for time_ms, closed in ((at_ms, False), (end, False), (end + 1, True), (end + 10**9, True), ("x", None)):
+            body = {"result": {"list": [[str(start), *"111111"]]}, "time": time_ms}
+            [event] = events(events_of("/v5/market/kline", body, topic=topic, endpoint="linear", category="linear"))
+            assert (event.payload["end"], event.payload["confirm"]) == (end, closed)
+
+
+@pytest.mark.parametrize(("topic", "start"), [("kline.x.BTCUSDT", "0"), ("kline.0.BTCUSDT", "0"), ("kline.M.BTCUSDT", "9" * 16)])
+def test_the_end_of_a_strange_candle_is_not_known(topic: str, start: str) -> None:
+    body = {"result": {"list": [[start, *"111111"]]}, "time": BEGAN_MS}
+    [event] = events(events_of("/v5/market/kline", body, topic=topic, endpoint="linear", category="linear"))
+    assert (event.payload["end"], event.payload["confirm"]) == (None, None)
+
+
 def test_closed_candles_have_the_streams_ids() -> None:
     clock = Clock()
     exchange = Exchange(Options(paused=True), clock.ns)
@@ -178,5 +197,7 @@ def test_closed_candles_have_the_streams_ids() -> None:
     fetched = events(events_of("/v5/market/kline", body, topic="kline.1.BTCUSDT", endpoint="linear", category="linear"))
     told = [event for event in streamed("linear", frames) if event.payload["confirm"]]
     assert len(told) >= 6
-    assert ids(told) == ids([event for event in fetched if event.payload["confirm"]])[-len(told) :]
-    assert not fetched[-1].payload["confirm"]
+    closed = [event for event in fetched if event.payload["confirm"]][-len(told) :]
+    assert ids(told) == ids(closed)
+    assert [event.payload["end"] for event in told] == [event.payload["end"] for event in closed]
+    assert fetched[-1].payload["confirm"] is False
