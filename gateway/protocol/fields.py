@@ -11,7 +11,7 @@ from enum import Enum, auto
 from functools import partial
 
 from gateway.models import BadRecord, Json, Payload
-from gateway.protocol.decimals import is_decimal
+from gateway.protocol.decimals import is_decimal, unfolded
 from gateway.protocol.frames import Data, short
 from gateway.protocol.naming import milliseconds, snake
 
@@ -20,7 +20,7 @@ class Kind(Enum):
     """What a value is.
 
     TEXT     as it came
-    AMOUNT   a decimal text as it came; a JSON number becomes the text that arrived
+    AMOUNT   a decimal text as it came; a JSON number becomes the text that arrived, its exponent written out
     WHOLE    a whole number, which the exchange sends as a number or as a text of digits
     TIME     Unix milliseconds, sent as a number, a text of digits or, for deliveries, as ISO 8601
     FLAG     true or false
@@ -92,6 +92,9 @@ def ours(name: str, kind: Kind, *, must: bool = False) -> Field:
 
 
 def _amount(found: Json) -> Json:
+    """A frame's numbers with a fraction are texts by now, and so are those with an exponent, which no amount has."""
+    if type(found) is str:
+        return unfolded(found) if "e" in found or "E" in found else found
     return str(found) if type(found) is int else found
 
 

@@ -6,8 +6,10 @@ Everything but the socket, the bus and the file of dead letters is what runs in 
 """
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -36,6 +38,8 @@ WHOLE = {"ticker", "orderbook", "rpi_orderbook", "full_orderbook"}
 #: What a reason, a topic in a `system` event and a routing key hold at the most; characters, characters and bytes.
 LONGEST_REASON, LONGEST_KEY = 500, 255
 
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_EXPONENT = re.compile(_PLAIN.pattern + r"[eE][+-]?[0-9]{1,3}")
 _Time = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(\d{3}|\d{6})Z$")]
 
 
@@ -236,5 +240,12 @@ def _same_texts(fields: Fields, row: dict[str, Any], payload: dict[str, Any], ev
             continue  # of two spellings, one of no text may win
         if event_type == "position" and (name == "side" or (name == "size" and gone == str(texts[0]).removeprefix("-"))):
             continue  # absolute, and of no side when flat
-        if gone not in texts:
+        if gone not in texts and not any(_is_written_out(text, gone) for text in texts):
             raise Broken(f"{name} came as {str(texts)[:200]} and went as {str(gone)[:200]}")
+
+
+def _is_written_out(text: Any, gone: Any) -> bool:
+    """The same number, which came with an exponent and has none now."""
+    if not isinstance(text, str) or not isinstance(gone, str) or not _EXPONENT.fullmatch(text) or not _PLAIN.fullmatch(gone):
+        return False
+    return Decimal(text) == Decimal(gone)

@@ -69,7 +69,7 @@ def _position(data: Data, found: Json) -> Outcome:
         wrong = f"found side {short(payload['side'])} with size {payload['size']}; expected Buy or Sell"
     if wrong is not None or size is None:
         return BadRecord(topic=data.topic, reason=str(wrong), record=found)
-    if size < 0:
+    if size.is_signed():  # -0.00 too
         payload["size"] = plain(size.copy_abs())
     payload["side"] = None if flat else payload["side"]
     payload["timestamp"] = updated_ms
