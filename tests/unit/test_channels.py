@@ -1,6 +1,8 @@
 """Every recorded data frame comes out as its golden case says; mutated and hostile ones cost themselves and nothing else."""
 
 import json
+import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +218,45 @@ def test_a_row_without_a_category_has_that_of_its_narrower_topic(
     assert bad.record == {**row, "symbol": 5}, "as it came"
     [bad] = normalise("private", [{**frame, "topic": topic.rpartition(".")[0], "data": [row]}])
     assert isinstance(bad, BadRecord)
+
+
+def test_of_unknown_keys_with_one_name_none_is_lost() -> None:
+    frame = load(FRAMES / "balance" / "wallet.json")["frames"][0]
+    strange = {"fooBar": 1, "foo_bar": 2, "FooBar": 3, "_fooBar": 4, "symbol_": {"aB": 1, "a_b": 2}, "raw": 5, "Raw": 6}
+    row = {**frame["data"][0], **strange, "coin": [{"coin": "A", **strange}]}
+    [event] = normalise("private", [{**frame, **strange, "data": [row]}])
+    assert isinstance(event, Event)
+    for payload in (event.payload, event.payload["coins"][0]):
+        assert {name: payload[name] for name in ("foo_bar", "exchange_foo_bar", "exchange_foo_bar_2", "exchange_foo_bar_3")} == {
+            "foo_bar": 1,
+            "exchange_foo_bar": 2,
+            "exchange_foo_bar_2": 3,
+            "exchange_foo_bar_3": 4,
+        }
+        assert payload["symbol_"] == {"a_b": 1, "exchange_a_b": 2}
+        assert {payload["exchange_raw"], payload["exchange_exchange_raw"]} == {5, 6}
+        assert "raw" not in payload
+
+
+def test_thousands_of_keys_with_one_name_are_kept_in_no_time() -> None:
+    frame = load(FRAMES / "balance" / "wallet.json")["frames"][0]
+    strange = {"".join(letters): 1 for letters in product(*(("a_", "A_"),) * 14)}
+    began = time.process_time()
+    [event] = normalise("private", [{**frame, "data": [{"coin": [], **strange, "new": strange}]}])
+    assert isinstance(event, Event)
+    assert len([name for name in event.payload if "a_a_a_a" in name]) == len(event.payload["new"]) == 2**14
+    assert time.process_time() - began < 5
+
+
+def test_a_raw_records_own_raw_is_kept_beside_ours() -> None:
+    frame = load(FRAMES / "raw" / "strategy.json")["frames"][0]
+    [event] = normalise("private", [{**frame, "data": [{"a": 1, "raw": "theirs", "fooBar": 2}]}])
+    assert isinstance(event, Event)
+    assert {key: event.payload[key] for key in ("a", "exchange_raw", "fooBar")} == {"a": 1, "exchange_raw": "theirs", "fooBar": 2}
+    assert "raw" not in event.payload
+    [event] = normalise("private", [{**frame, "data": [{"exchange_raw": 1, "raw": 2}]}])
+    assert isinstance(event, Event)
+    assert (event.payload["exchange_raw"], event.payload["exchange_exchange_raw"]) == (1, 2)
 
 
 JUNK = st.one_of(
