@@ -184,15 +184,19 @@ class Fields:
             elif key not in _NOT_PAYLOAD:
                 strange = self._keep(payload, key, value, data.unknown, strange)
         self._fill(payload, found, data.unknown)
+        lack = self.lack(payload, found)
+        return payload if lack is None else BadRecord(topic=data.topic, reason=lack, record=found)
+
+    def lack(self, payload: Payload, record: Mapping[str, Json]) -> str | None:
+        """What a record must have and has not, in words; None: it can be read."""
         for row in self._must:
             fits, expected = _MUST[row.kind]
             if not fits(payload.get(row.name)):
-                reason = f"found {row.key} {short(found.get(row.key))}; expected {expected}"
-                return BadRecord(topic=data.topic, reason=reason, record=found)
-        return payload
+                return f"found {row.key} {short(record.get(row.key))}; expected {expected}"
+        return None
 
     def values(self, record: Mapping[str, Json], unknown: list[str]) -> Payload:
-        """A record within a record."""
+        """A record within a record. Whether it can be read, `lack` says."""
         payload = self._nothing.copy()
         self._fill(payload, record, unknown)
         return payload

@@ -220,6 +220,18 @@ def test_a_row_without_a_category_has_that_of_its_narrower_topic(
     assert isinstance(bad, BadRecord)
 
 
+def test_with_coins_that_cannot_be_read_each_row_keeps_its_raw_record() -> None:
+    frame = load(FRAMES / "balance" / "wallet_odd_coins.json")["frames"][0]
+    data = parse(json.dumps(frame).encode())
+    assert isinstance(data, Data)
+    outcomes = normalise("private", [frame])
+    assert len(outcomes) > len(frame["data"])
+    raws = raw_records(data.text, len(outcomes))
+    rows = frame["data"]
+    assert [json.loads(bytes(raw or b"")) for raw in raws] == [*rows, *[rows] * (len(outcomes) - len(rows))]
+    assert [type(outcome).__name__ for outcome in outcomes[: len(rows)]] == ["Event", "Event", "BadRecord", "BadRecord"]
+
+
 def test_of_unknown_keys_with_one_name_none_is_lost() -> None:
     frame = load(FRAMES / "balance" / "wallet.json")["frames"][0]
     strange = {"fooBar": 1, "foo_bar": 2, "FooBar": 3, "_fooBar": 4, "symbol_": {"aB": 1, "a_b": 2}, "raw": 5, "Raw": 6}
