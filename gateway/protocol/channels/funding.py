@@ -32,7 +32,7 @@ def derived(ticker: Event, memory: Memory) -> list[Event]:
     """
     told = ticker.payload
     rate, due = told.get("funding_rate"), told.get("next_funding_time")
-    if ticker.category not in FUNDED or rate is None:
+    if ticker.category not in FUNDED or rate is None or memory.funding == (rate, due):
         return []
     figure = canonical(rate)
     if memory.funding == (figure, due):

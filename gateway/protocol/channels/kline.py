@@ -1,7 +1,7 @@
 """`kline.{interval}.{symbol}`: one event a candle. Source: protocol notes, section 6.7."""
 
-import time as clock
 from calendar import timegm
+from datetime import UTC, datetime
 
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol.channels.channel import About, Memory, Outcome, each
@@ -51,8 +51,8 @@ def last_ms(interval: str, start_ms: Json) -> int | None:
     if type(start_ms) is not int or not 0 <= start_ms < _LATEST_MS:
         return None
     if interval == "M":
-        first = clock.gmtime(start_ms // 1000)
-        year, month = divmod(first.tm_year * 12 + first.tm_mon, 12)
+        first = datetime.fromtimestamp(start_ms // 1000, UTC)
+        year, month = divmod(first.year * 12 + first.month, 12)
         return timegm((year, month + 1, 1, 0, 0, 0)) * 1000 - 1
     minutes = _LENGTHS.get(interval) or (int(interval) if interval.isascii() and interval.isdecimal() and len(interval) < 6 else 0)
     return start_ms + minutes * _MINUTE_MS - 1 if minutes else None
