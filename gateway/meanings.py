@@ -37,7 +37,10 @@ ENVELOPE: dict[str, Words] = {
     "gap_id": _is("Set on the first event after a known gap."),
     "source": _is("stream, rest, or derived for what the gateway itself made."),
     "trace_id": _is("Of the frame; its log lines have the same."),
-    "payload": _is("Named fields, then every further field of the exchange's record and frame."),
+    "payload": _is(
+        "Named fields, then every further field of the exchange's record and frame. Where null may stand, a value of a form that the "
+        "exchange never documented passes as it came."
+    ),
     "raw": _is("The exchange's record unchanged, where WS_GATEWAY_INCLUDE_RAW asks for it."),
 }
 

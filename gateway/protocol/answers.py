@@ -4,41 +4,91 @@ Source of names and their differences: protocol notes, sections 9.3 and 9.4. Lis
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol import channels
 from gateway.protocol.channels.channel import Memory, Outcome
+from gateway.protocol.channels.kline import last_ms
 from gateway.protocol.frames import Data
+from gateway.protocol.naming import milliseconds
 
-Row = dict[str, Json]
-#: (row, the answer's `result`) → the row as the stream has it; what is no row passes as it is.
-Adapt = Callable[[Json, Row], Json]
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What an answer says around its rows, and what was asked for.
+
+    category  as its `result` names it
+    time_ms   the exchange's clock; 0 where it does not say
+    """
+
+    category: Json
+    topic: str
+    time_ms: int
+
+
+#: (row, what is around it) → the rows that the stream has of it, mostly one; what is no row passes as it is.
+Adapt = Callable[[Json, Around], list[Json]]
 
 #: REST's key of a public trade → the stream's.
 _TRADE_KEYS = {
     "execId": "i", "symbol": "s", "price": "p", "size": "v", "side": "S", "time": "T", "isBlockTrade": "BT", "isRPITrade": "RPI",
 }  # fmt: skip
+#: Keys of a spread's order in its history → the stream's. Source: exchange docs, "Get Order History" of spread trading.
+_SPREAD_KEYS = {"createdAt": "createdTime", "updatedAt": "updatedTime", "cxlRejReason": "rejectReason"}
+#: Category of a leg over REST → what it is called on the stream.
+_LEGS = {"spot": "spot_leg", "linear": "future_leg"}
 _CANDLE_KEYS = ("start", "open", "high", "low", "close", "volume", "turnover")
 
 
-def _trade(row: Json, _result: Row) -> Json:
-    return {_TRADE_KEYS.get(key, key): value for key, value in row.items()} if isinstance(row, dict) else row
+def _trade(row: Json, _around: Around) -> list[Json]:
+    return [_renamed(row, _TRADE_KEYS) if isinstance(row, dict) else row]
 
 
-def _candle(row: Json, result: Row) -> Json:
-    """Closed unless it is the newest: REST does not say (protocol notes, section 9.3: the first row may be the running candle)."""
+def _candle(row: Json, around: Around) -> list[Json]:
+    """REST says neither when a candle ends nor whether it is closed, but what time it is (protocol notes, section 9.3)."""
     if not isinstance(row, list):
-        return row
-    is_newest = bool(result["list"]) and row is result["list"][0]
-    return {**dict(zip(_CANDLE_KEYS, row, strict=False)), "confirm": not is_newest}
+        return [row]
+    candle = dict(zip(_CANDLE_KEYS, row, strict=False))
+    interval = around.topic.split(".")[1]
+    end_ms = last_ms(interval, milliseconds(candle.get("start")))
+    is_closed = None if end_ms is None or not around.time_ms else end_ms < around.time_ms
+    return [{"interval": interval, **candle, "end": end_ms, "confirm": is_closed}]
 
 
-def _account_row(row: Json, result: Row) -> Json:
-    return {"category": result.get("category"), **row} if isinstance(row, dict) else row
+def _account_row(row: Json, around: Around) -> list[Json]:
+    return [{"category": around.category, **row} if isinstance(row, dict) else row]
 
 
-def _as_it_is(row: Json, _result: Row) -> Json:
-    return row
+def _spread_order(row: Json, _around: Around) -> list[Json]:
+    """REST lists combinations only; of their legs it names the orders, and no state."""
+    return [{"category": "combination", **_renamed(row, _SPREAD_KEYS)} if isinstance(row, dict) else row]
+
+
+def _spread_execution(row: Json, _around: Around) -> list[Json]:
+    """A combination with its legs inside: on the stream each is a row of its own, and a leg names its parent."""
+    if not isinstance(row, dict):
+        return [row]
+    legs = row.get("legs")
+    if not isinstance(legs, list):
+        return [{"category": "combination", **row}]
+    combination = {"category": "combination", **{key: value for key, value in row.items() if key != "legs"}}
+    return [combination, *(_leg(leg, row.get("execId")) for leg in legs)]
+
+
+def _leg(leg: Json, parent: Json) -> Json:
+    if not isinstance(leg, dict):
+        return leg
+    category = leg.get("category")
+    return {"parentExecId": parent, **leg, "category": _LEGS.get(category, category) if isinstance(category, str) else category}
+
+
+def _as_it_is(row: Json, _around: Around) -> list[Json]:
+    return [row]
+
+
+def _renamed(row: dict[str, Json], keys: Mapping[str, str]) -> dict[str, Json]:
+    return {keys.get(key, key): value for key, value in row.items()}
 
 
 #: Path of the call → how its rows become the stream's.
@@ -50,6 +100,9 @@ ANSWERS: Mapping[str, Adapt] = {
     "/v5/order/history": _account_row,
     "/v5/execution/list": _account_row,
     "/v5/position/list": _account_row,
+    "/v5/spread/order/realtime": _spread_order,
+    "/v5/spread/order/history": _spread_order,
+    "/v5/spread/execution/list": _spread_execution,
     "/v5/account/wallet-balance": _as_it_is,
     "/v5/asset/coin-greeks": _as_it_is,
     "/v5/system/status": _as_it_is,
@@ -67,10 +120,9 @@ def events_of(path: str, body: Json, *, topic: str, endpoint: str, category: str
     if not isinstance(result, dict) or not isinstance(rows, list):
         return [BadRecord(topic=topic, reason=f"found no list in an answer of {path}", record=body)]
     time_ms = body.get("time") if type(body.get("time")) is int else 0
-    interval = {"interval": topic.split(".")[1]} if path == "/v5/market/kline" else {}
-    adapted = [adapt(row, result) for row in reversed(rows)]
-    filled = [{**interval, **row} if isinstance(row, dict) else row for row in adapted]
-    data = Data(topic=topic, kind="snapshot", ts_ms=time_ms, data=filled, frame={})
+    around = Around(result.get("category"), topic, time_ms)
+    adapted = [adapted for row in reversed(rows) for adapted in adapt(row, around)]
+    data = Data(topic=topic, kind="snapshot", ts_ms=time_ms, data=adapted, frame={})
     channel = channels.for_topic(topic, endpoint)
     if channel.normalise is None:
         raise LookupError(f"the channel {channel.channel_type} reads no topic, but was found for {topic}")

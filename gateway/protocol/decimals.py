@@ -7,6 +7,11 @@ from gateway.models import Json
 
 _NUMBER = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?")
 
+#: A number with an exponent, of as many digits as may be written out.
+_EXPONENT = re.compile(r"-?[0-9]{1,100}(?:\.[0-9]{1,100})?[eE]([+-]?[0-9]{1,9})")
+#: What an exponent may be at the most; beyond it the text would be longer than any amount.
+WIDEST = 100
+
 #: More digits than a sum of amounts of 200 digits needs.
 EXACT = Context(prec=260)
 
@@ -23,6 +28,12 @@ def decimal(text: Json) -> Decimal | None:
 def is_decimal(found: Json) -> bool:
     """Whether it is the text of a plain decimal of at most 100 digits on each side."""
     return isinstance(found, str) and _NUMBER.fullmatch(found) is not None
+
+
+def unfolded(text: str) -> str:
+    """The same number without its exponent: `1e-7` and `0.0000001`; as it came what has none, or one beyond `WIDEST`."""
+    found = _EXPONENT.fullmatch(text)
+    return plain(Decimal(text)) if found and abs(int(found[1])) <= WIDEST else text
 
 
 def canonical(found: Json) -> str:

@@ -1,17 +1,18 @@
 """Fields: which keys a record of the exchange has, what we call them and what their values are. One literal table a channel.
 
 A table is read in four ways: it makes the payload, says whether a record can be read at all, gives the published schema, and tells
-which keys nobody knows yet. Unknown keys are kept under their name in snake_case and counted; they never cost an event.
+which keys nobody knows yet. Unknown keys are kept under their name in snake_case and counted; they never cost an event. Where
+that name is another field's, it is `exchange_…`.
 Source of the rules for names and values: the public contract, section 3.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 
 from gateway.models import BadRecord, Json, Payload
-from gateway.protocol.decimals import is_decimal
+from gateway.protocol.decimals import is_decimal, unfolded
 from gateway.protocol.frames import Data, short
 from gateway.protocol.naming import milliseconds, snake
 
@@ -20,7 +21,7 @@ class Kind(Enum):
     """What a value is.
 
     TEXT     as it came
-    AMOUNT   a decimal text as it came; a JSON number becomes the text that arrived
+    AMOUNT   a decimal text as it came; a JSON number becomes the text that arrived, its exponent written out
     WHOLE    a whole number, which the exchange sends as a number or as a text of digits
     TIME     Unix milliseconds, sent as a number, a text of digits or, for deliveries, as ISO 8601
     FLAG     true or false
@@ -92,6 +93,9 @@ def ours(name: str, kind: Kind, *, must: bool = False) -> Field:
 
 
 def _amount(found: Json) -> Json:
+    """A frame's numbers with a fraction are texts by now, and so are those with an exponent, which no amount has."""
+    if type(found) is str:
+        return unfolded(found) if "e" in found or "E" in found else found
     return str(found) if type(found) is int else found
 
 
@@ -172,22 +176,27 @@ class Fields:
         if not isinstance(found, dict):
             return BadRecord(topic=data.topic, reason=f"found {type(found).__name__}; expected an object", record=found)
         payload = self._nothing.copy()
+        strange: set[str] | None = None
         for key, value in data.frame.items():
             if key in self._of_frame:
                 name, convert = self._of_frame[key]
                 payload[name] = None if value == "" else value if convert is None else convert(value)
             elif key not in _NOT_PAYLOAD:
-                self._keep(payload, key, value, data.unknown)
+                strange = self._keep(payload, key, value, data.unknown, strange)
         self._fill(payload, found, data.unknown)
+        lack = self.lack(payload, found)
+        return payload if lack is None else BadRecord(topic=data.topic, reason=lack, record=found)
+
+    def lack(self, payload: Payload, record: Mapping[str, Json]) -> str | None:
+        """What a record must have and has not, in words; None: it can be read."""
         for row in self._must:
             fits, expected = _MUST[row.kind]
             if not fits(payload.get(row.name)):
-                reason = f"found {row.key} {short(found.get(row.key))}; expected {expected}"
-                return BadRecord(topic=data.topic, reason=reason, record=found)
-        return payload
+                return f"found {row.key} {short(record.get(row.key))}; expected {expected}"
+        return None
 
     def values(self, record: Mapping[str, Json], unknown: list[str]) -> Payload:
-        """A record within a record."""
+        """A record within a record. Whether it can be read, `lack` says."""
         payload = self._nothing.copy()
         self._fill(payload, record, unknown)
         return payload
@@ -197,11 +206,11 @@ class Fields:
         return self._known[key].name if key in self._known else snake(key)
 
     def _fill(self, payload: Payload, record: Mapping[str, Json], unknown: list[str]) -> None:
-        plan = self._plan
+        plan, strange = self._plan, None
         for key, value in record.items():
             known = plan.get(key)
             if known is None:
-                self._keep(payload, key, value, unknown)
+                strange = self._keep(payload, key, value, unknown, strange)
                 continue
             name, convert, of, kind = known
             if value == "":
@@ -211,11 +220,25 @@ class Fields:
             else:
                 payload[name] = value if convert is None else convert(value)
 
-    def _keep(self, payload: Payload, key: str, value: Json, unknown: list[str]) -> None:
-        """A key that nobody knows; it must not pass for one of ours."""
+    def _keep(self, payload: Payload, key: str, value: Json, unknown: list[str], strange: set[str] | None) -> set[str]:
+        """A key that nobody knows; it must not pass for one of ours, nor for another one that is strange. Those of its record so far."""
+        strange = strange if strange is not None else set()
         name = snake(key)
-        payload[f"exchange_{name}" if name in self._taken else name] = _unknown(value)
+        name = free(f"exchange_{name}" if name in self._taken else name, strange)
+        strange.add(name)
+        payload[name] = _unknown(value)
         unknown.append(key)
+        return strange
+
+
+def free(name: str, used: Collection[str]) -> str:
+    """A name that is not used yet: itself, else `exchange_…`, and where that is not enough with a number: how many there are."""
+    if name not in used:
+        return name
+    second, number = f"exchange_{name}", len(used)
+    while second in used:
+        second, number = f"exchange_{name}_{number}", number + 1
+    return second
 
 
 def _unknown(found: Json) -> Json:
@@ -223,7 +246,10 @@ def _unknown(found: Json) -> Json:
     if found == "":
         return None
     if isinstance(found, dict):
-        return {snake(key): _unknown(value) for key, value in found.items()}
+        kept: dict[str, Json] = {}
+        for key, value in found.items():
+            kept[free(snake(key), kept)] = _unknown(value)
+        return kept
     if isinstance(found, list) and found and isinstance(found[0], dict):
         return [_unknown(row) for row in found]
     return found

@@ -12,7 +12,9 @@ _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def raw_records(text: bytes, count: int) -> list[msgspec.Raw | None]:
-    """One for each of the frame's events: its own record where there are as many, else the whole of `data`. None: it is no frame.
+    """One for each of the frame's outcomes: its own record for as many as there are, then the whole of `data`. None: it is no frame.
+
+    More records than outcomes belong to none of them alone.
 
     The text is one that `frames.parse` has read, so that all of it is known to be JSON.
     """
@@ -24,4 +26,4 @@ def raw_records(text: bytes, count: int) -> list[msgspec.Raw | None]:
         rows = _rows.decode(data)
     except msgspec.ValidationError:  # no list
         return [data] * count
-    return list(rows) if len(rows) == count else [data] * count
+    return [*rows, *[data] * (count - len(rows))] if len(rows) <= count else [data] * count

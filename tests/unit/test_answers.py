@@ -18,6 +18,7 @@ from gateway.protocol.frames import Data, parse
 from simulator.account_control import Do, act
 from simulator.dialect import Message, compact
 from simulator.exchange import Exchange, Options
+from simulator.market.candles import INTERVALS, bounds
 from simulator.rest import account_calls, market_calls
 
 CASES = sorted((Path(__file__).parents[1] / "answers").glob("*.json"))
@@ -48,11 +49,25 @@ def test_every_call_has_a_golden_case() -> None:
 )
 @pytest.mark.parametrize("path", ANSWERS)
 def test_what_is_no_answer_is_bad_records(path: str, body: Any) -> None:
-    topic = {"/v5/market/kline": "kline.1.BTCUSDT", "/v5/order/realtime": "order"}.get(path, "publicTrade.BTCUSDT")
-    endpoint = "private" if topic == "order" else "linear"
+    topic = {
+        "/v5/market/kline": "kline.1.BTCUSDT",
+        "/v5/order/realtime": "order",
+        "/v5/spread/execution/list": "spread.execution",
+    }.get(path, "publicTrade.BTCUSDT")
+    endpoint = "linear" if "." in topic and not topic.startswith("spread.") else "private"
     found = events_of(path, body, topic=topic, endpoint=endpoint, category="linear")
     assert found
     assert all(isinstance(outcome, BadRecord) for outcome in found)
+
+
+@pytest.mark.parametrize("legs", [None, 5, {}, "", [], [None, 5, {}], [{"category": [], "execId": "1"}]])
+def test_an_odd_leg_does_not_cost_the_combination(legs: Any) -> None:
+    body = json.loads((Path(__file__).parents[1] / "answers" / "spread_execution_list.json").read_bytes())["answer"]
+    body["result"]["list"][0]["legs"] = legs
+    first, *others = events_of("/v5/spread/execution/list", body, topic="spread.execution", endpoint="private", category=None)
+    assert isinstance(first, Event)
+    assert len(others) == (len(legs) if isinstance(legs, list) else 0)
+    assert all(isinstance(outcome, BadRecord) for outcome in others)
 
 
 class Clock:
@@ -130,6 +145,37 @@ def test_orders_fills_and_positions_have_the_streams_ids(script: list[tuple[str,
     assert {(event.event_type, event.source) for event in executions} <= {("execution", "rest")}
 
 
+def test_spreads_have_the_streams_ids() -> None:
+    clock = Clock()
+    exchange = Exchange(Options(paused=True), clock.ns)
+    frames: list[Message] = []
+    for action in ("fill", "cancel", "fill", "leave"):
+        clock.now_ms += 1_000
+        frames += act(exchange, Do(action="place", category="spread", symbol="SOLUSDT_SOL/USDT", side="Buy"))
+        newest = list(exchange.account.spread_orders)[-1]
+        clock.now_ms += 1_000
+        if action != "leave":
+            frames += act(exchange, Do(action=action, order_id=newest))
+    told = streamed("private", [frame for frame in frames if str(frame["topic"]).startswith("spread.")])
+    open_now = asked(exchange, clock, "/v5/spread/order/realtime", "spread.order")
+    over = asked(exchange, clock, "/v5/spread/order/history", "spread.order")
+    fills = asked(exchange, clock, "/v5/spread/execution/list", "spread.execution")
+    assert (len(open_now), len(over), len(fills)) == (1, 3, 6)
+    last = {
+        event.payload["order_id"]: event
+        for event in told
+        if event.payload["category"] == "combination" and "status" in event.payload
+    }
+    assert {(event.category, event.identity) for event in [*open_now, *over]} == {
+        ("spread", event.identity) for event in last.values()
+    }
+    assert ids(fills) == ids([event for event in told if event.event_type == "execution"])
+    same = ("symbol", "side", "price", "quantity", "category", "execution_type", "exec_time", "parent_exec_id")
+    for event in fills:
+        [streams] = [other for other in told if other.identity == event.identity]
+        assert [event.payload.get(name) for name in same] == [streams.payload.get(name) for name in same]
+
+
 @pytest.mark.parametrize(
     ("category", "symbol"),
     [
@@ -163,6 +209,24 @@ def test_trades_have_the_streams_ids(category: str, symbol: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_a_candle_ends_where_the_exchange_says_and_is_closed_thereafter(interval: str) -> None:
+    for at_ms in (BEGAN_MS, BEGAN_MS - 1, 1_709_251_199_999, 1_735_689_599_999):
+        start, end = bounds(interval, at_ms)
+        topic = f"kline.{interval}.BTCUSDT"
+        for time_ms, closed in ((at_ms, False), (end, False), (end + 1, True), (end + 10**9, True), ("x", None)):
+            body = {"result": {"list": [[str(start), *"111111"]]}, "time": time_ms}
+            [event] = events(events_of("/v5/market/kline", body, topic=topic, endpoint="linear", category="linear"))
+            assert (event.payload["end"], event.payload["confirm"]) == (end, closed)
+
+
+@pytest.mark.parametrize(("topic", "start"), [("kline.x.BTCUSDT", "0"), ("kline.0.BTCUSDT", "0"), ("kline.M.BTCUSDT", "9" * 16)])
+def test_the_end_of_a_strange_candle_is_not_known(topic: str, start: str) -> None:
+    body = {"result": {"list": [[start, *"111111"]]}, "time": BEGAN_MS}
+    [event] = events(events_of("/v5/market/kline", body, topic=topic, endpoint="linear", category="linear"))
+    assert (event.payload["end"], event.payload["confirm"]) == (None, None)
+
+
 def test_closed_candles_have_the_streams_ids() -> None:
     clock = Clock()
     exchange = Exchange(Options(paused=True), clock.ns)
@@ -178,5 +242,7 @@ def test_closed_candles_have_the_streams_ids() -> None:
     fetched = events(events_of("/v5/market/kline", body, topic="kline.1.BTCUSDT", endpoint="linear", category="linear"))
     told = [event for event in streamed("linear", frames) if event.payload["confirm"]]
     assert len(told) >= 6
-    assert ids(told) == ids([event for event in fetched if event.payload["confirm"]])[-len(told) :]
-    assert not fetched[-1].payload["confirm"]
+    closed = [event for event in fetched if event.payload["confirm"]][-len(told) :]
+    assert ids(told) == ids(closed)
+    assert [event.payload["end"] for event in told] == [event.payload["end"] for event in closed]
+    assert fetched[-1].payload["confirm"] is False

@@ -1,6 +1,8 @@
 """Every recorded data frame comes out as its golden case says; mutated and hostile ones cost themselves and nothing else."""
 
 import json
+import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +181,94 @@ def test_a_bad_record_does_not_cost_its_neighbours() -> None:
     frame["data"][1] = {"T": "no time"}
     outcomes = normalise("inverse", [frame])
     assert [type(outcome).__name__ for outcome in outcomes] == ["Event", "BadRecord", "Event"]
+
+
+@pytest.mark.parametrize("blank", ["", None])
+@pytest.mark.parametrize("key", ["price", "cumExecQty", "qty"])
+def test_an_order_is_one_state_whether_nothing_came_as_blank_or_as_zero(key: str, blank: str | None) -> None:
+    frame = load(FRAMES / "order" / "order_linear.json")["frames"][0]
+    ids = set()
+    for nothing in (blank, "0", "0.00", 0):
+        [event] = normalise("private", [{**frame, "data": [{**frame["data"][0], key: nothing}]}])
+        assert isinstance(event, Event)
+        ids.add(event.identity)
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize("blank", [{}, {"category": ""}, {"category": None}])
+@pytest.mark.parametrize(
+    ("folder", "case", "topic"),
+    [
+        ("position", "position_short_oneway", "position.linear"), ("order", "order_linear", "order.linear"),
+        ("execution", "execution_inverse", "execution.inverse"),
+        ("execution_fast", "execution_fast_linear", "execution.fast.linear"),
+    ],
+)  # fmt: skip
+def test_a_row_without_a_category_has_that_of_its_narrower_topic(
+    folder: str, case: str, topic: str, blank: dict[str, str | None]
+) -> None:
+    frame = load(FRAMES / folder / f"{case}.json")["frames"][0]
+    row = {key: value for key, value in frame["data"][0].items() if key != "category"} | blank
+    [event] = normalise("private", [{**frame, "topic": topic, "data": [row]}])
+    assert isinstance(event, Event)
+    [whole] = normalise("private", [{**frame, "topic": topic, "data": [frame["data"][0]]}])
+    assert event == whole
+    [bad] = normalise("private", [{**frame, "topic": topic, "data": [{**row, "symbol": 5}]}])
+    assert isinstance(bad, BadRecord)
+    assert bad.record == {**row, "symbol": 5}, "as it came"
+    [bad] = normalise("private", [{**frame, "topic": topic.rpartition(".")[0], "data": [row]}])
+    assert isinstance(bad, BadRecord)
+
+
+def test_with_coins_that_cannot_be_read_each_row_keeps_its_raw_record() -> None:
+    frame = load(FRAMES / "balance" / "wallet_odd_coins.json")["frames"][0]
+    data = parse(json.dumps(frame).encode())
+    assert isinstance(data, Data)
+    outcomes = normalise("private", [frame])
+    assert len(outcomes) > len(frame["data"])
+    raws = raw_records(data.text, len(outcomes))
+    rows = frame["data"]
+    assert [json.loads(bytes(raw or b"")) for raw in raws] == [*rows, *[rows] * (len(outcomes) - len(rows))]
+    assert [type(outcome).__name__ for outcome in outcomes[: len(rows)]] == ["Event", "Event", "BadRecord", "BadRecord"]
+
+
+def test_of_unknown_keys_with_one_name_none_is_lost() -> None:
+    frame = load(FRAMES / "balance" / "wallet.json")["frames"][0]
+    strange = {"fooBar": 1, "foo_bar": 2, "FooBar": 3, "_fooBar": 4, "symbol_": {"aB": 1, "a_b": 2}, "raw": 5, "Raw": 6}
+    row = {**frame["data"][0], **strange, "coin": [{"coin": "A", **strange}]}
+    [event] = normalise("private", [{**frame, **strange, "data": [row]}])
+    assert isinstance(event, Event)
+    for payload in (event.payload, event.payload["coins"][0]):
+        assert {name: payload[name] for name in ("foo_bar", "exchange_foo_bar", "exchange_foo_bar_2", "exchange_foo_bar_3")} == {
+            "foo_bar": 1,
+            "exchange_foo_bar": 2,
+            "exchange_foo_bar_2": 3,
+            "exchange_foo_bar_3": 4,
+        }
+        assert payload["symbol_"] == {"a_b": 1, "exchange_a_b": 2}
+        assert {payload["exchange_raw"], payload["exchange_exchange_raw"]} == {5, 6}
+        assert "raw" not in payload
+
+
+def test_thousands_of_keys_with_one_name_are_kept_in_no_time() -> None:
+    frame = load(FRAMES / "balance" / "wallet.json")["frames"][0]
+    strange = {"".join(letters): 1 for letters in product(*(("a_", "A_"),) * 14)}
+    began = time.process_time()
+    [event] = normalise("private", [{**frame, "data": [{"coin": [], **strange, "new": strange}]}])
+    assert isinstance(event, Event)
+    assert len([name for name in event.payload if "a_a_a_a" in name]) == len(event.payload["new"]) == 2**14
+    assert time.process_time() - began < 5
+
+
+def test_a_raw_records_own_raw_is_kept_beside_ours() -> None:
+    frame = load(FRAMES / "raw" / "strategy.json")["frames"][0]
+    [event] = normalise("private", [{**frame, "data": [{"a": 1, "raw": "theirs", "fooBar": 2}]}])
+    assert isinstance(event, Event)
+    assert {key: event.payload[key] for key in ("a", "exchange_raw", "fooBar")} == {"a": 1, "exchange_raw": "theirs", "fooBar": 2}
+    assert "raw" not in event.payload
+    [event] = normalise("private", [{**frame, "data": [{"exchange_raw": 1, "raw": 2}]}])
+    assert isinstance(event, Event)
+    assert (event.payload["exchange_raw"], event.payload["exchange_exchange_raw"]) == (1, 2)
 
 
 JUNK = st.one_of(

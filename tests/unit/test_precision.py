@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from gateway import balances, db
 from gateway.protocol import channels
 from gateway.protocol.channels.channel import Memory
+from gateway.protocol.decimals import unfolded
 from gateway.protocol.frames import Data, parse
 from gateway.wire import Stamp
 
@@ -93,6 +95,29 @@ def test_every_digit_of_a_trade_and_a_level_arrives(price: str, size: str) -> No
 def test_a_json_number_becomes_the_text_of_its_digits(number: str) -> None:
     text = b'{"topic":"adlAlert.USDT","ts":1,"data":[{"c":"USDT","s":"A","b":%s,"pr":"x"}]}' % number.encode()
     assert body_of("adlAlert.USDT", "linear", text)["payload"]["balance"] == (number if number != "-0" else "0")
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(AMOUNTS, st.integers(-100, 100), st.sampled_from(("e", "E")))
+def test_a_number_with_an_exponent_is_written_out(number: str, exponent: int, letter: str) -> None:
+    text = b'{"topic":"adlAlert.USDT","ts":1,"data":[{"c":"USDT","s":"A","b":%s,"pr":"x"}]}'
+    gone = body_of("adlAlert.USDT", "linear", text % f"{number}{letter}{exponent}".encode())["payload"]["balance"]
+    assert re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", gone)
+    assert Decimal(gone) == Decimal(f"{number}{letter}{exponent}")
+
+
+@pytest.mark.parametrize(
+    "text", ["1e101", "1e-101", "1e999999999", "1e", "e5", "1e5e5", "x1e5", "Infinity", "1" * 101 + "e1", "1e+-1"]
+)
+def test_what_is_too_wide_or_no_number_passes_as_it_came(text: str) -> None:
+    assert unfolded(text) == text
+
+
+@pytest.mark.parametrize(("size", "gone"), [("-0.00", "0.00"), ("-0", "0"), ("-1.50", "1.50"), ("0.00", "0.00")])
+def test_the_size_of_a_position_has_no_sign(size: str, gone: str) -> None:
+    row = {"category": "linear", "symbol": "A", "size": size, "side": "Sell", "positionIdx": 0, "updatedTime": "1"}
+    frame = {"topic": "position", "id": "1", "creationTime": 1, "data": [row]}
+    assert body_of("position", "private", json.dumps(frame).encode())["payload"]["size"] == gone
 
 
 def test_every_digit_of_a_wallet_reaches_postgresql(database_url: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 import zmq
 from jsonschema import Draft202012Validator, FormatChecker
-from test_channels import CASES, load, normalise
+from test_channels import CASES, FRAMES, load, normalise
 
 from gateway import bus, meanings, schemas
 from gateway.bus import BusSender
@@ -157,7 +157,7 @@ def test_field_that_nobody_knows_fits(path: Path, include_raw: str) -> None:
         assert faults(grown, message["event_type"]) == []
 
 
-@pytest.mark.parametrize("coin", [{"coin": 1}, {"derived": None}, {"wallet_balance": 1}, {"frozen": "1e3"}])
+@pytest.mark.parametrize("coin", [{"coin": 1}, {"coin": None}, {"derived": None}, {"wallet_balance": 1}, {"frozen": "1e3"}])
 def test_coin_of_another_form_does_not_fit(coin: dict[str, Any]) -> None:
     message = one_of("balance")
     first, *others = message["payload"]["coins"]
@@ -166,6 +166,19 @@ def test_coin_of_another_form_does_not_fit(coin: dict[str, Any]) -> None:
     assert [fault.partition(":")[0] for fault in faults({**message, "payload": changed}, "balance")] == [
         f"$.payload.coins[0].{name}"
     ]
+
+
+def test_amount_that_is_no_number_passes_as_it_came_and_the_schema_says_so() -> None:
+    frame = load(FRAMES / "balance" / "wallet.json")["frames"][0]
+    coins = [{"coin": "ODD", "walletBalance": "oops", "locked": ""}, {"coin": "BTC", "walletBalance": "0.10"}]
+    [event] = normalise("private", [{**frame, "data": [{"accountType": "UNIFIED", "coin": coins}]}])
+    assert isinstance(event, Event)
+    assert [coin["wallet_balance"] for coin in event.payload["coins"]] == ["oops", "0.10"]
+    stamp = Stamp(worker="w", account="main", include_raw="off", started_ms=1)
+    message = json.loads(stamp.record(event, received_ns=RECEIVED_NS, trace_id="t").body)
+    [fault] = faults(message, "balance")
+    assert fault.startswith("$.payload.coins[0].wallet_balance: ")
+    assert "passes as it came" in SCHEMAS["balance"]["properties"]["payload"]["description"]
 
 
 def test_every_field_of_the_envelope_is_described_in_its_order() -> None:

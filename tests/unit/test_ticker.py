@@ -1,6 +1,7 @@
 """Tickers and funding under random snapshots, deltas and new connections, against a plain dict. Source: protocol notes, section 6.5."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from gateway.protocol.frames import Data, parse
 #: The exchange's key → ours, and the values it takes here; "" is the exchange's word for nothing.
 KEYS = {
     "lastPrice": ("last_price", ("1.0", "1.00", "2", "")),
-    "fundingRate": ("funding_rate", ("0.0001", "-0.00010", "0.0002", "")),
+    "fundingRate": ("funding_rate", ("0.0001", "0.00010", "-0.00010", "0.0002", "")),
     "nextFundingTime": ("next_funding_time", ("1700006400000", "1700035200000", "")),
     "fundingCap": ("funding_cap", ("0.005", "")),
     "price24hPcnt": ("price_24h_pcnt", ("0.01", "-0.01")),
@@ -31,7 +32,7 @@ STEPS = st.one_of(
 )
 
 
-def told(kind: str, row: dict[str, str], ts: int, category: str, memory: Memory) -> list[Outcome]:
+def told(kind: str | None, row: dict[str, str], ts: int, category: str, memory: Memory) -> list[Outcome]:
     frame = parse(json.dumps({"topic": "tickers.A", "type": kind, "ts": ts, "cs": ts, "data": row}).encode())
     assert isinstance(frame, Data)
     return ticker.normalise(frame, category, memory)
@@ -63,8 +64,9 @@ class Plain:
         changed = {KEYS[key][0] for key in row if key in KEYS and self.state.get(key) != row[key]}
         self.state = merged
         view = ours(merged)
-        funding = (view.get("funding_rate"), view.get("next_funding_time"))
-        is_news = self.is_funded and funding[0] is not None and funding != self.funding
+        rate = view.get("funding_rate")
+        funding = (rate and Decimal(rate), view.get("next_funding_time"))
+        is_news = self.is_funded and rate is not None and funding != self.funding
         self.funding = funding if is_news else self.funding
         return view, changed, is_news
 
@@ -94,7 +96,7 @@ def test_a_merged_ticker_is_what_a_plain_dict_holds_and_funding_is_told_on_each_
         assert set(payload["changed"]) - {"symbol"} == changed
         assert memory.hole is None
         for event in events[1:]:
-            assert (event.payload["funding_rate"], event.payload["next_funding_time"]) == plain.funding
+            assert (Decimal(event.payload["funding_rate"]), event.payload["next_funding_time"]) == plain.funding
         identities += [event.identity for event in events]
     assert len(set(identities)) == len(identities)
 
@@ -110,5 +112,23 @@ def test_after_a_ticker_that_cannot_be_read_nothing_is_merged_before_a_new_snaps
     assert memory.hole is not None
     assert [type(outcome) for outcome in told("delta", {"markPrice": "2"}, 3, "linear", memory)] == [BadRecord]
     [event] = told("snapshot", {"symbol": "A", "lastPrice": "3"}, 4, "linear", memory)
+    assert isinstance(event, Event)
+    assert memory.hole is None
+
+
+@pytest.mark.parametrize("kind", [None, "", "Delta", "update", 1])
+@pytest.mark.parametrize("category", ["linear", "inverse"])
+def test_a_frame_that_is_neither_snapshot_nor_delta_asks_for_a_snapshot_where_both_are_sent(category: str, kind: Any) -> None:
+    memory = Memory()
+    told("snapshot", {"symbol": "A", "lastPrice": "1"}, 1, category, memory)
+    assert [type(outcome) for outcome in told(kind, {"symbol": "A", "markPrice": "2"}, 2, category, memory)] == [BadRecord]
+    assert memory.hole is not None
+    assert [type(outcome) for outcome in told("delta", {"markPrice": "3"}, 3, category, memory)] == [BadRecord]
+
+
+@pytest.mark.parametrize("category", ["spot", "option", "spread"])
+def test_a_frame_without_a_type_is_a_snapshot_where_nothing_else_is_sent(category: str) -> None:
+    memory = Memory()
+    [event] = told(None, {"symbol": "A", "lastPrice": "1"}, 1, category, memory)
     assert isinstance(event, Event)
     assert memory.hole is None

@@ -1,7 +1,8 @@
 """`wallet`: one event an account row, with its coins. Source: protocol notes, section 7.5.
 
 The push names only the coins that changed. `available_balance` is the exchange's own figure where it still sends one; it has been
-empty for unified accounts since 2025-01-09, and is then derived and named in `derived`.
+empty for unified accounts since 2025-01-09, and is then derived and named in `derived`. A coin that cannot be read, for want of a
+name, costs itself alone.
 """
 
 from decimal import Decimal
@@ -14,7 +15,7 @@ from gateway.protocol.frames import Data, short
 
 COIN = Fields(
     named=(
-        text("coin"),
+        text("coin", must=True),
         amount("walletBalance"),
         ours("available_balance", Kind.AMOUNT),
         ours("frozen", Kind.AMOUNT),
@@ -62,20 +63,29 @@ ABOUT = About(
 
 
 def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcome]:
-    return each(data, lambda found: _account(data, found))
+    """What became of each row, in their order; then of coins that cannot be read, so that a row's place stays its own."""
+    made = each(data, lambda found: _account(data, found))
+    return [*(outcome for outcome, _ in made), *(coin for _, odd in made for coin in odd)]
 
 
-def _account(data: Data, found: Json) -> Outcome:
-    """Identity: account type, creation time, the message's id and the row. A REST answer has no message id: a fact of its own."""
+def _account(data: Data, found: Json) -> tuple[Outcome, list[BadRecord]]:
+    """The row with its coins, and those of them that cannot be read.
+
+    Identity: account type, creation time, the message's id and the row. A REST answer has no message id: a fact of its own.
+    """
     payload = FIELDS.read(data, found)
     if isinstance(payload, BadRecord):
-        return payload
-    odd = [coin for coin in payload["coins"] if not isinstance(coin, dict)]
-    if odd:
-        return BadRecord(topic=data.topic, reason=f"found a coin {short(odd[0])}; expected an object", record=found)
-    for coin in payload["coins"]:
-        _derive(coin)
-    return Event(
+        return payload, []
+    coins, odd = [], []
+    for coin, came in zip(payload["coins"], found["coin"], strict=True):
+        lack = COIN.lack(coin, came) if isinstance(coin, dict) else f"found a coin {short(coin)}; expected an object"
+        if lack is None:
+            _derive(coin)
+            coins.append(coin)
+        else:
+            odd.append(BadRecord(topic=data.topic, reason=lack, record=came))
+    payload["coins"] = coins
+    event = Event(
         event_type="balance",
         category=None,
         symbol=None,
@@ -85,6 +95,7 @@ def _account(data: Data, found: Json) -> Outcome:
         payload=payload,
         private=True,
     )
+    return event, odd
 
 
 def _derive(coin: Payload) -> None:

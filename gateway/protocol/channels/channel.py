@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -17,7 +17,7 @@ class Memory:
     """What a normaliser must remember of one topic on one connection; a new connection starts with an empty one.
 
     state      the merged ticker, by exchange key
-    funding    rate and time that consumers were told last; the one thing that outlives a connection
+    funding    rate (canonical) and time that consumers were told last; the one thing that outlives a connection
     update_id  `u` of the last order book frame; None before the first
     sequence   `seq` of the last order book frame that had one
     in_sync    the frames of the book since its last snapshot are unbroken
@@ -36,6 +36,9 @@ class Memory:
 
 #: What became of one record: an event, or the reason why not.
 Outcome: TypeAlias = Event | BadRecord
+
+#: What is made of a record: mostly one outcome.
+Made = TypeVar("Made")
 
 #: (frame, category of the endpoint or None, memory of the topic) → events and what could not be read, in the frame's order.
 Normaliser: TypeAlias = Callable[[Data, str | None, Memory], list[Outcome]]
@@ -118,8 +121,8 @@ class Channel:
         return environment in self.absent_from.get(category or "", ())
 
 
-def each(data: Data, read: Callable[[Json], Outcome]) -> list[Outcome]:
-    """One outcome a record; a frame that holds a single object has one record."""
+def each(data: Data, read: Callable[[Json], Made]) -> list[Made]:
+    """What is made of each record; a frame that holds a single object has one record."""
     return [read(row) for row in _rows(data)]
 
 

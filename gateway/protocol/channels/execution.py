@@ -2,7 +2,7 @@
 
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol.channels.channel import About, Memory, Outcome, each
-from gateway.protocol.channels.order import category_of
+from gateway.protocol.channels.order import category_of, read_row
 from gateway.protocol.fields import Fields, amount, flag, records, several, text, time, whole
 from gateway.protocol.frames import Data
 
@@ -78,7 +78,7 @@ def normalise_fast(data: Data, _category: str | None, _memory: Memory) -> list[O
 
 def _fill(data: Data, found: Json, event_type: str, fields: Fields) -> Outcome:
     """Identity: category, symbol and execution id, the exchange's own key; the same for the quick word of a fill and the full one."""
-    payload = fields.read(data, found)
+    payload = read_row(fields, data, found)
     if isinstance(payload, BadRecord):
         return payload
     category = category_of(data, payload["category"])

@@ -5,6 +5,7 @@ Source: protocol notes, section 6.5. Dated futures have neither and never make o
 
 from gateway.models import Event
 from gateway.protocol.channels.channel import About, Memory
+from gateway.protocol.decimals import canonical
 from gateway.protocol.fields import Fields, amount, several, text, time
 
 FIELDS = Fields(
@@ -19,7 +20,7 @@ _KEPT = tuple(row.name for row in (*FIELDS.further, *FIELDS.frame))
 
 ABOUT = About(
     what="a change of a contract's funding rate or of its time",
-    identity="category, symbol, rate, next funding time, the ticker's time",
+    identity="category, symbol, rate as a number, next funding time, the ticker's time",
     so="a rate that comes back is another event",
 )
 
@@ -27,13 +28,16 @@ ABOUT = About(
 def derived(ticker: Event, memory: Memory) -> list[Event]:
     """What a ticker tells that consumers have not been told. Identity: category, symbol, both values and the ticker's time.
 
-    What was told last outlives a connection: a snapshot with the same values is no change.
+    What was told last outlives a connection: a snapshot with the same values is no change, and nor is a rate with another zero.
     """
     told = ticker.payload
     rate, due = told.get("funding_rate"), told.get("next_funding_time")
     if ticker.category not in FUNDED or rate is None or memory.funding == (rate, due):
         return []
-    memory.funding = (rate, due)
+    figure = canonical(rate)
+    if memory.funding == (figure, due):
+        return []
+    memory.funding = (figure, due)
     named = {name: told.get(name) for name in FIELDS.names}
     return [
         Event(
@@ -42,7 +46,7 @@ def derived(ticker: Event, memory: Memory) -> list[Event]:
             symbol=ticker.symbol,
             topic=ticker.topic,
             timestamp_ms=ticker.timestamp_ms,
-            identity=f"funding|{ticker.category}|{ticker.symbol}|{rate}|{due}|{ticker.timestamp_ms}",
+            identity=f"funding|{ticker.category}|{ticker.symbol}|{figure}|{due}|{ticker.timestamp_ms}",
             payload={**named, **{name: told[name] for name in _KEPT if name in told}},
             source="derived",
         )

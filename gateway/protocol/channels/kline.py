@@ -1,5 +1,8 @@
 """`kline.{interval}.{symbol}`: one event a candle. Source: protocol notes, section 6.7."""
 
+from calendar import timegm
+from datetime import UTC, datetime
+
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol.channels.channel import About, Memory, Outcome, each
 from gateway.protocol.decimals import canonical
@@ -26,6 +29,12 @@ FIELDS = Fields(
 #: What tells one push of a running candle from the next; REST has all of them.
 FIGURES = ("open", "high", "low", "close", "volume", "turnover")
 
+_MINUTE_MS = 60_000
+#: Interval → length of its candles in minutes; others are minutes themselves, and months have no one length.
+_LENGTHS = {"D": 1440, "W": 7 * 1440}
+#: Starts at and after this are none: the year 5138; Unix milliseconds.
+_LATEST_MS = 10**14
+
 ABOUT = About(
     what="a push of a candle, running or closed",
     identity="category, symbol, interval, start, whether it is closed, and open, high, low, close, volume, turnover as numbers",
@@ -35,6 +44,18 @@ ABOUT = About(
 
 def normalise(data: Data, category: str | None, _memory: Memory) -> list[Outcome]:
     return each(data, lambda found: _candle(data, found, category))
+
+
+def last_ms(interval: str, start_ms: Json) -> int | None:
+    """The last millisecond of a candle, which the stream calls its end; None where it cannot be known. Months are those of UTC."""
+    if type(start_ms) is not int or not 0 <= start_ms < _LATEST_MS:
+        return None
+    if interval == "M":
+        first = datetime.fromtimestamp(start_ms // 1000, UTC)
+        year, month = divmod(first.year * 12 + first.month, 12)
+        return timegm((year, month + 1, 1, 0, 0, 0)) * 1000 - 1
+    minutes = _LENGTHS.get(interval) or (int(interval) if interval.isascii() and interval.isdecimal() and len(interval) < 6 else 0)
+    return start_ms + minutes * _MINUTE_MS - 1 if minutes else None
 
 
 def _candle(data: Data, found: Json, category: str | None) -> Outcome:

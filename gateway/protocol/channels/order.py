@@ -1,9 +1,10 @@
 """`order` and `spread.order`: one event an order. Source: protocol notes, sections 7.4 and 7.6."""
 
-from gateway.models import BadRecord, Event, Json
+from gateway.models import BadRecord, Event, Json, Payload
 from gateway.protocol.channels.channel import About, Memory, Outcome, each
 from gateway.protocol.decimals import canonical
 from gateway.protocol.fields import Fields, amount, by_coin, flag, several, text, time, whole
+from gateway.protocol.forms import family
 from gateway.protocol.frames import Data
 
 FIELDS = Fields(
@@ -40,7 +41,7 @@ FIELDS = Fields(
 
 ABOUT = About(
     what="a state of an order of the account",
-    identity="category, order id, update time, status, and executed quantity, price and quantity as numbers",
+    identity="category, order id, update time, status, and executed quantity, price and quantity as numbers, a blank one as 0",
     so="each state of an order is one event, on the stream and over REST",
 )
 
@@ -52,13 +53,14 @@ def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcom
 def _order(data: Data, found: Json) -> Outcome:
     """Identity: category, order id, update time, status, executed quantity, and what an amendment changes: price and quantity.
 
-    The stream and REST have all of them. Amounts count as numbers: spot pads its zeros. A spread's legs have categories of their own.
+    The stream and REST have all of them. Amounts count as numbers, and blank as 0: spot pads its zeros, and what is nothing comes in
+    both ways. A spread's legs have categories of their own.
     """
-    payload = FIELDS.read(data, found)
+    payload = read_row(FIELDS, data, found)
     if isinstance(payload, BadRecord):
         return payload
     category = category_of(data, payload["category"])
-    amounts = "|".join(canonical(payload[name]) for name in ("executed_quantity", "price", "quantity"))
+    amounts = "|".join(canonical(payload[name] or "0") for name in ("executed_quantity", "price", "quantity"))
     state = f"{payload['updated_time']}|{payload['status']}|{amounts}"
     return Event(
         event_type="order",
@@ -70,6 +72,17 @@ def _order(data: Data, found: Json) -> Outcome:
         payload=payload,
         private=True,
     )
+
+
+def read_row(fields: Fields, data: Data, found: Json) -> Payload | BadRecord:
+    """A row of the account. One that does not name its category has that of its topic's narrower form, such as `order.linear`."""
+    _, narrower = family(data.topic)
+    if narrower is None or not isinstance(found, dict) or found.get("category"):
+        return fields.read(data, found)
+    payload = fields.read(data, {**found, "category": narrower})
+    if isinstance(payload, BadRecord):
+        payload.record = found
+    return payload
 
 
 def category_of(data: Data, found: str) -> str:

@@ -5,6 +5,7 @@ Size is absolute; the side is None when flat; `positionIdx` 0, 1 and 2 are all v
 
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol.channels.channel import About, Memory, Outcome, each
+from gateway.protocol.channels.order import read_row
 from gateway.protocol.decimals import canonical, decimal, plain
 from gateway.protocol.fields import Fields, Kind, amount, flag, ours, several, text, time, whole
 from gateway.protocol.frames import Data, short
@@ -56,7 +57,7 @@ def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcom
 
 def _position(data: Data, found: Json) -> Outcome:
     """Identity: category, symbol, mode, and the exchange's order of positions: `seq`, update time, size."""
-    payload = FIELDS.read(data, found)
+    payload = read_row(FIELDS, data, found)
     if isinstance(payload, BadRecord):
         return payload
     size, mode, updated_ms = decimal(payload["size"]), payload["mode"], payload["updated_time"]
@@ -68,7 +69,7 @@ def _position(data: Data, found: Json) -> Outcome:
         wrong = f"found side {short(payload['side'])} with size {payload['size']}; expected Buy or Sell"
     if wrong is not None or size is None:
         return BadRecord(topic=data.topic, reason=str(wrong), record=found)
-    if size < 0:
+    if size.is_signed():  # -0.00 too
         payload["size"] = plain(size.copy_abs())
     payload["side"] = None if flat else payload["side"]
     payload["timestamp"] = updated_ms

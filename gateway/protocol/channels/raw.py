@@ -5,7 +5,7 @@ What the tables below say is about topics given in the exchange's own words.
 
 from gateway.models import Event, Json
 from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
-from gateway.protocol.fields import Fields
+from gateway.protocol.fields import Fields, free
 from gateway.protocol.frames import Data
 
 FIELDS = Fields(named=())
@@ -36,8 +36,14 @@ def normalise_private(data: Data, _category: str | None, _memory: Memory) -> lis
 
 
 def _record(data: Data, found: Json, place: int, *, category: str | None, private: bool) -> Outcome:
-    """Identity: the message's id, topic, time, place and record. The record's keys win over the frame's; nothing is renamed."""
+    """Identity: the message's id, topic, time, place and record. The record's keys win over the frame's.
+
+    Nothing is renamed but a key `raw`, which is `exchange_raw`: `payload.raw` is the whole record, where it is asked for.
+    """
     around = {key: value for key, value in data.frame.items() if key not in ("topic", "data")}
+    payload = {**around, **(found if isinstance(found, dict) else {"data": found})}
+    if "raw" in payload:
+        payload = {free("exchange_raw", payload) if key == "raw" else key: value for key, value in payload.items()}
     return Event(
         event_type="raw",
         category=category,
@@ -45,7 +51,7 @@ def _record(data: Data, found: Json, place: int, *, category: str | None, privat
         topic=data.topic,
         timestamp_ms=data.ts_ms,
         identity=f"raw|{category}|{data.frame.get('id')}|{unnamed(data, found, place)}",
-        payload={**around, **(found if isinstance(found, dict) else {"data": found})},
+        payload=payload,
         variant=data.topic,
         private=private,
     )

@@ -7,7 +7,7 @@ from gateway.models import BadRecord, Event
 from gateway.protocol.channels import funding
 from gateway.protocol.channels.channel import About, Memory, Outcome, fingerprint
 from gateway.protocol.fields import Fields, Kind, amount, ours, several, text, time, whole
-from gateway.protocol.frames import Data
+from gateway.protocol.frames import Data, short
 
 FIELDS = Fields(
     named=(
@@ -39,9 +39,18 @@ ABOUT = About(
 )
 
 
+#: Where a frame is a snapshot or a change of one, and says which. Elsewhere each is a snapshot, whether it says so or not.
+CHANGING = ("linear", "inverse")
+KINDS = ("snapshot", "delta")
+
+
 def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]:
     """Identity: topic, both clocks of the frame, and its record, since frames within one millisecond may differ."""
     whole_record = data.data
+    if category in CHANGING and data.kind not in KINDS:
+        reason = f"found a ticker of type {short(data.kind)}; expected snapshot or delta"
+        memory.state, memory.hole = {}, reason  # a change taken for a snapshot would lose all else
+        return [BadRecord(topic=data.topic, reason=reason, record=data.data)]
     if isinstance(data.data, dict) and data.kind == "delta":
         if not memory.state:
             memory.hole = "a ticker delta before any snapshot; expected a snapshot first"
