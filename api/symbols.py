@@ -57,7 +57,7 @@ def symbol_of(asked: Asked, channel: Channel) -> str | None:
         return asked.symbol
     if selectors.is_pattern(asked.symbol):
         _check_pattern(asked, channel)
-        return asked.symbol
+        return selectors.plainest(asked.symbol)
     if not SYMBOL.fullmatch(asked.symbol):
         raise RequestError(
             f"found symbol {asked.symbol!r}; expected an instrument's name in upper case, such as BTCUSDT", code="UNKNOWN_SYMBOL"
