@@ -95,6 +95,7 @@ CHANNELS: tuple[Channel, ...] = (
         fields=orderbook.FULL,
         is_book=True,
         rest_snapshots=True,
+        raw_for=_CONTRACTS,
     ),
     Channel(
         channel_type="kline",
