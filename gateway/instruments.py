@@ -11,7 +11,7 @@ from typing import Any
 from gateway.db import Connection, Cursor, execute_values, transaction
 from gateway.errors import NotCredible
 from gateway.protocol import selectors
-from gateway.protocol.instruments import CLOSED, Catalog, Instrument
+from gateway.protocol.instruments import CLOSED, PRE_LAUNCH, TRADING, Catalog, Instrument
 from gateway.store import query
 
 #: A listing that is so old has a binding in every queue that follows it: the router looks every five seconds.
@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One instrument that trades now."""
+    """One instrument that trades now, or soon."""
 
     symbol: str
     first_seen_at: datetime
@@ -117,17 +117,13 @@ def names(connection: Connection, category: str) -> list[str]:
         return _symbols(cursor)
 
 
-def seen(connection: Connection, category: str, pattern: str) -> list[str]:
-    """Every symbol that a pattern names, of any status ever seen."""
+def matching(connection: Connection, category: str, pattern: str, *, before_trading: bool = False) -> list[Listed]:
+    """What a pattern names and is trading now; or, where that is asked for, will be soon."""
+    statuses = [TRADING, PRE_LAUNCH] if before_trading else [TRADING]
     with transaction(connection) as cursor:
-        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": True})
-        return _symbols(cursor)
-
-
-def matching(connection: Connection, category: str, pattern: str) -> list[Listed]:
-    """What a pattern names and is trading now."""
-    with transaction(connection) as cursor:
-        cursor.execute(query("instruments_trading"), {"category": category, "pattern": selectors.like(pattern)})
+        cursor.execute(
+            query("instruments_now"), {"category": category, "pattern": selectors.like(pattern), "statuses": statuses}
+        )
         return [Listed(*row) for row in cursor.fetchall()]
 
 

@@ -214,9 +214,9 @@ where category = %(category)s and symbol like %(pattern)s
   ))
 order by symbol collate "C"
 
--- name: instruments_trading
--- What a pattern names and is trading now, when each was first seen, and how long ago that is.
+-- name: instruments_now
+-- What a pattern names and is in one of these statuses now, when each was first seen, and how long ago that is.
 select symbol, first_seen_at, extract(epoch from now() - first_seen_at)::float
 from instruments
-where category = %(category)s and symbol like %(pattern)s and status = 'Trading' and (delivery_time is null or delivery_time > now())
+where category = %(category)s and symbol like %(pattern)s and status = any(%(statuses)s) and (delivery_time is null or delivery_time > now())
 order by symbol collate "C"

@@ -103,13 +103,14 @@ def test_a_symbol_is_found_in_every_category_with_its_status(connection: db.Conn
     assert instruments.names(connection, "linear") == ["AAAUSDT"]
 
 
-def test_a_pattern_names_what_trades_and_what_was_ever_seen(connection: db.Connection) -> None:
+def test_a_pattern_names_what_trades_and_where_asked_what_will_soon(connection: db.Connection) -> None:
     instruments.write(connection, "linear", some("linear", "A_BUSDT", "AXBUSDT", "OLDUSDT"))
     instruments.write(connection, "linear", some("linear", "A_BUSDT", "AXBUSDT"))
     instruments.add(connection, "linear", some("linear", "NEWUSDT", status="PreLaunch").instruments.values())
     assert matching(connection, "linear", "*") == ["AXBUSDT", "A_BUSDT"]
     assert matching(connection, "linear", "A_B*") == ["A_BUSDT"]
-    assert instruments.seen(connection, "linear", "*USDT") == ["AXBUSDT", "A_BUSDT", "NEWUSDT", "OLDUSDT"]
+    soon = instruments.matching(connection, "linear", "*USDT", before_trading=True)
+    assert [entry.symbol for entry in soon] == ["AXBUSDT", "A_BUSDT", "NEWUSDT"]
     assert matching(connection, "spot", "*") == []
 
 

@@ -60,6 +60,7 @@ CHANNELS: tuple[Channel, ...] = (
         normalise=ticker.normalise,
         fields=ticker.FIELDS,
         pushes_first=True,
+        before_trading=True,
     ),
     Channel(
         channel_type="orderbook",
@@ -108,6 +109,7 @@ CHANNELS: tuple[Channel, ...] = (
         intervals=_INTERVALS,
         default_interval="1",
         pushes_first=True,
+        before_trading=True,
     ),
     Channel(
         channel_type="liquidation",
@@ -127,6 +129,7 @@ CHANNELS: tuple[Channel, ...] = (
         normalise=None,
         fields=funding.FIELDS,
         pushes_first=True,
+        before_trading=True,
         derived_from="ticker",
     ),
     Channel(
