@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from select import select
 from typing import Any
 
 import pytest
+from listener import Line, Listener
 from running import wait_for
 
 from gateway import db, instruments, migrate
@@ -232,3 +233,25 @@ def test_a_reader_waits_for_the_schema_and_for_postgresql(empty_database_url: st
         connection.close()
     with reading(f"postgresql://127.0.0.1:{free_ports(1)[0]}/none", "linear", list):
         wait_for(lambda: any("PostgreSQL is away" in record.message for record in caplog.records), "a word about PostgreSQL")
+
+
+HOSTILE = [b"[" * 100_000, b'{"retCode":' * 100_000, b"\xff", b"", b'{"retCode":true}', b'{"retCode":0,"result":{"list":[7,null]}}',
+           b'{"retCode":0,"result":{"list":[{"symbol":"\\ud800"},{"symbol":"A\\u0000"}]}}']  # fmt: skip
+
+
+def test_a_reader_survives_whatever_the_exchange_answers(database_url: str, connection: db.Connection) -> None:
+    good = b'{"retCode":0,"result":{"list":[{"symbol":"AAAUSDT","status":"Trading","lot":0.10}]}}'
+    bodies = iter(HOSTILE)
+
+    def play(line: Line) -> None:
+        with suppress(ConnectionError):
+            while True:
+                line.until(b"\r\n\r\n")
+                body = next(bodies, good)
+                line.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    with Listener(play) as listener:
+        rest = Rest(listener.url("http"))
+        with reading(database_url, "spot", lambda: rest.instruments("spot")) as reader:
+            wait_for(lambda: instruments.names(connection, "spot") == ["AAAUSDT"], "a good read after the bad ones")
+            assert reader.is_alive()
