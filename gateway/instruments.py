@@ -121,9 +121,7 @@ def matching(connection: Connection, category: str, pattern: str, *, before_trad
     """What a pattern names and is trading now; or, where that is asked for, will be soon."""
     statuses = [TRADING, PRE_LAUNCH] if before_trading else [TRADING]
     with transaction(connection) as cursor:
-        cursor.execute(
-            query("instruments_now"), {"category": category, "pattern": selectors.like(pattern), "statuses": statuses}
-        )
+        cursor.execute(query("instruments_now"), {"category": category, "pattern": selectors.like(pattern), "statuses": statuses})
         return [Listed(*row) for row in cursor.fetchall()]
 
 

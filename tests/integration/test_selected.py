@@ -127,7 +127,14 @@ def test_tickers_and_candles_are_followed_before_an_instrument_trades_and_trades
     add(connection, "*")
     for channel_type, topic in (("ticker", "tickers.*"), ("funding", "tickers.*"), ("kline", "kline.1.*")):
         interval = "1" if channel_type == "kline" else None
-        add(connection, "*", channel_type=channel_type, topic=topic, interval=interval, queue=names.service_queue(channel_type, "one"))
+        add(
+            connection,
+            "*",
+            channel_type=channel_type,
+            topic=topic,
+            interval=interval,
+            queue=names.service_queue(channel_type, "one"),
+        )
     lists(connection, "SOONUSDT", status="PreLaunch")
     with reading(database_url) as reader:
         until(reader, "tickers.SOONUSDT", "tickers.SOONUSDT", "kline.1.SOONUSDT")
