@@ -38,7 +38,9 @@ _decoder = msgspec.json.Decoder(float_hook=str)
 class Rest:
     """GET calls of one exchange. Raises LinkLost where it cannot be reached, ExchangeError where it refuses."""
 
-    def __init__(self, base: str, *, ca_file: str = "", proxy: str = "", timeout_s: float = TIMEOUT_S, whole_s: float | None = None) -> None:
+    def __init__(
+        self, base: str, *, ca_file: str = "", proxy: str = "", timeout_s: float = TIMEOUT_S, whole_s: float | None = None
+    ) -> None:
         """`ca_file`: a further authority; `proxy`: an http:// or socks5h:// URL, never bypassed; "" for none.
 
         timeout_s  of connecting, and of each wait for bytes
@@ -78,10 +80,13 @@ class Rest:
             return self._pages(_SPREADS, limit=_SPREAD_PAGE, **one)
         asked: list[dict[str, str]] = [{}]
         if category in _WITH_PRELAUNCH:  # first: one that begins to trade meanwhile is found twice, not missed
-            asked = [{"status": "PreLaunch"}, {}]
+            asked = [{"status": "PreLaunch"}, {}] if symbol is None else [{}, {"status": "PreLaunch"}]
         elif category == "option" and symbol is None:
             asked = [{"baseCoin": coin} for coin in base_coins]
-        return [row for more in asked for row in self._pages(_INSTRUMENTS, category=category, limit=_PAGE, **one, **more)]
+        pages = (self._pages(_INSTRUMENTS, category=category, limit=_PAGE, **one, **more) for more in asked)
+        if symbol is not None:
+            return next(filter(None, pages), [])
+        return [row for rows in pages for row in rows]
 
     def server_time_ms(self) -> int:
         """The exchange's clock, Unix milliseconds."""
