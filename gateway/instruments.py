@@ -39,6 +39,7 @@ class Listed:
 def write(connection: Connection, category: str, read: Catalog) -> int:
     """Make a category's rows what a complete read brought; how many changed. Raises NotCredible where it brought none.
 
+    Wishes that nobody could verify when they came are verified by it.
     A coin without any option in the read keeps those it had: it was not asked for, or the answer is not credible; they expire.
     """
     if not read.instruments:
@@ -54,6 +55,7 @@ def write(connection: Connection, category: str, read: Catalog) -> int:
         )
         changed += cursor.rowcount
         cursor.execute(query("set_catalog_read"), {"category": category})
+        cursor.execute(query("verify_symbols"), {"category": category})
         _notify(cursor, category, changed)
         return changed
 

@@ -63,6 +63,11 @@ returning *
 update subscriptions set snapshot_seconds = %(snapshot_seconds)s, updated_at = now() where is_active and id = %(id)s
 returning *
 
+-- name: set_verified
+-- The same wish, whose symbol is known by now.
+update subscriptions set symbol_verified = true, updated_at = now() where is_active and id = %(id)s
+returning *
+
 -- name: lock_family
 -- Until the end of the transaction nobody else adds a form of this private topic.
 select pg_advisory_xact_lock(hashtext('ws-gateway private topic'), hashtext(%(family)s))
@@ -180,6 +185,20 @@ where category = %(category)s and status <> 'Closed' and symbol <> all(%(listed)
 -- The last complete read of a category.
 insert into catalogs (category, read_at) values (%(category)s, now())
 on conflict (category) do update set read_at = excluded.read_at
+
+-- name: verify_symbols
+-- Wishes that were accepted before anybody could say whether there is such a symbol. One that somebody else is writing waits for the
+-- next read, so that nobody waits for us while we wait for them.
+update subscriptions set symbol_verified = true, updated_at = now()
+where id in (
+    select id from subscriptions as wish
+    where is_active and not symbol_verified and coalesce(category, %(category)s) = %(category)s and exists (
+        select from instruments as listed
+        where listed.category = %(category)s and status <> 'Closed' and (delivery_time is null or delivery_time > now())
+          and (listed.symbol = wish.symbol or (listed.category = 'option' and listed.base_coin = wish.symbol))
+    )
+    for update skip locked
+)
 
 -- name: catalog_age
 -- Seconds since the last complete read of a category.

@@ -11,7 +11,7 @@ import pytest
 from listener import Line, Listener
 from running import wait_for
 
-from gateway import db, instruments, migrate
+from gateway import db, instruments, migrate, store
 from gateway.errors import LinkLost, NotCredible
 from gateway.protocol.instruments import Catalog, Instrument, catalog
 from gateway.rest import Rest
@@ -140,6 +140,43 @@ def test_a_listing_waits_until_its_binding_exists(connection: db.Connection) -> 
     assert bound("*USDT", now) == ["AAAUSDT", "BBBUSDT"]
     assert bound("*USDT", now - timedelta(seconds=60)) == ["AAAUSDT"]
     assert bound("*", now) == ["AAAUSDT", "BBBUSDT", "CCCUSDT"]  # its binding does not depend on listings
+
+
+def test_wishes_are_verified_by_the_next_read_and_by_a_repeat_that_knows(database_url: str, connection: db.Connection) -> None:
+    def wish(category: str | None, symbol: str | None, verified: bool | None = False) -> dict[str, Any]:
+        return {
+            "channel_type": "trades", "symbol": symbol, "category": category, "category_source": "given", "symbol_verified": verified,
+            "depth": None, "interval": None, "topic": f"{category}.{symbol}", "endpoint": category or "private",
+            "requesting_service": "one", "delivery": "single", "queue": "q", "binding": "b", "state": "requested", "last_error": None,
+            "snapshot_seconds": None,
+        }  # fmt: skip
+
+    def verified() -> dict[str, bool | None]:
+        rows, _ = store.find_all(connection, {"is_active": True}, limit=100, offset=0)
+        return {row["topic"]: row["symbol_verified"] for row in rows}
+
+    wishes = [
+        wish("linear", "AAAUSDT"), wish("linear", "NONEUSDT"), wish(None, "AAAUSDT"), wish("spot", "AAAUSDT"), wish("option", "BTC"),
+        wish("linear", "*", None),
+    ]  # fmt: skip
+    for entry in wishes:
+        store.add_subscription(connection, entry, lambda: "ready")
+    other = db.connect(database_url, name="other")
+    with db.transaction(other) as cursor:  # who writes a wish is not waited for
+        cursor.execute("update subscriptions set state = 'live' where topic = 'linear.AAAUSDT'")
+        instruments.write(connection, "linear", some("linear", "AAAUSDT"))
+    other.close()
+    unknown = {f"{entry['category']}.{entry['symbol']}": entry["symbol_verified"] for entry in wishes}
+    assert verified() == unknown | {"None.AAAUSDT": True}
+    instruments.write(connection, "linear", some("linear", "AAAUSDT"))
+    instruments.write(connection, "option", some("option", "BTC-A"))
+    now = unknown | {"None.AAAUSDT": True, "linear.AAAUSDT": True, "option.BTC": True}
+    assert verified() == now
+    held = store.held(connection, wish("spot", "AAAUSDT", True))
+    assert held is not None
+    assert held["symbol_verified"] is True
+    store.held(connection, wish("spot", "AAAUSDT", False))  # who cannot say knows no better
+    assert verified() == now | {"spot.AAAUSDT": True}
 
 
 def test_a_change_wakes_workers_and_no_change_does_not(database_url: str, connection: db.Connection) -> None:
