@@ -36,17 +36,21 @@ class Listed:
         return in_sight or self.age_s >= BOUND_AFTER_S or set(pattern) == {selectors.ALL}
 
 
-def write(connection: Connection, category: str, read: Catalog) -> int:
-    """Make a category's rows what a complete read brought; how many changed. Raises NotCredible where it brought none.
+def write(connection: Connection, category: str, read: Catalog, *, repeated: bool = False) -> int:
+    """Make a category's rows what a complete read brought; how many changed.
 
-    Wishes that nobody could verify when they came are verified by it.
+    Raises NotCredible where it brought no instrument of a category that has some, unless that is what several reads in a row have
+    brought: then they have all gone. Rows that cannot be read are no proof of anything.
+
     A coin without any option in the read keeps those it had: it was not asked for, or the answer is not credible; they expire.
+    Wishes that nobody could verify when they came are verified by it.
     """
-    if not read.instruments:
-        raise NotCredible(f"found no instrument in the catalog of {category}; expected some")
-    coins = {row.base_coin for row in read.instruments.values() if row.base_coin} if category == "option" else None
+    is_empty = not read.instruments
+    coins = {row.base_coin for row in read.instruments.values() if row.base_coin} if category == "option" and not is_empty else None
     with transaction(connection) as cursor:
         cursor.execute(query("lock_catalog"), {"category": category})
+        if is_empty and (read.unread or read.faults or (not repeated and _has_any(cursor, category))):
+            raise NotCredible(f"found no instrument in the catalog of {category}; expected some")
         changed = _put(cursor, read.instruments.values())
         listed = [*read.instruments, *(symbol for symbol in read.unread if "\0" not in symbol)]
         cursor.execute(
@@ -125,6 +129,12 @@ def matching(connection: Connection, category: str, pattern: str, *, before_trad
     with transaction(connection) as cursor:
         cursor.execute(query("instruments_now"), {"category": category, "pattern": selectors.like(pattern), "statuses": statuses})
         return [Listed(*row) for row in cursor.fetchall()]
+
+
+def _has_any(cursor: Cursor, category: str) -> bool:
+    cursor.execute(query("has_instruments"), {"category": category})
+    row = cursor.fetchone()
+    return bool(row and row[0])
 
 
 def _put(cursor: Cursor, instruments: Iterable[Instrument]) -> int:

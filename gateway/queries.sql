@@ -160,6 +160,10 @@ limit 1
 -- One at a time writes a category's instruments.
 select pg_advisory_xact_lock(hashtext('ws-gateway catalog'), hashtext(%(category)s))
 
+-- name: has_instruments
+-- Whether a category ever had any.
+select exists (select from instruments where category = %(category)s)
+
 -- name: put_instruments
 -- Rows of the catalog as the exchange has them; those that are the same stay untouched. One row for each that is not.
 insert into instruments as held

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway import db, instruments, store
 from gateway.backoff import Backoff
-from gateway.errors import LineFault, StoreRefused, TheirFault
+from gateway.errors import LineFault, NotCredible, StoreRefused, TheirFault
 from gateway.protocol.instruments import catalog
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,9 @@ JITTER = 0.1
 CAP_S = 60.0
 #: PostgreSQL is asked again this soon while it waits for `prepare`; seconds.
 UNPREPARED_S = 1.0
+#: So many reads in a row without any instrument are believed, and so far they are apart at most; seconds.
+BELIEVED_AFTER = 3
+EMPTY_S = 60.0
 #: Bad rows of one read that are logged; the others are counted.
 COMPLAINTS = 5
 
@@ -55,6 +58,7 @@ class CatalogReader(threading.Thread):
         self._backoff = Backoff(cap_s, dice)
         self._stopped = threading.Event()
         self._trouble: str | None = None
+        self._empty = 0  # reads in a row without any instrument
 
     def stop(self) -> None:
         """Soon: a call that is under way ends with the process."""
@@ -73,6 +77,9 @@ class CatalogReader(threading.Thread):
             if left_s > 0.0:
                 return left_s
             self._renew()
+        except NotCredible as fault:
+            self._say(f"{type(fault).__name__}: {fault}")
+            return min(EMPTY_S, self._interval_s)
         except (LineFault, TheirFault, StoreRefused) as fault:
             self._say(f"{type(fault).__name__}: {fault}")
             return self._backoff.next_s()
@@ -97,9 +104,10 @@ class CatalogReader(threading.Thread):
         read = catalog(self._category, self._read())
         for fault in read.faults[:COMPLAINTS]:
             log.warning("%s instrument_not_understood bad=%d reason=%s", self._worker, len(read.faults), fault)
+        self._empty = 0 if read.instruments else self._empty + 1
         connection = self._connect()
         try:
-            changed = instruments.write(connection, self._category, read)
+            changed = instruments.write(connection, self._category, read, repeated=self._empty >= BELIEVED_AFTER)
         finally:
             connection.close()
         log.log(

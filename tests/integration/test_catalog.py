@@ -72,15 +72,39 @@ def test_a_complete_read_adds_changes_and_closes(connection: db.Connection) -> N
     assert 0 <= (instruments.age_s(connection, "linear") or -1) < 60
 
 
-def test_an_empty_read_changes_nothing(connection: db.Connection) -> None:
+def test_an_empty_read_changes_nothing_where_something_was_known(connection: db.Connection) -> None:
     instruments.write(connection, "linear", some("linear", "AAAUSDT"))
     before = all_rows(connection)
     with pytest.raises(NotCredible, match="found no instrument in the catalog of linear"):
         instruments.write(connection, "linear", some("linear"))
     assert all_rows(connection) == before
-    with pytest.raises(NotCredible):
-        instruments.write(connection, "spot", some("spot", unread=("AAAUSDT",)))
+    for strange in (some("spot", unread=("AAAUSDT",)), Catalog({}, frozenset(), ("found int; expected an object",))):
+        with pytest.raises(NotCredible):
+            instruments.write(connection, "spot", strange, repeated=True)
     assert not instruments.is_read(connection, "spot")
+
+
+def test_an_empty_read_is_believed_where_nothing_was_ever_known_and_where_it_repeats(connection: db.Connection) -> None:
+    assert instruments.write(connection, "spread", some("spread")) == 0
+    assert instruments.is_read(connection, "spread")
+    for category in ("linear", "option"):
+        instruments.write(connection, category, some(category, "AAAUSDT"))
+        assert instruments.write(connection, category, some(category), repeated=True) == 1
+    assert statuses(connection) == {"AAAUSDT": "Closed"}
+
+
+def test_a_reader_believes_the_third_empty_answer_in_a_row(database_url: str, connection: db.Connection) -> None:
+    row = {"symbol": "BBBUSDT", "status": "Trading"}
+    answers: list[list[Any]] = [[row], [], [], [row], [], [], []]
+    seen = []
+
+    def read() -> list[Any]:
+        seen.append(statuses(connection))
+        return answers.pop(0) if answers else []
+
+    with reading(database_url, "linear", read, interval_s=0.05):
+        wait_for(lambda: len(seen) > 7, "reads")
+    assert seen[1:8] == [{"BBBUSDT": "Trading"}] * 6 + [{"BBBUSDT": "Closed"}]
 
 
 def test_options_of_a_coin_that_was_not_read_stay(connection: db.Connection) -> None:
