@@ -116,6 +116,13 @@ def has_base_coin(connection: Connection, coin: str) -> bool:
         return bool(row and row[0])
 
 
+def wished_coins(connection: Connection) -> list[str]:
+    """The coins whose options somebody wishes for."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("wished_coins"))
+        return _symbols(cursor)
+
+
 def names(connection: Connection, category: str) -> list[str]:
     """What can be subscribed to in a category."""
     with transaction(connection) as cursor:

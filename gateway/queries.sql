@@ -216,6 +216,12 @@ select category from catalogs
 -- The categories that have a symbol, and its status there; what was delivered has ended, whatever the last read said.
 select category, case when delivery_time <= now() then 'Closed' else status end from instruments where symbol = %(symbol)s
 
+-- name: wished_coins
+-- The coins whose options active wishes name, of one or by a pattern that leaves the coin no choice.
+select distinct split_part(symbol, '-', 1) from subscriptions
+where is_active and category = 'option' and symbol is not null and strpos(split_part(symbol, '-', 1), '*') = 0
+order by 1
+
 -- name: has_base_coin
 -- Whether there are options of a coin.
 select exists (
