@@ -78,16 +78,23 @@ class Asking:
         return future
 
     def _work(self) -> None:
-        while True:
-            question, future, until = self._queue.get()
-            answer: Answer = None
-            try:
-                if time.monotonic() < until:  # else nobody waits any more
-                    answer = self._ask(question)
-            finally:
-                with self._lock:
-                    del self._under_way[question]
-                future.set_result(answer)
+        try:
+            while True:
+                self._answer_next()
+        finally:  # a fault of ours costs one answer; the next question begins another thread
+            with self._lock:
+                self._threads -= 1
+
+    def _answer_next(self) -> None:
+        question, future, until = self._queue.get()
+        answer: Answer = None
+        try:
+            if time.monotonic() < until:  # else nobody waits any more
+                answer = self._ask(question)
+        finally:
+            with self._lock:
+                del self._under_way[question]
+            future.set_result(answer)
 
     def _ask(self, question: Question) -> Answer:
         category, symbol, is_base_coin = question
