@@ -14,14 +14,12 @@ from gateway import keys, state
 from gateway.config import Settings
 from gateway.db import Pool
 from gateway.health import Known
-from gateway.resolution import Resolver
+from gateway.resolution import PATIENCE_S, Resolver
 from gateway.rest import Rest
 from gateway.sinks.topology import QueuePolicy, Topology
 
 #: Threads of one gunicorn worker, and so database connections it may need at once.
 THREADS = 8
-#: A request that asks the exchange about a symbol waits for each step of it this long; seconds.
-EXCHANGE_S = 2.0
 
 
 def create_app(settings: Settings) -> OpenAPI:
@@ -41,7 +39,7 @@ def create_app(settings: Settings) -> OpenAPI:
         pool=Pool(settings.database_url, name="ws-gateway api", size=THREADS),
         rules=Rules(settings.enabled_categories, settings.default_category, settings.environment, settings.has_credentials),
         resolver=Resolver(
-            Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy, timeout_s=EXCHANGE_S),
+            Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy, timeout_s=PATIENCE_S, whole_s=PATIENCE_S),
             settings.default_category,
             settings.enabled_categories,
         ),

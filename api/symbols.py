@@ -10,7 +10,7 @@ from typing import Protocol
 from api.asked import Asked, Rules
 from gateway.errors import RequestError
 from gateway.protocol import selectors
-from gateway.protocol.categories import OPTION, SYMBOL, category_of
+from gateway.protocol.categories import OPTION, SYMBOL, is_plain
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.resolution import Resolved
@@ -57,7 +57,7 @@ def symbol_of(asked: Asked, channel: Channel) -> str | None:
         return asked.symbol
     if selectors.is_pattern(asked.symbol):
         _check_pattern(asked, channel)
-        return asked.symbol
+        return selectors.plainest(asked.symbol)
     if not SYMBOL.fullmatch(asked.symbol):
         raise RequestError(
             f"found symbol {asked.symbol!r}; expected an instrument's name in upper case, such as BTCUSDT", code="UNKNOWN_SYMBOL"
@@ -92,8 +92,8 @@ def place_of(asked: Asked, channel: Channel, symbol: str | None, rules: Rules, r
 
 
 def is_base_coin(channel: Channel, category: str | None, symbol: str) -> bool:
-    """Option trades go by base coin: whether a symbol is one: it has no suffix of a contract."""
-    return "{base_coin}" in channel.topics.get(category or "", "") and category_of(symbol, default="") == ("spot", "symbol")
+    """Option trades go by base coin: whether a symbol is one."""
+    return "{base_coin}" in channel.topics.get(category or "", "") and is_plain(symbol)
 
 
 def check_option(channel: Channel, category: str | None, symbol: str | None) -> None:
@@ -123,18 +123,19 @@ def _check_pattern(asked: Asked, channel: Channel) -> None:
 
 def _decided(asked: Asked, channel: Channel, symbol: str | None, resolve: Resolve) -> Place:
     """As given, else as the group or the symbol has it."""
+    given = "given" if asked.category is not None else None
     if symbol is None or selectors.is_pattern(symbol):
-        return Place(asked.category, "given" if asked.category is not None else None)
+        return Place(asked.category, given)
     if channel.groups:
-        given = asked.category is not None
-        return Place(asked.category or channel.groups[symbol], "given" if given else "symbol", verified=True)
-    categories = [category for category in channel.topics if category] or CATEGORIES
+        return Place(asked.category or channel.groups[symbol], given or "symbol", verified=True)
+    if channel.symbol_use == "filter" and asked.category == "spread":  # its rows name the legs too, whose category nobody says
+        return Place(asked.category, given, verified=False)
+    found = resolve(
+        symbol,
+        category=asked.category,
+        channel_categories=[category for category in channel.topics if category] or CATEGORIES,
+        is_base_coin=is_base_coin(channel, asked.category, symbol),
+    )
     if channel.symbol_use == "filter":
-        source = "given" if asked.category is not None else None
-        if asked.category == "spread":  # its rows name the legs too, whose category nobody says
-            return Place(asked.category, source, verified=False)
-        found = resolve(symbol, category=asked.category, channel_categories=categories, is_base_coin=False)
-        return Place(asked.category, source, found.verified)
-    coin = is_base_coin(channel, asked.category, symbol)
-    found = resolve(symbol, category=asked.category, channel_categories=categories, is_base_coin=coin)
-    return Place(found.category, found.source, found.verified)
+        return Place(asked.category, given, found.verified)
+    return Place(found.category, given or found.source, found.verified)

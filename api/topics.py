@@ -33,7 +33,7 @@ def check(topic: str) -> None:
 def row_of(topic: str, category: str | None) -> Channel:
     """The row that reads a topic of which nobody named the channel: that of its family, else one of the two raw ones.
 
-    A family is known by its words, also where the category lacks it.
+    A family is known by its words, also where the category lacks it; one that was announced there is raw.
     """
     private = channels.named_by(topic, "private")
     if private is not None:
@@ -46,6 +46,8 @@ def row_of(topic: str, category: str | None) -> Channel:
         return RAW_PRIVATE
     public = [row for row in CHANNELS if not row.private and row.normalise is not None]
     known = next((row for row in public if any(channels.read_as(row, topic, of) for of in row.topics)), RAW)
+    if category in known.raw_for:
+        return RAW
     if category is None and "" not in known.topics:
         mine = [*_private_topics(), *PRIVATE_TOPICS]
         raise invalid(topic, f"a category beside it, which every public topic needs, or a topic of the account: {', '.join(mine)}")

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.db import Connection, Cursor, execute_values, transaction
 from gateway.errors import NotCredible
 from gateway.protocol import selectors
-from gateway.protocol.instruments import CLOSED, Catalog, Instrument
+from gateway.protocol.instruments import CLOSED, PRE_LAUNCH, TRADING, Catalog, Instrument
 from gateway.store import query
 
 #: A listing that is so old has a binding in every queue that follows it: the router looks every five seconds.
@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One instrument that trades now."""
+    """One instrument that trades now, or soon."""
 
     symbol: str
     first_seen_at: datetime
@@ -36,16 +36,21 @@ class Listed:
         return in_sight or self.age_s >= BOUND_AFTER_S or set(pattern) == {selectors.ALL}
 
 
-def write(connection: Connection, category: str, read: Catalog) -> int:
-    """Make a category's rows what a complete read brought; how many changed. Raises NotCredible where it brought none.
+def write(connection: Connection, category: str, read: Catalog, *, repeated: bool = False) -> int:
+    """Make a category's rows what a complete read brought; how many changed.
+
+    Raises NotCredible where it brought no instrument of a category that has some, unless that is what several reads in a row have
+    brought: then they have all gone. Rows that cannot be read are no proof of anything.
 
     A coin without any option in the read keeps those it had: it was not asked for, or the answer is not credible; they expire.
+    Wishes that nobody could verify when they came are verified by it.
     """
-    if not read.instruments:
-        raise NotCredible(f"found no instrument in the catalog of {category}; expected some")
-    coins = {row.base_coin for row in read.instruments.values() if row.base_coin} if category == "option" else None
+    is_empty = not read.instruments
+    coins = {row.base_coin for row in read.instruments.values() if row.base_coin} if category == "option" and not is_empty else None
     with transaction(connection) as cursor:
         cursor.execute(query("lock_catalog"), {"category": category})
+        if is_empty and (read.unread or read.faults or (not repeated and _has_any(cursor, category))):
+            raise NotCredible(f"found no instrument in the catalog of {category}; expected some")
         changed = _put(cursor, read.instruments.values())
         listed = [*read.instruments, *(symbol for symbol in read.unread if "\0" not in symbol)]
         cursor.execute(
@@ -54,6 +59,7 @@ def write(connection: Connection, category: str, read: Catalog) -> int:
         )
         changed += cursor.rowcount
         cursor.execute(query("set_catalog_read"), {"category": category})
+        cursor.execute(query("verify_symbols"), {"category": category})
         _notify(cursor, category, changed)
         return changed
 
@@ -110,6 +116,13 @@ def has_base_coin(connection: Connection, coin: str) -> bool:
         return bool(row and row[0])
 
 
+def wished_coins(connection: Connection) -> list[str]:
+    """The coins whose options somebody wishes for."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("wished_coins"))
+        return _symbols(cursor)
+
+
 def names(connection: Connection, category: str) -> list[str]:
     """What can be subscribed to in a category."""
     with transaction(connection) as cursor:
@@ -117,18 +130,18 @@ def names(connection: Connection, category: str) -> list[str]:
         return _symbols(cursor)
 
 
-def seen(connection: Connection, category: str, pattern: str) -> list[str]:
-    """Every symbol that a pattern names, of any status ever seen."""
+def matching(connection: Connection, category: str, pattern: str, *, before_trading: bool = False) -> list[Listed]:
+    """What a pattern names and is trading now; or, where that is asked for, will be soon."""
+    statuses = [TRADING, PRE_LAUNCH] if before_trading else [TRADING]
     with transaction(connection) as cursor:
-        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": True})
-        return _symbols(cursor)
-
-
-def matching(connection: Connection, category: str, pattern: str) -> list[Listed]:
-    """What a pattern names and is trading now."""
-    with transaction(connection) as cursor:
-        cursor.execute(query("instruments_trading"), {"category": category, "pattern": selectors.like(pattern)})
+        cursor.execute(query("instruments_now"), {"category": category, "pattern": selectors.like(pattern), "statuses": statuses})
         return [Listed(*row) for row in cursor.fetchall()]
+
+
+def _has_any(cursor: Cursor, category: str) -> bool:
+    cursor.execute(query("has_instruments"), {"category": category})
+    row = cursor.fetchone()
+    return bool(row and row[0])
 
 
 def _put(cursor: Cursor, instruments: Iterable[Instrument]) -> int:

@@ -63,6 +63,11 @@ returning *
 update subscriptions set snapshot_seconds = %(snapshot_seconds)s, updated_at = now() where is_active and id = %(id)s
 returning *
 
+-- name: set_verified
+-- The same wish, whose symbol is known by now.
+update subscriptions set symbol_verified = true, updated_at = now() where is_active and id = %(id)s
+returning *
+
 -- name: lock_family
 -- Until the end of the transaction nobody else adds a form of this private topic.
 select pg_advisory_xact_lock(hashtext('ws-gateway private topic'), hashtext(%(family)s))
@@ -155,6 +160,10 @@ limit 1
 -- One at a time writes a category's instruments.
 select pg_advisory_xact_lock(hashtext('ws-gateway catalog'), hashtext(%(category)s))
 
+-- name: has_instruments
+-- Whether a category ever had any.
+select exists (select from instruments where category = %(category)s)
+
 -- name: put_instruments
 -- Rows of the catalog as the exchange has them; those that are the same stay untouched. One row for each that is not.
 insert into instruments as held
@@ -181,6 +190,20 @@ where category = %(category)s and status <> 'Closed' and symbol <> all(%(listed)
 insert into catalogs (category, read_at) values (%(category)s, now())
 on conflict (category) do update set read_at = excluded.read_at
 
+-- name: verify_symbols
+-- Wishes that were accepted before anybody could say whether there is such a symbol. One that somebody else is writing waits for the
+-- next read, so that nobody waits for us while we wait for them.
+update subscriptions set symbol_verified = true, updated_at = now()
+where id in (
+    select id from subscriptions as wish
+    where is_active and not symbol_verified and coalesce(category, %(category)s) = %(category)s and exists (
+        select from instruments as listed
+        where listed.category = %(category)s and status <> 'Closed' and (delivery_time is null or delivery_time > now())
+          and (listed.symbol = wish.symbol or (listed.category = 'option' and listed.base_coin = wish.symbol))
+    )
+    for update skip locked
+)
+
 -- name: catalog_age
 -- Seconds since the last complete read of a category.
 select extract(epoch from now() - read_at)::float from catalogs where category = %(category)s
@@ -192,6 +215,12 @@ select category from catalogs
 -- name: instrument_statuses
 -- The categories that have a symbol, and its status there; what was delivered has ended, whatever the last read said.
 select category, case when delivery_time <= now() then 'Closed' else status end from instruments where symbol = %(symbol)s
+
+-- name: wished_coins
+-- The coins whose options active wishes name, of one or by a pattern that leaves the coin no choice.
+select distinct split_part(symbol, '-', 1) from subscriptions
+where is_active and category = 'option' and symbol is not null and strpos(split_part(symbol, '-', 1), '*') = 0
+order by 1
 
 -- name: has_base_coin
 -- Whether there are options of a coin.
@@ -214,9 +243,9 @@ where category = %(category)s and symbol like %(pattern)s
   ))
 order by symbol collate "C"
 
--- name: instruments_trading
--- What a pattern names and is trading now, when each was first seen, and how long ago that is.
+-- name: instruments_now
+-- What a pattern names and is in one of these statuses now, when each was first seen, and how long ago that is.
 select symbol, first_seen_at, extract(epoch from now() - first_seen_at)::float
 from instruments
-where category = %(category)s and symbol like %(pattern)s and status = 'Trading' and (delivery_time is null or delivery_time > now())
+where category = %(category)s and symbol like %(pattern)s and status = any(%(statuses)s) and (delivery_time is null or delivery_time > now())
 order by symbol collate "C"

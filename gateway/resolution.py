@@ -1,30 +1,23 @@
-"""The category of a wanted symbol, and whether the exchange has it: decided from the catalog, and where that lacks it by asking once.
+"""The category of a wanted symbol, and whether the exchange has it: decided from the catalog, and where that lacks it by asking.
 
-symbol ─▶ form, catalog, default ─▶ category ─▶ listed there? ─ no ─▶ the exchange knows it? ─ no ─▶ UNKNOWN_SYMBOL
+symbol ─▶ form, catalog, default ─▶ category ─▶ listed there? ─ no ─▶ the exchange knows it there? elsewhere? ─ no ─▶ UNKNOWN_SYMBOL
 """
 
-import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway import instruments
+from gateway.asking import Asking, Question
 from gateway.db import Connection
-from gateway.errors import ExchangeError, LinkLost, RequestError
-from gateway.protocol.categories import CategorySource, candidates, decide, has_form
+from gateway.errors import RequestError
+from gateway.protocol.categories import CategorySource, candidates, decide
 from gateway.protocol.endpoints import CATEGORIES
-from gateway.protocol.instruments import CLOSED, catalog, nearest
+from gateway.protocol.instruments import CLOSED, nearest
 from gateway.rest import Rest
 
-log = logging.getLogger(__name__)
-
-#: The exchange's no is believed this long, so that repeated nonsense costs it nothing; seconds.
-REMEMBERED_S = 60.0
-#: Noes that are remembered at a time.
-MOST_REMEMBERED = 10_000
-#: The exchange's code for parameters it does not know, such as a symbol. Source: protocol notes, section 9.2.
-_NO_SUCH = 10001
+#: All that is asked of the exchange for one request takes at most this long; seconds.
+PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +33,21 @@ class Resolved:
 class Resolver:
     """One a process; its threads share it.
 
-    default  the category for a symbol that fits several
-    enabled  others are refused by whoever asks, so the exchange is not asked about them
-    now      monotonic seconds
+    default     the category for a symbol that fits several
+    enabled     others are refused by whoever asks, so the exchange is not asked about them
+    now         monotonic seconds
+    patience_s  for all that is asked of the exchange in one request
     """
 
     rest: Rest
     default: str
     enabled: Sequence[str]
     now: Callable[[], float] = time.monotonic
-    _noes: dict[tuple[str, str], float] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    patience_s: float = PATIENCE_S
+    _asking: Asking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._asking = Asking(self.rest, self.now)
 
     def resolve(
         self,
@@ -65,76 +62,42 @@ class Resolver:
 
         category            as it was given; None: to be decided
         channel_categories  those that the channel has
-        is_base_coin        the symbol is a coin whose options are meant; the category is then option
+        is_base_coin        the symbol is a coin whose options are meant; the category is then given
         """
+        of_channel = [entry for entry in channel_categories if entry in CATEGORIES] or list(CATEGORIES)
+        allowed = [entry for entry in of_channel if entry in self.enabled]
+        known = _known(connection, symbol, is_base_coin=is_base_coin)
+        is_given = category is not None
         source: CategorySource = "given"
-        among = [entry for entry in channel_categories if entry in CATEGORIES] or CATEGORIES
-        if is_base_coin:
-            has = instruments.has_base_coin(connection, symbol)
-            known: Mapping[str, bool | None] = {"option": has or (False if instruments.is_read(connection, "option") else None)}
-            source = "given" if category is not None else "symbol"
-            category = "option"
-        else:
-            known = instruments.known(connection, symbol, CATEGORIES)
-            if category is None:
-                category, source = decide(symbol, among=among, default=self.default, known=known)
-        will_be_refused = category not in among or category not in self.enabled
-        if known.get(category) is not False or will_be_refused:
+        if category is None:
+            fits = any(entry in allowed for entry in candidates(symbol))
+            category, source = decide(symbol, among=allowed if fits else of_channel, default=self.default, known=known)
+        will_be_refused = category not in allowed
+        if known.get(category) or (is_given if will_be_refused else known.get(category) is None):
             return Resolved(category, source, bool(known.get(category)))
-        others = candidates(symbol, among) if source != "given" and has_form(symbol) else ()
-        answers = {
-            entry: self._asked(connection, entry, symbol, is_base_coin=is_base_coin)
-            for entry in dict.fromkeys((category, *others))
-            if entry in self.enabled and known.get(entry) is False
-        }
-        if answers[category]:
-            return Resolved(category, source, True)
-        elsewhere = next((entry for entry, has in answers.items() if has), None)
-        if elsewhere is not None:
-            return Resolved(elsewhere, "instruments", True)
-        if None in answers.values():
+        listed = [entry for entry in allowed if known.get(entry)]
+        if will_be_refused and len(listed) == 1:
+            return Resolved(listed[0], "instruments", True)
+        has = dict[str, bool | None]()
+        until = time.monotonic() + self.patience_s
+        likely_first = ([category],) if is_given else ([category, *candidates(symbol, allowed)], allowed)
+        for entries in likely_first:
+            may_be_new = [entry for entry in entries if entry in allowed and known.get(entry) is False and entry not in has]
+            has |= self._ask(connection, [Question(entry, symbol, is_base_coin) for entry in may_be_new], until)
+            found = next((entry for entry, answer in has.items() if answer), None)
+            if found is not None:
+                return Resolved(found, source if found == category else "instruments", True)
+        if will_be_refused or None in has.values():
             return Resolved(category, source, False)
         raise self._refusal(connection, category, symbol, is_base_coin=is_base_coin)
 
-    def _asked(self, connection: Connection, category: str, symbol: str, *, is_base_coin: bool) -> bool | None:
-        """Whether the exchange has it; None where it cannot be asked. What it has is added to the catalog."""
-        key = (category, symbol)
-        with self._lock:
-            if self.now() < self._noes.get(key, 0.0):
-                return False
-        try:
-            rows = (
-                self.rest.instruments(category, base_coins=(symbol,))
-                if is_base_coin
-                else self.rest.instruments(category, symbol=symbol)
-            )
-        except ExchangeError as fault:
-            if fault.ret_code != _NO_SUCH:
-                log.warning("symbol_not_asked category=%s symbol=%s reason=%s", category, symbol, fault)
-                return None
-            rows = []
-        except LinkLost as fault:
-            log.warning("symbol_not_asked category=%s symbol=%s reason=%s", category, symbol, fault)
-            return None
-        found = [
-            row
-            for row in catalog(category, rows).instruments.values()
-            if row.status != CLOSED and symbol == (row.base_coin if is_base_coin else row.symbol)
-        ]
-        if found:
-            instruments.add(connection, category, found)
-            return True
-        self._remember(key)
-        return False
-
-    def _remember(self, key: tuple[str, str]) -> None:
-        now = self.now()
-        with self._lock:
-            if len(self._noes) >= MOST_REMEMBERED:
-                self._noes = {other: until for other, until in self._noes.items() if now < until}
-            if len(self._noes) >= MOST_REMEMBERED:
-                self._noes.clear()
-            self._noes[key] = now + REMEMBERED_S
+    def _ask(self, connection: Connection, questions: Sequence[Question], until: float) -> dict[str, bool | None]:
+        """Category → whether the exchange has it there; None where it cannot be asked. What it has is added to the catalog."""
+        answers = self._asking.answers(questions, until)
+        for question, answer in answers.items():
+            if answer:
+                instruments.add(connection, question.category, answer)
+        return {question.category: None if answer is None else bool(answer) for question, answer in answers.items()}
 
     def _refusal(self, connection: Connection, category: str, symbol: str, *, is_base_coin: bool) -> RequestError:
         names = instruments.names(connection, category)
@@ -148,3 +111,11 @@ class Resolver:
         more = f", but in {' and '.join(map(repr, elsewhere))}" if elsewhere else ""
         expected = f"expected {' or '.join(near)}" if near else "expected an instrument that the exchange lists"
         return RequestError(f"found {what}, {why}{more}; {expected}", code="UNKNOWN_SYMBOL", details={"nearest": near})
+
+
+def _known(connection: Connection, symbol: str, *, is_base_coin: bool) -> Mapping[str, bool | None]:
+    """Category → whether its catalog lists the symbol; None: it was never read."""
+    if not is_base_coin:
+        return instruments.known(connection, symbol, CATEGORIES)
+    has = instruments.has_base_coin(connection, symbol)
+    return {"option": has or (False if instruments.is_read(connection, "option") else None)}

@@ -1,14 +1,14 @@
 """The exchange's REST calls, over urllib3. Public ones only for now."""
 
-import json
-import time
 import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import urllib3
 from urllib3.contrib.socks import SOCKSProxyManager
 
+from gateway import timely
 from gateway.errors import ExchangeError, LinkLost
 from gateway.proxy import Proxy, proxy_of
 from gateway.tls import client_context, trouble
@@ -29,34 +29,41 @@ _SPREADS, _SPREAD_PAGE = "/v5/spread/instrument", "500"
 MOST_PAGES = 100
 #: Categories whose list leaves out what is not trading yet.
 _WITH_PRELAUNCH = ("linear", "inverse")
+#: Connections that are kept for the next call, of as many threads.
+_KEPT = 4
+
+_decoder = msgspec.json.Decoder(float_hook=str)
 
 
 class Rest:
     """GET calls of one exchange. Raises LinkLost where it cannot be reached, ExchangeError where it refuses."""
 
-    def __init__(self, base: str, *, ca_file: str = "", proxy: str = "", timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, base: str, *, ca_file: str = "", proxy: str = "", timeout_s: float = TIMEOUT_S, whole_s: float | None = None
+    ) -> None:
         """`ca_file`: a further authority; `proxy`: an http:// or socks5h:// URL, never bypassed; "" for none.
 
         timeout_s  of connecting, and of each wait for bytes
+        whole_s    of a whole answer; None: `WHOLE` times as long
         """
         way = proxy_of(proxy)
         self._base = base
-        self._timeout_s = timeout_s
         self._who = f"{base} through the proxy {way}" if way else base
         self._http = _pool(way, ca_file, timeout_s)
+        timely.bound(self._http, WHOLE * timeout_s if whole_s is None else whole_s)
 
     def get(self, path: str, **fields: str) -> dict[str, Any]:
-        """The `result` of an answer."""
+        """The `result` of an answer; numbers with a fraction are strings, as they came."""
         try:
             response = self._http.request("GET", self._base + path, fields=fields, preload_content=False)
             body = self._body(response)
         except urllib3.exceptions.HTTPError as fault:
             raise LinkLost(f"{self._who} gives no answer: {_words(fault)}") from fault
         try:
-            answer = json.loads(body)
-        except ValueError as fault:
+            answer = _decoder.decode(body)
+        except (ValueError, RecursionError) as fault:
             raise LinkLost(f"{self._who} answered HTTP {response.status} without JSON: {body[:40]!r}") from fault
-        if not isinstance(answer, dict) or not isinstance(answer.get("retCode"), int):
+        if not isinstance(answer, dict) or type(answer.get("retCode")) is not int:
             raise LinkLost(f"{self._who} answered HTTP {response.status} without a retCode: {body[:40]!r}")
         if answer["retCode"] != 0:
             raise ExchangeError(answer["retCode"], str(answer.get("retMsg")))
@@ -73,10 +80,13 @@ class Rest:
             return self._pages(_SPREADS, limit=_SPREAD_PAGE, **one)
         asked: list[dict[str, str]] = [{}]
         if category in _WITH_PRELAUNCH:  # first: one that begins to trade meanwhile is found twice, not missed
-            asked = [{"status": "PreLaunch"}, {}]
+            asked = [{"status": "PreLaunch"}, {}] if symbol is None else [{}, {"status": "PreLaunch"}]
         elif category == "option" and symbol is None:
             asked = [{"baseCoin": coin} for coin in base_coins]
-        return [row for more in asked for row in self._pages(_INSTRUMENTS, category=category, limit=_PAGE, **one, **more)]
+        pages = (self._pages(_INSTRUMENTS, category=category, limit=_PAGE, **one, **more) for more in asked)
+        if symbol is not None:
+            return next(filter(None, pages), [])
+        return [row for rows in pages for row in rows]
 
     def server_time_ms(self) -> int:
         """The exchange's clock, Unix milliseconds."""
@@ -95,7 +105,7 @@ class Rest:
             if not isinstance(found, list) or not isinstance(cursor, str):
                 raise LinkLost(f"{self._who} answered {path} without a list: {str(result)[:100]}")
             rows += found
-            if not found or not cursor or fields.get("category") == "spot":  # which is never paged
+            if not found or not cursor or "symbol" in fields or fields.get("category") == "spot":  # which is never paged
                 return rows
             if cursor in seen:
                 raise LinkLost(f"{self._who} answered {path} with a page that leads back: {cursor[:100]!r}")
@@ -105,21 +115,19 @@ class Rest:
         raise LinkLost(f"{self._who} answered {path} with more than {MOST_PAGES} pages")
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        """All of it, unless it is too large or takes too long."""
-        until = time.monotonic() + WHOLE * self._timeout_s
+        """All of it, unless it is too large."""
         body = bytearray()
         while part := response.read1(_PART_BYTES, decode_content=True):
             body += part
-            if len(body) > BODY_BYTES or time.monotonic() > until:
+            if len(body) > BODY_BYTES:
                 response.close()
-                why = f"more than {BODY_BYTES} bytes" if len(body) > BODY_BYTES else f"for more than {WHOLE * self._timeout_s:g} s"
-                raise LinkLost(f"{self._who} answered {why}")
+                raise LinkLost(f"{self._who} answered more than {BODY_BYTES} bytes")
         response.release_conn()
         return bytes(body)
 
 
 def _pool(proxy: Proxy | None, ca_file: str, timeout_s: float) -> urllib3.PoolManager:
-    options: dict[str, Any] = {"timeout": timeout_s, "retries": False, "ssl_context": client_context(ca_file)}
+    options: dict[str, Any] = {"timeout": timeout_s, "retries": False, "maxsize": _KEPT, "ssl_context": client_context(ca_file)}
     if proxy is None:
         return urllib3.PoolManager(**options)
     if proxy.scheme == "socks5h":

@@ -136,7 +136,9 @@ def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], st
 
 
 def held(connection: Connection, wish: Mapping[str, Any]) -> Row | None:
-    """The active row that says the same as a wish; it takes over the wish's rhythm of whole books, where the wish has one."""
+    """The active row that says the same as a wish; it takes over the wish's rhythm of whole books and that the symbol exists, where the
+    wish says so.
+    """
     with transaction(connection) as cursor:
         return _held(cursor, wish)
 
@@ -230,6 +232,9 @@ def _text(text: str | None) -> str | None:
 def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
     cursor.execute(query("held"), wish)
     rows = _rows(cursor)
+    if rows and wish["symbol_verified"] and not rows[0]["symbol_verified"]:
+        cursor.execute(query("set_verified"), {"id": rows[0]["id"]})
+        rows = _rows(cursor)
     if rows and wish["snapshot_seconds"] not in (None, rows[0]["snapshot_seconds"]):
         cursor.execute(query("set_snapshot_seconds"), {"id": rows[0]["id"], "snapshot_seconds": wish["snapshot_seconds"]})
         rows = _rows(cursor)

@@ -100,9 +100,12 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
 
 def _catalog(settings: Settings, endpoint: Endpoint, rest: Rest, name: str) -> CatalogReader:
     category = endpoint.category or ""
-    coins = settings.option_base_coins
     return CatalogReader(
-        settings.database_url, name=name, category=category, read=lambda: rest.instruments(category, base_coins=coins)
+        settings.database_url,
+        name=name,
+        category=category,
+        read=lambda coins: rest.instruments(category, base_coins=coins),
+        coins=settings.option_base_coins,
     )
 
 

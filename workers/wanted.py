@@ -99,7 +99,7 @@ class WantedReader(threading.Thread):
 
     def _expanded(self, rows: Sequence[Wanted]) -> Wishes:
         """Wishes that name many are split into the topics they stand for; each belongs to a process as any other does."""
-        matching: dict[tuple[str, str], list[Listed]] = {}
+        matching: dict[tuple[str, str, bool], list[Listed]] = {}
         mine, patterns, named = list[Wanted](), list[Wanted](), dict[str, dict[str, None]]()
         for row in rows:
             if not selectors.is_pattern(row.topic):
@@ -112,14 +112,16 @@ class WantedReader(threading.Thread):
                 named.setdefault(row.topic, {}).update(dict.fromkeys(topics))
         return Wishes(mine, patterns, {pattern: list(topics) for pattern, topics in named.items()})
 
-    def _topics_of(self, row: Wanted, matching: dict[tuple[str, str], list[Listed]]) -> list[str]:
-        """matching: (category, pattern) → what it names; filled here, for wishes often share a pattern."""
+    def _topics_of(self, row: Wanted, matching: dict[tuple[str, str, bool], list[Listed]]) -> list[str]:
+        """matching: (category, pattern, also before it trades) → what it names; filled here, for wishes often share a pattern."""
         channel = channels.by_type(row.channel_type)
         if channel is None or row.category is None or row.symbol is None or row.created_at is None:
             return []
-        key = (row.category, row.symbol)
+        key = (row.category, row.symbol, channel.before_trading)
         if key not in matching:
-            matching[key] = instruments.matching(self._listener.connection, *key)
+            matching[key] = instruments.matching(
+                self._listener.connection, row.category, row.symbol, before_trading=channel.before_trading
+            )
         symbols = [entry.symbol for entry in matching[key] if entry.is_bound(row.symbol, row.created_at)]
         return selectors.topics_of(channel, category=row.category, depth=row.depth, interval=row.interval, symbols=symbols)
 

@@ -39,6 +39,11 @@ def has_form(symbol: str) -> bool:
     return any(form.fullmatch(symbol) for form, _ in FORMS)
 
 
+def is_plain(symbol: str) -> bool:
+    """Whether a name has no contract's form: then it is a pair or a coin."""
+    return candidates(symbol) == ("spot",)
+
+
 def candidates(symbol: str, among: Sequence[str] = CATEGORIES) -> tuple[str, ...]:
     """The categories that have names of this form, narrowed to some; all of those where it has none that is known."""
     for form, categories in FORMS:
@@ -48,9 +53,11 @@ def candidates(symbol: str, among: Sequence[str] = CATEGORIES) -> tuple[str, ...
 
 
 def decide(symbol: str, *, among: Sequence[str], default: str, known: Mapping[str, bool | None]) -> tuple[str, CategorySource]:
-    """The category of a symbol that came without one, and where that is known from.
+    """The category of a symbol that came without one, and where that is known from; `default` only of the configured one.
 
-    among  the categories that the channel has
+    Outside `among` only where the form leaves no other: whoever asks refuses that with its own words.
+
+    among  the categories that come into question: at least one
     known  category → whether its catalog has the symbol; None, or missing: that catalog was never read
     """
     listed = [category for category in among if known.get(category)]
@@ -62,11 +69,11 @@ def decide(symbol: str, *, among: Sequence[str], default: str, known: Mapping[st
         return possible[0], "symbol" if has_form(symbol) else "instruments"
     if len(left) == 1:
         return left[0], "instruments"
-    choice = left or possible
-    if default in choice or not choice:
+    choice = left or possible or tuple(among)
+    if default in choice:
         return default, "default"
     first = next((category for category in choice if category in listed), None)
-    return (first, "instruments") if first is not None else (choice[0], "default")
+    return (first, "instruments") if first is not None else (choice[0], "symbol")
 
 
 def category_of(symbol: str, *, default: str) -> tuple[str, CategorySource]:

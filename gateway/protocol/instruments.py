@@ -14,6 +14,8 @@ from gateway.protocol.categories import SYMBOL
 #: The status of what the exchange lists no more; ours for what vanished, too.
 CLOSED = "Closed"
 TRADING = "Trading"
+#: Of what can be traded soon: some topics are there already (protocol notes, section 6.1).
+PRE_LAUNCH = "PreLaunch"
 #: Times after this are no times: the year 9999 ends; Unix milliseconds.
 _LATEST_MS = 253_402_300_799_999
 #: Characters of a coin, a status or a contract type; the exchange's are under 30.

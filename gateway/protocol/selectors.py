@@ -27,6 +27,11 @@ def is_pattern(symbol: str | None) -> bool:
     return symbol is not None and "*" in symbol
 
 
+def plainest(pattern: str) -> str:
+    """The same with one star where several stand in a row."""
+    return re.sub(r"\*+", ALL, pattern)
+
+
 @lru_cache(maxsize=1024)
 def _expression(pattern: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, re.split(r"\*+", pattern))))

@@ -1,22 +1,15 @@
-"""The catalog in a real PostgreSQL, and the thread that reads it from a real simulated exchange."""
+"""The catalog in a real PostgreSQL: what reads make of it, and what is found in it."""
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from select import select
 from typing import Any
 
 import pytest
-from running import wait_for
 
-from gateway import db, instruments, migrate
-from gateway.errors import LinkLost, NotCredible
-from gateway.protocol.instruments import Catalog, Instrument, catalog
-from gateway.rest import Rest
-from gateway.servers.server import free_ports
-from simulator.remote import RunningSimulator
-from workers.instruments import CatalogReader
+from gateway import db, instruments, store
+from gateway.errors import NotCredible
+from gateway.protocol.instruments import Catalog, Instrument
 
 
 @pytest.fixture
@@ -71,15 +64,25 @@ def test_a_complete_read_adds_changes_and_closes(connection: db.Connection) -> N
     assert 0 <= (instruments.age_s(connection, "linear") or -1) < 60
 
 
-def test_an_empty_read_changes_nothing(connection: db.Connection) -> None:
+def test_an_empty_read_changes_nothing_where_something_was_known(connection: db.Connection) -> None:
     instruments.write(connection, "linear", some("linear", "AAAUSDT"))
     before = all_rows(connection)
     with pytest.raises(NotCredible, match="found no instrument in the catalog of linear"):
         instruments.write(connection, "linear", some("linear"))
     assert all_rows(connection) == before
-    with pytest.raises(NotCredible):
-        instruments.write(connection, "spot", some("spot", unread=("AAAUSDT",)))
+    for strange in (some("spot", unread=("AAAUSDT",)), Catalog({}, frozenset(), ("found int; expected an object",))):
+        with pytest.raises(NotCredible):
+            instruments.write(connection, "spot", strange, repeated=True)
     assert not instruments.is_read(connection, "spot")
+
+
+def test_an_empty_read_is_believed_where_nothing_was_ever_known_and_where_it_repeats(connection: db.Connection) -> None:
+    assert instruments.write(connection, "spread", some("spread")) == 0
+    assert instruments.is_read(connection, "spread")
+    for category in ("linear", "option"):
+        instruments.write(connection, category, some(category, "AAAUSDT"))
+        assert instruments.write(connection, category, some(category), repeated=True) == 1
+    assert statuses(connection) == {"AAAUSDT": "Closed"}
 
 
 def test_options_of_a_coin_that_was_not_read_stay(connection: db.Connection) -> None:
@@ -103,13 +106,14 @@ def test_a_symbol_is_found_in_every_category_with_its_status(connection: db.Conn
     assert instruments.names(connection, "linear") == ["AAAUSDT"]
 
 
-def test_a_pattern_names_what_trades_and_what_was_ever_seen(connection: db.Connection) -> None:
+def test_a_pattern_names_what_trades_and_where_asked_what_will_soon(connection: db.Connection) -> None:
     instruments.write(connection, "linear", some("linear", "A_BUSDT", "AXBUSDT", "OLDUSDT"))
     instruments.write(connection, "linear", some("linear", "A_BUSDT", "AXBUSDT"))
     instruments.add(connection, "linear", some("linear", "NEWUSDT", status="PreLaunch").instruments.values())
     assert matching(connection, "linear", "*") == ["AXBUSDT", "A_BUSDT"]
     assert matching(connection, "linear", "A_B*") == ["A_BUSDT"]
-    assert instruments.seen(connection, "linear", "*USDT") == ["AXBUSDT", "A_BUSDT", "NEWUSDT", "OLDUSDT"]
+    soon = instruments.matching(connection, "linear", "*USDT", before_trading=True)
+    assert [entry.symbol for entry in soon] == ["AXBUSDT", "A_BUSDT", "NEWUSDT"]
     assert matching(connection, "spot", "*") == []
 
 
@@ -140,6 +144,43 @@ def test_a_listing_waits_until_its_binding_exists(connection: db.Connection) -> 
     assert bound("*", now) == ["AAAUSDT", "BBBUSDT", "CCCUSDT"]  # its binding does not depend on listings
 
 
+def test_wishes_are_verified_by_the_next_read_and_by_a_repeat_that_knows(database_url: str, connection: db.Connection) -> None:
+    def wish(category: str | None, symbol: str | None, verified: bool | None = False) -> dict[str, Any]:
+        return {
+            "channel_type": "trades", "symbol": symbol, "category": category, "category_source": "given", "symbol_verified": verified,
+            "depth": None, "interval": None, "topic": f"{category}.{symbol}", "endpoint": category or "private",
+            "requesting_service": "one", "delivery": "single", "queue": "q", "binding": "b", "state": "requested", "last_error": None,
+            "snapshot_seconds": None,
+        }  # fmt: skip
+
+    def verified() -> dict[str, bool | None]:
+        rows, _ = store.find_all(connection, {"is_active": True}, limit=100, offset=0)
+        return {row["topic"]: row["symbol_verified"] for row in rows}
+
+    wishes = [
+        wish("linear", "AAAUSDT"), wish("linear", "NONEUSDT"), wish(None, "AAAUSDT"), wish("spot", "AAAUSDT"), wish("option", "BTC"),
+        wish("linear", "*", None),
+    ]  # fmt: skip
+    for entry in wishes:
+        store.add_subscription(connection, entry, lambda: "ready")
+    other = db.connect(database_url, name="other")
+    with db.transaction(other) as cursor:  # who writes a wish is not waited for
+        cursor.execute("update subscriptions set state = 'live' where topic = 'linear.AAAUSDT'")
+        instruments.write(connection, "linear", some("linear", "AAAUSDT"))
+    other.close()
+    unknown = {f"{entry['category']}.{entry['symbol']}": entry["symbol_verified"] for entry in wishes}
+    assert verified() == unknown | {"None.AAAUSDT": True}
+    instruments.write(connection, "linear", some("linear", "AAAUSDT"))
+    instruments.write(connection, "option", some("option", "BTC-A"))
+    now = unknown | {"None.AAAUSDT": True, "linear.AAAUSDT": True, "option.BTC": True}
+    assert verified() == now
+    held = store.held(connection, wish("spot", "AAAUSDT", True))
+    assert held is not None
+    assert held["symbol_verified"] is True
+    store.held(connection, wish("spot", "AAAUSDT", False))  # who cannot say knows no better
+    assert verified() == now | {"spot.AAAUSDT": True}
+
+
 def test_a_change_wakes_workers_and_no_change_does_not(database_url: str, connection: db.Connection) -> None:
     listener = db.Listener(database_url, name="test", channel="ws_gateway_subscriptions")
     listener.open()
@@ -152,82 +193,3 @@ def test_a_change_wakes_workers_and_no_change_does_not(database_url: str, connec
     instruments.add(connection, "linear", some("linear", "BBBUSDT").instruments.values())
     assert select([listener.fileno()], [], [], 5.0)[0]
     listener.close()
-
-
-@contextmanager
-def reading(url: str, category: str, read: Callable[[], Any], interval_s: float = 0.2) -> Iterator[CatalogReader]:
-    reader = CatalogReader(url, name=f"{category}_00", category=category, read=read, interval_s=interval_s, cap_s=0.05)
-    reader.start()
-    yield reader
-    reader.stop()
-    reader.join(10)
-    assert not reader.is_alive()
-
-
-@pytest.mark.parametrize("category", ["spot", "linear", "inverse", "option", "spread"])
-def test_a_reader_follows_listings_and_delistings(
-    database_url: str, connection: db.Connection, simulator: RunningSimulator, category: str
-) -> None:
-    names = {
-        "spot": "NEWUSDT", "linear": "NEWUSDT", "inverse": "NEWUSD", "option": "BTC-26MAR27-99000-C", "spread": "NEWUSDT_NEW/USDT",
-    }  # fmt: skip
-    rest = Rest(simulator.rest_url)
-    with reading(database_url, category, lambda: rest.instruments(category, base_coins=("BTC", "ETH"))):
-        wait_for(lambda: instruments.is_read(connection, category), "a first read")
-        assert sorted(instruments.names(connection, category)) == sorted(
-            catalog(category, rest.instruments(category, base_coins=("BTC", "ETH"))).instruments
-        )
-        simulator.list_instrument(category, names[category])
-        wait_for(lambda: instruments.find(connection, names[category]) == {category: "Trading"}, "the listing")
-        simulator.delist(category, names[category])
-        wait_for(lambda: instruments.find(connection, names[category]) == {category: "Closed"}, "the delisting")
-
-
-def test_a_restart_without_the_exchange_uses_postgresql(
-    database_url: str, connection: db.Connection, caplog: pytest.LogCaptureFixture
-) -> None:
-    instruments.write(connection, "linear", some("linear", "AAAUSDT"))
-    before, asked = all_rows(connection), []
-
-    def gone() -> list[Any]:
-        asked.append(1)
-        raise LinkLost("the exchange gives no answer")
-
-    with reading(database_url, "linear", gone, interval_s=2.0):  # it is fresh: nobody is asked
-        wait_for(lambda: len(asked) > 5, "tries once it is too old")
-    assert all_rows(connection) == before
-    said = [record.message for record in caplog.records if "catalog_not_read" in record.message]
-    assert said == ["linear_00 catalog_not_read reason=LinkLost: the exchange gives no answer"]
-
-
-def test_empty_and_failing_reads_change_nothing_and_a_good_one_follows(
-    database_url: str, connection: db.Connection, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    instruments.write(connection, "linear", some("linear", "AAAUSDT"))
-    with db.transaction(connection) as cursor:
-        cursor.execute("update catalogs set read_at = now() - interval '1 hour'")
-    row = {"symbol": "BBBUSDT", "status": "Trading"}
-    answers: list[list[Any]] = [[], [{"symbol": "AAAUSDT"}], [row, {"symbol": "AAAUSDT", "status": 7}, None]]
-    seen = []
-
-    def read() -> list[Any]:
-        seen.append(statuses(connection))
-        return answers.pop(0) if len(answers) > 1 else answers[0]
-
-    with reading(database_url, "linear", read):
-        wait_for(lambda: len(seen) > 3, "reads")
-    assert seen[:3] == [{"AAAUSDT": "Trading"}] * 3
-    assert seen[3] == {"AAAUSDT": "Trading", "BBBUSDT": "Trading"}  # a row that cannot be read has not vanished
-    assert any("instrument_not_understood bad=2" in record.message for record in caplog.records)
-
-
-def test_a_reader_waits_for_the_schema_and_for_postgresql(empty_database_url: str, caplog: pytest.LogCaptureFixture) -> None:
-    with reading(empty_database_url, "linear", lambda: [{"symbol": "AAAUSDT", "status": "Trading"}]):
-        wait_for(lambda: any("waiting for `prepare`" in record.message for record in caplog.records), "a word about the schema")
-        migrate.migrate(empty_database_url)
-        connection = db.connect(empty_database_url, name="test")
-        wait_for(lambda: instruments.is_read(connection, "linear"), "a read")
-        connection.close()
-    with reading(f"postgresql://127.0.0.1:{free_ports(1)[0]}/none", "linear", list):
-        wait_for(lambda: any("PostgreSQL is away" in record.message for record in caplog.records), "a word about PostgreSQL")

@@ -63,7 +63,7 @@ def wish(
         "channel_type": channel_type, "symbol": symbol, "category": "linear", "category_source": "given", "symbol_verified": None,
         "depth": None, "interval": None, "topic": f"{topic}.{symbol}", "endpoint": "linear", "requesting_service": service,
         "delivery": "single", "queue": f"ws-gateway.{event_type}.{service}", "binding": f"{event_type}.linear.{symbol}.-",
-        "state": "requested", "last_error": None,
+        "state": "requested", "last_error": None, "snapshot_seconds": None,
     }  # fmt: skip
     return store.add_subscription(connection, values, lambda: "pending")[0]
 

@@ -1,15 +1,22 @@
 """Which category a symbol gets and whether it exists: a real PostgreSQL, a real simulated exchange, and one that is away."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from listener import Line, Listener
+from running import wait_for
 
 from gateway import db, instruments
+from gateway.asking import REMEMBERED_S, SHORTLY_S
 from gateway.errors import RequestError
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.protocol.instruments import catalog
-from gateway.resolution import REMEMBERED_S, Resolved, Resolver
+from gateway.resolution import Resolved, Resolver
 from gateway.rest import Rest
 from gateway.servers.server import free_ports
 from simulator import remote
@@ -198,6 +205,96 @@ def test_an_exchange_that_cannot_be_asked_leaves_the_symbol_unverified(
 def test_nobody_is_asked_about_what_will_be_refused_anyway(exchange: RunningSimulator, connection: db.Connection) -> None:
     load(connection, exchange, *CATEGORIES)
     by = resolver(exchange, enabled=("spot",))
-    assert resolve(by, connection, "NONEUSD") == Resolved("inverse", "symbol", False)
+    assert resolve(by, connection, "BTCUSD") == Resolved("inverse", "symbol", True)
     assert resolve(by, connection, "NONEUSD", "spread", among=("spot",)) == Resolved("spread", "given", False)
+    assert resolve(by, connection, "NONEUSD", "inverse") == Resolved("inverse", "given", False)
     assert calls(by) == 0
+
+
+def test_only_enabled_categories_come_into_question(exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, exchange, *CATEGORIES)
+    two = resolver(exchange, enabled=("spot", "option"))
+    assert resolve(two, connection, "BTCUSDT") == Resolved("spot", "symbol", True)
+    assert resolve(two, connection, "BTCUSDT", among=("linear", "inverse")) == Resolved("linear", "symbol", True)
+    assert resolve(resolver(exchange, enabled=("spot",)), connection, "BTCUSDT") == Resolved("spot", "symbol", True)
+    assert resolve(two, connection, "PERPUSDT", among=("linear",)) == Resolved("linear", "symbol", True)
+    exchange.list_instrument("spot", "FRESHUSD")
+    assert resolve(resolver(exchange, enabled=("spot",)), connection, "FRESHUSD") == Resolved("spot", "instruments", True)
+    exchange.delist("spot", "FRESHUSD")
+
+
+@pytest.mark.parametrize(("category", "symbol"), [("spread", "NEW_PAIR"), ("spot", "JUSTUSD"), ("linear", "ODD_NAME")])
+def test_a_new_listing_whose_form_misleads_is_found(
+    exchange: RunningSimulator, connection: db.Connection, category: str, symbol: str
+) -> None:
+    load(connection, exchange, *CATEGORIES)
+    exchange.list_instrument(category, symbol)
+    found = resolve(resolver(exchange, default="linear"), connection, symbol)
+    assert (found.category, found.verified) == (category, True)
+    exchange.delist(category, symbol)
+
+
+def silent(line: Line) -> None:
+    """Takes the request and says nothing."""
+    line.rest()
+
+
+def trickling(line: Line) -> None:
+    """Headers, a byte now and then."""
+    line.until(b"\r\n\r\n")
+    pause = threading.Event()
+    with suppress(ConnectionError):
+        while not pause.wait(0.1):
+            line.send(b"x")
+
+
+@pytest.mark.parametrize("play", [silent, trickling])
+def test_all_asking_of_a_request_has_one_deadline_and_an_exchange_that_cannot_be_asked_is_left_alone(
+    exchange: RunningSimulator, connection: db.Connection, play: Callable[[Line], None]
+) -> None:
+    load(connection, exchange, *CATEGORIES)
+    clock = [0.0]
+    with Listener(play) as listener:
+        by = Resolver(Rest(listener.url("http"), timeout_s=1.0, whole_s=1.0), "linear", CATEGORIES, lambda: clock[0], 0.5)
+        began = time.monotonic()
+        assert resolve(by, connection, "NONEUSDT") == Resolved("linear", "default", False)
+        assert 0.4 < time.monotonic() - began < 1.0
+        wait_for(lambda: not resolve_s(by, connection, "OTHERUSDT") > 0.2, "nobody asked any more")
+        taken = listener.count
+        assert resolve(by, connection, "THIRDUSDT") == Resolved("linear", "default", False)
+        assert listener.count == taken
+        clock[0] = SHORTLY_S + 1
+        assert resolve_s(by, connection, "THIRDUSDT") > 0.4
+        assert listener.count > taken
+
+
+def resolve_s(by: Resolver, connection: db.Connection, symbol: str) -> float:
+    """How long it takes, in seconds."""
+    began = time.monotonic()
+    assert not resolve(by, connection, symbol).verified
+    return time.monotonic() - began
+
+
+def test_one_symbol_is_asked_for_by_one_at_a_time(exchange: RunningSimulator, connection: db.Connection, database_url: str) -> None:
+    load(connection, exchange, *CATEGORIES)
+    by = resolver(exchange)
+    start = threading.Barrier(6)
+
+    def ask(_: int) -> str:
+        mine = db.connect(database_url, name="test")
+        try:
+            start.wait()
+            return str(refusal(by, mine, "NONEPERP", "linear"))
+        finally:
+            mine.close()
+
+    with ThreadPoolExecutor(6) as threads:
+        assert len(set(threads.map(ask, range(6)))) == 1
+    assert calls(by) == 2  # what trades, and what will
+
+
+def test_each_category_is_asked_once(exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, exchange, *CATEGORIES)
+    by = resolver(exchange)
+    refusal(by, connection, "FOOUSDT", among=("spot", "linear"))
+    assert calls(by) == 3

@@ -1,8 +1,11 @@
 """The catalog over REST: all pages of a simulated exchange, one symbol, and lists that nobody should believe."""
 
 import json
+import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -127,13 +130,80 @@ def trickle(line: Line) -> None:
         return
 
 
+def trickle_headers(line: Line) -> None:
+    """Headers that never end."""
+    line.until(b"\r\n\r\n")
+    line.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    try:
+        while True:
+            line.send(b"x")
+    except ConnectionError:
+        return
+
+
 def short(line: Line) -> None:
     """Less than was promised."""
     line.until(b"\r\n\r\n")
     line.send(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"retCode":0}')
 
 
-@pytest.mark.parametrize(("play", "words"), [(trickle, "answered for more than 0.4 s"), (short, "IncompleteRead")])
+@pytest.mark.parametrize(
+    ("play", "words"),
+    [(trickle, "it took too long"), (trickle_headers, "LineTooLong|it took too long"), (short, "IncompleteRead")],
+)
 def test_an_answer_that_does_not_end_well_is_a_lost_link(play: Callable[[Line], None], words: str) -> None:
     with Listener(play) as listener, pytest.raises(LinkLost, match=words):
         Rest(listener.url("http"), timeout_s=0.1).instruments("spread")
+
+
+@pytest.mark.parametrize("bytes_of", [b"x", b"x: y\r\n"])
+def test_headers_that_trickle_are_bounded_by_time(bytes_of: bytes) -> None:
+    """A byte now and then is inside every wait."""
+    done = threading.Event()
+
+    def play(line: Line) -> None:
+        line.until(b"\r\n\r\n")
+        line.send(b"HTTP/1.1 200 OK\r\n")
+        while not done.wait(0.05):
+            line.send(bytes_of)
+
+    began = time.monotonic()
+    with Listener(play) as listener:
+        with pytest.raises(LinkLost, match="it took too long"):
+            Rest(listener.url("http"), timeout_s=0.2, whole_s=0.3).instruments("spread")
+        done.set()
+    assert time.monotonic() - began < 2.0
+
+
+HOSTILE = [
+    b"", b"{", b"null", b"[]", b"7", b"\xff\xfe", b"NaN", b"[" * 100_000, b'{"retCode":' * 100_000, b"9" * 5000, b"9" * 400, b"1e999",
+    b'{"retCode":0,"result":' + b'{"list":[' * 50_000, b'{"retCode":"0"}', b'{"retCode":true}', b'{"retCode":0.0}', b'{"retCode":1e5}',
+    b'{"retCode":' + b"9" * 500 + b"}", b'{"retCode":10001,"retMsg":{"a":[]}}', b'{"retCode":0}', b'{"retCode":0,"result":[]}',
+    b'{"retCode":0,"result":{"list":null}}', b'{"retCode":0,"result":{"list":"x"}}', b'{"retCode":0,"result":{"list":[],"nextPageCursor":[]}}',
+    b'{"retCode":0,"result":{"list":[{"symbol":"\\ud800","status":"Trading"}]}}',
+    b'{"retCode":0,"result":{"list":[{"symbol":"A\\u0000"},{"symbol":1e99},[],null,"",{"symbol":{}},7.25]}}',
+    b'{"retCode":0,"result":{"list":[{"symbol":"AAAUSDT","status":"Trading","launchTime":1.5e300,"deliveryTime":' + b"9" * 40 + b"}]}}",
+]  # fmt: skip
+
+
+def saying(body: bytes) -> Callable[[Line], None]:
+    def play(line: Line) -> None:
+        with suppress(ConnectionError):
+            while True:
+                line.until(b"\r\n\r\n")
+                line.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    return play
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
+def test_whatever_an_answer_holds_it_is_rows_or_a_fault_with_a_name(body: bytes) -> None:
+    with Listener(saying(body)) as listener, suppress(LinkLost, ExchangeError):
+        rows = Rest(listener.url("http")).instruments("spot")
+        assert catalog("spot", rows).instruments == {}
+
+
+def test_fractions_stay_as_they_came() -> None:
+    with Listener(saying(b'{"retCode":0,"result":{"tick":0.10,"large":123456789012345678901234567890}}')) as listener:
+        found = Rest(listener.url("http")).get("/v5/anything")
+    assert found == {"tick": "0.10", "large": 123456789012345678901234567890}

@@ -56,7 +56,7 @@ def add(connection: db.Connection, symbol: str, *, service: str = "one", categor
         "channel_type": "trades", "symbol": symbol, "category": category, "category_source": "given", "symbol_verified": None,
         "depth": None, "interval": None, "topic": f"publicTrade.{symbol}", "endpoint": category, "requesting_service": service,
         "delivery": "single", "queue": names.service_queue("trade", service), "binding": f"trade.{category}.{symbol}.-",
-        "state": "requested", "last_error": None, **changes,
+        "state": "requested", "last_error": None, "snapshot_seconds": None, **changes,
     }  # fmt: skip
     return store.add_subscription(connection, wish, lambda: "pending")[0]
 
@@ -119,6 +119,27 @@ def test_a_listing_is_wanted_before_its_binding_is_certain_only_where_the_bindin
         wishes = until(reader, "publicTrade.BTCUSDT")
         assert wishes.named == {"publicTrade.*": ["publicTrade.BTCUSDT"], "publicTrade.BTC*": []}
         until(reader, "publicTrade.BTCUSDT", "publicTrade.BTCUSDT")  # ten seconds later
+
+
+def test_tickers_and_candles_are_followed_before_an_instrument_trades_and_trades_are_not(
+    database_url: str, connection: db.Connection
+) -> None:
+    add(connection, "*")
+    for channel_type, topic in (("ticker", "tickers.*"), ("funding", "tickers.*"), ("kline", "kline.1.*")):
+        interval = "1" if channel_type == "kline" else None
+        add(
+            connection,
+            "*",
+            channel_type=channel_type,
+            topic=topic,
+            interval=interval,
+            queue=names.service_queue(channel_type, "one"),
+        )
+    lists(connection, "SOONUSDT", status="PreLaunch")
+    with reading(database_url) as reader:
+        until(reader, "tickers.SOONUSDT", "tickers.SOONUSDT", "kline.1.SOONUSDT")
+        lists(connection, "SOONUSDT")
+        until(reader, "tickers.SOONUSDT", "tickers.SOONUSDT", "kline.1.SOONUSDT", "publicTrade.SOONUSDT")
 
 
 def test_what_is_delivered_goes_without_another_read(database_url: str, connection: db.Connection) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.protocol.categories import candidates, category_of, decide
+from gateway.protocol.categories import candidates, category_of, decide, is_plain
 from gateway.protocol.endpoints import CATEGORIES
 
 FORMS = {
@@ -63,9 +63,9 @@ def test_only_the_letters_of_the_four_quarters_make_an_inverse_future() -> None:
         ({"spot": True, "linear": True}, "inverse", ("spot", "instruments")),
         ({"linear": True}, "inverse", ("linear", "instruments")),
         ({"spot": False, "linear": False}, "linear", ("linear", "default")),
-        ({"spot": False, "linear": False}, "option", ("spot", "default")),
+        ({"spot": False, "linear": False}, "option", ("spot", "symbol")),
         ({"spot": False, "linear": False, "inverse": True}, "linear", ("inverse", "instruments")),
-        ({}, "option", ("spot", "default")),
+        ({}, "option", ("spot", "symbol")),  # the settings do not say so
     ],
 )
 def test_a_name_that_fits_several_goes_where_the_catalog_has_it(known: Known, default: str, expected: tuple[str, str]) -> None:
@@ -76,7 +76,19 @@ def test_a_channel_that_has_only_one_of_them_decides() -> None:
     for known in ({}, {"spot": True, "linear": True}, {"spot": True, "linear": False}):
         found = decide("BTCUSDT", among=("linear", "inverse"), default="spot", known=known)
         assert found == ("linear", "symbol")
-    assert decide("BTCUSDT", among=("option",), default="option", known={}) == ("spot", "default")
+    assert decide("BTCUSDT", among=("option",), default="option", known={}) == ("spot", "symbol")
+
+
+@pytest.mark.parametrize("known", [{}, {"spread": False}])
+def test_a_default_that_does_not_come_into_question_is_not_used(known: Known) -> None:
+    assert decide("A_B", among=("spread",), default="linear", known=known) == ("spread", "symbol")
+    assert decide("A_B", among=("spot", "spread"), default="linear", known={**known, "spot": False}) == ("spot", "symbol")
+    assert decide("A_B", among=("linear", "spread"), default="linear", known=known) == ("linear", "default")
+
+
+def test_a_plain_name_has_no_contracts_form() -> None:
+    assert all(map(is_plain, FORMS["spot"]))
+    assert not any(map(is_plain, [*FORMS["linear"], *FORMS["inverse"], *FORMS["option"], *FORMS["spread"], *BOTH, *NONE]))
 
 
 @pytest.mark.parametrize(

@@ -129,10 +129,19 @@ def test_a_bad_request_is_one_sentence_with_its_code(channel_type: str, given: d
         ("balance", {}, "balance.*.*.*"),
         ("system_status", {}, "system_status.*.*.*"),
         ("system", {}, "system.*.*.*"),
+        ("trades", {"symbol": "*", "category": "linear"}, "trade.linear.*.-"),
+        ("trades", {"symbol": "*", "category": "option"}, "trade.option.*.*"),
+        ("trades", {"symbol": "BTC*", "category": "linear"}, ""),
     ],
 )  # fmt: skip
 def test_a_queue_is_bound_to_exactly_what_was_asked_for(channel_type: str, given: dict[str, Any], binding: str) -> None:
     assert wish(channel_type, **given)["binding"] == binding
+
+
+@pytest.mark.parametrize(("symbol", "plainest"), [("**", "*"), ("B***T**", "B*T*"), ("BTC*", "BTC*")])
+def test_stars_in_a_row_are_the_same_wish_as_one(symbol: str, plainest: str) -> None:
+    assert wish("ticker", symbol=symbol, category="linear") == wish("ticker", symbol=plainest, category="linear")
+    assert wish("ticker", symbol=symbol, category="linear")["symbol"] == plainest
 
 
 def test_a_symbol_that_only_filters_leaves_the_topic_whole_and_the_word_open_where_none_was_given() -> None:

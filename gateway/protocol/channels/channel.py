@@ -84,6 +84,8 @@ class Channel:
     is_book       its events are an order book's, which can be materialised and published whole
     rest_snapshots  its snapshots come over REST: the stream has changes only
     derived_from  the channel_type whose frames its events are made from
+    raw_for       categories without a template whose exchange has such a topic all the same: it passes as `raw`
+    before_trading  an instrument has it before it trades, too (protocol notes, section 6.1)
     absent_from   category → environments whose exchange does not have it (protocol notes, section 1.1)
     """
 
@@ -105,6 +107,8 @@ class Channel:
     is_book: bool = False
     rest_snapshots: bool = False
     derived_from: str | None = None
+    raw_for: tuple[str, ...] = ()
+    before_trading: bool = False
     absent_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property

@@ -60,6 +60,7 @@ CHANNELS: tuple[Channel, ...] = (
         normalise=ticker.normalise,
         fields=ticker.FIELDS,
         pushes_first=True,
+        before_trading=True,
     ),
     Channel(
         channel_type="orderbook",
@@ -95,6 +96,7 @@ CHANNELS: tuple[Channel, ...] = (
         fields=orderbook.FULL,
         is_book=True,
         rest_snapshots=True,
+        raw_for=_CONTRACTS,
     ),
     Channel(
         channel_type="kline",
@@ -107,6 +109,7 @@ CHANNELS: tuple[Channel, ...] = (
         intervals=_INTERVALS,
         default_interval="1",
         pushes_first=True,
+        before_trading=True,
     ),
     Channel(
         channel_type="liquidation",
@@ -126,6 +129,7 @@ CHANNELS: tuple[Channel, ...] = (
         normalise=None,
         fields=funding.FIELDS,
         pushes_first=True,
+        before_trading=True,
         derived_from="ticker",
     ),
     Channel(
