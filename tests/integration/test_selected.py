@@ -56,7 +56,7 @@ def add(connection: db.Connection, symbol: str, *, service: str = "one", categor
         "channel_type": "trades", "symbol": symbol, "category": category, "category_source": "given", "symbol_verified": None,
         "depth": None, "interval": None, "topic": f"publicTrade.{symbol}", "endpoint": category, "requesting_service": service,
         "delivery": "single", "queue": names.service_queue("trade", service), "binding": f"trade.{category}.{symbol}.-",
-        "state": "requested", "last_error": None, **changes,
+        "state": "requested", "last_error": None, "snapshot_seconds": None, **changes,
     }  # fmt: skip
     return store.add_subscription(connection, wish, lambda: "pending")[0]
 
