@@ -172,7 +172,7 @@ def _declare(connection: Connection, topology: Topology | None, wish: dict[str, 
 
 
 def _tidy(parts: Parts, connection: Any, rows: list[Row]) -> None:
-    """Take bindings and idle queues away; what cannot be done now, the router does."""
+    """Take idle queues and a few bindings away; what cannot be done now, the router does."""
     if not rows:
         return
     with _broker(parts) as topology:
@@ -180,7 +180,7 @@ def _tidy(parts: Parts, connection: Any, rows: list[Row]) -> None:
             return
         try:
             for queue in sorted({row["queue"] for row in rows}):
-                queues.keep(connection, topology, queue)
+                queues.leave(connection, topology, queue)
         except SinkAway as fault:
             log.warning("api queues_left reason=%s", fault, extra={"trace_id": g.trace_id})
 

@@ -20,6 +20,8 @@ from gateway.protocol import channels, forms, selectors
 from gateway.wire import TopicReport
 
 Row = dict[str, Any]
+#: Category, pattern, and whether instruments count that ended long ago.
+_Named = tuple[str, str, bool]
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -50,7 +52,8 @@ class Wanted(msgspec.Struct, frozen=True):
 class ServiceQueue(msgspec.Struct, frozen=True):
     """One wish's queue and its bindings.
 
-    queue_state  pending (the broker was away), ready, removed
+    queue_state  pending (the broker was away), ready; of a cancelled wish: unbound (something waits in the queue, or somebody reads
+                 it, and nothing more comes in for this wish), removed (nothing is left to do)
     follows      its bindings grow with the exchange's listings
     """
 
@@ -125,7 +128,8 @@ def locked_queue(connection: Connection, queue: str) -> Iterator[list[ServiceQue
 def bindings_of(connection: Connection, wish: Mapping[str, Any]) -> list[str]:
     """What a wish's queue is to be bound to; within the transaction that is open on the connection, if one is."""
     with connection.cursor() as cursor:
-        return _bindings(cursor, wish, {}, ever=False)
+        named = _named(wish)
+        return _bindings(wish, [] if named is None else _symbols(cursor, named))
 
 
 def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], state: str) -> None:
@@ -250,34 +254,42 @@ def _refuse_two_forms(cursor: Cursor, topic: str) -> None:
         )
 
 
-def _bindings(cursor: Cursor, wish: Mapping[str, Any], seen: dict[tuple[str, str, bool], list[str]], *, ever: bool) -> list[str]:
-    """One binding, or where the symbol is a pattern one for each instrument that it named.
+def _named(wish: Mapping[str, Any]) -> _Named | None:
+    """What a wish's bindings depend on; None where they depend on nothing. A cancelled one had whatever it may ever have named."""
+    if wish["category"] is None or not selectors.is_pattern(wish["symbol"]):
+        return None
+    return wish["category"], wish["symbol"], not wish.get("is_active", True)
 
-    wish  channel_type, category, symbol, depth, interval and binding
-    seen  (category, pattern, ever) → those instruments; filled here, for wishes often share a pattern
-    ever  also of what ended long ago
-    """
-    channel, category, pattern = channels.by_type(wish["channel_type"]), wish["category"], wish["symbol"]
-    if channel is None or category is None or not selectors.is_pattern(pattern):
+
+def _symbols(cursor: Cursor, named: _Named) -> list[str]:
+    category, pattern, ever = named
+    cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": ever})
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _bindings(wish: Mapping[str, Any], symbols: Sequence[str]) -> list[str]:
+    """One binding, or where the symbol is a pattern those for the instruments that it named."""
+    channel = channels.by_type(wish["channel_type"])
+    if channel is None or _named(wish) is None:
         return [wish["binding"]]
-    key = (category, pattern, ever)
-    if key not in seen:
-        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": ever})
-        seen[key] = [row[0] for row in cursor.fetchall()]
-    depth, interval = wish["depth"], wish["interval"]
-    return selectors.bindings_of(channel, category=category, pattern=pattern, depth=depth, interval=interval, symbols=seen[key])
+    return selectors.bindings_of(
+        channel, category=wish["category"], pattern=wish["symbol"], depth=wish["depth"], interval=wish["interval"], symbols=symbols
+    )
 
 
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
-    """A cancelled wish names whatever it may ever have been bound to."""
     cursor.execute(query("service_queues"), {"queue": queue})
-    seen: dict[tuple[str, str, bool], list[str]] = {}
+    rows = _rows(cursor)
+    bound = [row for row in rows if row["queue_state"] != "unbound"]
+    named = {entry for row in bound if (entry := _named(row)) is not None}  # wishes often share a pattern
+    symbols: dict[_Named | None, list[str]] = {None: [], **{entry: _symbols(cursor, entry) for entry in named}}
+    bindings = {row["id"]: _bindings(row, symbols[_named(row)]) for row in bound}
     return [
         ServiceQueue(
-            row["id"], row["queue"], _bindings(cursor, row, seen, ever=not row["is_active"]), row["queue_state"], row["is_active"],
+            row["id"], row["queue"], bindings.get(row["id"], []), row["queue_state"], row["is_active"],
             selectors.is_pattern(row["symbol"]),
         )
-        for row in _rows(cursor)
+        for row in rows
     ]  # fmt: skip
 
 
