@@ -26,16 +26,17 @@ from api.shapes import (
     plain,
 )
 from api.wishes import wish_of
-from gateway import queues, store
+from gateway import listings, queues, store
 from gateway.db import Connection
 from gateway.errors import RequestError, SinkAway
+from gateway.protocol import selectors
 from gateway.sinks.topology import Topology
 from gateway.store import Row
 
 log = logging.getLogger(__name__)
 
 #: Columns that are ours alone.
-_HIDDEN = ("endpoint", "binding", "resyncs")
+_HIDDEN = ("endpoint", "binding", "resyncs", "bound_at")
 
 CANCELLED = "found a cancelled subscription; expected an active one"
 #: Endpoint → why its topics are never left to be asked for anew.
@@ -63,7 +64,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
             row, is_new = store.held(connection, wish), False
             if row is None:
                 with _broker(parts) as topology:
-                    row, is_new = store.add_subscription(connection, wish, lambda: _declare(connection, topology, wish))
+                    row, is_new = _added(connection, topology, wish)
         if is_new:
             log.info(
                 "api subscribed service=%s topic=%s category=%s category_source=%s id=%s",
@@ -157,6 +158,16 @@ def _broker(parts: Parts) -> Iterator[Topology | None]:
             log.warning("api broker_away reason=%s", fault, extra={"trace_id": g.trace_id})
             topology = None
         yield topology
+
+
+def _added(connection: Connection, topology: Topology | None, wish: dict[str, Any]) -> tuple[Row, bool]:
+    """The wish's row, and whether it is new. Of a pattern, workers are told what its queue was bound to."""
+    follows = selectors.is_pattern(wish["symbol"])
+    in_sight = listings.in_sight(connection, [wish["category"]]) if follows else {}
+    row, is_new = store.add_subscription(connection, wish, lambda: _declare(connection, topology, wish))
+    if is_new and row["queue_state"] == "ready":
+        listings.set_bound(connection, [row["id"]], in_sight)
+    return row, is_new
 
 
 def _declare(connection: Connection, topology: Topology | None, wish: dict[str, Any]) -> str:

@@ -29,6 +29,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     snapshot_seconds  how often its queue gets the whole book; None: never
     resyncs           grows each time that somebody asks for the topic anew
+    bound_at  where the topic names many: the queue has the bindings of all that was first seen before; None: not yet
     pattern  the topic of the wish's row where that names many: this is then one of those
     """
 
@@ -45,7 +46,7 @@ class Wanted(msgspec.Struct, frozen=True):
     resyncs: int
     depth: int | None = None
     interval: str | None = None
-    created_at: datetime | None = None
+    bound_at: datetime | None = None
     pattern: str | None = None
 
 

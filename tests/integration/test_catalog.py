@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from running import wait_for
 
-from gateway import db, instruments, migrate
+from gateway import db, instruments, listings, migrate
 from gateway.errors import LinkLost, NotCredible
 from gateway.protocol.instruments import Catalog, Instrument, catalog
 from gateway.rest import Rest
@@ -46,13 +46,6 @@ def statuses(connection: db.Connection) -> dict[str, str]:
 
 def matching(connection: db.Connection, category: str, pattern: str) -> list[str]:
     return [entry.symbol for entry in instruments.matching(connection, category, pattern)]
-
-
-def make_older(connection: db.Connection, symbol: str, seconds: float) -> None:
-    with db.transaction(connection) as cursor:
-        cursor.execute(
-            "update instruments set first_seen_at = first_seen_at - %s * interval '1 s' where symbol = %s", (seconds, symbol)
-        )
 
 
 def test_a_complete_read_adds_changes_and_closes(connection: db.Connection) -> None:
@@ -126,18 +119,17 @@ def test_what_was_delivered_has_ended_before_the_next_read(connection: db.Connec
 
 
 def test_a_listing_waits_until_its_binding_exists(connection: db.Connection) -> None:
-    instruments.write(connection, "linear", some("linear", "AAAUSDT", "BBBUSDT", "CCCUSDT"))
-    make_older(connection, "AAAUSDT", 10)
-    make_older(connection, "BBBUSDT", 5)
-    now = datetime.now(UTC)
+    instruments.write(connection, "linear", some("linear", "AAAUSDT", "BBBUSDT"))
+    moment = listings.in_sight(connection, ["linear"])["linear"]
+    instruments.add(connection, "linear", some("linear", "CCCUSDT").instruments.values())
 
-    def bound(pattern: str, created_at: datetime) -> list[str]:
+    def bound(pattern: str, bound_at: datetime | None) -> list[str]:
         listed = instruments.matching(connection, "linear", pattern)
-        return [entry.symbol for entry in listed if entry.is_bound(pattern, created_at)]
+        return [entry.symbol for entry in listed if entry.is_bound(pattern, bound_at)]
 
-    assert bound("*USDT", now) == ["AAAUSDT", "BBBUSDT"]
-    assert bound("*USDT", now - timedelta(seconds=60)) == ["AAAUSDT"]
-    assert bound("*", now) == ["AAAUSDT", "BBBUSDT", "CCCUSDT"]  # its binding does not depend on listings
+    assert bound("*USDT", moment) == ["AAAUSDT", "BBBUSDT"]
+    assert bound("*USDT", None) == []
+    assert bound("*", None) == ["AAAUSDT", "BBBUSDT", "CCCUSDT"]  # its binding does not depend on listings
 
 
 def test_a_change_wakes_workers_and_no_change_does_not(database_url: str, connection: db.Connection) -> None:
