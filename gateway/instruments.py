@@ -28,9 +28,9 @@ class Listed:
     first_seen_at: datetime
     ends_in_s: float | None
 
-    def is_bound(self, pattern: str, bound_at: datetime | None) -> bool:
-        """Whether the queue of a wish with this pattern has its binding; that of `*` does not depend on listings."""
-        return set(pattern) == {selectors.ALL} or (bound_at is not None and self.first_seen_at < bound_at)
+    def is_bound(self, bound_at: datetime | None) -> bool:
+        """Whether a queue that is bound up to this moment has its binding."""
+        return bound_at is not None and self.first_seen_at < bound_at
 
 
 def write(connection: Connection, category: str, read: Catalog) -> int:

@@ -257,9 +257,12 @@ def _refuse_two_forms(cursor: Cursor, topic: str) -> None:
 
 def _named(wish: Mapping[str, Any]) -> _Named | None:
     """What a wish's bindings depend on; None where they depend on nothing. A cancelled one had whatever it may ever have named."""
-    if wish["category"] is None or not selectors.is_pattern(wish["symbol"]):
+    channel, category, pattern = channels.by_type(wish["channel_type"]), wish["category"], wish["symbol"]
+    if channel is None or category is None or not selectors.is_pattern(pattern):
         return None
-    return wish["category"], wish["symbol"], not wish.get("is_active", True)
+    if selectors.whole_of(channel, category=category, pattern=pattern) is not None:
+        return None
+    return category, pattern, not wish.get("is_active", True)
 
 
 def _symbols(cursor: Cursor, named: _Named) -> list[str]:
@@ -271,7 +274,7 @@ def _symbols(cursor: Cursor, named: _Named) -> list[str]:
 def _bindings(wish: Mapping[str, Any], symbols: Sequence[str]) -> list[str]:
     """One binding, or where the symbol is a pattern those for the instruments that it named."""
     channel = channels.by_type(wish["channel_type"])
-    if channel is None or _named(wish) is None:
+    if channel is None or wish["category"] is None or not selectors.is_pattern(wish["symbol"]):
         return [wish["binding"]]
     return selectors.bindings_of(
         channel, category=wish["category"], pattern=wish["symbol"], depth=wish["depth"], interval=wish["interval"], symbols=symbols

@@ -127,7 +127,8 @@ class WantedReader(threading.Thread):
         channel = channels.by_type(row.channel_type)
         if channel is None or row.category is None or row.symbol is None:
             return []
-        symbols = [entry.symbol for entry in self._listed(row.category, row.symbol) if entry.is_bound(row.symbol, row.bound_at)]
+        is_whole = selectors.whole_of(channel, category=row.category, pattern=row.symbol) is not None
+        symbols = [entry.symbol for entry in self._listed(row.category, row.symbol) if is_whole or entry.is_bound(row.bound_at)]
         return selectors.topics_of(channel, category=row.category, depth=row.depth, interval=row.interval, symbols=symbols)
 
     def _listed(self, category: str, pattern: str) -> list[Listed]:

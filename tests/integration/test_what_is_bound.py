@@ -95,6 +95,20 @@ def test_the_api_says_what_it_has_bound_itself(
     assert not has_bound_at(connection, subscribe(alone, symbol="ETH*"))
 
 
+def test_all_options_of_a_coin_are_one_binding_that_does_not_wait_for_listings(
+    tmp_path: Path, database_url: str, broker_url: str, connection: db.Connection, channel: BlockingChannel
+) -> None:
+    lists(connection, "BTC-25DEC26-1-C", "BTCX-25DEC26-1-C", category="option")
+    row = subscribe(make_client(tmp_path, database_url, broker_url), symbol="BTC-*", category="option")
+    assert store.service_queues(connection)[0].bindings == ["trade.option.*.BTC"]
+    with reading(database_url, endpoint="option") as reader:
+        assert until(reader, "publicTrade.BTC").named == {"publicTrade.BTC-*": ["publicTrade.BTC"]}
+    for key in ("trade.option.BTC-25DEC26-2-C.BTC", "trade.option.BTCX-25DEC26-1-C.BTCX"):
+        channel.basic_publish(names.EXCHANGE, key, key.encode())
+    assert channel.basic_get(row["queue"], auto_ack=True)[2] == b"trade.option.BTC-25DEC26-2-C.BTC"
+    assert channel.basic_get(row["queue"], auto_ack=True)[2] is None
+
+
 def test_nothing_is_said_of_a_category_that_is_being_written(database_url: str, connection: db.Connection) -> None:
     writer = db.connect(database_url, name="writer")
     with db.transaction(writer) as cursor:
