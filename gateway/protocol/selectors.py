@@ -30,6 +30,11 @@ def is_pattern(symbol: str | None) -> bool:
     return symbol is not None and "*" in symbol
 
 
+def plain(symbol: str) -> str:
+    """With one star for several in a row: that names the same, and so is the same wish."""
+    return re.sub(r"\*+", ALL, symbol)
+
+
 @lru_cache(maxsize=1024)
 def _expression(pattern: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, re.split(r"\*+", pattern))))
