@@ -27,6 +27,7 @@ from api.shapes import (
 )
 from api.wishes import wish_of
 from gateway import listings, queues, store
+from gateway.bindings import bindings_of
 from gateway.db import Connection
 from gateway.errors import RequestError, SinkAway
 from gateway.protocol import selectors
@@ -175,7 +176,7 @@ def _declare(connection: Connection, topology: Topology | None, wish: dict[str, 
     if topology is None:
         return "pending"
     try:
-        topology.bind_service(wish["queue"], store.bindings_of(connection, wish))
+        topology.bind_service(wish["queue"], bindings_of(connection, wish))
     except SinkAway as fault:
         log.warning("api queue_pending queue=%s reason=%s", wish["queue"], fault, extra={"trace_id": g.trace_id})
         return "pending"

@@ -12,7 +12,7 @@ from gateway.db import Connection, Cursor, execute_values, transaction
 from gateway.errors import NotCredible
 from gateway.protocol import selectors
 from gateway.protocol.instruments import CLOSED, Catalog, Instrument
-from gateway.store import query
+from gateway.statements import query
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway.db import Connection, transaction
-from gateway.store import query
+from gateway.statements import query
 
 
 def in_sight(connection: Connection, categories: Iterable[str]) -> dict[str, datetime]:

@@ -7,21 +7,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 
 from gateway import migrate
+from gateway.bindings import bindings_of_all
 from gateway.db import Connection, Cursor, execute_values, transaction
 from gateway.errors import RequestError
-from gateway.protocol import channels, forms, selectors
+from gateway.protocol import forms, selectors
+from gateway.statements import query
 from gateway.wire import TopicReport
 
 Row = dict[str, Any]
-#: Category, pattern, and whether instruments count that ended long ago.
-_Named = tuple[str, str, bool]
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -64,18 +63,6 @@ class ServiceQueue(msgspec.Struct, frozen=True):
     queue_state: str
     is_active: bool
     follows: bool = False
-
-
-@lru_cache(maxsize=1)
-def _queries() -> Mapping[str, str]:
-    text = Path(__file__).with_name("queries.sql").read_text(encoding="utf-8")
-    blocks = (block.partition("\n") for block in text.split("-- name: ")[1:])
-    return {name.strip(): body.strip() for name, _, body in blocks}
-
-
-def query(name: str) -> str:
-    """A statement of queries.sql."""
-    return _queries()[name]
 
 
 @lru_cache(maxsize=1)
@@ -126,13 +113,6 @@ def locked_queue(connection: Connection, queue: str) -> Iterator[list[ServiceQue
         yield _service_queues(cursor, queue)
 
 
-def bindings_of(connection: Connection, wish: Mapping[str, Any]) -> list[str]:
-    """What a wish's queue is to be bound to; within the transaction that is open on the connection, if one is."""
-    with connection.cursor() as cursor:
-        named = _named(wish)
-        return _bindings(wish, [] if named is None else _symbols(cursor, named))
-
-
 def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], state: str) -> None:
     """Within the transaction that is open on the connection, if one is."""
     if subscription_ids:
@@ -152,21 +132,36 @@ def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: C
     Raises RequestError CONFLICT where another form of the same private topic is held, by whomever.
 
     wish     the columns of table subscriptions that the API decides
-    declare  makes the queue before anybody can send to it; says ready or pending. Called under the queue's lock: it must not wait
+    declare  makes the queue before anybody can send to it; says ready or pending. Called under the queue's lock. Of a private topic it
+             is called once the row is there: all who add a form of it wait for each other, but not for the broker
     """
+    is_private = wish["endpoint"] == "private"
     while True:
         with transaction(connection) as cursor:
             cursor.execute(query("lock_queue"), {"queue": wish["queue"]})
             same = _held(cursor, wish)
             if same is not None:
                 return same, False
-            if wish["endpoint"] == "private":
+            if is_private:
                 _refuse_two_forms(cursor, wish["topic"])
-            cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": declare()})
+            cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": "pending" if is_private else declare()})
             added = _rows(cursor)
             if added:
                 cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
-                return added[0], True
+        if added:
+            return _declared(connection, added[0], declare) if is_private else added[0], True
+
+
+def _declared(connection: Connection, added: Row, declare: Callable[[], str]) -> Row:
+    """The row once its queue is made, unless somebody was quicker to cancel it, or to make the queue."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("lock_queue"), {"queue": added["queue"]})
+        cursor.execute(query("one"), {"id": added["id"]})
+        [row] = _rows(cursor)
+        if row["is_active"] and row["queue_state"] == "pending":
+            row["queue_state"] = declare()
+            set_queue_state(connection, [row["id"]], row["queue_state"])
+        return row
 
 
 def resync(connection: Connection, subscription_id: UUID) -> Row | None:
@@ -255,39 +250,11 @@ def _refuse_two_forms(cursor: Cursor, topic: str) -> None:
         )
 
 
-def _named(wish: Mapping[str, Any]) -> _Named | None:
-    """What a wish's bindings depend on; None where they depend on nothing. A cancelled one had whatever it may ever have named."""
-    channel, category, pattern = channels.by_type(wish["channel_type"]), wish["category"], wish["symbol"]
-    if channel is None or category is None or not selectors.is_pattern(pattern):
-        return None
-    if selectors.whole_of(channel, category=category, pattern=pattern) is not None:
-        return None
-    return category, pattern, not wish.get("is_active", True)
-
-
-def _symbols(cursor: Cursor, named: _Named) -> list[str]:
-    category, pattern, ever = named
-    cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": ever})
-    return [row[0] for row in cursor.fetchall()]
-
-
-def _bindings(wish: Mapping[str, Any], symbols: Sequence[str]) -> list[str]:
-    """One binding, or where the symbol is a pattern those for the instruments that it named."""
-    channel = channels.by_type(wish["channel_type"])
-    if channel is None or wish["category"] is None or not selectors.is_pattern(wish["symbol"]):
-        return [wish["binding"]]
-    return selectors.bindings_of(
-        channel, category=wish["category"], pattern=wish["symbol"], depth=wish["depth"], interval=wish["interval"], symbols=symbols
-    )
-
-
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
     cursor.execute(query("service_queues"), {"queue": queue})
     rows = _rows(cursor)
     bound = [row for row in rows if row["queue_state"] != "unbound"]
-    named = {entry for row in bound if (entry := _named(row)) is not None}  # wishes often share a pattern
-    symbols: dict[_Named | None, list[str]] = {None: [], **{entry: _symbols(cursor, entry) for entry in named}}
-    bindings = {row["id"]: _bindings(row, symbols[_named(row)]) for row in bound}
+    bindings = dict(zip((row["id"] for row in bound), bindings_of_all(cursor, bound), strict=True))
     return [
         ServiceQueue(
             row["id"], row["queue"], bindings.get(row["id"], []), row["queue_state"], row["is_active"],

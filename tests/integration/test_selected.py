@@ -11,6 +11,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from running import wait_for
 
 from gateway import db, instruments, listings, names, queues, store
+from gateway.bindings import bindings_of
 from gateway.protocol.instruments import Catalog, Instrument
 from gateway.sinks.topology import QueuePolicy, Topology
 from workers.exchange import owner
@@ -210,8 +211,8 @@ def test_what_was_seen_bound_is_not_bound_again_unless_a_wish_waits(
 def test_bindings_of_a_wish_are_known_before_it_is_stored(connection: db.Connection) -> None:
     lists(connection, "BTCUSDT", "BTCPERP", "ETHUSDT")
     wish = {"channel_type": "trades", "category": "linear", "symbol": "BTC*", "depth": None, "interval": None, "binding": "no"}
-    assert store.bindings_of(connection, wish) == ["trade.linear.BTCPERP.-", "trade.linear.BTCUSDT.-"]
-    assert store.bindings_of(connection, {**wish, "symbol": "BTCUSDT", "binding": "yes"}) == ["yes"]
+    assert bindings_of(connection, wish) == ["trade.linear.BTCPERP.-", "trade.linear.BTCUSDT.-"]
+    assert bindings_of(connection, {**wish, "symbol": "BTCUSDT", "binding": "yes"}) == ["yes"]
 
 
 def test_a_queue_gets_exactly_what_its_pattern_names_and_nothing_after_it_is_cancelled(

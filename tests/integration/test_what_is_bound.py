@@ -13,6 +13,7 @@ from test_selected import QUEUE, add, lists, reading, until
 from gateway import db, instruments, listings, names, store
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy
+from gateway.statements import query
 from workers.topology import TopologyKeeper
 
 POLICY = QueuePolicy("classic", 60_000, 1000)
@@ -112,7 +113,7 @@ def test_all_options_of_a_coin_are_one_binding_that_does_not_wait_for_listings(
 def test_nothing_is_said_of_a_category_that_is_being_written(database_url: str, connection: db.Connection) -> None:
     writer = db.connect(database_url, name="writer")
     with db.transaction(writer) as cursor:
-        cursor.execute(store.query("lock_catalog"), {"category": "linear"})
+        cursor.execute(query("lock_catalog"), {"category": "linear"})
         assert listings.in_sight(connection, ["linear", "spot"]).keys() == {"spot"}
     assert listings.in_sight(connection, ["linear", "spot"]).keys() == {"linear", "spot"}
     writer.close()
@@ -170,6 +171,6 @@ def test_what_trades_is_found_through_an_index_however_much_has_ended(connection
     lists(connection, *symbols[:20])
     with db.transaction(connection) as cursor:
         cursor.execute("analyze instruments")
-        cursor.execute("explain " + store.query("instruments_trading"), {"category": "linear", "pattern": "A1%"})
+        cursor.execute("explain " + query("instruments_trading"), {"category": "linear", "pattern": "A1%"})
         plan = "\n".join(line[0] for line in cursor.fetchall())
     assert "instruments_by_pattern" in plan, plan
