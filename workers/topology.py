@@ -89,7 +89,8 @@ class TopologyKeeper(threading.Thread):
                 existing = topology.depths(self._bindings)
                 for queue in self._bound.keys() - self._bindings.keys():
                     self._bound.pop(queue, None)
-                for queue in queues.troubled(rows, existing, self._bound):
+                troubled = queues.troubled(rows, existing, self._bound)
+                for queue in sorted(troubled, key=lambda queue: queue not in self._bindings):  # first those that are needed
                     bound = self._bound.get(queue, ()) if queue in existing else ()
                     self._bound[queue] = queues.keep(connection, topology, queue, bound=bound)
                 following = [row.subscription_id for row in rows if row.follows and row.is_active]
