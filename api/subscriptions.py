@@ -26,16 +26,19 @@ from api.shapes import (
     plain,
 )
 from api.wishes import wish_of
-from gateway import queues, store
+from gateway import listings, queues, store
+from gateway.bindings import bindings_of
 from gateway.db import Connection
 from gateway.errors import RequestError, SinkAway
+from gateway.protocol import selectors
+from gateway.protocol import selectors
 from gateway.sinks.topology import Topology
 from gateway.store import Row
 
 log = logging.getLogger(__name__)
 
 #: Columns that are ours alone.
-_HIDDEN = ("endpoint", "binding", "resyncs")
+_HIDDEN = ("endpoint", "binding", "resyncs", "bound_at")
 
 CANCELLED = "found a cancelled subscription; expected an active one"
 #: Endpoint → why its topics are never left to be asked for anew.
@@ -63,7 +66,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
             row, is_new = store.held(connection, wish), False
             if row is None:
                 with _broker(parts) as topology:
-                    row, is_new = store.add_subscription(connection, wish, lambda: _declare(connection, topology, wish))
+                    row, is_new = _added(connection, topology, wish)
         if is_new:
             log.info(
                 "api subscribed service=%s topic=%s category=%s category_source=%s id=%s",
@@ -145,6 +148,8 @@ def _check_can_be_left(row: Row) -> None:
         raise _conflict(CANCELLED)
     if row["endpoint"] in NOT_LEFT:
         raise _conflict(NOT_LEFT[row["endpoint"]].format(topic=row["topic"]))
+    if selectors.is_pattern(row["symbol"]):
+        raise _conflict(f"found the pattern {row['symbol']!r}, which is many topics; expected a subscription of one instrument")
 
 
 @contextmanager
@@ -159,12 +164,22 @@ def _broker(parts: Parts) -> Iterator[Topology | None]:
         yield topology
 
 
+def _added(connection: Connection, topology: Topology | None, wish: dict[str, Any]) -> tuple[Row, bool]:
+    """The wish's row, and whether it is new. Of a pattern, workers are told what its queue was bound to."""
+    follows = selectors.is_pattern(wish["symbol"])
+    in_sight = listings.in_sight(connection, [wish["category"]]) if follows else {}
+    row, is_new = store.add_subscription(connection, wish, lambda: _declare(connection, topology, wish))
+    if is_new and row["queue_state"] == "ready":
+        listings.set_bound(connection, [row["id"]], in_sight)
+    return row, is_new
+
+
 def _declare(connection: Connection, topology: Topology | None, wish: dict[str, Any]) -> str:
     """Make the queue before anybody can send to it; the router does it later when the broker is away."""
     if topology is None:
         return "pending"
     try:
-        topology.bind_service(wish["queue"], store.bindings_of(connection, wish))
+        topology.bind_service(wish["queue"], bindings_of(connection, wish))
     except SinkAway as fault:
         log.warning("api queue_pending queue=%s reason=%s", wish["queue"], fault, extra={"trace_id": g.trace_id})
         return "pending"
@@ -172,7 +187,7 @@ def _declare(connection: Connection, topology: Topology | None, wish: dict[str, 
 
 
 def _tidy(parts: Parts, connection: Any, rows: list[Row]) -> None:
-    """Take bindings and idle queues away; what cannot be done now, the router does."""
+    """Take idle queues and a few bindings away; what cannot be done now, the router does."""
     if not rows:
         return
     with _broker(parts) as topology:
@@ -180,7 +195,7 @@ def _tidy(parts: Parts, connection: Any, rows: list[Row]) -> None:
             return
         try:
             for queue in sorted({row["queue"] for row in rows}):
-                queues.keep(connection, topology, queue)
+                queues.leave(connection, topology, queue)
         except SinkAway as fault:
             log.warning("api queues_left reason=%s", fault, extra={"trace_id": g.trace_id})
 

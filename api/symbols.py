@@ -4,7 +4,7 @@ Pure but for the resolver that is handed in, which knows the catalog and may ask
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from api.asked import Asked, Rules
@@ -38,6 +38,7 @@ class Place:
 
 def symbol_of(asked: Asked, channel: Channel) -> str | None:
     """As the channel uses it: an instrument, a base coin, a group, or a pattern of instruments; None: all of the topic."""
+    asked = asked if asked.symbol is None else replace(asked, symbol=selectors.plainest(asked.symbol))
     if channel.symbol_use in ("none", "topic"):
         if asked.symbol is not None:
             raise RequestError(f"found symbol {asked.symbol!r}; expected none for {channel.channel_type}", code="UNEXPECTED_SYMBOL")
@@ -57,7 +58,7 @@ def symbol_of(asked: Asked, channel: Channel) -> str | None:
         return asked.symbol
     if selectors.is_pattern(asked.symbol):
         _check_pattern(asked, channel)
-        return selectors.plainest(asked.symbol)
+        return asked.symbol
     if not SYMBOL.fullmatch(asked.symbol):
         raise RequestError(
             f"found symbol {asked.symbol!r}; expected an instrument's name in upper case, such as BTCUSDT", code="UNKNOWN_SYMBOL"

@@ -151,8 +151,10 @@ def _topic_and_binding(
         return topic, names.service_binding(channel.event_type, category=category, symbol=None, variant=topic)
     if symbol is not None and selectors.is_pattern(symbol):
         topic = selectors.topic_of(channel, category=category, pattern=symbol, depth=depth, interval=interval)
-        one = symbol == selectors.ALL  # else there is one for each instrument, and the catalog knows them
-        return topic, channels.binding_of(channel, category=category, symbol=symbol, depth=depth, interval=interval) if one else ""
+        whole = selectors.whole_of(channel, category=category, pattern=symbol)
+        if whole is None:
+            return topic, ""  # it has many, which the catalog says
+        return topic, channels.binding_of(channel, category=category, symbol=whole, depth=depth, interval=interval)
     made = channels.topic_of(channel, category=category, symbol=symbol, depth=depth, interval=interval)
     topic = topics.agreed(channel, made, given=asked.topic, category=category)
     return topic, channels.binding_of(channel, category=category, symbol=symbol, depth=depth, interval=interval)

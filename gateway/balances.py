@@ -13,7 +13,7 @@ import msgspec
 from gateway.db import Connection, execute_values, transaction
 from gateway.models import Envelope
 from gateway.protocol.decimals import EXACT, decimal
-from gateway.store import query
+from gateway.statements import query
 
 _envelope = msgspec.json.Decoder(Envelope)
 

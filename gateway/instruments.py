@@ -1,6 +1,6 @@
 """The catalog in PostgreSQL: what the exchange lists, kept so that a restart does not need the exchange. All functions raise StoreAway.
 
-Rows are never deleted: what the exchange lists no more is Closed. Workers are notified of every change.
+What the exchange lists no more is Closed; the router forgets it long after (`listings.py`). Workers are notified of every change.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,28 +12,25 @@ from gateway.db import Connection, Cursor, execute_values, transaction
 from gateway.errors import NotCredible
 from gateway.protocol import selectors
 from gateway.protocol.instruments import CLOSED, PRE_LAUNCH, TRADING, Catalog, Instrument
-from gateway.store import query
-
-#: A listing that is so old has a binding in every queue that follows it: the router looks every five seconds.
-BOUND_AFTER_S = 10.0
-#: What was first seen so long before a wish was in sight when its queue was bound; seconds. A read is written within that.
-IN_SIGHT_S = 2.0
+from gateway.statements import query
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One instrument that trades now, or soon."""
+    """One instrument that trades now, or soon.
+
+    ends_in_s  until it is delivered; None where it never is
+    """
 
     symbol: str
     first_seen_at: datetime
-    age_s: float
+    ends_in_s: float | None
 
-    def is_bound(self, pattern: str, created_at: datetime) -> bool:
-        """Whether the queue of a wish with this pattern surely has its binding; that of `*` does not depend on listings."""
-        in_sight = self.first_seen_at < created_at - timedelta(seconds=IN_SIGHT_S)
-        return in_sight or self.age_s >= BOUND_AFTER_S or set(pattern) == {selectors.ALL}
+    def is_bound(self, bound_at: datetime | None) -> bool:
+        """Whether a queue that is bound up to this moment has its binding."""
+        return bound_at is not None and self.first_seen_at < bound_at
 
 
 def write(connection: Connection, category: str, read: Catalog, *, repeated: bool = False) -> int:

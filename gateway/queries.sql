@@ -6,7 +6,7 @@ select coalesce(max(version), 0) from schema_migrations
 
 -- name: wanted
 -- What an endpoint's workers should hold.
-select id, topic, channel_type, symbol, category, requesting_service, state, last_error, queue, snapshot_seconds, resyncs, depth, "interval", created_at
+select id, topic, channel_type, symbol, category, requesting_service, state, last_error, queue, snapshot_seconds, resyncs, depth, "interval", bound_at
 from subscriptions
 where is_active and endpoint = %(endpoint)s
 order by created_at, id
@@ -244,8 +244,30 @@ where category = %(category)s and symbol like %(pattern)s
 order by symbol collate "C"
 
 -- name: instruments_now
--- What a pattern names and is in one of these statuses now, when each was first seen, and how long ago that is.
-select symbol, first_seen_at, extract(epoch from now() - first_seen_at)::float
+-- What a pattern names and is in one of these statuses now, when each was first seen, and in how many seconds it is delivered.
+select symbol, first_seen_at, extract(epoch from delivery_time - clock_timestamp())::float
 from instruments
 where category = %(category)s and symbol like %(pattern)s and status = any(%(statuses)s) and (delivery_time is null or delivery_time > now())
 order by symbol collate "C"
+
+-- name: listings_in_sight
+-- The present moment for each category that nobody is writing: what was first seen before it is committed.
+select category, clock_timestamp()
+from unnest(%(categories)s::text[]) as category
+where pg_try_advisory_xact_lock_shared(hashtext('ws-gateway catalog'), hashtext(category))
+
+-- name: set_bound
+-- Up to when the queues of wishes are bound; written where that is news: something was listed since.
+update subscriptions set bound_at = %(bound_at)s
+where id = any(%(ids)s::uuid[]) and category = %(category)s and (bound_at is null or (bound_at < %(bound_at)s and exists (
+    select from instruments where instruments.category = subscriptions.category and first_seen_at >= subscriptions.bound_at
+)))
+
+-- name: prune_instruments
+-- What ended long ago, unless a wish names it.
+delete from instruments
+where ((status = 'Closed' and updated_at < now() - interval '90 days') or delivery_time < now() - interval '90 days')
+  and not exists (
+    select from subscriptions
+    where is_active and subscriptions.category = instruments.category and subscriptions.symbol = instruments.symbol
+  )

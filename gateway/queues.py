@@ -5,6 +5,7 @@ Each queue is worked on under a lock, so that a queue is never deleted while som
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from uuid import UUID
 
 from gateway import store
 from gateway.db import Connection
@@ -13,6 +14,9 @@ from gateway.state import QueueState
 from gateway.store import ServiceQueue
 
 log = logging.getLogger(__name__)
+
+#: Bindings that a request takes away while it is waited for; more are the router's.
+UNBOUND_IN_A_REQUEST = 100
 
 
 def needed(rows: Iterable[ServiceQueue]) -> dict[str, list[str]]:
@@ -45,19 +49,54 @@ def keep(connection: Connection, topology: Topology, queue: str, *, bound: Colle
     """
     with store.locked_queue(connection, queue) as rows:
         wanted = needed(rows)
-        bindings = wanted.get(queue, [])
         if queue in wanted:
             active = [row for row in rows if row.is_active]
             there = set(bound) if all(row.queue_state == "ready" for row in active) else set()
-            topology.bind_service(queue, [binding for binding in bindings if binding not in there])
-            store.set_queue_state(connection, [row.subscription_id for row in active], "ready")
-        left = [row for row in rows if not row.is_active]
-        is_left = queue not in wanted and bool(left)  # nobody needs it: what may still come into it was cancelled
-        is_gone = is_left and topology.delete_if_idle(queue)
-        if not is_gone:
-            for binding in sorted({binding for row in left for binding in row.bindings} - set(bindings)):
-                topology.unbind_service(queue, binding)
-        if not is_left or is_gone or topology.delete_if_idle(queue):
-            store.set_queue_state(connection, [row.subscription_id for row in left], "removed")
-            log.info("queue kept queue=%s bindings=%d", queue, len(bindings))
-        return bindings
+            topology.bind_service(queue, [binding for binding in wanted[queue] if binding not in there])
+            store.set_queue_state(connection, _ids(active), "ready")
+        _clear(connection, topology, queue, rows)
+        return wanted.get(queue, [])
+
+
+def leave(connection: Connection, topology: Topology, queue: str) -> None:
+    """What can be done at once for cancelled wishes: delete the queue if it is idle, else take a bounded number of bindings away.
+
+    Raises SinkAway, StoreAway.
+    """
+    with store.locked_queue(connection, queue) as rows:
+        _clear(connection, topology, queue, rows, at_most=UNBOUND_IN_A_REQUEST)
+
+
+def _clear(
+    connection: Connection, topology: Topology, queue: str, rows: Sequence[ServiceQueue], *, at_most: int | None = None
+) -> None:
+    """Take away what only cancelled wishes had, and the queue where nobody needs it; what still waits in it can be read."""
+    left = [row for row in rows if not row.is_active]
+    if not left:
+        return
+    wanted = needed(rows)
+    if queue not in wanted and topology.delete_if_idle(queue):
+        store.set_queue_state(connection, _ids(left), "removed")
+        log.info("queue removed queue=%s", queue)
+        return
+    done, unneeded = _unneeded(left, wanted.get(queue, ()), at_most)
+    topology.unbind_service(queue, sorted(unneeded))
+    if queue in wanted:
+        store.set_queue_state(connection, _ids(done), "removed")
+    else:
+        store.set_queue_state(connection, _ids(row for row in done if row.queue_state != "unbound"), "unbound")
+
+
+def _unneeded(left: Iterable[ServiceQueue], wanted: Iterable[str], at_most: int | None) -> tuple[list[ServiceQueue], set[str]]:
+    """The cancelled wishes that can be done with, and the bindings that only they had; those of an `unbound` one are gone."""
+    done, unneeded, kept = list[ServiceQueue](), set[str](), set(wanted)
+    for row in left:
+        more = set() if row.queue_state == "unbound" else set(row.bindings) - kept
+        if at_most is None or len(unneeded | more) <= at_most:
+            done.append(row)
+            unneeded |= more
+    return done, unneeded
+
+
+def _ids(rows: Iterable[ServiceQueue]) -> list[UUID]:
+    return [row.subscription_id for row in rows]

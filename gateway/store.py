@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 
 from gateway import migrate
+from gateway.bindings import bindings_of_all
 from gateway.db import Connection, Cursor, execute_values, transaction
 from gateway.errors import RequestError
-from gateway.protocol import channels, forms, selectors
+from gateway.protocol import forms, selectors
+from gateway.statements import query
 from gateway.wire import TopicReport
 
 Row = dict[str, Any]
@@ -27,6 +28,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     snapshot_seconds  how often its queue gets the whole book; None: never
     resyncs           grows each time that somebody asks for the topic anew
+    bound_at  where the topic names many: the queue has the bindings of all that was first seen before; None: not yet
     pattern  the topic of the wish's row where that names many: this is then one of those
     """
 
@@ -43,14 +45,15 @@ class Wanted(msgspec.Struct, frozen=True):
     resyncs: int
     depth: int | None = None
     interval: str | None = None
-    created_at: datetime | None = None
+    bound_at: datetime | None = None
     pattern: str | None = None
 
 
 class ServiceQueue(msgspec.Struct, frozen=True):
     """One wish's queue and its bindings.
 
-    queue_state  pending (the broker was away), ready, removed
+    queue_state  pending (the broker was away), ready; of a cancelled wish: unbound (something waits in the queue, or somebody reads
+                 it, and nothing more comes in for this wish), removed (nothing is left to do)
     follows      its bindings grow with the exchange's listings
     """
 
@@ -60,18 +63,6 @@ class ServiceQueue(msgspec.Struct, frozen=True):
     queue_state: str
     is_active: bool
     follows: bool = False
-
-
-@lru_cache(maxsize=1)
-def _queries() -> Mapping[str, str]:
-    text = Path(__file__).with_name("queries.sql").read_text(encoding="utf-8")
-    blocks = (block.partition("\n") for block in text.split("-- name: ")[1:])
-    return {name.strip(): body.strip() for name, _, body in blocks}
-
-
-def query(name: str) -> str:
-    """A statement of queries.sql."""
-    return _queries()[name]
 
 
 @lru_cache(maxsize=1)
@@ -122,12 +113,6 @@ def locked_queue(connection: Connection, queue: str) -> Iterator[list[ServiceQue
         yield _service_queues(cursor, queue)
 
 
-def bindings_of(connection: Connection, wish: Mapping[str, Any]) -> list[str]:
-    """What a wish's queue is to be bound to; within the transaction that is open on the connection, if one is."""
-    with connection.cursor() as cursor:
-        return _bindings(cursor, wish, {}, ever=False)
-
-
 def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], state: str) -> None:
     """Within the transaction that is open on the connection, if one is."""
     if subscription_ids:
@@ -149,21 +134,36 @@ def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: C
     Raises RequestError CONFLICT where another form of the same private topic is held, by whomever.
 
     wish     the columns of table subscriptions that the API decides
-    declare  makes the queue before anybody can send to it; says ready or pending. Called under the queue's lock: it must not wait
+    declare  makes the queue before anybody can send to it; says ready or pending. Called under the queue's lock. Of a private topic it
+             is called once the row is there: all who add a form of it wait for each other, but not for the broker
     """
+    is_private = wish["endpoint"] == "private"
     while True:
         with transaction(connection) as cursor:
             cursor.execute(query("lock_queue"), {"queue": wish["queue"]})
             same = _held(cursor, wish)
             if same is not None:
                 return same, False
-            if wish["endpoint"] == "private":
+            if is_private:
                 _refuse_two_forms(cursor, wish["topic"])
-            cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": declare()})
+            cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": "pending" if is_private else declare()})
             added = _rows(cursor)
             if added:
                 cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
-                return added[0], True
+        if added:
+            return _declared(connection, added[0], declare) if is_private else added[0], True
+
+
+def _declared(connection: Connection, added: Row, declare: Callable[[], str]) -> Row:
+    """The row once its queue is made, unless somebody was quicker to cancel it, or to make the queue."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("lock_queue"), {"queue": added["queue"]})
+        cursor.execute(query("one"), {"id": added["id"]})
+        [row] = _rows(cursor)
+        if row["is_active"] and row["queue_state"] == "pending":
+            row["queue_state"] = declare()
+            set_queue_state(connection, [row["id"]], row["queue_state"])
+        return row
 
 
 def resync(connection: Connection, subscription_id: UUID) -> Row | None:
@@ -255,34 +255,17 @@ def _refuse_two_forms(cursor: Cursor, topic: str) -> None:
         )
 
 
-def _bindings(cursor: Cursor, wish: Mapping[str, Any], seen: dict[tuple[str, str, bool], list[str]], *, ever: bool) -> list[str]:
-    """One binding, or where the symbol is a pattern one for each instrument that it named.
-
-    wish  channel_type, category, symbol, depth, interval and binding
-    seen  (category, pattern, ever) → those instruments; filled here, for wishes often share a pattern
-    ever  also of what ended long ago
-    """
-    channel, category, pattern = channels.by_type(wish["channel_type"]), wish["category"], wish["symbol"]
-    if channel is None or category is None or not selectors.is_pattern(pattern):
-        return [wish["binding"]]
-    key = (category, pattern, ever)
-    if key not in seen:
-        cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": ever})
-        seen[key] = [row[0] for row in cursor.fetchall()]
-    depth, interval = wish["depth"], wish["interval"]
-    return selectors.bindings_of(channel, category=category, pattern=pattern, depth=depth, interval=interval, symbols=seen[key])
-
-
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
-    """A cancelled wish names whatever it may ever have been bound to."""
     cursor.execute(query("service_queues"), {"queue": queue})
-    seen: dict[tuple[str, str, bool], list[str]] = {}
+    rows = _rows(cursor)
+    bound = [row for row in rows if row["queue_state"] != "unbound"]
+    bindings = dict(zip((row["id"] for row in bound), bindings_of_all(cursor, bound), strict=True))
     return [
         ServiceQueue(
-            row["id"], row["queue"], _bindings(cursor, row, seen, ever=not row["is_active"]), row["queue_state"], row["is_active"],
+            row["id"], row["queue"], bindings.get(row["id"], []), row["queue_state"], row["is_active"],
             selectors.is_pattern(row["symbol"]),
         )
-        for row in _rows(cursor)
+        for row in rows
     ]  # fmt: skip
 
 

@@ -6,10 +6,13 @@ disk has forgotten, is done here.
 
 import logging
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
-from gateway import db, names, queues, store
+from gateway import db, listings, names, queues, store
 from gateway.errors import SinkAway, StoreAway, StoreRefused
+from gateway.protocol.endpoints import CATEGORIES
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.state import QueueState
 
@@ -17,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: Depths and missing queues are looked at this often; seconds.
 EVERY_S = 5.0
+#: The catalog is freed of what ended long ago this often; seconds.
+PRUNE_EVERY_S = 3600.0
 
 
 class TopologyKeeper(threading.Thread):
@@ -35,18 +40,23 @@ class TopologyKeeper(threading.Thread):
         self._trouble: str | None = None
         self._bindings: dict[str, list[str]] = {}  # needed service queues, as last read
         self._bound: dict[str, list[str]] = {}  # what this process has seen bound
+        self._prune_due = 0.0
         self.depths: dict[str, QueueState] = {}
 
     def stop(self) -> None:
         self._stopped.set()
 
     def declare(self) -> None:
-        """All that must exist before the first message of a broker connection. Raises SinkAway."""
+        """All that must exist before the first message of a broker connection, as PostgreSQL has it now, or had it. Raises SinkAway.
+
+        Called by the broker's lane.
+        """
         with Topology(self._broker_url, self._policy) as topology:
             topology.declare_base(self._class_event_types)
+            with suppress(StoreAway, StoreRefused), self._store() as connection:
+                self._bindings = queues.needed(store.service_queues(connection))
             for queue, bindings in self._bindings.items():
                 topology.bind_service(queue, bindings)
-                self._bound[queue] = bindings
 
     def run(self) -> None:
         while True:
@@ -60,20 +70,37 @@ class TopologyKeeper(threading.Thread):
             if self._stopped.wait(EVERY_S):
                 return
 
-    def _keep(self) -> None:
+    @contextmanager
+    def _store(self) -> Iterator[db.Connection]:
         connection = db.connect(self._database_url, name="ws-gateway topology")
         try:
             if not store.schema_is_current(connection):
                 raise StoreAway("the database's schema is not current; waiting for `prepare`")
+            yield connection
+        finally:
+            connection.close()
+
+    def _keep(self) -> None:
+        with self._store() as connection:
+            in_sight = listings.in_sight(connection, CATEGORIES)
             rows = store.service_queues(connection)
             self._bindings = queues.needed(rows)
             with Topology(self._broker_url, self._policy) as topology:
                 existing = topology.depths(self._bindings)
                 for queue in self._bound.keys() - self._bindings.keys():
                     self._bound.pop(queue, None)
-                for queue in queues.troubled(rows, existing, self._bound):
+                troubled = queues.troubled(rows, existing, self._bound)
+                for queue in sorted(troubled, key=lambda queue: queue not in self._bindings):  # first those that are needed
                     bound = self._bound.get(queue, ()) if queue in existing else ()
                     self._bound[queue] = queues.keep(connection, topology, queue, bound=bound)
+                following = [row.subscription_id for row in rows if row.follows and row.is_active]
+                listings.set_bound(connection, following, in_sight)
                 self.depths = topology.depths([*map(names.class_queue, self._class_event_types), *self._bindings])
-        finally:
-            connection.close()
+            self._prune(connection)
+
+    def _prune(self, connection: db.Connection) -> None:
+        if time.monotonic() >= self._prune_due:
+            self._prune_due = time.monotonic() + PRUNE_EVERY_S
+            forgotten = listings.prune(connection)
+            if forgotten:
+                log.info("topology instruments_forgotten count=%d", forgotten)

@@ -4,6 +4,7 @@ import logging
 import os
 import select
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,9 +23,11 @@ log = logging.getLogger(__name__)
 CHANNEL = "ws_gateway_subscriptions"
 #: Between tries while PostgreSQL is away or its schema is not there yet; seconds.
 RETRY_S = 1.0
-#: While a wish names many, what it stands for is looked up at least this often: listings become old enough and deliveries come at
-#: any time; seconds.
-SELECT_EVERY_S = 1.0
+#: What a wish that names many stands for is looked up when PostgreSQL has news, when something is delivered, and at least this often;
+#: seconds.
+SELECT_EVERY_S = 30.0
+#: After a delivery, so that PostgreSQL's clock has passed it too; seconds.
+DELIVERED_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class WantedReader(threading.Thread):
         self._halt = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = False
         self._trouble: str | None = None
+        self._matching: dict[tuple[str, str, bool], list[Listed]] = {}  # (category, pattern, before it trades) → what it names
+        self._select_due = 0.0  # when that is looked up again
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.wishes: Wishes | None = None
 
@@ -86,44 +91,55 @@ class WantedReader(threading.Thread):
                 self._pause(RETRY_S, [])
                 continue
             break
+        has_news = True
         while not self._stopping:
+            if has_news or time.monotonic() >= self._select_due:
+                self._matching.clear()
+                self._select_due = time.monotonic() + SELECT_EVERY_S
             rows = store.wanted(self._listener.connection, self._endpoint)
             wishes = self._expanded(rows)
             self._trouble = None
             if wishes != self.wishes:
                 self.wishes = wishes
                 os.eventfd_write(self.wake, 1)
-            names_many = any(selectors.is_pattern(row.topic) for row in rows)
-            self._pause(min(self._poll_s, SELECT_EVERY_S) if names_many else self._poll_s, [self._listener.fileno()])
-            self._listener.drain()
+            has_news = self._listener.drain()  # what came while this was read wakes nobody
+            if not has_news:
+                due_s = max(0.0, self._select_due - time.monotonic())
+                self._pause(min(self._poll_s, due_s) if self._matching else self._poll_s, [self._listener.fileno()])
+                has_news = self._listener.drain()
 
     def _expanded(self, rows: Sequence[Wanted]) -> Wishes:
         """Wishes that name many are split into the topics they stand for; each belongs to a process as any other does."""
-        matching: dict[tuple[str, str, bool], list[Listed]] = {}
         mine, patterns, named = list[Wanted](), list[Wanted](), dict[str, dict[str, None]]()
         for row in rows:
             if not selectors.is_pattern(row.topic):
                 mine += [row] if self._mine(row.topic) else []
                 continue
-            topics = self._topics_of(row, matching)
+            topics = self._topics_of(row)
+            row = msgspec.structs.replace(row, bound_at=None)  # it moves with listings that this pattern does not name
             mine += [msgspec.structs.replace(row, topic=topic, pattern=row.topic) for topic in topics if self._mine(topic)]
             if self._mine(row.topic):
                 patterns.append(row)
                 named.setdefault(row.topic, {}).update(dict.fromkeys(topics))
         return Wishes(mine, patterns, {pattern: list(topics) for pattern, topics in named.items()})
 
-    def _topics_of(self, row: Wanted, matching: dict[tuple[str, str, bool], list[Listed]]) -> list[str]:
-        """matching: (category, pattern, also before it trades) → what it names; filled here, for wishes often share a pattern."""
+    def _topics_of(self, row: Wanted) -> list[str]:
         channel = channels.by_type(row.channel_type)
-        if channel is None or row.category is None or row.symbol is None or row.created_at is None:
+        if channel is None or row.category is None or row.symbol is None:
             return []
-        key = (row.category, row.symbol, channel.before_trading)
-        if key not in matching:
-            matching[key] = instruments.matching(
-                self._listener.connection, row.category, row.symbol, before_trading=channel.before_trading
-            )
-        symbols = [entry.symbol for entry in matching[key] if entry.is_bound(row.symbol, row.created_at)]
+        is_whole = selectors.whole_of(channel, category=row.category, pattern=row.symbol) is not None
+        listed = self._listed(row.category, row.symbol, before_trading=channel.before_trading)
+        symbols = [entry.symbol for entry in listed if is_whole or entry.is_bound(row.bound_at)]
         return selectors.topics_of(channel, category=row.category, depth=row.depth, interval=row.interval, symbols=symbols)
+
+    def _listed(self, category: str, pattern: str, *, before_trading: bool) -> list[Listed]:
+        """Looked up once until there may be other ones; wishes often share a pattern."""
+        key = (category, pattern, before_trading)
+        if key not in self._matching:
+            self._matching[key] = instruments.matching(self._listener.connection, category, pattern, before_trading=before_trading)
+            ends = [entry.ends_in_s for entry in self._matching[key] if entry.ends_in_s is not None]
+            self._select_due = min(self._select_due, time.monotonic() + min(ends, default=SELECT_EVERY_S) + DELIVERED_S)
+        return self._matching[key]
 
     def _pause(self, seconds: float, readers: list[int]) -> None:
         select.select([self._halt, *readers], [], [], seconds)

@@ -16,6 +16,9 @@ ALL = "*"
 #: What a selector may look like. Two stars in a row say no more than one.
 PATTERN = re.compile(r"(?=.*\*)[A-Z0-9_./*-]{1,100}")
 
+#: All options of a coin.
+_COIN = re.compile(r"([A-Z0-9]+)-\*+")
+
 #: Words for states of many topics, the least settled first. What is refused or stalled counts only when all are.
 _STATES = ("requested", "acknowledged", "live")
 _TROUBLED = ("refused", "stalled")
@@ -53,6 +56,14 @@ def topic_of(channel: Channel, *, category: str | None, pattern: str, depth: int
     return template.format(symbol=pattern, base_coin=pattern, depth=depth, interval=interval)
 
 
+def whole_of(channel: Channel, *, category: str | None, pattern: str) -> str | None:
+    """`*`, or the coin of `COIN-*` where topics go by base coin: one binding is enough, whatever is listed; None: it is not."""
+    if set(pattern) == {ALL}:
+        return ALL
+    coin = _COIN.fullmatch(pattern) if "{base_coin}" in channel.topics.get(category or "", "") else None
+    return coin[1] if coin else None
+
+
 def topics_of(
     channel: Channel, *, category: str | None, depth: int | None, interval: str | None, symbols: Iterable[str]
 ) -> list[str]:
@@ -64,8 +75,9 @@ def topics_of(
 def bindings_of(
     channel: Channel, *, category: str | None, pattern: str, depth: int | None, interval: str | None, symbols: Iterable[str]
 ) -> list[str]:
-    """What the queue of a wish with a selector is bound to: one for `*`, else one for each instrument that was ever seen."""
-    named = [ALL] if set(pattern) == {ALL} else symbols
+    """What the queue of a wish with a selector is bound to: one binding where one is enough, else one for each of these instruments."""
+    whole = whole_of(channel, category=category, pattern=pattern)
+    named = symbols if whole is None else [whole]
     found = (channels.binding_of(channel, category=category, symbol=symbol, depth=depth, interval=interval) for symbol in named)
     return list(dict.fromkeys(found))
 

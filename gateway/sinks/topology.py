@@ -125,9 +125,17 @@ class Topology:
             bind = partial(self._channel.queue_bind, queue, exchange=names.EXCHANGE, routing_key=binding)
             self._ask(partial(bind, nowait=number < len(bindings) and number % BINDINGS_AT_ONCE != 0))
 
-    def unbind_service(self, queue: str, binding: str) -> None:
-        """Take one binding away; a queue or binding that is not there is no trouble."""
-        self._tolerate(NotFound, lambda: self._channel.queue_unbind(queue, exchange=names.EXCHANGE, routing_key=binding))
+    def unbind_service(self, queue: str, bindings: Sequence[str]) -> None:
+        """Take bindings away; a queue or binding that is not there is no trouble.
+
+        They are asked for in batches, and after each the queue, whose answer comes after theirs.
+        """
+        for first in range(0, len(bindings), BINDINGS_AT_ONCE):
+            for binding in bindings[first : first + BINDINGS_AT_ONCE]:
+                unbind = partial(self._channel.queue_unbind, queue, exchange=names.EXCHANGE, routing_key=binding)
+                self._ask(partial(unbind, nowait=True))  # the broker answers all the same; nobody waits for it
+            if not self.depths([queue]):
+                return
 
     def delete_if_idle(self, queue: str) -> bool:
         """Delete the queue if nobody reads it and nothing waits in it; True when it is gone.

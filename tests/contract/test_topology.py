@@ -52,16 +52,30 @@ def test_only_an_idle_queue_is_deleted(broker_url: str, channel: BlockingChannel
         channel.basic_cancel(tag)
         assert topology.delete_if_idle("q") is True
         assert topology.delete_if_idle("q") is True
-        topology.unbind_service("q", "trade.#")
+        topology.unbind_service("q", ["trade.#"])
 
 
 def test_a_binding_that_is_taken_away_lets_nothing_through(broker_url: str, channel: BlockingChannel) -> None:
     channel.confirm_delivery()
     with Topology(broker_url, CLASSIC) as topology:
         topology.bind_service("q", ["trade.a.*.*", "trade.b.*.*"])
-        topology.unbind_service("q", "trade.a.*.*")
+        topology.unbind_service("q", ["trade.a.*.*"])
         for key in ("trade.a.x.-", "trade.b.x.-"):
             channel.basic_publish(names.EXCHANGE, key, key.encode())
+        assert topology.depths(["q"])["q"].messages == 1
+
+
+def test_many_bindings_are_taken_away_at_once_and_the_channel_goes_on(broker_url: str, channel: BlockingChannel) -> None:
+    channel.confirm_delivery()
+    keys = [f"trade.a.{number}.-" for number in range(250)]
+    with Topology(broker_url, CLASSIC) as topology:
+        topology.bind_service("q", [*keys, "trade.b.x.-"])
+        topology.unbind_service("q", ["trade.never.x.-", *keys])
+        for key in (keys[0], keys[100], keys[249], "trade.b.x.-"):
+            channel.basic_publish(names.EXCHANGE, key, b"1")
+        assert topology.depths(["q"])["q"].messages == 1
+        topology.unbind_service("none", keys)
+        topology.bind_service("q", keys[:1])
         assert topology.depths(["q"])["q"].messages == 1
 
 

@@ -136,6 +136,12 @@ def test_what_cannot_be_asked_for_anew_says_why(client: FlaskClient) -> None:
     assert_error(call(client, "POST", f"{BASE}/{row['id']}/resync"), 409, "CONFLICT", "found a cancelled subscription")
     answer = client.post(f"{BASE}/{row['id']}/resync")
     assert_error((answer.status_code, answer.get_json()), 401, "AUTHENTICATION_FAILED")
+    many = call(
+        client, "POST", BASE, json={"channel_type": "ticker", "requesting_service": "svc", "symbol": "BTC*", "category": "linear"}
+    )[1]
+    assert_error(
+        call(client, "POST", f"{BASE}/{many['id']}/resync"), 409, "CONFLICT", "found the pattern 'BTC*', which is many topics"
+    )
     assert_error(call(client, "GET", f"{BASE}/{row['id']}/resync"), 405, "METHOD_NOT_ALLOWED")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway import db, instruments, store
+from gateway import db, instruments, listings, store
 from gateway.errors import NotCredible
 from gateway.protocol.instruments import Catalog, Instrument
 
@@ -39,13 +39,6 @@ def statuses(connection: db.Connection) -> dict[str, str]:
 
 def matching(connection: db.Connection, category: str, pattern: str) -> list[str]:
     return [entry.symbol for entry in instruments.matching(connection, category, pattern)]
-
-
-def make_older(connection: db.Connection, symbol: str, seconds: float) -> None:
-    with db.transaction(connection) as cursor:
-        cursor.execute(
-            "update instruments set first_seen_at = first_seen_at - %s * interval '1 s' where symbol = %s", (seconds, symbol)
-        )
 
 
 def test_a_complete_read_adds_changes_and_closes(connection: db.Connection) -> None:
@@ -130,18 +123,16 @@ def test_what_was_delivered_has_ended_before_the_next_read(connection: db.Connec
 
 
 def test_a_listing_waits_until_its_binding_exists(connection: db.Connection) -> None:
-    instruments.write(connection, "linear", some("linear", "AAAUSDT", "BBBUSDT", "CCCUSDT"))
-    make_older(connection, "AAAUSDT", 10)
-    make_older(connection, "BBBUSDT", 5)
-    now = datetime.now(UTC)
+    instruments.write(connection, "linear", some("linear", "AAAUSDT", "BBBUSDT"))
+    moment = listings.in_sight(connection, ["linear"])["linear"]
+    instruments.add(connection, "linear", some("linear", "CCCUSDT").instruments.values())
 
-    def bound(pattern: str, created_at: datetime) -> list[str]:
-        listed = instruments.matching(connection, "linear", pattern)
-        return [entry.symbol for entry in listed if entry.is_bound(pattern, created_at)]
+    def bound(bound_at: datetime | None) -> list[str]:
+        listed = instruments.matching(connection, "linear", "*USDT")
+        return [entry.symbol for entry in listed if entry.is_bound(bound_at)]
 
-    assert bound("*USDT", now) == ["AAAUSDT", "BBBUSDT"]
-    assert bound("*USDT", now - timedelta(seconds=60)) == ["AAAUSDT"]
-    assert bound("*", now) == ["AAAUSDT", "BBBUSDT", "CCCUSDT"]  # its binding does not depend on listings
+    assert bound(moment) == ["AAAUSDT", "BBBUSDT"]
+    assert bound(None) == []
 
 
 def test_wishes_are_verified_by_the_next_read_and_by_a_repeat_that_knows(database_url: str, connection: db.Connection) -> None:

@@ -54,18 +54,15 @@ def consumer(gateway: RunningGateway) -> Iterator[Consumer]:
     consumer.close()
 
 
-def wish(
-    connection: db.Connection, service: str, symbol: str, channel_type: str = "trades", topic: str = "publicTrade"
-) -> store.Row:
-    """Written where the API writes it."""
-    event_type = channel_type.removesuffix("s")
-    values = {
-        "channel_type": channel_type, "symbol": symbol, "category": "linear", "category_source": "given", "symbol_verified": None,
-        "depth": None, "interval": None, "topic": f"{topic}.{symbol}", "endpoint": "linear", "requesting_service": service,
-        "delivery": "single", "queue": f"ws-gateway.{event_type}.{service}", "binding": f"{event_type}.linear.{symbol}.-",
-        "state": "requested", "last_error": None, "snapshot_seconds": None,
-    }  # fmt: skip
-    return store.add_subscription(connection, values, lambda: "pending")[0]
+def cancel(gateway: RunningGateway, *rows: dict[str, Any]) -> None:
+    for row in rows:
+        status, body = gateway.call("DELETE", f"/api/v1/subscriptions/{row['id']}")
+        assert status == 200, body
+
+
+def held(exchange: RunningSimulator, part: str) -> list[str]:
+    """Topics of linear that the exchange sends to the gateway and that contain this."""
+    return [topic for entry in exchange.connections("linear") for topic in entry.topics if part in topic]
 
 
 def look_again(connection: db.Connection, exchange: RunningSimulator) -> None:
@@ -73,7 +70,7 @@ def look_again(connection: db.Connection, exchange: RunningSimulator) -> None:
     instruments.write(connection, "linear", catalog("linear", Rest(exchange.rest_url).instruments("linear")))
 
 
-def until(connection: db.Connection, row: store.Row, claim: Callable[[store.Row], Any], what: str) -> store.Row:
+def until(connection: db.Connection, row: dict[str, Any], claim: Callable[[store.Row], Any], what: str) -> store.Row:
     def found() -> store.Row | None:
         now = store.find(connection, row["id"])
         return now if now is not None and claim(now) else None
@@ -97,7 +94,12 @@ def test_every_category_is_read_when_the_gateway_starts(gateway: RunningGateway,
 def test_a_pattern_is_live_with_its_topics_and_brings_only_them(
     gateway: RunningGateway, connection: db.Connection, consumer: Consumer
 ) -> None:
-    row, other = wish(connection, "many", "BTC*", "ticker", "tickers"), gateway.subscribe("ticker", "other", symbol="ETHUSDT")
+    row = gateway.subscribe("ticker", "many", symbol="BTC*", category="linear")
+    other = gateway.subscribe("ticker", "other", symbol="ETHUSDT")
+    status, listed = gateway.call("GET", "/api/v1/subscriptions?requesting_service=many")
+    assert (status, listed["total"]) == (200, 1)
+    [shown] = listed["subscriptions"]
+    assert (shown["id"], shown["symbol"], shown["category"], shown["queue_state"]) == (row["id"], "BTC*", "linear", "ready")
     live = until(connection, row, lambda now: now["state"] == "live" and now["last_event_at"] is not None, "live")
     assert live["last_error"] is None
     assert datetime.now(UTC) - live["last_event_at"] < timedelta(seconds=20)
@@ -106,14 +108,36 @@ def test_a_pattern_is_live_with_its_topics_and_brings_only_them(
     assert {event["symbol"] for event in events} == {"BTCUSDT", "BTCPERP", "BTCUSDT-25DEC26"}
     consumer.take_until(other["queue"], lambda found: len(found) > 10)
     assert "ETHUSDT" not in {event["symbol"] for event in consumer.take(row["queue"])}
-    store.cancel(connection, service="many")
-    store.cancel(connection, service="other")
+    cancel(gateway, row, other)
+
+
+def test_trades_of_a_pattern_come_into_its_queue_from_the_listing_to_the_delisting_and_no_others(
+    gateway: RunningGateway, exchange: RunningSimulator, connection: db.Connection, consumer: Consumer
+) -> None:
+    other = gateway.subscribe("trades", "other", symbol="ETHUSDT", category="linear")
+    row = gateway.subscribe("trades", "many", symbol="BTC*", category="linear")
+    consumer.take_until(row["queue"], lambda found: "BTCUSDT" in {event["symbol"] for event in found})
+    consumer.take_until(other["queue"], lambda found: len(found) > 5)
+    exchange.list_instrument("linear", "BTCNEWUSDT")
+    look_again(connection, exchange)
+    events = consumer.take_until(row["queue"], lambda found: "BTCNEWUSDT" in {event["symbol"] for event in found})
+    assert next(event["sequence"] for event in events if event["symbol"] == "BTCNEWUSDT") == 1
+    assert {event["symbol"][:3] for event in events} == {"BTC"}
+    exchange.delist("linear", "BTCNEWUSDT")
+    look_again(connection, exchange)
+    wait_for(lambda: not held(exchange, "BTCNEW"), "the delisted one left")
+    assert held(exchange, "publicTrade.BTCUSDT")
+    cancel(gateway, row)
+    wait_for(lambda: not held(exchange, "publicTrade.BTC"), "nothing of the pattern held")
+    wait_for(lambda: is_gone(consumer, row["queue"]), "the queue gone")
+    assert consumer.take_until(other["queue"], bool), "the other service keeps its own"
+    cancel(gateway, other)
 
 
 def test_a_listing_is_followed_and_so_is_its_end(
     gateway: RunningGateway, exchange: RunningSimulator, connection: db.Connection, consumer: Consumer
 ) -> None:
-    row = wish(connection, "following", "NEW*")
+    row = gateway.subscribe("trades", "following", symbol="NEW*", category="linear")
     until(connection, row, lambda now: (now["state"], now["last_error"]) == ("requested", NONE_MATCHES), "nothing to hold")
     exchange.list_instrument("linear", "NEWUSDT")
     look_again(connection, exchange)
@@ -123,8 +147,8 @@ def test_a_listing_is_followed_and_so_is_its_end(
     exchange.delist("linear", "NEWUSDT")
     look_again(connection, exchange)
     until(connection, row, lambda now: (now["state"], now["last_error"]) == ("requested", NONE_MATCHES), "nothing left to hold")
-    wait_for(lambda: not [topic for entry in exchange.connections("linear") for topic in entry.topics if "NEW" in topic], "it left")
-    store.cancel(connection, service="following")
+    wait_for(lambda: not held(exchange, "NEW"), "it left")
+    cancel(gateway, row)
     wait_for(lambda: is_gone(consumer, row["queue"]), "the queue gone")
 
 
@@ -132,10 +156,10 @@ def test_a_refused_topic_among_others_is_named_and_the_others_count(
     gateway: RunningGateway, exchange: RunningSimulator, connection: db.Connection
 ) -> None:
     number = exchange.fault("refuse_topic", endpoint="linear", topic="publicTrade.SOLUSDT")
-    row = wish(connection, "partly", "*USDT")
+    row = gateway.subscribe("trades", "partly", symbol="*USDT", category="linear")
     found = until(connection, row, lambda now: now["state"] == "acknowledged", "the others held")
     assert found["last_error"].startswith("1 of 3 refused, such as publicTrade.SOLUSDT: ")
     health = gateway.health()
     assert health["status"] in ("healthy", "degraded")
     exchange.lift(number)
-    store.cancel(connection, service="partly")
+    cancel(gateway, row)

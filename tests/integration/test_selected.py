@@ -10,7 +10,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 from running import wait_for
 
-from gateway import db, instruments, names, queues, store
+from gateway import db, instruments, listings, names, queues, store
+from gateway.bindings import bindings_of
 from gateway.protocol.instruments import Catalog, Instrument
 from gateway.sinks.topology import QueuePolicy, Topology
 from workers.exchange import owner
@@ -45,10 +46,10 @@ def lists(connection: db.Connection, *symbols: str, category: str = "linear", **
     instruments.write(connection, category, Catalog(rows, frozenset(), ()))
 
 
-def make_old(connection: db.Connection) -> None:
-    """What was just listed was listed long ago."""
-    with db.transaction(connection) as cursor:
-        cursor.execute("update instruments set first_seen_at = first_seen_at - interval '1 minute'")
+def bind(connection: db.Connection) -> None:
+    """What the router says when all queues have the bindings of all that is listed."""
+    rows = store.service_queues(connection)
+    listings.set_bound(connection, [row.subscription_id for row in rows], listings.in_sight(connection, ["linear", "option"]))
 
 
 def add(connection: db.Connection, symbol: str, *, service: str = "one", category: str = "linear", **changes: Any) -> store.Row:
@@ -62,8 +63,10 @@ def add(connection: db.Connection, symbol: str, *, service: str = "one", categor
 
 
 @contextmanager
-def reading(url: str, mine: Callable[[str], bool] = lambda _topic: True, endpoint: str = "linear") -> Iterator[WantedReader]:
-    reader = WantedReader(url, name=f"{endpoint}_00", endpoint=endpoint, mine=mine, poll_s=30.0)
+def reading(
+    url: str, mine: Callable[[str], bool] = lambda _topic: True, endpoint: str = "linear", poll_s: float = 30.0
+) -> Iterator[WantedReader]:
+    reader = WantedReader(url, name=f"{endpoint}_00", endpoint=endpoint, mine=mine, poll_s=poll_s)
     reader.start()
     yield reader
     reader.stop()
@@ -82,16 +85,16 @@ def until(reader: WantedReader, *topics: str) -> Wishes:
 
 def test_a_pattern_follows_listings_and_delistings(database_url: str, connection: db.Connection) -> None:
     lists(connection, "BTCUSDT", "BTCPERP", "ETHUSDT")
-    make_old(connection)
     with reading(database_url) as reader:
         row = add(connection, "BTC*")
+        bind(connection)
         wishes = until(reader, "publicTrade.BTCUSDT", "publicTrade.BTCPERP")
         assert {entry.pattern for entry in wishes.rows} == {"publicTrade.BTC*"}
         assert {entry.id for entry in (*wishes.rows, *wishes.patterns)} == {row["id"]}
         assert wishes.named == {"publicTrade.BTC*": ["publicTrade.BTCPERP", "publicTrade.BTCUSDT"]}
         lists(connection, "BTCUSDT", "ETHUSDT", "BTC-26MAR27")  # one is gone, one is new
         until(reader, "publicTrade.BTCUSDT")
-        make_old(connection)
+        bind(connection)
         until(reader, "publicTrade.BTCUSDT", "publicTrade.BTC-26MAR27")
         add(connection, "SOLUSDT")
         until(reader, "publicTrade.BTCUSDT", "publicTrade.BTC-26MAR27", "publicTrade.SOLUSDT")
@@ -101,9 +104,9 @@ def test_a_pattern_follows_listings_and_delistings(database_url: str, connection
 
 def test_a_star_names_all_and_two_wishes_may_name_the_same(database_url: str, connection: db.Connection) -> None:
     lists(connection, "BTCUSDT", "ETHUSDT")
-    make_old(connection)
     add(connection, "*")
     add(connection, "BTC*", service="two")
+    bind(connection)
     with reading(database_url) as reader:
         wishes = until(reader, "publicTrade.BTCUSDT", "publicTrade.BTCUSDT", "publicTrade.ETHUSDT")
     assert sorted(wishes.named) == ["publicTrade.*", "publicTrade.BTC*"]
@@ -118,7 +121,8 @@ def test_a_listing_is_wanted_before_its_binding_is_certain_only_where_the_bindin
     with reading(database_url) as reader:
         wishes = until(reader, "publicTrade.BTCUSDT")
         assert wishes.named == {"publicTrade.*": ["publicTrade.BTCUSDT"], "publicTrade.BTC*": []}
-        until(reader, "publicTrade.BTCUSDT", "publicTrade.BTCUSDT")  # ten seconds later
+        bind(connection)
+        until(reader, "publicTrade.BTCUSDT", "publicTrade.BTCUSDT")
 
 
 def test_tickers_and_candles_are_followed_before_an_instrument_trades_and_trades_are_not(
@@ -158,7 +162,6 @@ def test_what_is_delivered_goes_without_another_read(database_url: str, connecti
 def test_each_topic_belongs_to_one_process_and_the_pattern_to_one_of_them(database_url: str, connection: db.Connection) -> None:
     symbols = [f"{letter}USDT" for letter in "ABCDEFGH"]
     lists(connection, *symbols)
-    make_old(connection)
     add(connection, "*")
     held: list[list[str]] = []
     reporting = 0
@@ -229,8 +232,8 @@ def test_what_was_seen_bound_is_not_bound_again_unless_a_wish_waits(
 def test_bindings_of_a_wish_are_known_before_it_is_stored(connection: db.Connection) -> None:
     lists(connection, "BTCUSDT", "BTCPERP", "ETHUSDT")
     wish = {"channel_type": "trades", "category": "linear", "symbol": "BTC*", "depth": None, "interval": None, "binding": "no"}
-    assert store.bindings_of(connection, wish) == ["trade.linear.BTCPERP.-", "trade.linear.BTCUSDT.-"]
-    assert store.bindings_of(connection, {**wish, "symbol": "BTCUSDT", "binding": "yes"}) == ["yes"]
+    assert bindings_of(connection, wish) == ["trade.linear.BTCPERP.-", "trade.linear.BTCUSDT.-"]
+    assert bindings_of(connection, {**wish, "symbol": "BTCUSDT", "binding": "yes"}) == ["yes"]
 
 
 def test_a_queue_gets_exactly_what_its_pattern_names_and_nothing_after_it_is_cancelled(

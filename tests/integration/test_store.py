@@ -150,6 +150,41 @@ def test_two_forms_of_a_private_topic_never_meet_whatever_races(database_url: st
     assert len(set(held) - {None}) == 1
 
 
+def test_a_private_topic_waits_for_nobody_who_waits_for_the_broker(database_url: str, connection: db.Connection) -> None:
+    declaring, go_on = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        declaring.set()
+        go_on.wait(10)
+        return "ready"
+
+    def add_slowly() -> store.Row:
+        own = db.connect(database_url, name="test slow")
+        row, _ = store.add_subscription(own, {**WISH, **PRIVATE, "requesting_service": "slow", "queue": "q1"}, slow)
+        own.close()
+        return row
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(add_slowly)
+        try:
+            assert declaring.wait(10)
+            assert add(connection, **PRIVATE, requesting_service="quick", queue="q2")[0]["queue_state"] == "ready"
+            with pytest.raises(RequestError, match="found topic 'order.linear' while 'order' is held"):
+                add(connection, **{**PRIVATE, "topic": "order.linear"}, requesting_service="late", queue="q3")
+        finally:
+            go_on.set()
+    assert waiting.result()["queue_state"] == "ready"
+    assert {row.queue_state for row in store.service_queues(connection)} == {"ready"}
+
+
+def test_a_private_wish_whose_queue_could_not_be_made_waits_for_the_router(connection: db.Connection) -> None:
+    row, is_new = store.add_subscription(connection, {**WISH, **PRIVATE}, lambda: "pending")
+    assert (row["queue_state"], is_new) == ("pending", True)
+    with pytest.raises(ZeroDivisionError):
+        store.add_subscription(connection, {**WISH, **PRIVATE, "queue": "q2", "requesting_service": "two"}, lambda: str(1 / 0))
+    assert {entry.queue_state for entry in store.service_queues(connection)} == {"pending"}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "is_refused"),
     [

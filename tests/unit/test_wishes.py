@@ -151,6 +151,23 @@ def test_a_symbol_that_only_filters_leaves_the_topic_whole_and_the_word_open_whe
     assert (every["symbol_verified"], one["symbol_verified"]) == (None, False)
 
 
+@pytest.mark.parametrize(
+    ("channel_type", "category", "given", "symbol", "topic", "binding"),
+    [
+        ("trades", "linear", "**", "*", "publicTrade.*", "trade.linear.*.-"),
+        ("trades", "linear", "B**T*", "B*T*", "publicTrade.B*T*", ""),
+        ("trades", "option", "BTC-**", "BTC-*", "publicTrade.BTC-*", "trade.option.*.BTC"),
+        ("ticker", "option", "BTC-*", "BTC-*", "tickers.BTC-*", ""),
+        ("order", "linear", "***", None, "order", "order.linear.*.*"),
+    ],
+)
+def test_stars_in_a_row_are_one_and_a_pattern_has_a_binding_only_where_one_is_enough(
+    channel_type: str, category: str, given: str, symbol: str | None, topic: str, binding: str
+) -> None:
+    row = wish(channel_type, category=category, symbol=given)
+    assert (row["symbol"], row["topic"], row["binding"]) == (symbol, topic, binding)
+
+
 def test_a_group_is_known_without_a_catalog() -> None:
     assert wish("insurance", symbol="USDT")["symbol_verified"] is True
 
