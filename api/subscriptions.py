@@ -31,7 +31,6 @@ from gateway.bindings import bindings_of
 from gateway.db import Connection
 from gateway.errors import RequestError, SinkAway
 from gateway.protocol import selectors
-from gateway.protocol import selectors
 from gateway.sinks.topology import Topology
 from gateway.store import Row
 
