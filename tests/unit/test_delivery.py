@@ -191,6 +191,24 @@ def test_funding_is_told_once_for_each_change_also_across_connections(
     assert {(event["source"], event["topic"]) for event in events} == {("derived", "tickers.A")}
 
 
+def book(kind: str, update_id: int, *, ts: int = 1_700_000_000_000, topic: str = "orderbook.50.A", **changed: Any) -> Data:
+    data = {"s": topic.split(".", 2)[2], "b": [["1", "5"]], "a": [["2", "5"]], "u": update_id, "seq": update_id, **changed}
+    frame = parse(json.dumps({"topic": topic, "type": kind, "ts": ts, "cts": 1_700_000_000_000, "data": data}).encode())
+    assert isinstance(frame, Data)
+    return frame
+
+
+@pytest.mark.parametrize(("topic", "ids"), [("orderbook.50.A", 2), ("orderbook.rpi.A", 2), ("orderbook.1.A", 1)])
+def test_a_snapshot_after_a_renewal_is_another_fact_and_a_resend_of_depth_1_is_not(
+    topic: str, ids: int, tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
+) -> None:
+    out = make("linear", tmp_path, context)
+    for ts in (1_700_000_000_001, 1_700_000_000_001, 1_700_000_000_900):
+        out.take(book("snapshot", 7, ts=ts, topic=topic), 1)
+    out.flush()
+    assert len({event["event_id"] for event in waiting(out)}) == ids
+
+
 def test_a_public_endpoint_without_room_drops_the_oldest_counts_them_and_says_so(
     tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
 ) -> None:

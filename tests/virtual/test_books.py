@@ -72,16 +72,23 @@ def start(category: str, *, wishes: bool = True, **options: Any) -> tuple[World,
 
 
 class Consumer:
-    """Builds books from events alone, trusts them while they say `in_sync`, and compares each with the truth."""
+    """Builds books from events alone, trusts them while they say `in_sync`, and compares each with the truth.
+
+    What it has seen before it leaves out, as the contract tells consumers to: by `event_type` and `event_id`.
+    """
 
     def __init__(self, truth: Truth) -> None:
         self._truth = truth
         self._books: dict[str, tuple[Levels, Levels]] = {}
+        self._seen: set[tuple[str, str]] = set()
         self.compared = 0
         self.snapshots: dict[str, int] = defaultdict(int)
 
     def read(self, event: dict[str, Any]) -> None:
-        payload, topic = event["payload"], event["topic"]
+        payload, topic, fact = event["payload"], event["topic"], (event["event_type"], event["event_id"])
+        if fact in self._seen:
+            return
+        self._seen.add(fact)
         if not payload["in_sync"]:
             self._books.pop(topic, None)
             return
