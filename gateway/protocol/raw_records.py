@@ -1,5 +1,7 @@
 """The records of a frame exactly as they came: every digit, every space, numbers as numbers."""
 
+from dataclasses import dataclass
+
 import msgspec
 
 
@@ -16,12 +18,33 @@ def raw_records(text: bytes, count: int) -> list[msgspec.Raw | None]:
 
     The text is one that `frames.parse` has read, so that all of it is known to be JSON.
     """
-    try:
-        data = _shell.decode(text).data
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    data = raw_data(text)
+    if data is None:
         return [None] * count
     try:
         rows = _rows.decode(data)
     except msgspec.ValidationError:  # no list
         return [data] * count
     return list(rows) if len(rows) == count else [data] * count
+
+
+def raw_data(text: bytes) -> msgspec.Raw | None:
+    """All that a frame brought; None: it is no frame."""
+    try:
+        return _shell.decode(text).data
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
+
+
+@dataclass(slots=True)
+class RawRecords:
+    """The records of one frame, looked for when the first is asked for: mostly nobody does."""
+
+    text: bytes
+    count: int
+    _found: list[msgspec.Raw | None] | None = None
+
+    def at(self, place: int) -> msgspec.Raw | None:
+        if self._found is None:
+            self._found = raw_records(self.text, self.count)
+        return self._found[place]

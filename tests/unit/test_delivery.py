@@ -15,7 +15,7 @@ from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.wire import Stamp, unpack
 from tests.standins import NoFetcher
-from workers import delivery
+from workers import complaints, delivery
 from workers.books import Books
 from workers.delivery import Delivery
 from workers.worker import owner
@@ -62,19 +62,19 @@ def test_all_events_of_a_turn_leave_as_one_batch_in_order(tmp_path: Path, contex
     events = waiting(out)
     assert [(event["payload"]["trade_id"], event["sequence"]) for event in events] == [("1", 1), ("2", 2), ("3", 1)]
     assert events[0]["trace_id"] == events[1]["trace_id"] != events[2]["trace_id"], "the events of one frame share its trace id"
-    assert out.last_events() == {"publicTrade.A": 5, "publicTrade.B": 6}
+    assert [out.readers.last_event_ms(f"publicTrade.{symbol}") for symbol in "ABC"] == [5, 6, None]
 
 
 def test_what_cannot_be_read_is_counted_and_kept_always_and_logged_and_announced_only_so_often(
     tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]", caplog: pytest.LogCaptureFixture
 ) -> None:
     out = make("linear", tmp_path, context)
-    for _ in range(delivery.COMPLAINTS + 30):
+    for _ in range(complaints.COMPLAINTS + 30):
         out.unread(Unknown("odd", b"\xffodd"), 1_000)
     out.flush()
-    assert out.counts.unknown == out.dead_letters.kept == delivery.COMPLAINTS + 30
-    assert len([line for line in caplog.messages if "not_understood" in line]) == delivery.COMPLAINTS
-    assert [event["payload"]["kind"] for event in waiting(out)] == ["dead_letter"] * delivery.COMPLAINTS
+    assert out.counts.unknown == out.dead_letters.kept == complaints.COMPLAINTS + 30
+    assert len([line for line in caplog.messages if "not_understood" in line]) == complaints.COMPLAINTS
+    assert [event["payload"]["kind"] for event in waiting(out)] == ["dead_letter"] * complaints.COMPLAINTS
     assert letters(tmp_path)[-1] == {
         "received_at": "1970-01-01T00:00:00.000001Z", "topic": "", "reason": "odd", "trace_id": None, "record": "\\xffodd",
     }  # fmt: skip
@@ -86,14 +86,14 @@ def test_a_bad_record_of_the_account_is_announced_each_time_and_kept_as_it_came(
     out = make("private", tmp_path, context)
     good = {"category": "linear", "symbol": "B", "size": "1", "side": "Buy", "positionIdx": 0, "updatedTime": "1700000000000"}
     bad = {**good, "symbol": "A", "size": "-"}
-    for _ in range(delivery.COMPLAINTS + 5):
+    for _ in range(complaints.COMPLAINTS + 5):
         frame = parse(json.dumps({"topic": "position", "creationTime": 1, "data": [bad, good]}).encode())
         assert isinstance(frame, Data)
         out.take(frame, 1)
     out.flush()
     kinds = [event["payload"].get("kind", event["symbol"]) for event in waiting(out)]
-    assert kinds == ["dead_letter", "B"] * (delivery.COMPLAINTS + 5)
-    assert [letter["record"] for letter in letters(tmp_path)] == [bad] * (delivery.COMPLAINTS + 5)
+    assert kinds == ["dead_letter", "B"] * (complaints.COMPLAINTS + 5)
+    assert [letter["record"] for letter in letters(tmp_path)] == [bad] * (complaints.COMPLAINTS + 5)
     assert letters(tmp_path)[0]["reason"] == "found size '-'; expected a decimal number"
 
 

@@ -236,13 +236,16 @@ def test_a_wish_for_whole_books_of_a_live_topic_has_it_subscribed_anew() -> None
     running, worker = start("linear", wishes=False, seed=10)
     running.run_until(worker.is_restored, RESTORED_S, what="live")
     rows = {topic: channels.for_topic(topic, "linear") for topic in worker.topics}
-    blank = worker.delivery.books.want(rows, {"orderbook.200.BTCUSDT": {QUEUE: 1.0}})
-    assert blank == ["orderbook.200.BTCUSDT"]
-    for topic in blank:
-        worker.link.subscriptions.renew(topic)
+    topic = "orderbook.200.BTCUSDT"
+    sent = len(running.exchange.ledger.read(endpoint="linear", direction="received"))
+    worker.delivery.books.want(rows, {topic: {QUEUE: 1.0}})
     running.run(3)
     assert len([record for record in worker.bus.records if record.queue]) >= 2
-    assert worker.delivery.books.want(rows, {"orderbook.200.BTCUSDT": {QUEUE: 5.0}}) == [], "it is kept already"
+    asked = len(running.exchange.ledger.read(endpoint="linear", direction="received"))
+    assert asked >= sent + 2, "left, and asked for anew"
+    worker.delivery.books.want(rows, {topic: {QUEUE: 5.0}})
+    running.run(3)
+    assert len(running.exchange.ledger.read(endpoint="linear", direction="received")) == asked, "it is kept already"
 
 
 def test_a_whole_book_is_fetched_again_when_it_is_asked_for() -> None:

@@ -63,6 +63,9 @@ class DirectFetcher:
         answer = full_orderbook(self._exchange.market, query, self._exchange.now_ms())  # type: ignore[arg-type] # of a query it needs this
         self._answers.append((self._looks + self._lag, topic, msgspec.json.decode(msgspec.json.encode(answer))))
 
+    def keep(self, topics: Collection[str]) -> None:
+        self._answers = deque(answer for answer in self._answers if answer[1] in topics)
+
     def taken(self) -> list[tuple[str, Any]]:
         self._looks += 1
         found = []

@@ -73,18 +73,32 @@ def normalise_full(data: Data, category: str | None, memory: Memory) -> list[Out
 
 
 def _frame(data: Data, category: str | None, memory: Memory, *, event_type: str, variant: str, depth: int | None) -> list[Outcome]:
-    payload = (FULL if depth is None else FIELDS).read(data, data.data)
-    if isinstance(payload, BadRecord):
+    word, symbol = data.topic.split(".", 2)[1:]
+    payload = _read(data, FULL if depth is None else FIELDS, symbol)
+    if isinstance(payload, BadRecord):  # what it would have changed is not known
+        memory.hole, memory.in_sync = f"a frame that cannot be read: {payload.reason}", False
         return [payload]
-    if data.kind not in KINDS:
-        reason = f"found a book frame of type {short(data.kind)}; expected snapshot or delta"
-        return [BadRecord(topic=data.topic, reason=reason, record=data.data)]
-    word, update_id, sequence = data.topic.split(".", 2)[1], payload["update_id"], payload["cross_sequence"]
-    payload["kind"] = "snapshot" if begins_anew(data.kind, update_id, word) else data.kind
+    kind, update_id, sequence = payload["kind"], payload["update_id"], payload["cross_sequence"]
+    payload["kind"] = "snapshot" if begins_anew(kind, update_id, word) else kind
     payload["depth"] = depth
     numbered = sequence if type(sequence) is int else None
-    payload["in_sync"] = follow(memory, kind=data.kind, update_id=update_id, sequence=numbered, depth=word)
+    payload["in_sync"] = follow(memory, kind=kind, update_id=update_id, sequence=numbered, depth=word)
     return [event_of(payload, event_type=event_type, category=category, topic=data.topic, variant=variant, pushed_ms=data.ts_ms)]
+
+
+def _read(data: Data, fields: Fields, symbol: str) -> Payload | BadRecord:
+    """The frame's record, if it is one of this symbol's book."""
+    payload = fields.read(data, data.data)
+    if isinstance(payload, BadRecord):
+        return payload
+    if data.kind not in KINDS:
+        reason = f"found a book frame of type {short(data.kind)}; expected snapshot or delta"
+        return BadRecord(topic=data.topic, reason=reason, record=data.data)
+    if payload["symbol"] != symbol:
+        reason = f"found s {short(payload['symbol'])}; expected {short(symbol)}, as the topic says"
+        return BadRecord(topic=data.topic, reason=reason, record=data.data)
+    payload["kind"] = data.kind
+    return payload
 
 
 def event_of(payload: Payload, *, event_type: str, category: str | None, topic: str, variant: str, pushed_ms: int) -> Event:
