@@ -37,9 +37,9 @@ class Fetcher(Protocol):
 class Standing(Protocol):
     """How the exchange has it with a topic; see `gateway/protocol/subscriptions.py`."""
 
-    def is_held(self, name: str) -> bool: ...
+    def is_held(self, name: str, /) -> bool: ...
 
-    def is_live(self, name: str) -> bool: ...
+    def is_live(self, name: str, /) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -177,15 +177,18 @@ class Books:
         """Forget the books of topics that are held no longer, and have those fetched that need it and are held: what is fetched before
         fits nothing. The topics that must be subscribed anew: they are live, yet no snapshot of theirs is known.
         """
-        blank = []
+        blank, left = [], False
         for topic, kept in self._kept.items():
             was_held, kept.is_held = kept.is_held, standing.is_held(topic)
             if was_held and not kept.is_held:
                 kept.forget("its topic was left", now)
+                left = True
             elif isinstance(kept.state, _Streamed):
                 blank += [topic] if not kept.state.book.is_known and standing.is_live(topic) else []
             elif kept.is_held and kept.state.full.wants_fetch(now):
                 self._fetcher.ask(topic)
+        if left:
+            self._fetcher.keep({topic for topic, kept in self._kept.items() if kept.is_held})
         return blank
 
     def fetched(self, standing: Standing, now: float) -> Iterator[tuple[Event, Memory]]:

@@ -142,11 +142,10 @@ class Delivery:
                 log.info("%s unknown_field event_type=%s key=%s", self.worker, channel.event_type, key)
 
     def tend(self, standing: Standing, now: float, now_ns: int) -> list[str]:
-        """Whole books: fetch what is missing, deliver what came and what services are to get now.
+        """Whole books: deliver what came, fetch what is missing, deliver what services are to get now.
 
         The topics that must be subscribed anew: of books that services want whole, and that lack a snapshot.
         """
-        blank = self.books.look(standing, now)
         for event, memory in self.books.fetched(standing, now):
             reader = self.readers.of(event.topic)
             if reader is not None:
@@ -154,6 +153,7 @@ class Delivery:
                 self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=self._own_trace_id()))
                 self._count(reader, now_ns)
                 self._tell_of_holes(event.topic, reader, now_ns)
+        blank = self.books.look(standing, now)
         for event, queue in self.books.due(standing, now):
             self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=self._own_trace_id(), queue=queue))
             reader = self.readers.of(event.topic)

@@ -108,6 +108,26 @@ def test_names_that_do_not_fit_into_a_routing_key_cost_only_their_event(
     assert (out.counts.events, out.counts.unknown) == (1, 1)
 
 
+def test_a_letter_holds_the_digits_that_came(tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    out = make("linear", tmp_path, context)
+    odd = b'{"s":"A", "i":"1","p":1.50,\n"v":2.0e3,"T":"soon"}'
+    unroutable = b'{"s":"%s","i":"1","p":1.50,"v":"2","T":5}' % (b"X" * 300)
+    frames = [
+        b'{"topic":"publicTrade.A","type":"snapshot","ts":1,"data":[%s,%s]}' % (odd, unroutable),
+        b'{"topic":"tickers.A","type":"delta","ts":1,"data":{"symbol":"A","lastPrice":1.50}}',
+    ]
+    for text in frames:
+        frame = parse(text)
+        assert isinstance(frame, Data)
+        out.take(frame, 1)
+    strange = parse(b'{"topic":"strange","data":[{"p":1.50}]}')
+    assert isinstance(strange, Data)
+    out.unasked(strange, 1)
+    kept = [line.partition(b'"record":')[2] for line in (tmp_path / "dead_letters" / "w.jsonl").read_bytes().splitlines()]
+    whole = b'{"symbol":"A","lastPrice":1.50}'
+    assert kept == [record + b"}" for record in (odd.replace(b"\n", b" "), unroutable, whole, b'[{"p":1.50}]')]
+
+
 RAW = b'{"topic":"order","creationTime":1700000000000,"data":[%s , %s]}'
 RAW_ROW = (
     b'{"category":"linear" ,"symbol":"A","orderId":"%d","orderStatus":"New","updatedTime":"1700000000000","n":1.10e2,"qty":0.500}'
@@ -172,6 +192,36 @@ def test_of_a_frame_that_tells_several_things_only_what_is_wanted_is_delivered(
         out.take(ticker("snapshot", 1, **TICKER), 1)
         out.flush()
         assert [event["event_type"] for event in waiting(out)] == told
+
+
+def test_whoever_begins_to_want_funding_is_told_what_holds(tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    out = make("linear", tmp_path, context)
+    out.want({"tickers.A": frozenset(["ticker"])})
+    out.take(ticker("snapshot", 1, **TICKER), 1)
+    out.want({"tickers.A": frozenset(["ticker", "funding"])})
+    out.take(ticker("delta", 2, lastPrice="2"), 1)
+    out.take(ticker("delta", 3, lastPrice="3"), 1)
+    out.want({"tickers.A": frozenset(["ticker"])})
+    out.take(ticker("delta", 4, fundingRate="0.0002"), 1)
+    out.want({"tickers.A": frozenset(["funding"])})
+    out.new_connection(1.0)
+    out.take(ticker("snapshot", 5, **{**TICKER, "fundingRate": "0.0002"}), 1)
+    out.want({"tickers.A": frozenset(["funding", "ticker"])})
+    out.take(ticker("delta", 6, lastPrice="4"), 1)
+    out.flush()
+    told = [(event["event_type"], event["payload"].get("funding_rate")) for event in waiting(out)]
+    assert [rate for kind, rate in told if kind == "funding"] == ["0.0001", "0.0002"]
+    assert [kind for kind, _ in told].index("funding") == 2, "with the first ticker after the wish"
+
+
+def test_funding_that_a_filter_left_out_was_not_told(tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    out = make("linear", tmp_path, context)
+    out.want({"tickers.A": frozenset(["ticker"])})
+    out.take(ticker("snapshot", 1, **TICKER), 1)
+    out.readers.of("tickers.A").wanted = None  # type: ignore[union-attr] # as of a topic that nobody names any more
+    out.take(ticker("delta", 2, lastPrice="2"), 1)
+    out.flush()
+    assert [event["event_type"] for event in waiting(out)] == ["ticker", "ticker", "funding"]
 
 
 def test_funding_is_told_once_for_each_change_also_across_connections(
