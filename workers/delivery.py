@@ -248,7 +248,9 @@ class Delivery:
 
     def unasked(self, data: Data, received_ns: int) -> None:
         """Keep and count a frame of a topic that nobody asked for."""
-        bad = BadRecord(topic=data.topic, reason="a frame of a topic that nobody asked for", record=raw_data(data.text))
+        bad = BadRecord(
+            topic=data.topic, reason="a frame of a topic that nobody asked for", record=as_it_came(data.data, raw_data(data.text))
+        )
         self._complain(self._strange, bad, "", received_ns)
 
     def _complain(self, reader: Reader, bad: BadRecord, trace_id: str, now_ns: int) -> None:
