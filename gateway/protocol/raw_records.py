@@ -12,6 +12,9 @@ class _Shell(msgspec.Struct):
 _shell = msgspec.json.Decoder(_Shell)
 _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
+#: Of two values of one key `frames.parse` knows only the second; the first may go deeper than the interpreter follows.
+_TOO_DEEP = RecursionError
+
 
 def raw_records(text: bytes, count: int) -> list[msgspec.Raw | None]:
     """One for each of the frame's events: its own record where there are as many, else the whole of `data`. None: it is no frame.
@@ -25,6 +28,8 @@ def raw_records(text: bytes, count: int) -> list[msgspec.Raw | None]:
         rows = _rows.decode(data)
     except msgspec.ValidationError:  # no list
         return [data] * count
+    except _TOO_DEEP:
+        return [None] * count
     return list(rows) if len(rows) == count else [data] * count
 
 
@@ -32,7 +37,7 @@ def raw_data(text: bytes) -> msgspec.Raw | None:
     """All that a frame brought; None: it is no frame."""
     try:
         return _shell.decode(text).data
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, msgspec.ValidationError, _TOO_DEEP):
         return None
 
 

@@ -13,6 +13,7 @@ from gateway.bus import BusSender
 from gateway.dead_letters import DeadLetters
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, Unknown, parse
+from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp, unpack
 from tests.standins import NoFetcher
 from workers import complaints, delivery
@@ -126,6 +127,22 @@ def test_a_letter_holds_the_digits_that_came(tmp_path: Path, context: "zmq.Conte
     kept = [line.partition(b'"record":')[2] for line in (tmp_path / "dead_letters" / "w.jsonl").read_bytes().splitlines()]
     whole = b'{"symbol":"A","lastPrice":1.50}'
     assert kept == [record + b"}" for record in (odd.replace(b"\n", b" "), unroutable, whole, b'[{"p":1.50}]')]
+
+
+@pytest.mark.parametrize("depth", [300, 900, 990, 5_000])
+def test_a_value_that_another_of_the_same_key_hides_may_be_as_deep_as_it_likes(
+    depth: int, tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
+) -> None:
+    """The frame is what the second value makes it; how deep a decoder goes depends on who calls it."""
+    text = b'{"topic":"position","creationTime":1,"data":[{"symbol":"A","a":%s1%s,"a":1,"size":"-"}]}' % (
+        b'{"a":' * depth,
+        b"}" * depth,
+    )
+    assert raw_records(text, 1) == [None] if depth > 1_000 else True
+    frame = Data("position", None, 1, [{"symbol": "A", "a": 1, "size": "-"}], {"topic": "position"}, text)
+    out = make("private", tmp_path, context)
+    out.take(frame, 1)
+    assert (out.counts.unknown, out.dead_letters.kept) == (1, 1)
 
 
 RAW = b'{"topic":"order","creationTime":1700000000000,"data":[%s , %s]}'
