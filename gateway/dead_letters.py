@@ -57,5 +57,7 @@ def line(topic: str, reason: str, record: Json, trace_id: str, received_ns: int)
     """One letter as it stands in the file."""
     letter = {"received_at": iso_us(received_ns), "topic": topic, "reason": reason, "trace_id": trace_id or None}
     encoded = msgspec.json.encode(record)
+    if b"\n" in encoded or b"\r" in encoded:  # between its words: a letter is one line
+        encoded = encoded.replace(b"\r", b" ").replace(b"\n", b" ")
     kept = msgspec.Raw(encoded) if len(encoded) <= LONGEST_BYTES else encoded[:LONGEST_BYTES].decode(errors="replace")
     return msgspec.json.encode({**letter, "record": kept}) + b"\n"

@@ -34,6 +34,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     last_frame_ms                 when the last frame of any kind arrived
     last_error                    the newest reason of a disconnect or refusal
     active_subscriptions          topics acknowledged on the wire
+    stale                         changes of whole books that were in them already
     topics                        by the exchange's topic
     """
 
@@ -53,6 +54,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     active_subscriptions: int = 0
     events: int = 0
     dropped: int = 0
+    stale: int = 0
     unknown: int = 0
     unknown_fields: int = 0
     unacknowledged: int = 0

@@ -1,6 +1,6 @@
 """What stands in for the worker's neighbours where a test needs none of them: it keeps all that it is given."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gateway.models import Json, Record
 
@@ -39,6 +39,9 @@ class NoFetcher:
 
     def ask(self, topic: str) -> None:
         self.asked.append(topic)
+
+    def keep(self, topics: Collection[str]) -> None:
+        """Nothing is under way."""
 
     def taken(self) -> list[tuple[str, Json]]:
         return []

@@ -1,13 +1,14 @@
 """The books that this worker materialises: those of which services want whole snapshots, and those whose snapshots come over REST.
 
-frame ─▶ take ─▶ judged: in_sync, crossed      wishes ─▶ want ─▶ topics that need a snapshot first
-REST ◀─ fetch ◀─ tend ─▶ snapshots that are due, each for the queue of one service
+frame ─▶ take ─▶ judged: in_sync, crossed      wishes ─▶ want
+REST ◀─ look ─▶ topics that need a snapshot      due ─▶ snapshots for the queue of one service each
+A book is known while its connection lives and its topic is held: after that it is forgotten at once.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gateway.models import Event, Json, Payload
 from gateway.protocol.book import Book, Level
@@ -24,9 +25,21 @@ class Fetcher(Protocol):
 
     def ask(self, topic: str) -> None: ...
 
+    def keep(self, topics: Collection[str]) -> None:
+        """Nobody waits for the books of any others any more."""
+        ...
+
     def taken(self) -> list[tuple[str, Json]]:
         """(topic, the answer's `result`) of what came since the last look."""
         ...
+
+
+class Standing(Protocol):
+    """How the exchange has it with a topic; see `gateway/protocol/subscriptions.py`."""
+
+    def is_held(self, name: str, /) -> bool: ...
+
+    def is_live(self, name: str, /) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -49,6 +62,9 @@ class _Streamed:
         if reason is not None:
             memory.hole, memory.in_sync, payload["in_sync"] = reason, False, False
         return True
+
+    def forget(self, _reason: str, _now: float) -> None:
+        self.book.forget()
 
     def levels(self) -> tuple[list[Level], list[Level]] | None:
         return self.book.levels() if self.book.is_known else None
@@ -74,6 +90,9 @@ class _Fetched:
         memory.hole = self.full.hole
         return took != "stale"
 
+    def forget(self, reason: str, now: float) -> None:
+        self.full.distrust(reason, now)
+
     def levels(self) -> tuple[list[Level], list[Level]] | None:
         return self.full.book.levels() if self.full.in_sync else None
 
@@ -84,7 +103,8 @@ class _Kept:
 
     wishes  queue → seconds between two snapshots for it
     due     queue → when the next one is; monotonic seconds
-    newest  the last event of the stream: it numbers and dates the book
+    newest  the last event of the book as it is known: it numbers and dates it
+    is_held whether the topic was held when it was last looked at
     """
 
     channel: Channel
@@ -92,6 +112,11 @@ class _Kept:
     wishes: Mapping[str, float] = field(default_factory=dict)
     due: dict[str, float] = field(default_factory=dict)
     newest: Event | None = None
+    is_held: bool = False
+
+    def forget(self, reason: str, now: float) -> None:
+        self.state.forget(reason, now)
+        self.newest = None
 
 
 class Books:
@@ -102,38 +127,40 @@ class Books:
         self._fetcher = fetcher
         self._kept: dict[str, _Kept] = {}
 
-    def want(self, channels: Mapping[str, Channel], wishes: Mapping[str, Mapping[str, float]]) -> list[str]:
-        """Replace what is kept; the topics that must be subscribed anew, since a book begins with a snapshot.
+    def want(self, channels: Mapping[str, Channel], wishes: Mapping[str, Mapping[str, float]]) -> None:
+        """Replace what is kept. A book begins with a snapshot: `look` asks for one where it does not come by itself.
 
         channels  topic → its row, of all topics wanted
         wishes    topic → queue → seconds between two snapshots
         """
         wanted = {topic: row for topic, row in channels.items() if row.is_book and (row.rest_snapshots or wishes.get(topic))}
         self._kept = {topic: kept for topic, kept in self._kept.items() if topic in wanted}
-        blank = []
         for topic, row in wanted.items():
             if topic not in self._kept:
                 self._kept[topic] = _Kept(row, _Fetched(FullBook()) if row.rest_snapshots else _streamed(row, topic))
-                blank += [] if row.rest_snapshots else [topic]
             kept = self._kept[topic]
             kept.wishes = wishes.get(topic, {})
             kept.due = {queue: kept.due.get(queue, 0.0) for queue in kept.wishes}
-        return blank
+        self._fetcher.keep({topic for topic, kept in self._kept.items() if isinstance(kept.state, _Fetched)})
 
-    def new_connection(self, now: float) -> None:
-        """What comes next follows nothing that came before."""
+    def lost(self, now: float) -> None:
+        """The connection is gone: what comes next follows nothing that came before, and an answer under way fits nothing."""
         for kept in self._kept.values():
-            if isinstance(kept.state, _Fetched):
-                kept.state.full.lost(now)
-            else:
-                kept.state.book.forget()
+            kept.forget("the connection was lost", now)
+            kept.is_held = False
+        self._fetcher.keep(())
+
+    def spoiled(self, topic: str, reason: str, now: float) -> None:
+        """A frame of the book could not be read, so what it changed is not known."""
+        if topic in self._kept:
+            self._kept[topic].forget(f"a frame that cannot be read: {reason}", now)
 
     def distrust(self, topic: str, now: float) -> bool:
         """Begin a book anew on demand; False for one that begins anew when its topic is subscribed anew."""
         kept = self._kept.get(topic)
         if kept is None or not isinstance(kept.state, _Fetched):
             return False
-        kept.state.full.distrust("a new snapshot was asked for", now)
+        kept.forget("a new snapshot was asked for", now)
         return True
 
     def take(self, event: Event, memory: Memory, now: float) -> bool:
@@ -146,40 +173,56 @@ class Books:
             kept.newest = event
         return is_news
 
-    def fetched(self, now: float) -> Iterator[tuple[Event, Memory]]:
+    def look(self, standing: Standing, now: float) -> list[str]:
+        """Forget the books of topics that are held no longer, and have those fetched that need it and are held: what is fetched before
+        fits nothing. The topics that must be subscribed anew: they are live, yet no snapshot of theirs is known.
+        """
+        blank, left = [], False
+        for topic, kept in self._kept.items():
+            was_held, kept.is_held = kept.is_held, standing.is_held(topic)
+            if was_held and not kept.is_held:
+                kept.forget("its topic was left", now)
+                left = True
+            elif isinstance(kept.state, _Streamed):
+                blank += [topic] if not kept.state.book.is_known and standing.is_live(topic) else []
+            elif kept.is_held and kept.state.full.wants_fetch(now):
+                self._fetcher.ask(topic)
+        if left:
+            self._fetcher.keep({topic for topic, kept in self._kept.items() if kept.is_held})
+        return blank
+
+    def fetched(self, standing: Standing, now: float) -> Iterator[tuple[Event, Memory]]:
         """The snapshots that came over REST, as events of the stream, with the memory that says so."""
         for topic, result in self._fetcher.taken():
             kept = self._kept.get(topic)
-            if kept is None or not isinstance(kept.state, _Fetched) or not kept.state.full.snapshot(result, now):
+            if (
+                kept is None
+                or not isinstance(kept.state, _Fetched)
+                or not standing.is_held(topic)
+                or not kept.state.full.snapshot(result, now)
+            ):
                 continue
             full = kept.state.full
             if full.book.crossed:
                 full.distrust(CROSSED, now)
                 continue
-            moment = {name: result.get(key) for name, key in (("matched_at", "cts"), ("pushed_at", "ts"))}
-            if kept.newest is not None:
+            answered = {name: _time(result.get(key)) for name, key in (("matched_at", "cts"), ("pushed_at", "ts"))}
+            moment = answered
+            if kept.newest is not None and kept.newest.payload["update_id"] == full.update_id:
                 moment = {name: kept.newest.payload.get(name) for name in moment}
             numbers = {"update_id": full.update_id or 0, "cross_sequence": full.sequence or 0}
             event = self._snapshot(topic, kept, {**numbers, **moment}, source="rest")
+            # Of the answer alone: whatever frame dates it, the same answer at the same place is the same fact.
+            fact = f"{numbers['update_id']}|{numbers['cross_sequence']}|{answered['pushed_at']}"
+            event.identity = f"{event.event_type}|{event.category}|{topic}|snapshot|{fact}|rest"
             kept.newest = event
             yield event, Memory(update_id=full.update_id, sequence=full.sequence, in_sync=True)
 
-    def ask(self, is_held: Callable[[str], bool], now: float) -> None:
-        """Have the books fetched that need it, of topics that the exchange has acknowledged: what is fetched before fits nothing."""
-        for topic, kept in self._kept.items():
-            if (
-                isinstance(kept.state, _Fetched)
-                and not kept.state.full.in_sync
-                and is_held(topic)
-                and kept.state.full.wants_fetch(now)
-            ):
-                self._fetcher.ask(topic)
-
-    def due(self, now: float) -> Iterator[tuple[Event, str]]:
-        """The snapshots that services are to get now, each with its queue. A book that is not whole is waited for."""
+    def due(self, standing: Standing, now: float) -> Iterator[tuple[Event, str]]:
+        """The snapshots that services are to get now, each with its queue. A book that is not whole or not held is waited for."""
         for topic, kept in self._kept.items():
             queues = [queue for queue, at in kept.due.items() if now >= at]
-            if not queues or kept.newest is None or kept.state.levels() is None:
+            if not queues or kept.newest is None or not standing.is_held(topic) or kept.state.levels() is None:
                 continue
             newest = kept.newest.payload
             dated = {name: newest.get(name) for name in ("update_id", "cross_sequence", "matched_at", "pushed_at")}
@@ -188,7 +231,7 @@ class Books:
                 kept.due[queue] = now + kept.wishes[queue]
                 yield event, queue
 
-    def _snapshot(self, topic: str, kept: _Kept, dated: Payload, *, source: str) -> Event:
+    def _snapshot(self, topic: str, kept: _Kept, dated: Payload, *, source: Literal["rest", "derived"]) -> Event:
         """The whole book as an event. One that a service asked for is another fact than the exchange's own snapshot at the same `u`."""
         bids, asks = kept.state.levels() or ([], [])
         payload: Payload = {
@@ -202,9 +245,13 @@ class Books:
             payload, event_type=kept.channel.event_type, category=self._category, topic=topic,
             variant=word if word.isdigit() else "-", pushed_ms=pushed_ms,
         )  # fmt: skip
-        event.source = "rest" if source == "rest" else "derived"
+        event.source = source
         event.identity += f"|{source}"
         return event
+
+
+def _time(found: Json) -> int | None:
+    return found if type(found) is int else None
 
 
 def _depth(topic: str) -> int | None:

@@ -134,7 +134,8 @@ class Link:
                 self._converse(self._live, self._outside.now())
             except LinkLost as fault:
                 self._lost(str(fault))
-        self._delivery.tend(self.subscriptions.is_held, self._outside.now(), self._outside.unix_ns())
+        for topic in self._delivery.tend(self.subscriptions, self._outside.now(), self._outside.unix_ns()):
+            self.subscriptions.renew(topic)
         self._delivery.flush()
         self._delivery.pump(self._outside.unix_ns())
         self._look_for_trouble()
@@ -265,6 +266,7 @@ class Link:
         self._online = False
         self.connected_since = None
         self.subscriptions.lost()
+        self._delivery.lost(self._outside.now())
 
     def _look_for_trouble(self) -> None:
         if not self._work or self.status == "connected":

@@ -104,16 +104,17 @@ class Worker:
     def _take_up(self, work: Work, anew: set[str]) -> None:
         """Follow what the rows say now. anew: topics that somebody wants a fresh snapshot of."""
         self.link.want({topic: row.pushes_first for topic, row in work.channels.items()})
-        self.delivery.want(work.event_types)
         now = time.monotonic()
-        blank = self.delivery.books.want(work.channels, work.snapshots)
-        for topic in [*blank, *(topic for topic in sorted(anew) if not self.delivery.books.distrust(topic, now))]:
-            self.link.subscriptions.renew(topic)
+        self.delivery.want(work.event_types, now)
+        self.delivery.books.want(work.channels, work.snapshots)
+        for topic in sorted(anew):
+            if not self.delivery.books.distrust(topic, now):
+                self.link.subscriptions.renew(topic)
 
     def _report(self) -> None:
         states = self.link.subscriptions.states() if self.link.status != "standby" else {}
-        events = self.delivery.last_events()
-        topics = {topic: TopicState(word, error, events.get(topic)) for topic, (word, error) in states.items()}
+        last_event_ms = self.delivery.readers.last_event_ms
+        topics = {topic: TopicState(word, error, last_event_ms(topic)) for topic, (word, error) in states.items()}
         self._tell_postgres(topics)
         self.reporter.give(self._state(topics))
 
@@ -157,6 +158,7 @@ class Worker:
             active_subscriptions=link.subscriptions.held,
             events=counts.events,
             dropped=counts.dropped,
+            stale=counts.stale,
             unknown=counts.unknown,
             unknown_fields=counts.unknown_fields,
             unacknowledged=self.delivery.bus.waiting,

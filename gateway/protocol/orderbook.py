@@ -2,8 +2,8 @@
 
 from gateway.protocol.channels.channel import Memory
 
-#: A book of this depth comes as snapshots only and repeats its `u` while nothing changes: no gap test applies.
-SNAPSHOTS_ONLY = "1"
+#: A book of this depth comes as snapshots, and one is sent again, with the same `u`, while nothing changes.
+RESENT = "1"
 #: This one comes as deltas only: its snapshots are fetched over REST, and `u` 1 takes away what was known.
 DELTAS_ONLY = "full"
 
@@ -46,7 +46,7 @@ def _broken(memory: Memory, update_id: int, depth: str) -> str | None:
         return "the exchange began its count anew, and what was known of the book is void"
     if last is None:
         return "a change came before any snapshot"
-    if depth == SNAPSHOTS_ONLY or not memory.continuity or update_id == last + 1:
+    if not memory.continuity or update_id == last + 1:
         return None
     if update_id == last:
         return f"update {update_id} came again"

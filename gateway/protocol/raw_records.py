@@ -1,5 +1,7 @@
 """The records of a frame exactly as they came: every digit, every space, numbers as numbers."""
 
+from dataclasses import dataclass
+
 import msgspec
 
 
@@ -10,6 +12,9 @@ class _Shell(msgspec.Struct):
 _shell = msgspec.json.Decoder(_Shell)
 _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
+#: Of two values of one key `frames.parse` knows only the second; the first may go deeper than the interpreter follows.
+_TOO_DEEP = RecursionError
+
 
 def raw_records(text: bytes, count: int) -> list[msgspec.Raw | None]:
     """One for each of the frame's outcomes: its own record for as many as there are, then the whole of `data`. None: it is no frame.
@@ -18,12 +23,35 @@ def raw_records(text: bytes, count: int) -> list[msgspec.Raw | None]:
 
     The text is one that `frames.parse` has read, so that all of it is known to be JSON.
     """
-    try:
-        data = _shell.decode(text).data
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    data = raw_data(text)
+    if data is None:
         return [None] * count
     try:
         rows = _rows.decode(data)
     except msgspec.ValidationError:  # no list
         return [data] * count
+    except _TOO_DEEP:
+        return [None] * count
     return [*rows, *[data] * (count - len(rows))] if len(rows) <= count else [data] * count
+
+
+def raw_data(text: bytes) -> msgspec.Raw | None:
+    """All that a frame brought; None: it is no frame."""
+    try:
+        return _shell.decode(text).data
+    except (msgspec.DecodeError, msgspec.ValidationError, _TOO_DEEP):
+        return None
+
+
+@dataclass(slots=True)
+class RawRecords:
+    """The records of one frame, looked for when the first is asked for: mostly nobody does."""
+
+    text: bytes
+    count: int
+    _found: list[msgspec.Raw | None] | None = None
+
+    def at(self, place: int) -> msgspec.Raw | None:
+        if self._found is None:
+            self._found = raw_records(self.text, self.count)
+        return self._found[place]

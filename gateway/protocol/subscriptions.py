@@ -21,11 +21,9 @@ from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, WORDS, Heard, Pha
 #: What an answer's words say of a topic: held, refused, or None for a bystander.
 _TOLD = {True: Heard.YES, False: Heard.NO, None: Heard.BYSTANDER}
 
-#: An acknowledgement that is late by this much is taken for lost; seconds. Observed answers come within 0.5 s. Two lost ones in a
-#: row leave time for the third within the 5 s that a reconnected worker has to be back.
+#: An acknowledgement so late is taken for lost; seconds. Observed: within 0.5 s. Two lost ones leave time for a third within 5 s.
 ACK_TIMEOUT_S = 2.0
-#: A slow exchange is waited for this many times as long as its last answer took, and no longer than so many seconds: one that
-#: always answers too late would never be heard.
+#: A slow exchange is waited for so many times as long as its last answer took, and at most so many seconds, or it was never heard.
 SLOWER, ACK_LONGEST_S = 2.0, 8.0
 #: Requests under way at once where the answer carries our req_id; elsewhere one at a time (protocol notes, section 5).
 PIPELINE = 8
@@ -96,6 +94,10 @@ class Subscriptions:
     def is_held(self, name: str) -> bool:
         """Whether the exchange has acknowledged the topic."""
         return name in self._topics and self._topics[name].phase in HELD
+
+    def is_live(self, name: str) -> bool:
+        """Whether it has pushed since, as the channels do that push on subscribe."""
+        return name in self._topics and self._topics[name].phase is Phase.LIVE
 
     def is_awaited(self, name: str) -> bool:
         """Whether a renewed topic is still to come back: nobody cancelled it, and the exchange did not refuse it."""

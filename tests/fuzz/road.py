@@ -1,6 +1,7 @@
 """The road of a text through a worker, from the parser to the bytes on the bus, and what must hold at its end, whatever the text was.
 
 text ─▶ parse ─▶ session ─▶ delivery: take, unread or unasked ─▶ stamp ─▶ body
+                                  └─ books ─▶ tend: fetched, published whole ─▶ stamp ─▶ body
 Everything but the socket, the bus and the file of dead letters is what runs in production; `Link` itself is in
 `tests/integration/test_hostile_stream.py`.
 """
@@ -14,8 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from gateway.dead_letters import line
-from gateway.models import Json, Record
+from gateway.models import Record
 from gateway.protocol import channels
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.fields import Fields, Kind
@@ -25,7 +25,8 @@ from gateway.protocol.subscriptions import Subscriptions
 from gateway.wire import Stamp
 from simulator.dialect import DIALECTS, compact
 from tests.fuzz.corpus import corpus
-from tests.standins import KeepingBus, NoFetcher
+from tests.fuzz.neighbours import CheckedLetters, EchoingFetcher
+from tests.standins import KeepingBus
 from workers.books import Books
 from workers.delivery import Delivery
 
@@ -33,6 +34,12 @@ from workers.delivery import Delivery
 NOW_NS = 1_782_864_000_000_000_000
 #: Seconds between frames: a road is shorter than the patience of anybody on it.
 PACE_S = 0.001
+#: So much faster the time of books goes, for them to be fetched and published on so short a road.
+BOOKS_FASTER = 50
+#: Of a living road: frames between two looks at the books, and between two connections.
+TEND, RECONNECT = 4, 90
+#: What is longer is no answer about a book; bytes.
+LONGEST_ECHO = 1 << 16
 #: Channels whose frame is one record.
 WHOLE = {"ticker", "orderbook", "rpi_orderbook", "full_orderbook"}
 #: What a reason, a topic in a `system` event and a routing key hold at the most; characters, characters and bytes.
@@ -69,19 +76,6 @@ class Broken(AssertionError):
     """What must hold did not."""
 
 
-class CheckedLetters:
-    """In the place of the dead letters' file: writes each as the file would, and keeps none."""
-
-    def __init__(self) -> None:
-        self.kept = 0
-        self.longest_reason = 0
-
-    def add(self, *, topic: str, reason: str, record: Json, trace_id: str, received_ns: int) -> None:
-        line(topic, reason, record, trace_id, received_ns)
-        self.longest_reason = max(self.longest_reason, len(reason))
-        self.kept += 1
-
-
 @dataclass(slots=True)
 class Passed:
     """What became of one text.
@@ -98,16 +92,18 @@ class Passed:
 class Road:
     """One worker of an endpoint, all of whose golden topics are wanted and acknowledged.
 
-    counts  of frames by what they were sorted as
+    lives   connections come and go, and the books are looked after
+    counts  of frames by what they were sorted as, and of books by how they left whole
     """
 
-    def __init__(self, endpoint: str, include_raw: str) -> None:
+    def __init__(self, endpoint: str, include_raw: str, *, continuity: bool = True, lives: bool = False) -> None:
         row = ENDPOINTS[endpoint]
         self._dialect = DIALECTS[endpoint]
         self._bus, self._letters = KeepingBus(), CheckedLetters()
         stamp = Stamp(worker="fuzz", account="main", include_raw=include_raw, started_ms=NOW_NS // 1_000_000)
-        books = Books(row.category, NoFetcher())
-        self._delivery = Delivery("fuzz", row, stamp, self._bus, self._letters, books)  # type: ignore[arg-type] # they have all that it uses
+        self._fetcher, self._frames = EchoingFetcher(), 0
+        books = Books(row.category, self._fetcher)
+        self._delivery = Delivery("fuzz", row, stamp, self._bus, self._letters, books, continuity)  # type: ignore[arg-type] # they have all that it uses
         reading = {topic: channels.for_topic(topic, endpoint) for topic in corpus().topics[endpoint]}
         books.want(reading, {topic: {"a-queue": 1.0} for topic in reading})
         self._subscriptions = Subscriptions(row)
@@ -121,6 +117,8 @@ class Road:
         self._stale = 0
         self.endpoint = endpoint
         self.include_raw = include_raw
+        self.continuity = continuity
+        self.lives = lives
         self.counts: Counter[str] = Counter()
         self.converse()
 
@@ -139,10 +137,11 @@ class Road:
         events, unknown, stale = counts.events, counts.unknown, counts.stale
         self._now += PACE_S
         received_ns = NOW_NS + int(self._now * 1e9)
+        self._frames += 1
         frame = parse(text)
         is_ours = self._session.receive(frame, self._now)
         if isinstance(frame, Data) and is_ours:
-            if delivery.take(frame, received_ns, self._now):
+            if delivery.take(frame, received_ns, self._now * BOOKS_FASTER):
                 self._subscriptions.renew(frame.topic)
         elif isinstance(frame, Unknown):
             delivery.unread(frame, received_ns)
@@ -158,13 +157,53 @@ class Road:
         self._account_for(passed, counts.events - events + counts.stale - stale, counts.unknown - unknown)
         if thoroughly and isinstance(frame, Data):
             look_closely(text, frame, told, self.endpoint)
+        if self.lives:
+            self._fetcher.echo = frame.data if isinstance(frame, Data) and len(text) < LONGEST_ECHO else self._fetcher.echo
+            self._live(received_ns)
         return passed
+
+    def _live(self, now_ns: int) -> None:
+        """As `workers.link` does between frames: books are looked after, and now and then the connection is another."""
+        now = self._now * BOOKS_FASTER
+        if self._frames % RECONNECT == 0:
+            self._delivery.lost(now)
+            if self._tended(now, now_ns):
+                raise Broken("a book was published without a connection")
+            self._delivery.new_connection(now)
+        elif self._frames % TEND == 0:
+            self._tended(now, now_ns)
+
+    def _tended(self, now: float, now_ns: int) -> int:
+        """Have the books looked after, and look at what left; how many that were."""
+        events = self._delivery.counts.events
+        for topic in self._delivery.tend(self._subscriptions, now, now_ns):
+            self._subscriptions.renew(topic)
+        self._delivery.flush()
+        records, self._bus.records = self._bus.records, []
+        for record in records:
+            self._look_at(record)
+        books = [record for record in records if record.event_type != "system"]
+        if len(books) != self._delivery.counts.events - events:
+            raise Broken(f"{len(books)} books left, {self._delivery.counts.events - events} counted")
+        for record in books:
+            self._look_at_book(_body(record.body))
+        return len(books)
+
+    def _look_at_book(self, body: _Body) -> None:
+        payload = body.payload
+        if (payload["kind"], payload["in_sync"]) != ("snapshot", True) or body.source == "stream":
+            raise Broken(f"a book that left as {payload['kind']}, in sync {payload['in_sync']}, from {body.source}")
+        if body.event_type != "rpi_orderbook" and payload["bids"] and payload["asks"]:
+            bid, ask = Decimal(payload["bids"][0][0]), Decimal(payload["asks"][0][0])
+            if bid >= ask:
+                raise Broken(f"a book that is crossed: {bid} and {ask}")
+        self.counts[f"book, {body.source}"] += 1
 
     def _look_at(self, record: Record) -> None:
         body = _body(record.body)
         if len(record.routing_key.encode()) > LONGEST_KEY:
             raise Broken(f"a routing key of {len(record.routing_key.encode())} bytes")
-        if record.routing_key.count(".") != 3:
+        if record.routing_key.count(".") != 3 and not record.queue:
             raise Broken(f"the routing key {record.routing_key!r} has not four words")
         due = self._sequences.get(record.routing_key, 0) + 1
         if body.sequence != due:

@@ -91,7 +91,7 @@ def run(seed: int, number: int, frames: int = FRAMES) -> Found:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """A line for each of a million bad records helps nobody."""
-    logger = logging.getLogger("workers.delivery")
+    logger = logging.getLogger("workers")
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
@@ -104,7 +104,7 @@ def _sent(seed: int, number: int, frames: int) -> Found:
     dice = Random(f"{seed}/{number}")
     cases = corpus().by_endpoint  # an endpoint with many of them comes often
     endpoint = dice.choices(list(cases), [len(found) for found in cases.values()])[0]
-    road = Road(endpoint, _RAW[at(dice, len(_RAW))])
+    road = Road(endpoint, _RAW[at(dice, len(_RAW))], continuity=number % 3 > 0, lives=number % 2 > 0)
     found, sent = Found(), list[bytes]()
     for place in range(frames):
         kind, text, check = _next(dice, cases[endpoint], road)
@@ -114,7 +114,7 @@ def _sent(seed: int, number: int, frames: int) -> Found:
                 road.converse()
             check(road.take(text, thoroughly=place % THOROUGH == 0))
         if caught.fault is not None:
-            origin = f"seed {seed}, stretch {number}, frame {place} ({kind}), endpoint {endpoint}, raw {road.include_raw}"
+            origin = f"seed {seed}, stretch {number}, frame {place} ({kind}), endpoint {endpoint}, raw {road.include_raw}, lives {road.lives}"
             again = f"again: python -m tests.fuzz --seed {seed} --stretch {number}"
             found.fault = "\n".join((origin, caught.words, reproduced(road, sent, caught.fault, check), again))
             break
@@ -169,7 +169,7 @@ def reproduced(road: Road, sent: list[bytes], fault: str, check: Check) -> str:
     """The shortest text found that breaks the same alone; where it needs a past, how many frames before it."""
 
     def breaks(*texts: bytes) -> bool:
-        again = Road(road.endpoint, road.include_raw)
+        again = Road(road.endpoint, road.include_raw, continuity=road.continuity, lives=road.lives)
         with Caught() as caught:
             for text in texts[:-1]:
                 again.take(text)

@@ -29,6 +29,7 @@ def test_two_million_mutated_frames_break_nothing() -> None:
     assert (
         min(seen[word] for word in ("events", "bad records", "Data", "Data, not asked for", "Ack", "AuthReply", "Pong")) > 10_000
     ), seen
+    assert min(seen["book, derived"], seen["book, rest"]) > 100, "books were published whole and fetched on the way"
     assert seen["Unknown"] < FRAMES * 0.6, "most mutations are still frames"
 
 

@@ -226,6 +226,12 @@ def test_the_worst_connection_speaks_for_all() -> None:
     assert look(*states)[1]["websocket_status"] == "auth_failed"
 
 
+def test_connections_show_every_count_of_a_worker() -> None:
+    counts = {name: place for place, name in enumerate(("events", "dropped", "stale", "unknown", "unknown_fields"), start=1)}
+    shown = connections(known({"linear_00": busy(**counts)}, router()))["linear_00"]
+    assert {name: shown[name] for name in counts} == counts
+
+
 def test_connections_show_topics_and_counts() -> None:
     workers = {"linear_00": busy(events=9, unknown=1)}
     shown = connections(known(workers, router()))["linear_00"]

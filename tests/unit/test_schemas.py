@@ -8,6 +8,7 @@ import pytest
 import zmq
 from jsonschema import Draft202012Validator, FormatChecker
 from test_channels import CASES, FRAMES, load, normalise
+from test_materialised_books import BEGAN_MS, FULL, Bench, answer
 
 from gateway import bus, meanings, schemas
 from gateway.bus import BusSender
@@ -103,6 +104,27 @@ def test_what_the_gateway_tells_fits_its_schema(tmp_path: Path) -> None:
     said = told(tmp_path)
     assert [message["payload"]["kind"] for message in said] == ["connected", "gap"]
     assert [faults(message, "system") for message in said] == [[], []]
+
+
+@pytest.mark.parametrize("odd", [BEGAN_MS, None, "soon", [1], {}, True, 1.5])
+def test_a_book_that_was_fetched_or_published_whole_fits_the_schema_of_its_class(odd: Any) -> None:
+    found = []
+    for topic, levels in (
+        ("orderbook.50.A", [["1", "5"]]),
+        ("orderbook.1.A", [["1", "5"]]),
+        ("orderbook.rpi.A", [["1", "5", "0"]]),
+    ):
+        bench = Bench(topic)
+        bench.take("snapshot", 5, 0.0, b=levels, a=[])
+        found += bench.tend(0.0)
+    bench = Bench(FULL)
+    bench.tend(0.0)
+    bench.answers.ready = [(FULL, answer(7) | {"ts": odd, "cts": odd})]
+    found += bench.tend(1.0)
+    for message in found:
+        message.pop("queue")
+        assert faults(message, message["event_type"]) == []
+    assert [message["source"] for message in found] == ["stream", "derived"] * 3 + ["rest", "derived"]
 
 
 def test_every_class_that_the_exchange_feeds_has_golden_events() -> None:

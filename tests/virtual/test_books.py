@@ -37,6 +37,8 @@ BYSTANDERS = {
     "spread": "BTCUSDT-25DEC26_BTCUSDT",
 }
 SPOILING = ("skip", "repeat", "reorder", "cross")
+#: What is noticed, or does no harm, where a change need not bring the next `u`.
+WITHOUT_CONTINUITY = ("repeat", "cross")
 QUEUE, EVERY_S = "ws-gateway.orderbook.late-joiner", 2.0
 
 
@@ -62,26 +64,33 @@ def note(running: World, category: str, symbol: str, truth: Truth) -> None:
         truth[f"orderbook.{name}.{symbol}", view.update_id, view.sequence] = by_price(bids), by_price(asks)
 
 
-def start(category: str, *, wishes: bool = True, **options: Any) -> tuple[World, Worker]:
+def start(category: str, *, wishes: bool = True, continuity: bool = True, **options: Any) -> tuple[World, Worker]:
     running = world.make(trade_rate=4.0, only=(SYMBOLS[category], BYSTANDERS[category]), **options)
     topics = [*book_topics(running, category, SYMBOLS[category]), *book_topics(running, category, BYSTANDERS[category])]
     rows = {topic: channels.for_topic(topic, category) for topic in topics}
-    worker = running.add(category, {topic: row.pushes_first for topic, row in rows.items()})
+    worker = running.add(category, {topic: row.pushes_first for topic, row in rows.items()}, continuity=continuity)
     worker.delivery.books.want(rows, {topic: {QUEUE: EVERY_S} for topic in topics} if wishes else {})
     return running, worker
 
 
 class Consumer:
-    """Builds books from events alone, trusts them while they say `in_sync`, and compares each with the truth."""
+    """Builds books from events alone, trusts them while they say `in_sync`, and compares each with the truth.
+
+    What it has seen before it leaves out, as the contract tells consumers to: by `event_type` and `event_id`.
+    """
 
     def __init__(self, truth: Truth) -> None:
         self._truth = truth
         self._books: dict[str, tuple[Levels, Levels]] = {}
+        self._seen: set[tuple[str, str]] = set()
         self.compared = 0
         self.snapshots: dict[str, int] = defaultdict(int)
 
     def read(self, event: dict[str, Any]) -> None:
-        payload, topic = event["payload"], event["topic"]
+        payload, topic, fact = event["payload"], event["topic"], (event["event_type"], event["event_id"])
+        if fact in self._seen:
+            return
+        self._seen.add(fact)
         if not payload["in_sync"]:
             self._books.pop(topic, None)
             return
@@ -109,9 +118,13 @@ def books_of(worker: Worker, symbol: str) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("category", SYMBOLS)
-def test_no_event_in_sync_differs_from_the_exchanges_book(category: str) -> None:
-    running, worker = start(category, seed=5)
+@pytest.mark.parametrize(
+    ("category", "spoiling"),
+    [*((category, SPOILING) for category in SYMBOLS), ("option", WITHOUT_CONTINUITY)],
+    ids=[*SYMBOLS, "option, continuity off"],
+)
+def test_no_event_in_sync_differs_from_the_exchanges_book(category: str, spoiling: tuple[str, ...]) -> None:
+    running, worker = start(category, continuity=spoiling is SPOILING, seed=5)
     symbol, other = SYMBOLS[category], BYSTANDERS[category]
     truth: Truth = {}
 
@@ -134,7 +147,7 @@ def test_no_event_in_sync_differs_from_the_exchanges_book(category: str) -> None
         elif stroke < 0.15:
             running.exchange.do(Fault(kind="cut", endpoint=category))
         else:
-            running.exchange.do(Fault(kind="book", how=dice.choice(SPOILING), topic=dice.choice(topics), times=1))
+            running.exchange.do(Fault(kind="book", how=dice.choice(spoiling), topic=dice.choice(topics), times=1))
         for _ in range(dice.randrange(1, 20)):
             turn()
     for _ in range(150):
@@ -229,13 +242,16 @@ def test_a_wish_for_whole_books_of_a_live_topic_has_it_subscribed_anew() -> None
     running, worker = start("linear", wishes=False, seed=10)
     running.run_until(worker.is_restored, RESTORED_S, what="live")
     rows = {topic: channels.for_topic(topic, "linear") for topic in worker.topics}
-    blank = worker.delivery.books.want(rows, {"orderbook.200.BTCUSDT": {QUEUE: 1.0}})
-    assert blank == ["orderbook.200.BTCUSDT"]
-    for topic in blank:
-        worker.link.subscriptions.renew(topic)
+    topic = "orderbook.200.BTCUSDT"
+    sent = len(running.exchange.ledger.read(endpoint="linear", direction="received"))
+    worker.delivery.books.want(rows, {topic: {QUEUE: 1.0}})
     running.run(3)
     assert len([record for record in worker.bus.records if record.queue]) >= 2
-    assert worker.delivery.books.want(rows, {"orderbook.200.BTCUSDT": {QUEUE: 5.0}}) == [], "it is kept already"
+    asked = len(running.exchange.ledger.read(endpoint="linear", direction="received"))
+    assert asked >= sent + 2, "left, and asked for anew"
+    worker.delivery.books.want(rows, {topic: {QUEUE: 5.0}})
+    running.run(3)
+    assert len(running.exchange.ledger.read(endpoint="linear", direction="received")) == asked, "it is kept already"
 
 
 def test_a_whole_book_is_fetched_again_when_it_is_asked_for() -> None:

@@ -63,6 +63,9 @@ class DirectFetcher:
         answer = full_orderbook(self._exchange.market, query, self._exchange.now_ms())  # type: ignore[arg-type] # of a query it needs this
         self._answers.append((self._looks + self._lag, topic, msgspec.json.decode(msgspec.json.encode(answer))))
 
+    def keep(self, topics: Collection[str]) -> None:
+        self._answers = deque(answer for answer in self._answers if answer[1] in topics)
+
     def taken(self) -> list[tuple[str, Any]]:
         self._looks += 1
         found = []
@@ -184,13 +187,19 @@ class World:
         return self.clock.elapsed_ns / 1e9
 
     def add(
-        self, name: str, topics: dict[str, bool], *, secret: str = USUAL.api_secret, budget: ConnectBudget | None = None
+        self,
+        name: str,
+        topics: dict[str, bool],
+        *,
+        secret: str = USUAL.api_secret,
+        budget: ConnectBudget | None = None,
+        continuity: bool = True,
     ) -> Worker:
         """A worker of an endpoint that wants these topics: topic → whether the exchange pushes a frame on subscribe."""
         endpoint, bus, dice = ENDPOINTS[name], KeepingBus(), Random(name)
         stamp = Stamp(worker=f"{name}_00", account="main", include_raw="off", started_ms=BEGAN_S * 1000)
         books = Books(endpoint.category, DirectFetcher(self.exchange, endpoint.category))
-        delivery = Delivery(f"{name}_00", endpoint, stamp, bus, KeepingLetters(), books)  # type: ignore[arg-type] # they have all that it uses
+        delivery = Delivery(f"{name}_00", endpoint, stamp, bus, KeepingLetters(), books, continuity)  # type: ignore[arg-type] # they have all that it uses
         outside = Outside(
             clock=ExchangeClock(self._exchange_time, worker=name, unix_ns=self.clock.unix_ns),
             budget=budget,

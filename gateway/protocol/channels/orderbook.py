@@ -7,7 +7,7 @@ from gateway.models import BadRecord, Event, Payload
 from gateway.protocol.channels.channel import About, Memory, Outcome
 from gateway.protocol.fields import Fields, Kind, levels, ours, text, time, whole
 from gateway.protocol.frames import Data, short
-from gateway.protocol.orderbook import begins_anew, follow
+from gateway.protocol.orderbook import RESENT, begins_anew, follow
 
 
 def _fields(*, sequence: bool) -> Fields:
@@ -39,8 +39,10 @@ RPI_DEPTH = 50
 
 ABOUT = About(
     what="a snapshot or a change of an order book",
-    identity="category, topic, kind, `u`, `seq`, matching time (else `ts`); `derived` for a whole book that a service asked for",
-    so="a repeated depth-1 snapshot is the same event; a snapshot is another than the change with the same `u`",
+    identity="category, topic, kind, `u`, `seq`, matching time (else `ts`); of a snapshot, but for depth 1, `ts` too; `derived` for a "
+    "whole book that a service asked for",
+    so="a repeated depth-1 snapshot is the same event; one that comes after a renewal is another, also of a book that stood still; a "
+    "snapshot is another than the change with the same `u`",
 )
 ABOUT_RPI = About(
     what="a snapshot or a change of an order book that shows RPI orders",
@@ -49,7 +51,7 @@ ABOUT_RPI = About(
 )
 ABOUT_FULL = About(
     what="a snapshot or a change of a whole order book",
-    identity="as `orderbook`; `rest` for a snapshot that was fetched",
+    identity="as `orderbook`; of a snapshot that was fetched category, topic, `u`, `seq`, the answer's `ts`, `rest`",
     so="as `orderbook`",
 )
 
@@ -71,25 +73,45 @@ def normalise_full(data: Data, category: str | None, memory: Memory) -> list[Out
 
 
 def _frame(data: Data, category: str | None, memory: Memory, *, event_type: str, variant: str, depth: int | None) -> list[Outcome]:
-    payload = (FULL if depth is None else FIELDS).read(data, data.data)
-    if isinstance(payload, BadRecord):
+    word, symbol = data.topic.split(".", 2)[1:]
+    payload = _read(data, FULL if depth is None else FIELDS, symbol)
+    if isinstance(payload, BadRecord):  # what it would have changed is not known
+        memory.hole, memory.in_sync = f"a frame that cannot be read: {payload.reason}", False
         return [payload]
-    if data.kind not in KINDS:
-        reason = f"found a book frame of type {short(data.kind)}; expected snapshot or delta"
-        return [BadRecord(topic=data.topic, reason=reason, record=data.data)]
-    word, update_id, sequence = data.topic.split(".", 2)[1], payload["update_id"], payload["cross_sequence"]
-    payload["kind"] = "snapshot" if begins_anew(data.kind, update_id, word) else data.kind
+    kind, update_id, sequence = payload["kind"], payload["update_id"], payload["cross_sequence"]
+    payload["kind"] = "snapshot" if begins_anew(kind, update_id, word) else kind
     payload["depth"] = depth
     numbered = sequence if type(sequence) is int else None
-    payload["in_sync"] = follow(memory, kind=data.kind, update_id=update_id, sequence=numbered, depth=word)
+    payload["in_sync"] = follow(memory, kind=kind, update_id=update_id, sequence=numbered, depth=word)
     return [event_of(payload, event_type=event_type, category=category, topic=data.topic, variant=variant, pushed_ms=data.ts_ms)]
 
 
+def _read(data: Data, fields: Fields, symbol: str) -> Payload | BadRecord:
+    """The frame's record, if it is one of this symbol's book."""
+    payload = fields.read(data, data.data)
+    if isinstance(payload, BadRecord):
+        return payload
+    if data.kind not in KINDS:
+        reason = f"found a book frame of type {short(data.kind)}; expected snapshot or delta"
+        return BadRecord(topic=data.topic, reason=reason, record=data.data)
+    if payload["symbol"] != symbol:
+        reason = f"found s {short(payload['symbol'])}; expected {short(symbol)}, as the topic says"
+        return BadRecord(topic=data.topic, reason=reason, record=data.data)
+    payload["kind"] = data.kind
+    return payload
+
+
 def event_of(payload: Payload, *, event_type: str, category: str | None, topic: str, variant: str, pushed_ms: int) -> Event:
-    """Identity: topic, what kind of frame, `u`, `seq` and the matching time; a level-1 resend is the same fact again."""
+    """Identity: topic, what kind of frame, `u`, `seq` and the matching time; of a snapshot also when it was pushed.
+
+    A book that stands still is sent whole again after a renewal: to whoever let go of it that is news. At level 1 it is a resend,
+    and the same fact.
+    """
     matched_ms = payload["matched_at"]
     timestamp_ms = matched_ms if type(matched_ms) is int else pushed_ms
     fact = f"{payload['kind']}|{payload['update_id']}|{payload['cross_sequence']}|{timestamp_ms}"
+    if payload["kind"] == "snapshot" and variant != RESENT:
+        fact += f"|{pushed_ms}"
     return Event(
         event_type=event_type,
         category=category,

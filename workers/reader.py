@@ -1,0 +1,99 @@
+"""READER: how one topic is read, what is remembered of it, and what consumers were told of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.protocol import channels
+from gateway.protocol.channels.channel import Channel, Memory
+
+#: Topics that are read at once besides those that are wanted. The private endpoint's frames are believed to be asked for.
+MOST_UNWANTED = 50_000
+#: What nobody wants is forgotten when it was not heard for so long: frames may still be on their way; seconds.
+LATELY_S = 60.0
+
+
+@dataclass(slots=True)
+class Reader:
+    """How one topic is read on this connection.
+
+    wanted     event types that somebody asked for; None: all that its frames tell
+    heard_at   when its last frame came; monotonic seconds
+    is_broken  a hole that consumers were told of
+    was_whole  on this connection
+    """
+
+    channel: Channel
+    memory: Memory
+    wanted: frozenset[str] | None = None
+    heard_at: float = 0.0
+    last_event_ms: int | None = None
+    complaints: int = 0
+    is_broken: bool = False
+    was_whole: bool = False
+
+    def wants(self, event_type: str) -> bool:
+        """Whether somebody asked for it."""
+        return self.wanted is None or event_type in self.wanted
+
+    def hole(self) -> str | None:
+        """`gap` when a book or ticker has become broken, `recovered` when it is whole again, each time once; else None.
+
+        A book whose snapshots come over REST is not broken before it was whole.
+        """
+        self.was_whole = self.was_whole or self.memory.in_sync
+        if self.channel.rest_snapshots and not self.was_whole and not self.is_broken:
+            return None
+        was, self.is_broken = self.is_broken, self.memory.hole is not None
+        return None if was == self.is_broken else "gap" if self.is_broken else "recovered"
+
+    @property
+    def needs_snapshot(self) -> bool:
+        """Whether its topic must be subscribed anew: what comes over REST is fetched instead."""
+        return self.is_broken and not self.channel.rest_snapshots
+
+
+@dataclass(slots=True)
+class Readers:
+    """Of one endpoint's topics. continuity: whether a book's delta must bring the next `u`."""
+
+    endpoint: str
+    continuity: bool = True
+    _by_topic: dict[str, Reader] = field(default_factory=dict)
+    _wanted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def want(self, event_types: Mapping[str, frozenset[str]], now: float) -> None:
+        """Replace what is asked of each topic, and let go of those that nobody wants and nobody hears.
+
+        Whoever begins to want `funding` is told what holds, as if it had changed.
+        """
+        for topic, reader in list(self._by_topic.items()):
+            wanted = event_types.get(topic)
+            if wanted is None and now - reader.heard_at >= LATELY_S:
+                del self._by_topic[topic]
+                continue
+            if wanted is not None and "funding" in wanted and reader.wanted is not None and "funding" not in reader.wanted:
+                reader.memory.funding = None
+            reader.wanted = wanted
+        self._wanted = event_types
+
+    def begin_anew(self) -> None:
+        """Nothing is remembered across connections but what consumers were told: books and tickers begin with their next snapshot."""
+        for reader in self._by_topic.values():
+            reader.memory = Memory(funding=reader.memory.funding, continuity=self.continuity)
+            reader.was_whole = False
+
+    def of(self, topic: str) -> Reader | None:
+        """None for one more than anybody could have asked for."""
+        found = self._by_topic.get(topic)
+        if found is None and (topic in self._wanted or len(self._by_topic) < MOST_UNWANTED + len(self._wanted)):
+            channel = channels.for_topic(topic, self.endpoint)
+            found = self._by_topic[topic] = Reader(channel, Memory(continuity=self.continuity), self._wanted.get(topic))
+        return found
+
+    def last_event_ms(self, topic: str) -> int | None:
+        """When its newest event was received, Unix milliseconds."""
+        found = self._by_topic.get(topic)
+        return None if found is None else found.last_event_ms
+
+    def __len__(self) -> int:
+        return len(self._by_topic)
