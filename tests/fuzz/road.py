@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from gateway.models import Record
+from gateway.models import Json, Record
 from gateway.protocol import channels
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.fields import Fields, Kind
