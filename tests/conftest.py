@@ -18,7 +18,7 @@ from simulator import remote
 from simulator.remote import RunningSimulator
 
 #: Virtual hosts made at the node's start; each test takes its own.
-HOSTS = [f"test-{number}" for number in range(200)]
+HOSTS = [f"test-{number}" for number in range(600)]
 
 
 @pytest.fixture(scope="session")
