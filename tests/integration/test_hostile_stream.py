@@ -20,6 +20,7 @@ from gateway.bus import BusReceiver, BusSender
 from gateway.dead_letters import DeadLetters
 from gateway.models import Record
 from gateway.protocol.endpoints import ENDPOINTS
+from gateway.protocol.forms import family
 from gateway.protocol.session import Credentials
 from gateway.wire import TOPIC_STATE, Stamp
 from simulator.dialect import DIALECTS, compact
@@ -146,7 +147,7 @@ class Worker:
         if endpoint not in ("status", "private"):
             topics["publicTrade.GOOD"] = False
         elif endpoint == "private":  # a narrower form would be refused beside its family
-            topics = {topic: False for topic in topics if "." not in topic or topic.startswith(("spread.", "rfq."))}
+            topics = dict.fromkeys((family(topic)[0] for topic in topics), False)
         self.link.want(topics)
 
     def run_until(self, claim: str) -> None:
