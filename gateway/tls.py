@@ -19,6 +19,7 @@ _TROUBLES = {
 def client_context(ca_file: str) -> ssl.SSLContext:
     """Trusts the system's authorities and, besides them, those in `ca_file`; "" for none. Raises LinkLost where it cannot be used."""
     context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # some builds of Python leave it to OpenSSL's configuration
     if ca_file:
         try:
             context.load_verify_locations(ca_file)
@@ -31,6 +32,8 @@ def trouble(fault: OSError) -> str:
     """What is wrong, in words that hold neither a secret nor the library's numbers."""
     if isinstance(fault, ssl.SSLCertVerificationError):
         return f"the certificate is refused: {fault.verify_message.rstrip('.')}"
+    if isinstance(fault, ssl.SSLEOFError | ssl.SSLZeroReturnError):  # some builds of Python give no reason with it
+        return _TROUBLES["UNEXPECTED_EOF_WHILE_READING"]
     if isinstance(fault, ssl.SSLError):
         reason = fault.reason or ""
         return _TROUBLES.get(reason) or reason.replace("_", " ").lower() or "TLS failed"
