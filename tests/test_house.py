@@ -47,6 +47,19 @@ IMPURE = ("socket", "ssl", "select", "time", "threading", "asyncio", "logging", 
 EMPTY_WORDS = re.compile(r"(Manager|Handler|Service|Helper|Util)s?$")
 EMPTY_FILES = re.compile(r"(.*_)?(manager|handler|service|helper|util)s?")
 
+#: Imports each module that is named in a process of its own, and prints those that cannot be.
+_IMPORT_EACH = """
+import importlib, os, sys
+for name in sys.argv[1:]:
+    if os.fork() == 0:
+        try:
+            importlib.import_module(name)
+        except ImportError as fault:
+            print(name, fault, flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
 
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
@@ -98,6 +111,15 @@ def test_dialect_imports_nothing_that_blocks_or_knows_the_time(path: Path) -> No
 )
 def test_impure_import_in_the_dialect_would_be_found(line: str) -> None:
     assert impure_imports(line)
+
+
+def test_each_part_of_the_dialect_can_be_imported_first() -> None:
+    """A circle of imports works only for whoever happens to begin at the right place."""
+    paths = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "gateway" / "protocol").rglob("*.py")]
+    names = sorted(".".join(path.parts).removesuffix(".__init__") for path in paths)
+    done = subprocess.run([sys.executable, "-c", _IMPORT_EACH, *names], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert len(names) > 20
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.parametrize("folder", NEVER)

@@ -13,8 +13,9 @@ from typing import Literal, Protocol
 from gateway.models import Event, Json, Payload
 from gateway.protocol.book import Book, Level
 from gateway.protocol.channels import orderbook
-from gateway.protocol.channels.channel import Channel, Memory
+from gateway.protocol.channels.channel import Channel
 from gateway.protocol.full_book import FullBook
+from gateway.protocol.memory import Memory
 
 #: Said of a book whose best bid is not below its best ask.
 CROSSED = "the book is crossed: its best bid is not below its best ask"

@@ -11,9 +11,10 @@ from gateway.bus import BusSender
 from gateway.dead_letters import DeadLetters
 from gateway.models import BadRecord, Event, Record
 from gateway.protocol import channels
-from gateway.protocol.channels.channel import Channel, Memory, Outcome
+from gateway.protocol.channels.channel import Channel, Outcome
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.frames import Data, Unknown
+from gateway.protocol.memory import Memory
 from gateway.protocol.raw_records import RawRecords, raw_data
 from gateway.wire import TOPIC_STATE, Stamp, TopicReport, TopicReports
 from workers.books import Books, Standing

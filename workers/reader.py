@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.protocol import channels
-from gateway.protocol.channels.channel import Channel, Memory
+from gateway.protocol.channels.channel import Channel
+from gateway.protocol.memory import Memory
 
 #: Topics that are read at once besides those that are wanted. The private endpoint's frames are believed to be asked for.
 MOST_UNWANTED = 50_000

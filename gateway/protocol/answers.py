@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol import channels
-from gateway.protocol.channels.channel import Memory, Outcome
+from gateway.protocol.channels.channel import Outcome
 from gateway.protocol.channels.kline import last_ms
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 from gateway.protocol.naming import milliseconds
 
 

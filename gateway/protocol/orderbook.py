@@ -1,6 +1,6 @@
 """Continuity of a book's frames. Source: protocol notes, sections 6.2 to 6.4."""
 
-from gateway.protocol.channels.channel import Memory
+from gateway.protocol.memory import Memory
 
 #: A book of this depth comes as snapshots, and one is sent again, with the same `u`, while nothing changes.
 RESENT = "1"

@@ -8,10 +8,11 @@ name, costs itself alone.
 from decimal import Decimal
 
 from gateway.models import BadRecord, Event, Json, Payload
-from gateway.protocol.channels.channel import About, Memory, Outcome, each, fingerprint
+from gateway.protocol.channels.channel import About, Outcome, each, fingerprint
 from gateway.protocol.decimals import EXACT, decimal, plain, total
 from gateway.protocol.fields import Fields, Kind, amount, flag, ours, records, several, text
 from gateway.protocol.frames import Data, short
+from gateway.protocol.memory import Memory
 
 COIN = Fields(
     named=(

@@ -1,10 +1,11 @@
 """`execution`, `spread.execution` and `execution.fast`: one event a fill. Source: protocol notes, sections 7.2, 7.3 and 7.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import About, Memory, Outcome, each
+from gateway.protocol.channels.channel import About, Outcome, each
 from gateway.protocol.channels.order import category_of, read_row
 from gateway.protocol.fields import Fields, amount, flag, records, several, text, time, whole
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 
 #: A tax of some jurisdictions.
 EXTRA_FEE = Fields(named=(*several(text, "feeCoin", "feeType", "subFeeType"), *several(amount, "feeRate", "fee")))

@@ -4,9 +4,10 @@ Source: protocol notes, section 6.5. Dated futures have neither and never make o
 """
 
 from gateway.models import Event
-from gateway.protocol.channels.channel import About, Memory
+from gateway.protocol.channels.channel import About
 from gateway.protocol.decimals import canonical
 from gateway.protocol.fields import Fields, amount, several, text, time
+from gateway.protocol.memory import Memory
 
 FIELDS = Fields(
     named=(text("symbol", must=True), amount("fundingRate", must=True), time("nextFundingTime")),

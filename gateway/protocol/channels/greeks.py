@@ -1,9 +1,10 @@
 """`greeks`: of the account's options, one event a base coin. Source: protocol notes, section 7.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
+from gateway.protocol.channels.channel import About, Outcome, each_placed, unnamed
 from gateway.protocol.fields import Fields, amount, several, text
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 
 FIELDS = Fields(named=(text("baseCoin", must=True), *several(amount, "totalDelta", "totalGamma", "totalVega", "totalTheta")))
 

@@ -4,10 +4,11 @@ from calendar import timegm
 from datetime import UTC, datetime
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import About, Memory, Outcome, each
+from gateway.protocol.channels.channel import About, Outcome, each
 from gateway.protocol.decimals import canonical
 from gateway.protocol.fields import Fields, Kind, amount, flag, ours, text, time
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 
 FIELDS = Fields(
     named=(

@@ -4,9 +4,10 @@
 """
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
+from gateway.protocol.channels.channel import About, Outcome, each_placed, unnamed
 from gateway.protocol.fields import Fields, amount, text, time
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 
 FIELDS = Fields(
     named=(

@@ -1,11 +1,12 @@
 """`order` and `spread.order`: one event an order. Source: protocol notes, sections 7.4 and 7.6."""
 
 from gateway.models import BadRecord, Event, Json, Payload
-from gateway.protocol.channels.channel import About, Memory, Outcome, each
+from gateway.protocol.channels.channel import About, Outcome, each
 from gateway.protocol.decimals import canonical
 from gateway.protocol.fields import Fields, amount, by_coin, flag, several, text, time, whole
 from gateway.protocol.forms import family
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 
 FIELDS = Fields(
     named=(

@@ -4,9 +4,10 @@ Source: protocol notes, sections 6.2 to 6.4. The levels pass as they came; of an
 """
 
 from gateway.models import BadRecord, Event, Payload
-from gateway.protocol.channels.channel import About, Memory, Outcome
+from gateway.protocol.channels.channel import About, Outcome
 from gateway.protocol.fields import Fields, Kind, levels, ours, text, time, whole
 from gateway.protocol.frames import Data, short
+from gateway.protocol.memory import Memory
 from gateway.protocol.orderbook import RESENT, begins_anew, follow
 
 

@@ -4,9 +4,10 @@ The event's symbol is the group; the contract is in the payload. Sources differ 
 """
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
+from gateway.protocol.channels.channel import About, Outcome, each_placed, unnamed
 from gateway.protocol.fields import Fields, amount, text, time
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 
 INSURANCE = Fields(
     named=(text("coin"), text("symbols", must=True), amount("balance", must=True), time("updateTime")),

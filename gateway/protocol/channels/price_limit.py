@@ -1,9 +1,10 @@
 """`priceLimit.{symbol}`: the highest bid and the lowest ask that are accepted, one event a frame. Source: protocol notes, section 6.9."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
+from gateway.protocol.channels.channel import About, Outcome, each_placed, unnamed
 from gateway.protocol.fields import Fields, amount, text
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 
 FIELDS = Fields(named=(text("symbol", must=True), amount("buyLmt"), amount("sellLmt")))
 

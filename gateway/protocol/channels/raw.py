@@ -4,9 +4,10 @@ What the tables below say is about topics given in the exchange's own words.
 """
 
 from gateway.models import Event, Json
-from gateway.protocol.channels.channel import About, Memory, Outcome, each_placed, unnamed
+from gateway.protocol.channels.channel import About, Outcome, each_placed, unnamed
 from gateway.protocol.fields import Fields, free
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 
 FIELDS = Fields(named=())
 

@@ -1,9 +1,10 @@
 """`system.status`: one event an announcement of the exchange's own state. Source: protocol notes, section 6.9."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import About, Memory, Outcome, each, fingerprint
+from gateway.protocol.channels.channel import About, Outcome, each, fingerprint
 from gateway.protocol.fields import Fields, several, text, time, whole, wholes
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 
 FIELDS = Fields(
     named=(text("id", must=True), text("title"), text("state", must=True), time("begin"), time("end")),

@@ -5,9 +5,10 @@ Linear and inverse send a snapshot and then only what changed; spot, option and 
 
 from gateway.models import BadRecord, Event
 from gateway.protocol.channels import funding
-from gateway.protocol.channels.channel import About, Memory, Outcome, fingerprint
+from gateway.protocol.channels.channel import About, Outcome, fingerprint
 from gateway.protocol.fields import Fields, Kind, amount, ours, several, text, time, whole
 from gateway.protocol.frames import Data, short
+from gateway.protocol.memory import Memory
 
 FIELDS = Fields(
     named=(

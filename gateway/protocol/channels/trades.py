@@ -1,9 +1,10 @@
 """`publicTrade.{symbol}`: one event a trade. Source of the fields: protocol notes, section 6.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import About, Memory, Outcome, each
+from gateway.protocol.channels.channel import About, Outcome, each
 from gateway.protocol.fields import Fields, amount, flag, text, time, whole
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 
 FIELDS = Fields(
     named=(
