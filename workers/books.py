@@ -8,10 +8,11 @@ A book is known while its connection lives and its topic is held: after that it 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, Protocol
+from math import inf
+from typing import Protocol
 
-from gateway.models import Event, Json, Payload
-from gateway.protocol.book import Book, Level
+from gateway.models import Event, Json
+from gateway.protocol.book import Book
 from gateway.protocol.channels import orderbook
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.full_book import FullBook
@@ -67,7 +68,7 @@ class _Streamed:
     def forget(self, _reason: str, _now: float) -> None:
         self.book.forget()
 
-    def levels(self) -> tuple[list[Level], list[Level]] | None:
+    def levels(self) -> orderbook.Levels | None:
         return self.book.levels() if self.book.is_known else None
 
 
@@ -94,7 +95,7 @@ class _Fetched:
     def forget(self, reason: str, now: float) -> None:
         self.full.distrust(reason, now)
 
-    def levels(self) -> tuple[list[Level], list[Level]] | None:
+    def levels(self) -> orderbook.Levels | None:
         return self.full.book.levels() if self.full.in_sync else None
 
 
@@ -103,7 +104,7 @@ class _Kept:
     """One topic's book.
 
     wishes  queue → seconds between two snapshots for it
-    due     queue → when the next one is; monotonic seconds
+    given   queue → when it last got one; monotonic seconds
     newest  the last event of the book as it is known: it numbers and dates it
     is_held whether the topic was held when it was last looked at
     """
@@ -111,7 +112,7 @@ class _Kept:
     channel: Channel
     state: _Streamed | _Fetched
     wishes: Mapping[str, float] = field(default_factory=dict)
-    due: dict[str, float] = field(default_factory=dict)
+    given: dict[str, float] = field(default_factory=dict)
     newest: Event | None = None
     is_held: bool = False
 
@@ -141,7 +142,7 @@ class Books:
                 self._kept[topic] = _Kept(row, _Fetched(FullBook()) if row.rest_snapshots else _streamed(row, topic))
             kept = self._kept[topic]
             kept.wishes = wishes.get(topic, {})
-            kept.due = {queue: kept.due.get(queue, 0.0) for queue in kept.wishes}
+            kept.given = {queue: at for queue, at in kept.given.items() if queue in kept.wishes}
         self._fetcher.keep({topic for topic, kept in self._kept.items() if isinstance(kept.state, _Fetched)})
 
     def lost(self, now: float) -> None:
@@ -207,58 +208,21 @@ class Books:
             if full.book.crossed:
                 full.distrust(CROSSED, now)
                 continue
-            answered = {name: _time(result.get(key)) for name, key in (("matched_at", "cts"), ("pushed_at", "ts"))}
-            moment = answered
-            if kept.newest is not None and kept.newest.payload["update_id"] == full.update_id:
-                moment = {name: kept.newest.payload.get(name) for name in moment}
-            numbers = {"update_id": full.update_id or 0, "cross_sequence": full.sequence or 0}
-            event = self._snapshot(topic, kept, {**numbers, **moment}, source="rest")
-            # Of the answer alone: whatever frame dates it, the same answer at the same place is the same fact.
-            fact = f"{numbers['update_id']}|{numbers['cross_sequence']}|{answered['pushed_at']}"
-            event.identity = f"{event.event_type}|{event.category}|{topic}|snapshot|{fact}|rest"
+            event = orderbook.fetched(topic, self._category, full.book.levels(), at=full, answer=result, newest=kept.newest)
             kept.newest = event
             yield event, Memory(update_id=full.update_id, sequence=full.sequence, in_sync=True)
 
     def due(self, standing: Standing, now: float) -> Iterator[tuple[Event, str]]:
         """The snapshots that services are to get now, each with its queue. A book that is not whole or not held is waited for."""
         for topic, kept in self._kept.items():
-            queues = [queue for queue, at in kept.due.items() if now >= at]
-            if not queues or kept.newest is None or not standing.is_held(topic) or kept.state.levels() is None:
+            queues = [queue for queue, every_s in kept.wishes.items() if now - kept.given.get(queue, -inf) >= every_s]
+            if not queues or kept.newest is None or not standing.is_held(topic) or (levels := kept.state.levels()) is None:
                 continue
-            newest = kept.newest.payload
-            dated = {name: newest.get(name) for name in ("update_id", "cross_sequence", "matched_at", "pushed_at")}
-            event = self._snapshot(topic, kept, dated, source="derived")
+            event = orderbook.derived(kept.newest, levels)
             for queue in queues:
-                kept.due[queue] = now + kept.wishes[queue]
+                kept.given[queue] = now
                 yield event, queue
-
-    def _snapshot(self, topic: str, kept: _Kept, dated: Payload, *, source: Literal["rest", "derived"]) -> Event:
-        """The whole book as an event. One that a service asked for is another fact than the exchange's own snapshot at the same `u`."""
-        bids, asks = kept.state.levels() or ([], [])
-        payload: Payload = {
-            "symbol": topic.split(".", 2)[2], "kind": "snapshot", "depth": _depth(topic), "bids": bids, "asks": asks,
-            "update_id": dated["update_id"], "cross_sequence": dated["cross_sequence"], "matched_at": dated["matched_at"],
-            "in_sync": True, "pushed_at": dated["pushed_at"],
-        }  # fmt: skip
-        word = topic.split(".", 2)[1]
-        pushed_ms = dated["pushed_at"] if type(dated["pushed_at"]) is int else 0
-        event = orderbook.event_of(
-            payload, event_type=kept.channel.event_type, category=self._category, topic=topic,
-            variant=word if word.isdigit() else "-", pushed_ms=pushed_ms,
-        )  # fmt: skip
-        event.source = source
-        event.identity += f"|{source}"
-        return event
-
-
-def _time(found: Json) -> int | None:
-    return found if type(found) is int else None
-
-
-def _depth(topic: str) -> int | None:
-    word = topic.split(".", 2)[1]
-    return int(word) if word.isdigit() else orderbook.RPI_DEPTH if word == "rpi" else None
 
 
 def _streamed(channel: Channel, topic: str) -> _Streamed:
-    return _Streamed(Book(_depth(topic), with_rpi=channel.event_type == "rpi_orderbook"))
+    return _Streamed(Book(orderbook.depth_of(topic), with_rpi=channel.event_type == "rpi_orderbook"))

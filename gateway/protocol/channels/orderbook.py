@@ -3,10 +3,15 @@
 Source: protocol notes, sections 6.2 to 6.4. The levels pass as they came; of an RPI book they are price, size, RPI size.
 """
 
-from gateway.models import BadRecord, Event, Payload
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from gateway.models import BadRecord, Event, Json, Payload
+from gateway.protocol.book import Level
 from gateway.protocol.channels.channel import About, Outcome
 from gateway.protocol.fields import Fields, Kind, levels, ours, text, time, whole
 from gateway.protocol.frames import Data, short
+from gateway.protocol.full_book import FullBook
 from gateway.protocol.memory import Memory
 from gateway.protocol.orderbook import RESENT, begins_anew, follow
 
@@ -34,6 +39,8 @@ FULL = _fields(sequence=True)
 
 KINDS = ("snapshot", "delta")
 
+#: Bids and asks.
+Levels: TypeAlias = tuple[list[Level], list[Level]]
 
 #: Levels a side of an RPI book. Source: protocol notes, section 6.3.
 RPI_DEPTH = 50
@@ -59,22 +66,66 @@ ABOUT_FULL = About(
 
 def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]:
     """The book of one depth, which is also the last word of its routing key."""
-    word = data.topic.split(".", 2)[1]
-    return _frame(data, category, memory, event_type="orderbook", variant=word, depth=int(word))
+    return _frame(data, category, memory, event_type="orderbook")
 
 
 def normalise_rpi(data: Data, category: str | None, memory: Memory) -> list[Outcome]:
     """The book that shows RPI orders beside the others."""
-    return _frame(data, category, memory, event_type="rpi_orderbook", variant="-", depth=RPI_DEPTH)
+    return _frame(data, category, memory, event_type="rpi_orderbook")
 
 
 def normalise_full(data: Data, category: str | None, memory: Memory) -> list[Outcome]:
     """The changes of the whole book, whose snapshot comes over REST."""
-    return _frame(data, category, memory, event_type="full_orderbook", variant="-", depth=None)
+    return _frame(data, category, memory, event_type="full_orderbook")
 
 
-def _frame(data: Data, category: str | None, memory: Memory, *, event_type: str, variant: str, depth: int | None) -> list[Outcome]:
+def depth_of(topic: str) -> int | None:
+    """Levels a side of a topic's book; None: all there are."""
+    word = topic.split(".", 2)[1]
+    return int(word) if word.isdigit() else RPI_DEPTH if word == "rpi" else None
+
+
+def derived(newest: Event, levels: Levels) -> Event:
+    """The whole book for a service that asked for it, as it is after the newest event.
+
+    Another fact than the exchange's own snapshot at the same `u`.
+    """
+    event = _whole(newest.topic, newest.event_type, newest.category, levels, newest.payload)
+    event.source = "derived"
+    event.identity += "|derived"
+    return event
+
+
+def fetched(topic: str, category: str | None, levels: Levels, *, at: FullBook, answer: Json, newest: Event | None) -> Event:
+    """A whole book that came over REST, and the frames after it, as an event of the stream.
+
+    at      how far the book goes
+    answer  `result`, which dates the event unless the stream's newest frame is as new
+    Identity: of the answer alone. Whatever frame dates it, the same answer at the same place is the same fact.
+    """
+    answered = {name: _time(answer.get(key)) for name, key in (("matched_at", "cts"), ("pushed_at", "ts"))}
+    numbers = {"update_id": at.update_id or 0, "cross_sequence": at.sequence or 0}
+    moments: Payload = newest.payload if newest is not None and newest.payload["update_id"] == at.update_id else answered
+    dated = {**numbers, **{name: moments.get(name) for name in answered}}
+    event = _whole(topic, "full_orderbook", category, levels, dated)
+    event.source = "rest"
+    fact = f"{numbers['update_id']}|{numbers['cross_sequence']}|{answered['pushed_at']}"
+    event.identity = f"{event.event_type}|{event.category}|{topic}|snapshot|{fact}|rest"
+    return event
+
+
+def _whole(topic: str, event_type: str, category: str | None, levels: Levels, dated: Mapping[str, Json]) -> Event:
+    payload: Payload = {
+        "symbol": topic.split(".", 2)[2], "kind": "snapshot", "depth": depth_of(topic), "bids": levels[0], "asks": levels[1],
+        "update_id": dated["update_id"], "cross_sequence": dated["cross_sequence"], "matched_at": dated.get("matched_at"),
+        "in_sync": True, "pushed_at": dated.get("pushed_at"),
+    }  # fmt: skip
+    return _event(payload, event_type=event_type, category=category, topic=topic, pushed_ms=_time(payload["pushed_at"]) or 0)
+
+
+def _frame(data: Data, category: str | None, memory: Memory, *, event_type: str) -> list[Outcome]:
     word, symbol = data.topic.split(".", 2)[1:]
+    depth = depth_of(data.topic)
     payload = _read(data, FULL if depth is None else FIELDS, symbol)
     if isinstance(payload, BadRecord):  # what it would have changed is not known
         memory.hole, memory.in_sync = f"a frame that cannot be read: {payload.reason}", False
@@ -84,7 +135,7 @@ def _frame(data: Data, category: str | None, memory: Memory, *, event_type: str,
     payload["depth"] = depth
     numbered = sequence if type(sequence) is int else None
     payload["in_sync"] = follow(memory, kind=kind, update_id=update_id, sequence=numbered, depth=word)
-    return [event_of(payload, event_type=event_type, category=category, topic=data.topic, variant=variant, pushed_ms=data.ts_ms)]
+    return [_event(payload, event_type=event_type, category=category, topic=data.topic, pushed_ms=data.ts_ms)]
 
 
 def _read(data: Data, fields: Fields, symbol: str) -> Payload | BadRecord:
@@ -102,16 +153,17 @@ def _read(data: Data, fields: Fields, symbol: str) -> Payload | BadRecord:
     return payload
 
 
-def event_of(payload: Payload, *, event_type: str, category: str | None, topic: str, variant: str, pushed_ms: int) -> Event:
+def _event(payload: Payload, *, event_type: str, category: str | None, topic: str, pushed_ms: int) -> Event:
     """Identity: topic, what kind of frame, `u`, `seq` and the matching time; of a snapshot also when it was pushed.
 
     A book that stands still is sent whole again after a renewal: to whoever let go of it that is news. At level 1 it is a resend,
     and the same fact.
     """
     matched_ms = payload["matched_at"]
-    timestamp_ms = matched_ms if type(matched_ms) is int else pushed_ms
+    timestamp_ms = pushed_ms if _time(matched_ms) is None else matched_ms
     fact = f"{payload['kind']}|{payload['update_id']}|{payload['cross_sequence']}|{timestamp_ms}"
-    if payload["kind"] == "snapshot" and variant != RESENT:
+    word = topic.split(".", 2)[1]
+    if payload["kind"] == "snapshot" and word != RESENT:
         fact += f"|{pushed_ms}"
     return Event(
         event_type=event_type,
@@ -121,5 +173,9 @@ def event_of(payload: Payload, *, event_type: str, category: str | None, topic: 
         timestamp_ms=timestamp_ms,
         identity=f"{event_type}|{category}|{topic}|{fact}",
         payload=payload,
-        variant=variant,
+        variant=word if word.isdigit() else "-",
     )
+
+
+def _time(found: Json) -> int | None:
+    return found if type(found) is int else None
