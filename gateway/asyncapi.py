@@ -10,6 +10,7 @@ import gateway
 from gateway import names, schemas
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
+from gateway.protocol.endpoints import CATEGORIES
 
 VERSION = "3.0.0"
 #: Of the AMQP bindings.
@@ -17,10 +18,10 @@ BINDINGS = "0.3.0"
 CONTENT_TYPE = "application/json"
 
 _NULLABLE = {"type": ["string", "null"]}
-_CLASS = {"enum": list(schemas.names()), "description": "The event class."}
+_CLASS = {"enum": [row.event_type for row in CHANNELS], "description": "The event class."}
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "event_type": _CLASS,
-    "category": {"enum": [*schemas.CATEGORIES, names.NO_WORD], "description": "- for null."},
+    "category": {"enum": [*CATEGORIES, names.NO_WORD], "description": "- for null."},
     "symbol": {"description": "The instrument, a dot written _; - for null."},
     "variant": {
         "description": "Depth, interval, an option trade's base coin, a raw topic; a dot written _; - where there is none."
@@ -130,7 +131,7 @@ def _message(row: Channel) -> dict[str, Any]:
 
 
 def _messages() -> dict[str, Any]:
-    return {name: _to("components", "messages", name) for name in schemas.names()}
+    return {name: _to("components", "messages", name) for name in (row.event_type for row in CHANNELS)}
 
 
 def _embedded(found: schemas.Schema) -> schemas.Schema:

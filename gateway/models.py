@@ -8,6 +8,9 @@ Json: TypeAlias = Any
 Payload: TypeAlias = dict[str, Any]
 Source: TypeAlias = Literal["stream", "rest", "derived"]
 
+#: Times after this are no times: the year 9999 ends; Unix milliseconds.
+LATEST_MS = 253_402_300_799_999
+
 
 class Event(msgspec.Struct, kw_only=True):
     """One fact of the exchange, normalised; pure, without any trace of when or by whom it was read.

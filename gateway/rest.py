@@ -4,12 +4,12 @@ import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import urllib3
 from urllib3.contrib.socks import SOCKSProxyManager
 
 from gateway import timely
 from gateway.errors import ExchangeError, LinkLost
+from gateway.protocol.frames import decode
 from gateway.proxy import Proxy, proxy_of
 from gateway.tls import client_context, trouble
 
@@ -25,14 +25,14 @@ _PART_BYTES = 1 << 16
 #: Where instruments are listed, and how many to a page. Source: protocol notes, section 9.3; for spreads their own documents.
 _INSTRUMENTS, _PAGE = "/v5/market/instruments-info", "1000"
 _SPREADS, _SPREAD_PAGE = "/v5/spread/instrument", "500"
+#: Up to 10,000 levels a side. Source: the same section.
+_FULL_BOOK = "/v5/market/full_orderbook"
 #: Of a list; the longest one known has three. An exchange that goes on for ever is not believed.
 MOST_PAGES = 100
 #: Categories whose list leaves out what is not trading yet.
 _WITH_PRELAUNCH = ("linear", "inverse")
 #: Connections that are kept for the next call, of as many threads.
 _KEPT = 4
-
-_decoder = msgspec.json.Decoder(float_hook=str)
 
 
 class Rest:
@@ -60,7 +60,7 @@ class Rest:
         except urllib3.exceptions.HTTPError as fault:
             raise LinkLost(f"{self._who} gives no answer: {_words(fault)}") from fault
         try:
-            answer = _decoder.decode(body)
+            answer = decode(body)
         except (ValueError, RecursionError) as fault:
             raise LinkLost(f"{self._who} answered HTTP {response.status} without JSON: {body[:40]!r}") from fault
         if not isinstance(answer, dict) or type(answer.get("retCode")) is not int:
@@ -87,6 +87,10 @@ class Rest:
         if symbol is not None:
             return next(filter(None, pages), [])
         return [row for rows in pages for row in rows]
+
+    def full_orderbook(self, category: str, symbol: str) -> dict[str, Any]:
+        """A whole book, as it came; whether it is one, `FullBook.snapshot` says."""
+        return self.get(_FULL_BOOK, category=category, symbol=symbol)
 
     def server_time_ms(self) -> int:
         """The exchange's clock, Unix milliseconds."""

@@ -12,18 +12,17 @@ from gateway.meanings import DEFAULT_MEANINGS, ENVELOPE, MEANINGS, Words
 from gateway.models import Envelope, Source
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
+from gateway.protocol.endpoints import CATEGORIES
 from gateway.protocol.fields import Field, Fields, Kind
 
 Schema: TypeAlias = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-#: Every category there is.
-CATEGORIES = ("spot", "linear", "inverse", "option", "spread")
 
 _DECIMAL: Schema = {"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
 _WHOLE: Schema = {"type": "integer", "format": "int64"}
 
-#: Kind → what a value that is not null looks like. The objects of RECORD and RECORDS are put in where the field is known.
+#: Kind → what a value that is not null looks like. The objects of RECORDS are put in where the field is known.
 KINDS: dict[Kind, Schema] = {
     Kind.TEXT: {"type": "string"},
     Kind.AMOUNT: _DECIMAL,
@@ -33,10 +32,8 @@ KINDS: dict[Kind, Schema] = {
     Kind.LEVELS: {"type": "array", "items": {"type": "array", "items": _DECIMAL, "minItems": 2, "maxItems": 3}},
     Kind.TEXTS: {"type": "array", "items": {"type": "string"}},
     Kind.WHOLES: {"type": "array", "items": _WHOLE},
-    Kind.RECORD: {"type": "object"},
     Kind.RECORDS: {"type": "array"},
     Kind.BY_COIN: {"type": "object"},
-    Kind.ANYTHING: {},
 }
 
 #: Types of the Envelope's fields.
@@ -48,13 +45,8 @@ _TYPES: dict[Any, Schema] = {
 }
 
 
-def names() -> tuple[str, ...]:
-    """The event classes that have a schema, in the table's order."""
-    return tuple(row.event_type for row in CHANNELS)
-
-
 def all_schemas() -> dict[str, Schema]:
-    """Event class → its schema."""
+    """Event class → its schema, in the table's order."""
     return {row.event_type: schema(row) for row in CHANNELS}
 
 
@@ -126,8 +118,7 @@ def _value(field: Field, words: Words) -> Schema:
     """One field: its kind, null unless it must be there, and what its name does not say."""
     found = dict(KINDS[field.kind])
     if field.of is not None:
-        inner = _object(field.of, MEANINGS.get(field.name, {}))
-        found = found | {"items": inner} if field.kind is Kind.RECORDS else inner
-    if not field.must and "type" in found:
+        found |= {"items": _object(field.of, MEANINGS.get(field.name, {}))}
+    if not field.must:
         found["type"] = [found["type"], "null"]
     return found | DEFAULT_MEANINGS.get(field.kind, {}) | words

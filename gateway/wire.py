@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from gateway import names
-from gateway.models import Envelope, Event, Json, Record
+from gateway.models import LATEST_MS, Envelope, Event, Json, Record
 
 #: Namespace of every event_id; never changes, or replays would bring new ids.
 NAMESPACE = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "urn:ws-gateway:event")
@@ -33,9 +33,6 @@ class TopicReports(msgspec.Struct):
     endpoint: str
     reports: list[TopicReport]
 
-
-#: Times after this are no times: the year 9999 ends; Unix milliseconds.
-LATEST_MS = 253_402_300_799_999
 
 _encode_envelope = msgspec.json.Encoder().encode
 _encode_batch = msgspec.msgpack.Encoder().encode

@@ -7,18 +7,14 @@ import time
 from collections import deque
 from collections.abc import Collection
 
-from gateway.errors import LinkLost, TheirFault
+from gateway.errors import LineFault, TheirFault
 from gateway.models import Json
 from gateway.rest import Rest
 
 log = logging.getLogger(__name__)
 
-#: Up to 10,000 levels a side. Source: protocol notes, section 9.3.
-_PATH = "/v5/market/full_orderbook"
 #: Between the starts of two questions: many books that wait together shall not use up the address's limit; seconds.
 PACE_S = 0.2
-#: What an answer can do. The last are of one that is no answer at all: too deep, or no text, or no number.
-_TROUBLE = (LinkLost, TheirFault, OSError, RecursionError, ValueError)
 
 
 class BookFetcher(threading.Thread):
@@ -74,8 +70,8 @@ class BookFetcher(threading.Thread):
                 self._asking = topic
             began = time.monotonic()
             try:
-                answer = self._rest.get(_PATH, category=self._category, symbol=topic.split(".", 2)[2])
-            except _TROUBLE as fault:
+                answer = self._rest.full_orderbook(self._category, topic.split(".", 2)[2])
+            except (LineFault, TheirFault) as fault:
                 log.warning("%s book_not_fetched topic=%s reason=%s: %s", self._worker, topic, type(fault).__name__, fault)
                 answer = None
             with self._turn:

@@ -3,10 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-import msgspec
-
 from gateway.dead_letters import DeadLetters
-from gateway.models import BadRecord, Json
+from gateway.models import BadRecord
 from workers.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -16,9 +14,6 @@ log = logging.getLogger(__name__)
 COMPLAINTS = 20
 #: Letters of a topic that nobody knows, where it is shown.
 TOPIC_SHOWN = 200
-
-#: As `frames.parse` reads.
-_decode = msgspec.json.Decoder(float_hook=str).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +37,3 @@ class Complaints:
 def shown(topic: str) -> str:
     """No longer than anybody wants to read."""
     return topic[:TOPIC_SHOWN]
-
-
-def as_it_came(record: Json, raw: msgspec.Raw | None) -> Json:
-    """The same record in the exchange's own digits, where `raw` is that record and not one that holds it. None: all there is."""
-    if raw is None or record is None:
-        return raw if record is None else record
-    try:
-        return raw if _decode(raw) == record else record
-    except RecursionError:  # of two values of one key the first, which nobody reads, may go down for ever
-        return record

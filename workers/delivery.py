@@ -15,10 +15,10 @@ from gateway.protocol.channels.channel import Channel, Outcome
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.frames import Data, Unknown
 from gateway.protocol.memory import Memory
-from gateway.protocol.raw_records import RawRecords, raw_data
+from gateway.protocol.raw_records import RawRecords, as_it_came, raw_data
 from gateway.wire import TOPIC_STATE, Stamp, TopicReport, TopicReports
 from workers.books import Books, Standing
-from workers.complaints import Complaints, as_it_came, shown
+from workers.complaints import Complaints, shown
 from workers.reader import Reader, Readers
 
 log = logging.getLogger(__name__)

@@ -28,10 +28,8 @@ class Kind(Enum):
     LEVELS   a list of lists of decimal texts: price, size …
     TEXTS    a list of texts
     WHOLES   a list of whole numbers
-    RECORD   an object with fields of its own
-    RECORDS  a list of such objects
+    RECORDS  a list of objects with fields of their own
     BY_COIN  an object whose keys are data: they stay as they are
-    ANYTHING as it came
     """
 
     TEXT = auto()
@@ -42,10 +40,8 @@ class Kind(Enum):
     LEVELS = auto()
     TEXTS = auto()
     WHOLES = auto()
-    RECORD = auto()
     RECORDS = auto()
     BY_COIN = auto()
-    ANYTHING = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,7 @@ class Field:
     key   the exchange's; "" for a field that is ours
     name  ours
     must  without a usable value the record cannot be read; of a field that is ours: it always has a value
-    of    the fields of an object, or of each object of a list
+    of    the fields of each object of a list
     """
 
     key: str
@@ -70,12 +66,10 @@ def _row(kind: Kind, key: str, name: str = "", *, must: bool = False) -> Field:
 
 
 #: One row of a table: the exchange's key, and our name where it is not the key in snake_case.
-text, amount, whole, time, flag, levels, texts, wholes, by_coin, anything = (
+text, amount, whole, time, flag, levels, wholes, by_coin = (
     partial(_row, kind)
-    for kind in (
-        Kind.TEXT, Kind.AMOUNT, Kind.WHOLE, Kind.TIME, Kind.FLAG, Kind.LEVELS, Kind.TEXTS, Kind.WHOLES, Kind.BY_COIN, Kind.ANYTHING,
-    )
-)  # fmt: skip
+    for kind in (Kind.TEXT, Kind.AMOUNT, Kind.WHOLE, Kind.TIME, Kind.FLAG, Kind.LEVELS, Kind.WHOLES, Kind.BY_COIN)
+)
 
 
 def several(row: Callable[[str], Field], *keys: str) -> tuple[Field, ...]:
@@ -111,12 +105,8 @@ def _flag(found: Json) -> Json:
     return {"1": True, "0": False, "true": True, "false": False}.get(found, found) if isinstance(found, str) else found
 
 
-def _one(of: "Fields", found: Json, unknown: list[str]) -> Json:
-    return of.values(found, unknown) if isinstance(found, dict) else found
-
-
 def _each(of: "Fields", found: Json, unknown: list[str]) -> Json:
-    return [_one(of, row, unknown) for row in found] if isinstance(found, list) else found
+    return [of.values(row, unknown) if isinstance(row, dict) else row for row in found] if isinstance(found, list) else found
 
 
 _CONVERT: dict[Kind, Callable[[Json], Json]] = {
@@ -164,7 +154,7 @@ class Fields:
         self._known = {row.key: row for row in (*named, *further) if row.key}
         self._must = [row for row in (*named, *further) if row.must and row.key]
         self._of_frame = {row.key: (row.name, _CONVERT.get(row.kind)) for row in self.frame}
-        self._plan = {key: (row.name, _CONVERT.get(row.kind), row.of, row.kind) for key, row in self._known.items()}
+        self._plan = {key: (row.name, _CONVERT.get(row.kind), row.of) for key, row in self._known.items()}
         self._nothing: Payload = dict.fromkeys(self.names)
         self._taken = frozenset({"raw", *(row.name for row in (*named, *further, *self.frame))})
 
@@ -212,11 +202,11 @@ class Fields:
             if known is None:
                 strange = self._keep(payload, key, value, unknown, strange)
                 continue
-            name, convert, of, kind = known
+            name, convert, of = known
             if value == "":
                 payload.setdefault(name, None)  # a second spelling that is blank hides nothing
             elif of is not None:
-                payload[name] = (_each if kind is Kind.RECORDS else _one)(of, value, unknown)
+                payload[name] = _each(of, value, unknown)
             else:
                 payload[name] = value if convert is None else convert(value)
 

@@ -3,6 +3,7 @@
 The shapes per endpoint are in protocol notes, sections 3 to 7; the recorded samples are the golden cases.
 """
 
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -74,8 +75,9 @@ class Unknown(msgspec.Struct):
 
 Frame: TypeAlias = Data | Ack | AuthReply | Pong | Unknown
 
-#: A JSON number with a fraction keeps its digits: it becomes the text that arrived, as the amounts that come as strings.
-_decoder = msgspec.json.Decoder(float_hook=str)
+#: JSON of the exchange, whose numbers with a fraction keep their digits: each becomes the text that arrived, as the amounts that come
+#: as strings. Raises msgspec.DecodeError, UnicodeDecodeError, RecursionError.
+decode: Callable[[bytes | msgspec.Raw], Json] = msgspec.json.Decoder(float_hook=str).decode
 
 #: Lists and objects within each other in one frame; the exchange's go five deep. What goes deeper than the interpreter follows would
 #: raise in whoever walks it, prints it or encodes it.
@@ -89,7 +91,7 @@ _OPS: dict[str, Literal["subscribe", "unsubscribe"]] = {"subscribe": "subscribe"
 def parse(text: bytes) -> Frame:
     """Sort one text message. Never raises."""
     try:
-        frame = _decoder.decode(text)
+        frame = decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as fault:
         return Unknown(f"not JSON: {fault}", text)
     if not isinstance(frame, dict):

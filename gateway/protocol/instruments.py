@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from gateway.models import Json
+from gateway.models import LATEST_MS, Json
 from gateway.protocol.categories import SYMBOL
 
 #: The status of what the exchange lists no more; ours for what vanished, too.
@@ -16,8 +16,6 @@ CLOSED = "Closed"
 TRADING = "Trading"
 #: Of what can be traded soon: some topics are there already (protocol notes, section 6.1).
 PRE_LAUNCH = "PreLaunch"
-#: Times after this are no times: the year 9999 ends; Unix milliseconds.
-_LATEST_MS = 253_402_300_799_999
 #: Characters of a coin, a status or a contract type; the exchange's are under 30.
 _LONGEST = 100
 
@@ -108,6 +106,6 @@ def _time(found: Json) -> int | bool | None:
         return None
     if isinstance(found, str):
         found = int(found) if found.isascii() and found.isdigit() and len(found) <= 18 else None
-    if isinstance(found, bool) or not isinstance(found, int) or not 0 < found <= _LATEST_MS:
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 < found <= LATEST_MS:
         return False
     return found

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway.models import Json
+from gateway.protocol.frames import decode
+
 
 class _Shell(msgspec.Struct):
     data: msgspec.Raw
@@ -41,6 +44,16 @@ def raw_data(text: bytes) -> msgspec.Raw | None:
         return _shell.decode(text).data
     except (msgspec.DecodeError, msgspec.ValidationError, _TOO_DEEP):
         return None
+
+
+def as_it_came(record: Json, raw: msgspec.Raw | None) -> Json:
+    """The same record in the exchange's own digits, where `raw` is that record and not one that holds it. None: all there is."""
+    if raw is None or record is None:
+        return raw if record is None else record
+    try:
+        return raw if decode(raw) == record else record
+    except _TOO_DEEP:
+        return record
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """`execution`, `spread.execution` and `execution.fast`: one event a fill. Source: protocol notes, sections 7.2, 7.3 and 7.6."""
 
 from gateway.models import BadRecord, Event, Json
+from gateway.protocol.channels.account_rows import read_row, row_category
 from gateway.protocol.channels.channel import About, Outcome, each
-from gateway.protocol.channels.order import category_of, read_row
 from gateway.protocol.fields import Fields, amount, flag, records, several, text, time, whole
 from gateway.protocol.frames import Data
 from gateway.protocol.memory import Memory
@@ -82,7 +82,7 @@ def _fill(data: Data, found: Json, event_type: str, fields: Fields) -> Outcome:
     payload = read_row(fields, data, found)
     if isinstance(payload, BadRecord):
         return payload
-    category = category_of(data, payload["category"])
+    category = row_category(data, payload["category"])
     return Event(
         event_type=event_type,
         category=category,

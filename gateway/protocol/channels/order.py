@@ -1,10 +1,10 @@
 """`order` and `spread.order`: one event an order. Source: protocol notes, sections 7.4 and 7.6."""
 
-from gateway.models import BadRecord, Event, Json, Payload
+from gateway.models import BadRecord, Event, Json
+from gateway.protocol.channels.account_rows import read_row, row_category
 from gateway.protocol.channels.channel import About, Outcome, each
 from gateway.protocol.decimals import canonical
 from gateway.protocol.fields import Fields, amount, by_coin, flag, several, text, time, whole
-from gateway.protocol.forms import family
 from gateway.protocol.frames import Data
 from gateway.protocol.memory import Memory
 
@@ -60,7 +60,7 @@ def _order(data: Data, found: Json) -> Outcome:
     payload = read_row(FIELDS, data, found)
     if isinstance(payload, BadRecord):
         return payload
-    category = category_of(data, payload["category"])
+    category = row_category(data, payload["category"])
     amounts = "|".join(canonical(payload[name] or "0") for name in ("executed_quantity", "price", "quantity"))
     state = f"{payload['updated_time']}|{payload['status']}|{amounts}"
     return Event(
@@ -73,19 +73,3 @@ def _order(data: Data, found: Json) -> Outcome:
         payload=payload,
         private=True,
     )
-
-
-def read_row(fields: Fields, data: Data, found: Json) -> Payload | BadRecord:
-    """A row of the account. One that does not name its category has that of its topic's narrower form, such as `order.linear`."""
-    _, narrower = family(data.topic)
-    if narrower is None or not isinstance(found, dict) or found.get("category"):
-        return fields.read(data, found)
-    payload = fields.read(data, {**found, "category": narrower})
-    if isinstance(payload, BadRecord):
-        payload.record = found
-    return payload
-
-
-def category_of(data: Data, found: str) -> str:
-    """Rows of `spread.order` and `spread.execution` say combination, spot_leg or future_leg: all are the spread's."""
-    return "spread" if data.topic.startswith("spread.") else found

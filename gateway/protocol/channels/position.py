@@ -4,8 +4,8 @@ Size is absolute; the side is None when flat; `positionIdx` 0, 1 and 2 are all v
 """
 
 from gateway.models import BadRecord, Event, Json
+from gateway.protocol.channels.account_rows import read_row
 from gateway.protocol.channels.channel import About, Outcome, each
-from gateway.protocol.channels.order import read_row
 from gateway.protocol.decimals import canonical, decimal, plain
 from gateway.protocol.fields import Fields, Kind, amount, flag, ours, several, text, time, whole
 from gateway.protocol.frames import Data, short
