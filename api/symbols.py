@@ -94,7 +94,7 @@ def place_of(asked: Asked, channel: Channel, symbol: str | None, rules: Rules, r
 
 def is_base_coin(channel: Channel, category: str | None, symbol: str) -> bool:
     """Option trades go by base coin: whether a symbol is one."""
-    return "{base_coin}" in channel.topics.get(category or "", "") and is_plain(symbol)
+    return channel.goes_by_base_coin(category) and is_plain(symbol)
 
 
 def check_option(channel: Channel, category: str | None, symbol: str | None) -> None:
@@ -134,7 +134,7 @@ def _decided(asked: Asked, channel: Channel, symbol: str | None, resolve: Resolv
     found = resolve(
         symbol,
         category=asked.category,
-        channel_categories=[category for category in channel.topics if category] or CATEGORIES,
+        channel_categories=[category for category in channel.topics if category],
         is_base_coin=is_base_coin(channel, asked.category, symbol),
     )
     if channel.symbol_use == "filter":

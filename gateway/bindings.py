@@ -23,7 +23,7 @@ def bindings_of_all(cursor: Cursor, wishes: Sequence[Mapping[str, Any]]) -> list
     wishes  channel_type, category, symbol, depth, interval and binding of each; is_active where it is stored
     """
     named = {entry for wish in wishes if (entry := _named(wish)) is not None}
-    symbols: dict[_Named | None, list[str]] = {None: [], **{entry: _symbols(cursor, entry) for entry in named}}
+    symbols: dict[_Named | None, list[str] | None] = {None: None, **{entry: _symbols(cursor, entry) for entry in named}}
     return [_bindings(wish, symbols[_named(wish)]) for wish in wishes]
 
 
@@ -43,10 +43,10 @@ def _symbols(cursor: Cursor, named: _Named) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _bindings(wish: Mapping[str, Any], symbols: Sequence[str]) -> list[str]:
-    channel, category, pattern = channels.by_type(wish["channel_type"]), wish["category"], wish["symbol"]
-    if channel is None or category is None or not selectors.is_pattern(pattern):
+def _bindings(wish: Mapping[str, Any], symbols: Sequence[str] | None) -> list[str]:
+    """One for each of the symbols; without any to look up, the one that is stored."""
+    channel = channels.by_type(wish["channel_type"])
+    if channel is None or symbols is None:
         return [wish["binding"]]
-    return selectors.bindings_of(
-        channel, category=category, pattern=pattern, depth=wish["depth"], interval=wish["interval"], symbols=symbols
-    )
+    form = {name: wish[name] for name in ("category", "depth", "interval")}
+    return list(dict.fromkeys(channels.binding_of(channel, symbol=symbol, **form) for symbol in symbols))

@@ -11,7 +11,7 @@ from gateway import instruments
 from gateway.asking import Asking, Question
 from gateway.db import Connection
 from gateway.errors import RequestError
-from gateway.protocol.categories import CategorySource, candidates, decide
+from gateway.protocol.categories import CategorySource, base_coin_of, candidates, decide
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.protocol.instruments import CLOSED, nearest
 from gateway.rest import Rest
@@ -64,14 +64,13 @@ class Resolver:
         channel_categories  those that the channel has
         is_base_coin        the symbol is a coin whose options are meant; the category is then given
         """
-        of_channel = [entry for entry in channel_categories if entry in CATEGORIES] or list(CATEGORIES)
-        allowed = [entry for entry in of_channel if entry in self.enabled]
+        allowed = [entry for entry in channel_categories if entry in self.enabled]
         known = _known(connection, symbol, is_base_coin=is_base_coin)
         is_given = category is not None
         source: CategorySource = "given"
         if category is None:
             fits = any(entry in allowed for entry in candidates(symbol))
-            category, source = decide(symbol, among=allowed if fits else of_channel, default=self.default, known=known)
+            category, source = decide(symbol, among=allowed if fits else channel_categories, default=self.default, known=known)
         will_be_refused = category not in allowed
         if known.get(category) or (is_given if will_be_refused else known.get(category) is None):
             return Resolved(category, source, bool(known.get(category)))
@@ -102,7 +101,7 @@ class Resolver:
     def _refusal(self, connection: Connection, category: str, symbol: str, *, is_base_coin: bool) -> RequestError:
         names = instruments.names(connection, category)
         if is_base_coin:
-            names = [name.partition("-")[0] for name in names]
+            names = [base_coin_of(name) for name in names]
         near = nearest(symbol, names)
         statuses = instruments.find(connection, symbol)
         elsewhere = [entry for entry, status in statuses.items() if status != CLOSED]

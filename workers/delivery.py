@@ -104,7 +104,6 @@ class Delivery:
         normalise = reader.channel.normalise
         if normalise is None:
             raise LookupError(f"the channel {reader.channel.channel_type} reads no topic, but was found for {data.topic}")
-        funding_told = reader.memory.funding
         outcomes = normalise(data, self.endpoint.category, reader.memory)
         if data.unknown:
             self._note_unknown_fields(reader.channel, data.unknown)
@@ -112,7 +111,7 @@ class Delivery:
         for place, outcome in enumerate(outcomes):
             if isinstance(outcome, Event):
                 if not reader.wants(outcome.event_type):
-                    reader.memory.funding = funding_told if outcome.event_type == "funding" else reader.memory.funding
+                    reader.memory.told.pop(outcome.event_type, None)
                     continue
                 if reader.channel.is_book and not self.books.take(outcome, reader.memory, now):
                     self.counts.stale += 1

@@ -65,22 +65,23 @@ class Readers:
     def want(self, event_types: Mapping[str, frozenset[str]], now: float) -> None:
         """Replace what is asked of each topic, and let go of those that nobody wants and nobody hears.
 
-        Whoever begins to want `funding` is told what holds, as if it had changed.
+        Whoever begins to want an event class that tells changes only is told what holds, as if it had changed.
         """
         for topic, reader in list(self._by_topic.items()):
             wanted = event_types.get(topic)
             if wanted is None and now - reader.heard_at >= LATELY_S:
                 del self._by_topic[topic]
                 continue
-            if wanted is not None and "funding" in wanted and reader.wanted is not None and "funding" not in reader.wanted:
-                reader.memory.funding = None
+            if wanted is not None and reader.wanted is not None:
+                for event_type in wanted - reader.wanted:
+                    reader.memory.told.pop(event_type, None)
             reader.wanted = wanted
         self._wanted = event_types
 
     def begin_anew(self) -> None:
         """Nothing is remembered across connections but what consumers were told: books and tickers begin with their next snapshot."""
         for reader in self._by_topic.values():
-            reader.memory = Memory(funding=reader.memory.funding, continuity=self.continuity)
+            reader.memory = Memory(told=reader.memory.told, continuity=self.continuity)
             reader.was_whole = False
 
     def of(self, topic: str) -> Reader | None:

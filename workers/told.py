@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.protocol import selectors
 from gateway.state import TopicState
 from gateway.store import Wanted
 from gateway.wire import TopicReport
@@ -13,6 +12,11 @@ from gateway.wire import TopicReport
 LAST_EVENT_EVERY_S = 3.0
 #: A row that still says something else this long after a report is told again; seconds.
 REPEAT_AFTER_S = 3.0
+
+#: Words for states of many topics, the least settled first. What is refused or stalled counts only when all are.
+_STATES = ("requested", "acknowledged", "live")
+_TROUBLED = ("refused", "stalled")
+NONE_MATCHES = "no instrument matches yet"
 
 
 @dataclass(slots=True)
@@ -62,10 +66,24 @@ def of_patterns(patterns: Mapping[str, Sequence[str]], topics: Mapping[str, Topi
     for pattern, named in patterns.items():
         states = [topics.get(topic) or TopicState("requested") for topic in named]
         told = ((topic, state.state, state.last_error) for topic, state in zip(named, states, strict=True))
-        word, error = selectors.together(told)
+        word, error = together(told)
         events = [state.last_event_ms for state in states if state.last_event_ms is not None]
         found[pattern] = TopicState(word, error, max(events, default=None))
     return found
+
+
+def together(states: Iterable[tuple[str, str, str | None]]) -> tuple[str, str | None]:
+    """State and error of a selector from those of its topics: (topic, state, error) of each."""
+    told = list(states)
+    if not told:
+        return "requested", NONE_MATCHES
+    troubled = [(topic, state, error) for topic, state, error in told if state in _TROUBLED]
+    words = {state for _, state, _ in told} - set(_TROUBLED)
+    state = next((word for word in _STATES if word in words), troubled[0][1] if troubled else "requested")
+    if not troubled:
+        return state, next((error for _, _, error in told if error), None)
+    topic, trouble, error = troubled[0]
+    return state, f"{len(troubled)} of {len(told)} {trouble}, such as {topic}: {error or 'without words'}"
 
 
 def _words(state: TopicState | None) -> tuple[str, str | None] | None:

@@ -44,6 +44,11 @@ def is_plain(symbol: str) -> bool:
     return candidates(symbol) == ("spot",)
 
 
+def base_coin_of(symbol: str) -> str:
+    """Of an option, or of a coin itself."""
+    return symbol.partition("-")[0]
+
+
 def candidates(symbol: str, among: Sequence[str] = CATEGORIES) -> tuple[str, ...]:
     """The categories that have names of this form, narrowed to some; all of those where it has none that is known."""
     for form, categories in FORMS:

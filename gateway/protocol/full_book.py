@@ -15,8 +15,6 @@ from gateway.protocol.pace import Pace
 
 #: Seconds between two fetches of a snapshot: so many at first, then doubling.
 FETCH_FIRST_S, FETCH_LONGEST_S = 1.0, 30.0
-#: A book that was in sync for so long has the quick first fetches before it again; seconds.
-CALM_S = 10.0
 #: Frames that are kept while the snapshot is awaited: at one each 200 ms more than half an hour.
 MOST_KEPT = 10_000
 #: So many stale frames in a row are no late ones: the count, or what was taken for the newest, is wrong. Ten seconds' worth.
@@ -181,8 +179,8 @@ class FullBook:
 
     def _start_over(self, reason: str, now: float, first: _Frame | None = None) -> Took:
         """What was known is void. first: the frame to keep, where it may be the one that the snapshot follows."""
-        if self.in_sync and now - self._synced_at >= CALM_S:
-            self._pace.ease()
+        if self.in_sync:
+            self._pace.disturbed(now - self._synced_at)
         self.book.forget()
         self.update_id = self.sequence = None
         self.hole, self._stale, self._is_bare = reason, 0, False

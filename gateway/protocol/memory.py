@@ -10,7 +10,7 @@ class Memory:
     """What a normaliser must remember of one topic on one connection; a new connection starts with an empty one.
 
     state      the merged ticker, by exchange key
-    funding    rate (canonical) and time that consumers were told last; the one thing that outlives a connection
+    told       event class of changes only → what consumers were told last; the one thing that outlives a connection
     update_id  `u` of the last order book frame; None before the first
     sequence   `seq` of the last order book frame that had one
     in_sync    the frames of the book since its last snapshot are unbroken
@@ -19,7 +19,7 @@ class Memory:
     """
 
     state: dict[str, Json] = field(default_factory=dict)
-    funding: tuple[Json, Json] | None = None
+    told: dict[str, Json] = field(default_factory=dict)
     update_id: int | None = None
     sequence: int | None = None
     in_sync: bool = False

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+#: What was well for so long has the quick first tries before it again; seconds.
+CALM_S = 10.0
+
 
 @dataclass(slots=True)
 class Pace:
@@ -25,6 +28,11 @@ class Pace:
         self.wait_s = min(self.longest_s, max(self.first_s, 2 * self.wait_s))
         self.due_at = now + self.wait_s
 
-    def ease(self) -> None:
-        """All was well for long enough: the next wait is the shortest again."""
-        self.wait_s = 0.0
+    def disturbed(self, calm_s: float) -> None:
+        """All was well for so long: after enough of it the next wait is the shortest again."""
+        if calm_s >= CALM_S:
+            self.wait_s = 0.0
+
+    def hurry(self) -> None:
+        """The next time need not wait."""
+        self.due_at = 0.0

@@ -6,8 +6,6 @@ from gateway.protocol.pace import Pace
 
 #: Seconds between two renewals of one topic: so many at first, then doubling. Under a second, for a hole may follow a hole.
 RENEW_FIRST_S, RENEW_LONGEST_S = 0.5, 30.0
-#: A topic that was held undisturbed for so long has the quick first renewals before it again; seconds.
-CALM_S = 10.0
 
 
 @dataclass(slots=True)
@@ -34,11 +32,11 @@ class Renewal:
     def began(self, now: float) -> None:
         """The topic is left, to be asked for anew."""
         self.noticed(now)
-        if self._since is not None and self._since - self.held_at >= CALM_S:
-            self._pace.ease()
+        if self._since is not None:
+            self._pace.disturbed(self._since - self.held_at)
         self._pace.did(now)
         self._since = None
 
     def hurry(self) -> None:
         """The next one need not wait."""
-        self._pace.due_at = 0.0
+        self._pace.hurry()

@@ -98,6 +98,10 @@ class Channel:
         """The endpoint that serves this channel for a category."""
         return self.endpoint or category or ""
 
+    def goes_by_base_coin(self, category: str | None) -> bool:
+        """Whether a topic carries all instruments of a base coin: trades of options do."""
+        return "{base_coin}" in self.topics.get(category or "", "")
+
     def is_absent(self, environment: str, category: str | None) -> bool:
         """Whether an environment's exchange lacks this channel for a category."""
         return environment in self.absent_from.get(category or "", ())

@@ -14,6 +14,7 @@ FIELDS = Fields(
     further=several(amount, "fundingIntervalHour", "fundingCap"),
 )
 
+EVENT_TYPE = "funding"
 #: Where contracts are funded.
 FUNDED = ("linear", "inverse")
 
@@ -31,24 +32,24 @@ def derived(ticker: Event, memory: Memory) -> list[Event]:
 
     What was told last outlives a connection: a snapshot with the same values is no change, and nor is a rate with another zero.
     """
-    told = ticker.payload
-    rate, due = told.get("funding_rate"), told.get("next_funding_time")
-    if ticker.category not in FUNDED or rate is None or memory.funding == (rate, due):
+    known = ticker.payload
+    rate, due = known.get("funding_rate"), known.get("next_funding_time")
+    if ticker.category not in FUNDED or rate is None or memory.told.get(EVENT_TYPE) == (rate, due):
         return []
     figure = canonical(rate)
-    if memory.funding == (figure, due):
+    if memory.told.get(EVENT_TYPE) == (figure, due):
         return []
-    memory.funding = (figure, due)
-    named = {name: told.get(name) for name in FIELDS.names}
+    memory.told[EVENT_TYPE] = (figure, due)
+    named = {name: known.get(name) for name in FIELDS.names}
     return [
         Event(
-            event_type="funding",
+            event_type=EVENT_TYPE,
             category=ticker.category,
             symbol=ticker.symbol,
             topic=ticker.topic,
             timestamp_ms=ticker.timestamp_ms,
             identity=f"funding|{ticker.category}|{ticker.symbol}|{figure}|{due}|{ticker.timestamp_ms}",
-            payload={**named, **{name: told[name] for name in _KEPT if name in told}},
+            payload={**named, **{name: known[name] for name in _KEPT if name in known}},
             source="derived",
         )
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway import names
+from gateway.protocol.categories import base_coin_of
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.channels.table import CHANNELS, RAW, RAW_PRIVATE
 from gateway.protocol.forms import family
@@ -89,15 +90,15 @@ def _pattern(template: str) -> re.Pattern[str]:
 def topic_of(channel: Channel, *, category: str | None, symbol: str | None, depth: int | None, interval: str | None) -> str:
     """The exchange's topic of a subscription that has been checked against the row."""
     template = channel.topics[category or ""]
-    return template.format(symbol=symbol, group=symbol, base_coin=(symbol or "").partition("-")[0], depth=depth, interval=interval)
+    return template.format(symbol=symbol, group=symbol, base_coin=base_coin_of(symbol or ""), depth=depth, interval=interval)
 
 
 def binding_of(channel: Channel, *, category: str | None, symbol: str | None, depth: int | None, interval: str | None) -> str:
     """What a service's queue is bound to for a subscription; words that it leaves open are `*`."""
     if channel.symbol_use in ("filter", "none"):
         return names.service_binding(channel.event_type, category=category, symbol=symbol, variant=None)
-    base_coin = (symbol or "").partition("-")[0]
-    if "{base_coin}" in channel.topics[category or ""]:
+    if channel.goes_by_base_coin(category):
+        base_coin = base_coin_of(symbol or "")
         whole_coin = symbol == base_coin
         return names.service_binding(
             channel.event_type, category=category, symbol=None if whole_coin else symbol, variant=base_coin
