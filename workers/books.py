@@ -7,19 +7,14 @@ A book is known while its connection lives and its topic is held: after that it 
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from math import inf
 from typing import Protocol
 
 from gateway.models import Event, Json
-from gateway.protocol.book import Book
 from gateway.protocol.channels import orderbook
 from gateway.protocol.channels.channel import Channel
-from gateway.protocol.full_book import FullBook
 from gateway.protocol.memory import Memory
-
-#: Said of a book whose best bid is not below its best ask.
-CROSSED = "the book is crossed: its best bid is not below its best ask"
+from workers.kept_book import FetchedBook, KeptBook, StreamedBook
 
 
 class Fetcher(Protocol):
@@ -45,61 +40,6 @@ class Standing(Protocol):
 
 
 @dataclass(slots=True)
-class _Streamed:
-    """A book whose snapshots come on its stream."""
-
-    book: Book
-
-    def take(self, event: Event, memory: Memory, _now: float) -> bool:
-        payload = event.payload
-        if not payload["in_sync"]:
-            self.book.forget()
-            return True
-        if payload["kind"] == "delta" and not self.book.is_known:
-            return True  # wanted since a moment ago: the snapshot is on its way
-        reason = self.book.apply(payload["kind"], payload["bids"], payload["asks"])
-        if reason is None and self.book.crossed:
-            self.book.forget()
-            reason = CROSSED
-        if reason is not None:
-            memory.hole, memory.in_sync, payload["in_sync"] = reason, False, False
-        return True
-
-    def forget(self, _reason: str, _now: float) -> None:
-        self.book.forget()
-
-    def levels(self) -> orderbook.Levels | None:
-        return self.book.levels() if self.book.is_known else None
-
-
-@dataclass(slots=True)
-class _Fetched:
-    """A book whose snapshots come over REST."""
-
-    full: FullBook
-
-    def take(self, event: Event, memory: Memory, now: float) -> bool:
-        payload = event.payload
-        frame = partial(
-            self.full.frame, kind=payload["kind"], update_id=payload["update_id"], sequence=payload["cross_sequence"],
-            bids=payload["bids"], asks=payload["asks"], now=now,
-        )  # fmt: skip
-        took = frame()
-        if took == "applied" and self.full.book.crossed:
-            self.full.distrust(CROSSED, now)
-            frame()  # its number is where the next snapshot may begin
-        payload["in_sync"] = memory.in_sync = self.full.in_sync
-        memory.hole = self.full.hole
-        return took != "stale"
-
-    def forget(self, reason: str, now: float) -> None:
-        self.full.distrust(reason, now)
-
-    def levels(self) -> orderbook.Levels | None:
-        return self.full.book.levels() if self.full.in_sync else None
-
-
-@dataclass(slots=True)
 class _Kept:
     """One topic's book.
 
@@ -109,15 +49,14 @@ class _Kept:
     is_held whether the topic was held when it was last looked at
     """
 
-    channel: Channel
-    state: _Streamed | _Fetched
+    book: KeptBook
     wishes: Mapping[str, float] = field(default_factory=dict)
     given: dict[str, float] = field(default_factory=dict)
     newest: Event | None = None
     is_held: bool = False
 
     def forget(self, reason: str, now: float) -> None:
-        self.state.forget(reason, now)
+        self.book.forget(reason, now)
         self.newest = None
 
 
@@ -139,11 +78,11 @@ class Books:
         self._kept = {topic: kept for topic, kept in self._kept.items() if topic in wanted}
         for topic, row in wanted.items():
             if topic not in self._kept:
-                self._kept[topic] = _Kept(row, _Fetched(FullBook()) if row.rest_snapshots else _streamed(row, topic))
+                self._kept[topic] = _Kept(_book(row, topic))
             kept = self._kept[topic]
             kept.wishes = wishes.get(topic, {})
             kept.given = {queue: at for queue, at in kept.given.items() if queue in kept.wishes}
-        self._fetcher.keep({topic for topic, kept in self._kept.items() if isinstance(kept.state, _Fetched)})
+        self._fetcher.keep({topic for topic, kept in self._kept.items() if kept.book.is_fetched})
 
     def lost(self, now: float) -> None:
         """The connection is gone: what comes next follows nothing that came before, and an answer under way fits nothing."""
@@ -160,7 +99,7 @@ class Books:
     def distrust(self, topic: str, now: float) -> bool:
         """Begin a book anew on demand; False for one that begins anew when its topic is subscribed anew."""
         kept = self._kept.get(topic)
-        if kept is None or not isinstance(kept.state, _Fetched):
+        if kept is None or not kept.book.is_fetched:
             return False
         kept.forget("a new snapshot was asked for", now)
         return True
@@ -170,7 +109,7 @@ class Books:
         kept = self._kept.get(event.topic)
         if kept is None:
             return True
-        is_news = kept.state.take(event, memory, now)
+        is_news = kept.book.take(event, memory, now)
         if is_news:
             kept.newest = event
         return is_news
@@ -185,10 +124,11 @@ class Books:
             if was_held and not kept.is_held:
                 kept.forget("its topic was left", now)
                 left = True
-            elif isinstance(kept.state, _Streamed):
-                blank += [topic] if not kept.state.book.is_known and standing.is_live(topic) else []
-            elif kept.is_held and kept.state.full.wants_fetch(now):
+                continue
+            lacks = kept.book.lacks(is_live=standing.is_live(topic), now=now) if kept.is_held else None
+            if lacks == "fetch":
                 self._fetcher.ask(topic)
+            blank += [topic] if lacks == "renewal" else []
         if left:
             self._fetcher.keep({topic for topic, kept in self._kept.items() if kept.is_held})
         return blank
@@ -197,26 +137,18 @@ class Books:
         """The snapshots that came over REST, as events of the stream, with the memory that says so."""
         for topic, result in self._fetcher.taken():
             kept = self._kept.get(topic)
-            if (
-                kept is None
-                or not isinstance(kept.state, _Fetched)
-                or not standing.is_held(topic)
-                or not kept.state.full.snapshot(result, now)
-            ):
+            if kept is None or not standing.is_held(topic):
                 continue
-            full = kept.state.full
-            if full.book.crossed:
-                full.distrust(CROSSED, now)
-                continue
-            event = orderbook.fetched(topic, self._category, full.book.levels(), at=full, answer=result, newest=kept.newest)
-            kept.newest = event
-            yield event, Memory(update_id=full.update_id, sequence=full.sequence, in_sync=True)
+            answered = kept.book.answered(topic, self._category, result, kept.newest, now)
+            if answered is not None:
+                kept.newest = answered[0]
+                yield answered
 
     def due(self, standing: Standing, now: float) -> Iterator[tuple[Event, str]]:
         """The snapshots that services are to get now, each with its queue. A book that is not whole or not held is waited for."""
         for topic, kept in self._kept.items():
             queues = [queue for queue, every_s in kept.wishes.items() if now - kept.given.get(queue, -inf) >= every_s]
-            if not queues or kept.newest is None or not standing.is_held(topic) or (levels := kept.state.levels()) is None:
+            if not queues or kept.newest is None or not standing.is_held(topic) or (levels := kept.book.levels()) is None:
                 continue
             event = orderbook.derived(kept.newest, levels)
             for queue in queues:
@@ -224,5 +156,7 @@ class Books:
                 yield event, queue
 
 
-def _streamed(channel: Channel, topic: str) -> _Streamed:
-    return _Streamed(Book(orderbook.depth_of(topic), with_rpi=channel.event_type == "rpi_orderbook"))
+def _book(channel: Channel, topic: str) -> KeptBook:
+    if channel.rest_snapshots:
+        return FetchedBook()
+    return StreamedBook(orderbook.depth_of(topic), with_rpi=channel.event_type == "rpi_orderbook")
