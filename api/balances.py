@@ -6,7 +6,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from api.access import NEEDS_KEY
 from api.parts import Parts
 from api.shapes import BalanceFilter, Balances, Error, plain
-from gateway import store
+from gateway import balances
 
 
 def blueprint(parts: Parts) -> APIBlueprint:
@@ -16,7 +16,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
     def latest(query: BalanceFilter) -> Response:
         """The newest row of each coin by the exchange's time, and the account's newest totals."""
         with parts.pool.connection() as connection:
-            rows, margin, total = store.latest_balances(
+            rows, margin, total = balances.latest(
                 connection, coin=query.coin, account_type=query.account_type, limit=query.limit, offset=query.offset
             )
         shown = {"balances": [plain(row) for row in rows], "margin_balance": plain(margin) if margin else None, "total": total}

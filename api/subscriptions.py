@@ -28,11 +28,10 @@ from api.shapes import (
 from api.wishes import wish_of
 from gateway import listings, queues, store
 from gateway.bindings import bindings_of
-from gateway.db import Connection
+from gateway.db import Connection, Row
 from gateway.errors import RequestError, SinkAway
 from gateway.protocol import selectors
 from gateway.sinks.topology import Topology
-from gateway.store import Row
 
 log = logging.getLogger(__name__)
 

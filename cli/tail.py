@@ -88,9 +88,9 @@ def command(event_type: str | None, category: str | None, symbol: str | None, co
     """Show events as they come, without taking them from anybody. Ctrl-C ends it."""
     settings = running.settings()
     config.require(settings, "BROKER_URL")
-    words = [event_type or "*", category or "*", names.word(symbol) if symbol else "*", "*"]
+    binding = names.service_binding(event_type or "*", category=category, symbol=symbol, variant=None)
     shown = 0
-    with Consumer(settings.broker_url, bindings=[".".join(words)]) as consumer:
+    with Consumer(settings.broker_url, bindings=[binding]) as consumer:
         try:
             for event in consumer:
                 print(msgspec.json.encode(event.envelope).decode() if as_json else line(event), flush=True)

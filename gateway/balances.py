@@ -1,4 +1,4 @@
-"""Balance envelopes → rows. What breaks a rule is a fact of the account all the same: stored, with a warning that names the rule.
+"""Balance envelopes → rows, and the newest of these. What breaks a rule is a fact of the account all the same: stored, with a warning.
 
 Only what cannot be read as a number is rejected, into a dead letter; its neighbours are stored.
 """
@@ -10,23 +10,24 @@ from uuid import uuid4
 
 import msgspec
 
-from gateway.db import Connection, execute_values, transaction
+from gateway import db
+from gateway.db import Connection, Row, execute_values, transaction
 from gateway.models import Envelope
 from gateway.protocol.decimals import EXACT, decimal
 from gateway.statements import query
 
 _envelope = msgspec.json.Decoder(Envelope)
 
-#: Column of account_balances → the coin's field.
-COIN_AMOUNTS = {
-    "wallet_balance": "wallet_balance",
-    "available_balance": "available_balance",
-    "frozen": "frozen",
-    "equity": "equity",
-    "usd_value": "usd_value",
-    "total_order_im": "total_order_im",
-    "total_position_im": "total_position_im",
-}
+#: Columns of account_balances that are fields of the coin.
+COIN_AMOUNTS = (
+    "wallet_balance",
+    "available_balance",
+    "frozen",
+    "equity",
+    "usd_value",
+    "total_order_im",
+    "total_position_im",
+)
 #: Columns of account_margin_balances that are fields of the account; null where the exchange names none.
 ACCOUNT_AMOUNTS = (
     "total_equity",
@@ -75,13 +76,31 @@ def insert_balances(connection: Connection, bodies: Sequence[bytes], reject: Rej
             execute_values(cursor, query("insert_margin_balances"), accounts)
 
 
+def latest(
+    connection: Connection, *, coin: str | None, account_type: str | None, limit: int, offset: int
+) -> tuple[list[Row], Row | None, int]:
+    """The newest row per coin, the newest totals of the account, and how many coins match."""
+    values = {"coin": coin, "account_type": account_type}
+    with transaction(connection) as cursor:
+        cursor.execute(query("latest_balances"), {**values, "limit": limit, "offset": offset})
+        rows = db.rows(cursor)
+        total = int(rows[0]["total"]) if rows else 0
+        if not rows and offset:
+            cursor.execute(query("latest_balances"), {**values, "limit": 1, "offset": 0})
+            first = db.rows(cursor)
+            total = int(first[0]["total"]) if first else 0
+        cursor.execute(query("latest_margin_balance"), {"account_type": account_type})
+        margins = db.rows(cursor)
+        return rows, margins[0] if margins else None, total
+
+
 def _coins(envelope: Envelope) -> Iterator[tuple[Any, ...] | str]:
     coins = envelope.payload.get("coins") or []
     for coin in coins if isinstance(coins, list) else [coins]:
         if not isinstance(coin, dict):
             yield f"found {type(coin).__name__} as a coin; expected an object"
             continue
-        amounts = {column: _amount(coin, field) for column, field in COIN_AMOUNTS.items()}
+        amounts = {column: _amount(coin, column) for column in COIN_AMOUNTS}
         unreadable = [f"{column} {coin.get(column)!r}" for column, amount in amounts.items() if isinstance(amount, str)]
         name = coin.get("coin")
         if not isinstance(name, str) or not 0 < len(name.encode()) <= LONGEST_NAME:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.db import Connection, Cursor
+from gateway.db import Connection, Cursor, column
 from gateway.protocol import channels, selectors
 from gateway.statements import query
 
@@ -40,7 +40,7 @@ def _named(wish: Mapping[str, Any]) -> _Named | None:
 def _symbols(cursor: Cursor, named: _Named) -> list[str]:
     category, pattern, ever = named
     cursor.execute(query("instruments_seen"), {"category": category, "pattern": selectors.like(pattern), "ever": ever})
-    return [row[0] for row in cursor.fetchall()]
+    return column(cursor)
 
 
 def _bindings(wish: Mapping[str, Any], symbols: Sequence[str] | None) -> list[str]:

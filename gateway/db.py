@@ -3,7 +3,7 @@
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import psycopg2
 import psycopg2.errors
@@ -17,7 +17,13 @@ from gateway.errors import GatewayError, StoreAway, StoreRefused, StoreUnready
 Connection: TypeAlias = psycopg2.extensions.connection
 Cursor: TypeAlias = psycopg2.extensions.cursor
 
-__all__ = ["Connection", "Cursor", "Listener", "Pool", "connect", "create_database", "execute_values", "transaction"]
+#: A row by the names of its columns.
+Row: TypeAlias = dict[str, Any]
+
+__all__ = [
+    "Connection", "Cursor", "Listener", "Pool", "Row", "column", "connect", "create_database", "execute_values", "rows", "transaction",
+    "value",
+]  # fmt: skip
 
 #: A server that vanished without a word is noticed within this; seconds.
 SILENCE_S = 5
@@ -78,6 +84,23 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
     except BaseException:
         _undo(connection)
         raise
+
+
+def value(cursor: Cursor) -> Any:
+    """The first column of the first row; None where there is none."""
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def column(cursor: Cursor) -> list[Any]:
+    """The first column of all rows."""
+    return [row[0] for row in cursor.fetchall()]
+
+
+def rows(cursor: Cursor) -> list[Row]:
+    """All rows, by the names of their columns."""
+    names = [described.name for described in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 class Listener:

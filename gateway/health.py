@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import STALE_S, LaneState, RouterState, WorkerState
+from gateway.state import LaneState, RouterState, WorkerState, is_fresh
 from gateway.wire import iso_ms
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
@@ -152,7 +152,7 @@ def _connected(lane: LaneState | None) -> bool:
 
 
 def _is_fresh(known: Known, state: WorkerState | RouterState | None) -> bool:
-    return state is not None and known.now_ms - state.written_ms <= STALE_S * 1000
+    return state is not None and is_fresh(state, known.now_ms)
 
 
 def _is_removed(known: Known, state: WorkerState) -> bool:

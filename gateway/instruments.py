@@ -3,12 +3,11 @@
 What the exchange lists no more is Closed; the router forgets it long after (`listings.py`). Workers are notified of every change.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from gateway.db import Connection, Cursor, execute_values, transaction
+from gateway.db import Connection, Cursor, column, execute_values, transaction, value
 from gateway.errors import NotCredible
 from gateway.protocol import selectors
 from gateway.protocol.instruments import CLOSED, PRE_LAUNCH, TRADING, Catalog, Instrument
@@ -74,15 +73,15 @@ def age_s(connection: Connection, category: str) -> float | None:
     """Seconds since the last complete read; None: there was none."""
     with transaction(connection) as cursor:
         cursor.execute(query("catalog_age"), {"category": category})
-        row = cursor.fetchone()
-        return None if row is None else float(row[0])
+        age = value(cursor)
+        return None if age is None else float(age)
 
 
 def categories_read(connection: Connection) -> set[str]:
     """Categories whose catalog was ever read completely."""
     with transaction(connection) as cursor:
         cursor.execute(query("catalogs_read"))
-        return {row[0] for row in cursor.fetchall()}
+        return set(column(cursor))
 
 
 def is_read(connection: Connection, category: str) -> bool:
@@ -109,22 +108,21 @@ def has_base_coin(connection: Connection, coin: str) -> bool:
     """Whether there are options of a coin."""
     with transaction(connection) as cursor:
         cursor.execute(query("has_base_coin"), {"category": "option", "base_coin": coin})
-        row = cursor.fetchone()
-        return bool(row and row[0])
+        return bool(value(cursor))
 
 
 def wished_coins(connection: Connection) -> list[str]:
     """The coins whose options somebody wishes for."""
     with transaction(connection) as cursor:
         cursor.execute(query("wished_coins"))
-        return _symbols(cursor)
+        return column(cursor)
 
 
 def names(connection: Connection, category: str) -> list[str]:
     """What can be subscribed to in a category."""
     with transaction(connection) as cursor:
         cursor.execute(query("instrument_names"), {"category": category})
-        return _symbols(cursor)
+        return column(cursor)
 
 
 def matching(connection: Connection, category: str, pattern: str, *, before_trading: bool = False) -> list[Listed]:
@@ -137,8 +135,7 @@ def matching(connection: Connection, category: str, pattern: str, *, before_trad
 
 def _has_any(cursor: Cursor, category: str) -> bool:
     cursor.execute(query("has_instruments"), {"category": category})
-    row = cursor.fetchone()
-    return bool(row and row[0])
+    return bool(value(cursor))
 
 
 def _put(cursor: Cursor, instruments: Iterable[Instrument]) -> int:
@@ -157,11 +154,6 @@ def _notify(cursor: Cursor, category: str, changed: int) -> None:
     """The endpoint of a category has its name."""
     if changed:
         cursor.execute(query("notify"), {"endpoint": category})
-
-
-def _symbols(cursor: Cursor) -> list[str]:
-    rows: Sequence[Any] = cursor.fetchall()
-    return [row[0] for row in rows]
 
 
 def _moment(unix_ms: int | None) -> datetime | None:

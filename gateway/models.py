@@ -81,7 +81,7 @@ class Envelope(msgspec.Struct, kw_only=True):
 class Record(msgspec.Struct, array_like=True):
     """One entry of a batch on the bus: an encoded envelope and what a lane needs to know without opening it.
 
-    routing_key   of the broker's topic exchange; "" for a record that is not published
+    routing_key   of the broker's topic exchange; the queue's name where `queue` is set; "" for a record that is not published
     event_type    the event class, or `topic_state` for a worker's report about its topics
     body          the envelope as UTF-8 JSON, encoded once, published as it is
     timestamp_ms  the envelope's timestamp, Unix milliseconds

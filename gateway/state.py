@@ -112,6 +112,11 @@ State = WorkerState | RouterState | ApiState
 T = TypeVar("T", WorkerState, RouterState)
 
 
+def is_fresh(state: WorkerState | RouterState, now_ms: int) -> bool:
+    """Whether its process still speaks."""
+    return now_ms - state.written_ms <= STALE_S * 1000
+
+
 def write(var_dir: Path, state: State) -> None:
     """Replace `state/NAME.json` in one step: a reader sees the old or the new, never half."""
     folder = var_dir / "state"

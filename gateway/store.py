@@ -1,7 +1,4 @@
-"""The tables: what is read and written, by name. The statements are in queries.sql. All functions raise StoreAway.
-
-Balances have a module of their own, `balances.py`.
-"""
+"""The table of subscriptions: what is read and written, by name. The statements are in queries.sql. All functions raise StoreAway."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,15 +9,16 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from gateway import migrate
+from gateway import db, migrate
 from gateway.bindings import bindings_of_all
-from gateway.db import Connection, Cursor, execute_values, transaction
+from gateway.db import Connection, Cursor, Row, execute_values, transaction
 from gateway.errors import RequestError
 from gateway.protocol import forms, selectors
 from gateway.statements import query
 from gateway.wire import TopicReport
 
-Row = dict[str, Any]
+#: Said while `schema_is_current` says no.
+NOT_PREPARED = "the database's schema is not current; waiting for `prepare`"
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -74,10 +72,10 @@ def schema_is_current(connection: Connection) -> bool:
     """Whether every migration has been applied; False also for a database that `prepare` has not seen."""
     with transaction(connection) as cursor:
         cursor.execute("select to_regclass('schema_migrations') is not null")
-        if not _value(cursor):
+        if not db.value(cursor):
             return False
         cursor.execute(query("applied_version"))
-        return bool(_value(cursor) >= _newest_version())
+        return bool(db.value(cursor) >= _newest_version())
 
 
 def wanted(connection: Connection, endpoint: str) -> list[Wanted]:
@@ -89,7 +87,7 @@ def wanted(connection: Connection, endpoint: str) -> list[Wanted]:
 def count_active(connection: Connection) -> int:
     with transaction(connection) as cursor:
         cursor.execute(query("count_active"))
-        return int(_value(cursor))
+        return int(db.value(cursor))
 
 
 def report_topics(connection: Connection, endpoint: str, reports: Sequence[TopicReport]) -> None:
@@ -147,7 +145,7 @@ def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: C
             if is_private:
                 _refuse_two_forms(cursor, wish["topic"])
             cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": "pending" if is_private else declare()})
-            added = _rows(cursor)
+            added = db.rows(cursor)
             if added:
                 cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
         if added:
@@ -159,7 +157,7 @@ def _declared(connection: Connection, added: Row, declare: Callable[[], str]) ->
     with transaction(connection) as cursor:
         cursor.execute(query("lock_queue"), {"queue": added["queue"]})
         cursor.execute(query("one"), {"id": added["id"]})
-        [row] = _rows(cursor)
+        [row] = db.rows(cursor)
         if row["is_active"] and row["queue_state"] == "pending":
             row["queue_state"] = declare()
             set_queue_state(connection, [row["id"]], row["queue_state"])
@@ -170,7 +168,7 @@ def resync(connection: Connection, subscription_id: UUID) -> Row | None:
     """Ask the workers for the wish's topic anew; None when it is not active."""
     with transaction(connection) as cursor:
         cursor.execute(query("resync"), {"id": subscription_id})
-        rows = _rows(cursor)
+        rows = db.rows(cursor)
         for row in rows:
             cursor.execute(query("notify"), {"endpoint": row["endpoint"]})
         return rows[0] if rows else None
@@ -179,7 +177,7 @@ def resync(connection: Connection, subscription_id: UUID) -> Row | None:
 def find(connection: Connection, subscription_id: UUID) -> Row | None:
     with transaction(connection) as cursor:
         cursor.execute(query("one"), {"id": subscription_id})
-        rows = _rows(cursor)
+        rows = db.rows(cursor)
         return rows[0] if rows else None
 
 
@@ -189,39 +187,21 @@ def find_all(connection: Connection, filters: Mapping[str, Any], *, limit: int, 
     values = {key: filters.get(key) for key in keys}
     with transaction(connection) as cursor:
         cursor.execute(query("list"), {**values, "limit": limit, "offset": offset})
-        rows = _rows(cursor)
+        rows = db.rows(cursor)
         if rows:
             return rows, int(rows[0]["total"])
         cursor.execute(query("count"), values)
-        return [], int(_value(cursor))
+        return [], int(db.value(cursor))
 
 
 def cancel(connection: Connection, *, subscription_id: UUID | None = None, service: str | None = None) -> list[Row]:
     """End the wish with this id, or all of a service; the rows that were active."""
     with transaction(connection) as cursor:
         cursor.execute(query("cancel"), {"id": subscription_id, "requesting_service": service})
-        rows = _rows(cursor)
+        rows = db.rows(cursor)
         for endpoint in sorted({row["endpoint"] for row in rows}):
             cursor.execute(query("notify"), {"endpoint": endpoint})
         return rows
-
-
-def latest_balances(
-    connection: Connection, *, coin: str | None, account_type: str | None, limit: int, offset: int
-) -> tuple[list[Row], Row | None, int]:
-    """The newest row per coin, the newest totals of the account, and how many coins match."""
-    values = {"coin": coin, "account_type": account_type}
-    with transaction(connection) as cursor:
-        cursor.execute(query("latest_balances"), {**values, "limit": limit, "offset": offset})
-        rows = _rows(cursor)
-        total = int(rows[0]["total"]) if rows else 0
-        if not rows and offset:
-            cursor.execute(query("latest_balances"), {**values, "limit": 1, "offset": 0})
-            first = _rows(cursor)
-            total = int(first[0]["total"]) if first else 0
-        cursor.execute(query("latest_margin_balance"), {"account_type": account_type})
-        margins = _rows(cursor)
-        return rows, margins[0] if margins else None, total
 
 
 def _text(text: str | None) -> str | None:
@@ -231,13 +211,13 @@ def _text(text: str | None) -> str | None:
 
 def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
     cursor.execute(query("held"), wish)
-    rows = _rows(cursor)
+    rows = db.rows(cursor)
     if rows and wish["symbol_verified"] and not rows[0]["symbol_verified"]:
         cursor.execute(query("set_verified"), {"id": rows[0]["id"]})
-        rows = _rows(cursor)
+        rows = db.rows(cursor)
     if rows and wish["snapshot_seconds"] not in (None, rows[0]["snapshot_seconds"]):
         cursor.execute(query("set_snapshot_seconds"), {"id": rows[0]["id"], "snapshot_seconds": wish["snapshot_seconds"]})
-        rows = _rows(cursor)
+        rows = db.rows(cursor)
         cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
     return rows[0] if rows else None
 
@@ -246,7 +226,7 @@ def _refuse_two_forms(cursor: Cursor, topic: str) -> None:
     """The exchange does not take `order` beside `order.linear`. Who adds a form waits for whoever adds another one."""
     cursor.execute(query("lock_family"), {"family": forms.family(topic)[0]})
     cursor.execute(query("private_topics"))
-    other = forms.clash(topic, [row[0] for row in cursor.fetchall()])
+    other = forms.clash(topic, db.column(cursor))
     if other is not None:
         raise RequestError(
             f"found topic {topic!r} while {other!r} is held; expected one form of it: the exchange refuses both together",
@@ -257,7 +237,7 @@ def _refuse_two_forms(cursor: Cursor, topic: str) -> None:
 
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
     cursor.execute(query("service_queues"), {"queue": queue})
-    rows = _rows(cursor)
+    rows = db.rows(cursor)
     bound = [row for row in rows if row["queue_state"] != "unbound"]
     bindings = dict(zip((row["id"] for row in bound), bindings_of_all(cursor, bound), strict=True))
     return [
@@ -267,13 +247,3 @@ def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
         )
         for row in rows
     ]  # fmt: skip
-
-
-def _value(cursor: Cursor) -> Any:
-    row = cursor.fetchone()
-    return row[0] if row else None
-
-
-def _rows(cursor: Cursor) -> list[Row]:
-    names = [column.name for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -23,11 +23,11 @@ from gateway.state import WorkerState
 from gateway.wire import Stamp
 from workers.book_fetcher import BookFetcher
 from workers.books import Books
+from workers.catalog_reader import CatalogReader
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Route
 from workers.exchange_clock import ExchangeClock
-from workers.instruments import CatalogReader
 from workers.link import Link, Outside
 from workers.turn_lock import TurnLock
 from workers.wanted import WantedReader
@@ -131,12 +131,8 @@ def main(arguments: Sequence[str]) -> int:
         print(fault, file=sys.stderr)  # noqa: T201 # one sentence, for whoever started it
         return 2
 
-    def stop(*_signal: object) -> None:
-        worker.stopping = True
-        os.eventfd_write(worker.wanted.wake, 1)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_signal: worker.stop())
     worker.run()
     return 0
 

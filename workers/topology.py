@@ -15,6 +15,7 @@ from gateway.errors import SinkAway, StoreAway, StoreRefused
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.state import QueueState
+from gateway.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class TopologyKeeper(threading.Thread):
         self._policy = policy
         self._class_event_types = tuple(class_event_types)
         self._stopped = threading.Event()
-        self._trouble: str | None = None
+        self._trouble = Trouble(log, "topology not_kept")
         self._bindings: dict[str, list[str]] = {}  # needed service queues, as last read
         self._bound: dict[str, list[str]] = {}  # what this process has seen bound
         self._prune_due = 0.0
@@ -62,11 +63,9 @@ class TopologyKeeper(threading.Thread):
         while True:
             try:
                 self._keep()
-                self._trouble = None
+                self._trouble.over()
             except (SinkAway, StoreAway, StoreRefused) as fault:
-                if str(fault) != self._trouble:
-                    self._trouble = str(fault)
-                    log.warning("topology not_kept reason=%s", fault)
+                self._trouble.say(str(fault))
             if self._stopped.wait(EVERY_S):
                 return
 
@@ -75,7 +74,7 @@ class TopologyKeeper(threading.Thread):
         connection = db.connect(self._database_url, name="ws-gateway topology")
         try:
             if not store.schema_is_current(connection):
-                raise StoreAway("the database's schema is not current; waiting for `prepare`")
+                raise StoreAway(store.NOT_PREPARED)
             yield connection
         finally:
             connection.close()

@@ -16,6 +16,7 @@ from gateway.errors import StoreAway, StoreRefused
 from gateway.instruments import Listed
 from gateway.protocol import channels, selectors
 from gateway.store import Wanted
+from gateway.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -48,20 +49,19 @@ class WantedReader(threading.Thread):
     """Keeps `wishes` the newest answer of PostgreSQL. While it is away, the last answer stands and nothing stops.
 
     wishes  None before the first answer; replaced whole, never changed in place
-    wake    a descriptor that is readable once the wishes have changed
+    wake    the descriptor that the worker's loop sleeps on: readable once the wishes have changed; others may write it too
     """
 
     def __init__(self, url: str, *, name: str, endpoint: str, mine: Callable[[str], bool], poll_s: float) -> None:
         """`mine` says whether a topic belongs to this process."""
         super().__init__(name="wanted", daemon=True)
         self._listener = Listener(url, name=name, channel=CHANNEL)
-        self._worker = name
         self._endpoint = endpoint
         self._mine = mine
         self._poll_s = poll_s
         self._halt = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = False
-        self._trouble: str | None = None
+        self._trouble = Trouble(log, f"{name} subscriptions_not_readable")
         self._matching: dict[tuple[str, str, bool], list[Listed]] = {}  # (category, pattern, before it trades) → what it names
         self._select_due = 0.0  # when that is looked up again
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -78,19 +78,16 @@ class WantedReader(threading.Thread):
                 self._listener.open()
                 self._follow()
             except (StoreAway, StoreRefused) as fault:
-                self._say(str(fault))
+                self._trouble.say(str(fault))
                 self._listener.close()
                 self._pause(RETRY_S, [])
         self._listener.close()
 
     def _follow(self) -> None:
         """Read, wait for news or the next poll, read again."""
-        while not self._stopping:
-            if not store.schema_is_current(self._listener.connection):
-                self._say("the database's schema is not current; waiting for `prepare`")
-                self._pause(RETRY_S, [])
-                continue
-            break
+        while not self._stopping and not store.schema_is_current(self._listener.connection):
+            self._trouble.say(store.NOT_PREPARED)
+            self._pause(RETRY_S, [])
         has_news = True
         while not self._stopping:
             if has_news or time.monotonic() >= self._select_due:
@@ -98,7 +95,7 @@ class WantedReader(threading.Thread):
                 self._select_due = time.monotonic() + SELECT_EVERY_S
             rows = store.wanted(self._listener.connection, self._endpoint)
             wishes = self._expanded(rows)
-            self._trouble = None
+            self._trouble.over()
             if wishes != self.wishes:
                 self.wishes = wishes
                 os.eventfd_write(self.wake, 1)
@@ -143,9 +140,3 @@ class WantedReader(threading.Thread):
 
     def _pause(self, seconds: float, readers: list[int]) -> None:
         select.select([self._halt, *readers], [], [], seconds)
-
-    def _say(self, trouble: str) -> None:
-        """Once per kind of trouble, not once per try."""
-        if trouble != self._trouble:
-            self._trouble = trouble
-            log.warning("%s subscriptions_not_readable reason=%s", self._worker, trouble)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from gateway.protocol.endpoints import Endpoint
 from gateway.report import Reporter
-from gateway.state import STALE_S, TopicState, WorkerState
+from gateway.state import TopicState, WorkerState, is_fresh
+from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
-from workers.instruments import CatalogReader
 from workers.link import Link
 from workers.told import Told, of_patterns
 from workers.turn_lock import TurnLock
@@ -89,6 +89,11 @@ class Worker:
         self.reporter.give(self._state({}))
         self.reporter.stop()
 
+    def stop(self) -> None:
+        """Soon; may be called by a signal."""
+        self.stopping = True
+        os.eventfd_write(self.wanted.wake, 1)
+
     @property
     def _missing_credentials(self) -> bool:
         return self.endpoint.authenticates and not self.has_credentials
@@ -136,7 +141,7 @@ class Worker:
 
     def _siblings_topics(self, now_ns: int) -> dict[str, TopicState]:
         """What the other processes of this endpoint hold; nothing of one that has fallen silent."""
-        fresh = (said for said in self.siblings() if now_ns / 1e6 - said.written_ms < STALE_S * 1000)
+        fresh = (said for said in self.siblings() if is_fresh(said, now_ns // 1_000_000))
         return {topic: state for said in fresh for topic, state in said.topics.items()}
 
     def _state(self, topics: dict[str, TopicState]) -> WorkerState:

@@ -1,6 +1,7 @@
 """REST answers as if they had been pushed: read by the same normalisers, so that a fact has the same id on the stream and over REST.
 
 Source of names and their differences: protocol notes, sections 9.3 and 9.4. Lists come newest first, and are turned round here.
+No process fetches what it missed yet: so far this is what proves that its events would be the same.
 """
 
 from collections.abc import Callable, Mapping

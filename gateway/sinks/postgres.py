@@ -44,7 +44,7 @@ class PostgresSink:
         try:
             self._connection = db.connect(self._url, name="ws-gateway router")
             if not store.schema_is_current(self._connection):
-                raise SinkAway("the database's schema is not current; waiting for `prepare`")
+                raise SinkAway(store.NOT_PREPARED)
         except (StoreAway, StoreRefused) as fault:
             raise SinkAway(str(fault)) from fault
 

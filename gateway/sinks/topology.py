@@ -115,12 +115,8 @@ class Topology:
         Of many bindings the last of each batch is waited for: the broker does them in order.
         """
         self._ask(lambda: exchange().declare(channel=self._channel))
-        try:
-            self._channel.queue_declare(queue, durable=True, auto_delete=False, arguments=self._policy.arguments())
-        except PreconditionFailed:
-            self._ask(self._open)  # the refusal closed the channel; the queue is there all the same
-        except BROKER_FAULTS as fault:
-            raise self._away(fault) from fault
+        declare = partial(self._channel.queue_declare, queue, durable=True, auto_delete=False, arguments=self._policy.arguments())
+        self._tolerate(PreconditionFailed, declare)  # the queue is there all the same
         for number, binding in enumerate(bindings, start=1):
             bind = partial(self._channel.queue_bind, queue, exchange=names.EXCHANGE, routing_key=binding)
             self._ask(partial(bind, nowait=number < len(bindings) and number % BINDINGS_AT_ONCE != 0))

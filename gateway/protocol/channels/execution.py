@@ -78,7 +78,7 @@ def normalise_fast(data: Data, _category: str | None, _memory: Memory) -> list[O
 
 
 def _fill(data: Data, found: Json, event_type: str, fields: Fields) -> Outcome:
-    """Identity: category, symbol and execution id, the exchange's own key; the same for the quick word of a fill and the full one."""
+    """The quick word of a fill and the full one have the same identity."""
     payload = read_row(fields, data, found)
     if isinstance(payload, BadRecord):
         return payload

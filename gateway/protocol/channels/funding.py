@@ -28,7 +28,7 @@ ABOUT = About(
 
 
 def derived(ticker: Event, memory: Memory) -> list[Event]:
-    """What a ticker tells that consumers have not been told. Identity: category, symbol, both values and the ticker's time.
+    """What a ticker tells that consumers have not been told.
 
     What was told last outlives a connection: a snapshot with the same values is no change, and nor is a rate with another zero.
     """

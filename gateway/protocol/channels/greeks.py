@@ -20,7 +20,6 @@ def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcom
 
 
 def _coin(data: Data, found: Json, place: int) -> Outcome:
-    """Identity: the message's id, the base coin, and as the exchange promises no more: topic, time, place and record."""
     payload = FIELDS.read(data, found)
     if isinstance(payload, BadRecord):
         return payload

@@ -60,7 +60,6 @@ def last_ms(interval: str, start_ms: Json) -> int | None:
 
 
 def _candle(data: Data, found: Json, category: str | None) -> Outcome:
-    """Identity: category, symbol, interval, start, whether it is closed, and its figures as numbers."""
     _, interval, symbol = data.topic.split(".", 2)
     payload = FIELDS.read(data, found)
     if isinstance(payload, BadRecord):

@@ -31,7 +31,6 @@ def normalise(data: Data, category: str | None, _memory: Memory) -> list[Outcome
 
 
 def _liquidation(data: Data, found: Json, place: int, category: str | None) -> Outcome:
-    """Identity: the exchange gives none, so category, topic, the frame's time, the place in the frame and the record."""
     payload = FIELDS.read(data, found)
     if isinstance(payload, BadRecord):
         return payload

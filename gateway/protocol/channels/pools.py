@@ -47,7 +47,6 @@ def normalise_alerts(data: Data, category: str | None, _memory: Memory) -> list[
 
 
 def _pool(data: Data, found: Json, place: int, category: str | None, event_type: str, fields: Fields) -> Outcome:
-    """Identity: the exchange gives none, so category, topic, the frame's time, the place in the frame and the record."""
     payload = fields.read(data, found)
     if isinstance(payload, BadRecord):
         return payload

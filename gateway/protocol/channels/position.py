@@ -57,7 +57,6 @@ def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcom
 
 
 def _position(data: Data, found: Json) -> Outcome:
-    """Identity: category, symbol, mode, and the exchange's order of positions: `seq`, update time, size."""
     payload = read_row(FIELDS, data, found)
     if isinstance(payload, BadRecord):
         return payload

@@ -10,7 +10,7 @@ FIELDS = Fields(named=(text("symbol", must=True), amount("buyLmt"), amount("sell
 
 ABOUT = About(
     what="the highest bid and the lowest ask that are accepted",
-    identity="category, topic, the frame's time, the record",
+    identity="category, topic, the frame's time, the place in the frame, the record",
     so="each push is an event",
 )
 
@@ -20,7 +20,6 @@ def normalise(data: Data, category: str | None, _memory: Memory) -> list[Outcome
 
 
 def _limit(data: Data, found: Json, place: int, category: str | None) -> Outcome:
-    """Identity: the exchange gives none, so category, topic, the frame's time and the record."""
     payload = FIELDS.read(data, found)
     if isinstance(payload, BadRecord):
         return payload

@@ -23,7 +23,6 @@ def normalise(data: Data, _category: str | None, _memory: Memory) -> list[Outcom
 
 
 def _announcement(data: Data, found: Json) -> Outcome:
-    """Identity: the announcement's id, its state and its record, since texts and times are amended."""
     payload = FIELDS.read(data, found)
     if isinstance(payload, BadRecord):
         return payload

@@ -46,7 +46,6 @@ KINDS = ("snapshot", "delta")
 
 
 def normalise(data: Data, category: str | None, memory: Memory) -> list[Outcome]:
-    """Identity: topic, both clocks of the frame, and its record, since frames within one millisecond may differ."""
     whole_record = data.data
     if category in CHANGING and data.kind not in KINDS:
         reason = f"found a ticker of type {short(data.kind)}; expected snapshot or delta"

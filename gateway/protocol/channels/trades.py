@@ -35,7 +35,7 @@ ABOUT = About(
 
 
 def normalise(data: Data, category: str | None, _memory: Memory) -> list[Outcome]:
-    """Identity: category, symbol and trade id, which the stream and REST share. An option's topic names the base coin."""
+    """An option's topic names the base coin."""
     base_coin = data.topic.partition(".")[2] if category == "option" else "-"
     return each(data, lambda found: _trade(data, found, category, base_coin))
 

@@ -11,6 +11,7 @@ from gateway import db, instruments, store
 from gateway.backoff import Backoff
 from gateway.errors import ExchangeError, LineFault, NotCredible, StoreRefused, TheirFault
 from gateway.protocol.instruments import catalog
+from gateway.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class CatalogReader(threading.Thread):
         self._dice = dice
         self._backoff = Backoff(cap_s, dice)
         self._stopped = threading.Event()
-        self._trouble: str | None = None
+        self._trouble = Trouble(log, f"{name} catalog_not_read")
         self._empty = 0  # reads in a row without any instrument
 
     def stop(self) -> None:
@@ -86,13 +87,12 @@ class CatalogReader(threading.Thread):
                 return self._pause_s(left_s)
             self._renew()
         except NotCredible as fault:
-            self._say(f"{type(fault).__name__}: {fault}")
+            self._trouble.say(f"{type(fault).__name__}: {fault}")
             return min(EMPTY_S, self._interval_s)
         except (LineFault, TheirFault, StoreRefused) as fault:
-            self._say(f"{type(fault).__name__}: {fault}")
+            self._trouble.say(f"{type(fault).__name__}: {fault}")
             return self._backoff.next_s()
         self._backoff.succeeded()
-        self._trouble = None
         return self._pause_s(self._interval_s * (1.0 + JITTER * (2.0 * self._dice() - 1.0)))
 
     def _pause_s(self, left_s: float) -> float:
@@ -104,7 +104,7 @@ class CatalogReader(threading.Thread):
         connection = self._connect()
         try:
             if not store.schema_is_current(connection):
-                self._say("the database's schema is not current; waiting for `prepare`")
+                self._trouble.say(store.NOT_PREPARED)
                 return None
             age_s = instruments.age_s(connection, self._category)
             if self._category == "option":
@@ -126,7 +126,7 @@ class CatalogReader(threading.Thread):
         finally:
             connection.close()
         log.log(
-            logging.INFO if changed or self._trouble else logging.DEBUG, "%s catalog_read instruments=%d changed=%d seconds=%.1f",
+            logging.INFO if self._trouble.over() or changed else logging.DEBUG, "%s catalog_read instruments=%d changed=%d seconds=%.1f",
             self._worker, len(read.instruments), changed, time.monotonic() - began,
         )  # fmt: skip
 
@@ -155,9 +155,3 @@ class CatalogReader(threading.Thread):
 
     def _connect(self) -> db.Connection:
         return db.connect(self._url, name=f"ws-gateway {self._worker} catalog", statement_timeout_ms=20_000)
-
-    def _say(self, trouble: str) -> None:
-        """Once per kind of trouble, not once per try."""
-        if trouble != self._trouble:
-            self._trouble = trouble
-            log.warning("%s catalog_not_read reason=%s", self._worker, trouble)
