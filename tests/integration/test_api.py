@@ -11,30 +11,13 @@ from typing import Any
 
 import pika
 import pytest
+from asking import BASE, HEADERS, WISH, assert_error, call, make_client, subscribe
 from flask.testing import FlaskClient
 from running import KEY, ROOT, Consumer
 
-from api.app import create_app
 from api.openapi import document
-from gateway import config, migrate, names
+from gateway import migrate, names
 from gateway.servers.server import free_ports
-
-BASE = "/api/v1/subscriptions"
-WISH = {"channel_type": "trades", "requesting_service": "tester", "symbol": "BTCUSDT", "category": "linear"}
-HEADERS = {"X-API-Key": KEY}
-
-
-def make_client(folder: Path, database_url: str, broker_url: str, **settings: str) -> FlaskClient:
-    given = {
-        "DATABASE_URL": database_url,
-        "BROKER_URL": broker_url,
-        "WS_GATEWAY_API_KEY": KEY,
-        "WS_GATEWAY_VAR_DIR": str(folder),
-        **settings,
-    }
-    app = create_app(config.load(given, folder / "none"))
-    app.testing = False  # as in production: an exception is an answer
-    return app.test_client()
 
 
 @pytest.fixture
@@ -49,28 +32,8 @@ def rabbit(broker_url: str) -> Iterator[Consumer]:
     consumer.close()
 
 
-def call(client: FlaskClient, method: str, path: str, **given: Any) -> tuple[int, Any]:
-    answer = client.open(path, method=method, headers=HEADERS, **given)
-    assert answer.headers["X-Trace-Id"]
-    assert answer.headers["Content-Type"].startswith("application/json")
-    return answer.status_code, answer.get_json()
-
-
-def subscribe(client: FlaskClient, **changes: Any) -> dict[str, Any]:
-    status, body = call(client, "POST", BASE, json={**WISH, **changes})
-    assert status == 201, body
-    return dict(body)
-
-
 def bodies(rabbit: Consumer, queue: str) -> list[Any]:
     return list(rabbit.take(queue))
-
-
-def assert_error(answer: tuple[int, Any], status: int, code: str, words: str = "") -> None:
-    assert answer[0] == status, answer
-    assert list(answer[1]) == ["error", "code", "details"]
-    assert answer[1]["code"] == code
-    assert words in answer[1]["error"]
 
 
 # ---- subscriptions

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import pika
 import pytest
+from asking import BASE, HEADERS, WISH, assert_error, call, make_client, subscribe
 from flask.testing import FlaskClient
 from running import KEY, Consumer
-from test_api import BASE, HEADERS, WISH, assert_error, call, make_client, subscribe
 
 from gateway import balances, db, names, queues, state, store
 from gateway.models import Envelope

@@ -3,12 +3,11 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from asking import BASE, ask, assert_error, call, make_client
 from flask.testing import FlaskClient
 from listener import Line, Listener
-from test_api import BASE, assert_error, call, make_client
 
 from gateway import db, instruments
 from gateway.protocol.endpoints import CATEGORIES
@@ -52,10 +51,6 @@ def load(connection: db.Connection, exchange: RunningSimulator) -> None:
     rest = Rest(exchange.rest_url)
     for category in CATEGORIES:
         instruments.write(connection, category, catalog(category, rest.instruments(category, base_coins=("BTC", "ETH"))))
-
-
-def ask(client: FlaskClient, channel_type: str = "ticker", **given: Any) -> tuple[int, Any]:
-    return call(client, "POST", BASE, json={"channel_type": channel_type, "requesting_service": "tester", **given})
 
 
 @pytest.mark.usefixtures("loaded")

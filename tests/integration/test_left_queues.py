@@ -6,9 +6,9 @@ from typing import Any
 
 import pika
 import pytest
+from asking import BASE, call, make_client, subscribe
 from flask.testing import FlaskClient
 from pika.adapters.blocking_connection import BlockingChannel
-from test_api import BASE, call, make_client, subscribe
 
 from gateway import db, instruments, names, queues, store
 from gateway.protocol.instruments import Catalog, Instrument

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pika
 import pytest
+from asking import make_client, subscribe
 from pika.adapters.blocking_connection import BlockingChannel
 from running import wait_for
-from test_api import make_client, subscribe
 from test_selected import QUEUE, add, lists, reading, until
 
 from gateway import db, listings, names, store
