@@ -1,9 +1,20 @@
-"""The whole gateway, running."""
+"""The whole gateway, running; and one part of it with a client of its own.
+
+gateway, shared_gateway      all processes; for one test, or for all of a module
+consumer, shared_consumer    who reads queues of the one, or of the other
+shared_simulator             the exchange of the shared gateway
+client                       of a control API in the test's own process
+channel                      of the test's own virtual host, with publishes confirmed
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pika
 import pytest
+from asking import make_client
+from flask.testing import FlaskClient
+from pika.adapters.blocking_connection import BlockingChannel
 from running import Consumer, RunningGateway
 
 from simulator import remote
@@ -60,3 +71,16 @@ def shared_consumer(shared_gateway: RunningGateway) -> Iterator[Consumer]:
     consumer = Consumer(shared_gateway.broker_url)
     yield consumer
     consumer.close()
+
+
+@pytest.fixture
+def client(tmp_path: Path, database_url: str, broker_url: str) -> FlaskClient:
+    return make_client(tmp_path, database_url, broker_url)
+
+
+@pytest.fixture
+def channel(broker_url: str) -> Iterator[BlockingChannel]:
+    with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        yield channel

@@ -4,7 +4,6 @@ import json
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,23 +17,6 @@ from running import KEY, ROOT, Consumer
 from api.openapi import document
 from gateway import migrate, names
 from gateway.servers.server import free_ports
-
-
-@pytest.fixture
-def client(tmp_path: Path, database_url: str, broker_url: str) -> FlaskClient:
-    return make_client(tmp_path, database_url, broker_url)
-
-
-@pytest.fixture
-def rabbit(broker_url: str) -> Iterator[Consumer]:
-    consumer = Consumer(broker_url)
-    yield consumer
-    consumer.close()
-
-
-def bodies(rabbit: Consumer, queue: str) -> list[Any]:
-    return list(rabbit.take(queue))
-
 
 # ---- subscriptions
 
@@ -65,36 +47,36 @@ def test_the_same_wish_from_many_at_once_is_one_subscription(client: FlaskClient
     assert len({identity for _, identity in answers}) == 1
 
 
-def test_the_queue_is_bound_when_the_answer_comes(client: FlaskClient, rabbit: Consumer, broker_url: str) -> None:
+def test_the_queue_is_bound_when_the_answer_comes(client: FlaskClient, consumer: Consumer, broker_url: str) -> None:
     rows = [subscribe(client), subscribe(client, requesting_service="other"), subscribe(client, symbol="BTC", category="option")]
     with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
         channel = connection.channel()
         for key in ("trade.linear.BTCUSDT.-", "trade.linear.ETHUSDT.-", "trade.spot.BTCUSDT.-", "trade.option.BTC-1JAN27-1-C.BTC"):
             channel.basic_publish(names.EXCHANGE, key, json.dumps(key).encode())
-    assert bodies(rabbit, rows[0]["queue"]) == ["trade.linear.BTCUSDT.-", "trade.option.BTC-1JAN27-1-C.BTC"]
-    assert bodies(rabbit, rows[1]["queue"]) == ["trade.linear.BTCUSDT.-"]
+    assert consumer.take(rows[0]["queue"]) == ["trade.linear.BTCUSDT.-", "trade.option.BTC-1JAN27-1-C.BTC"]
+    assert consumer.take(rows[1]["queue"]) == ["trade.linear.BTCUSDT.-"]
 
 
 def test_cancelling_takes_the_binding_and_the_empty_queue_away_and_leaves_others_alone(
-    client: FlaskClient, rabbit: Consumer
+    client: FlaskClient, consumer: Consumer
 ) -> None:
     first, second, other = subscribe(client), subscribe(client, symbol="ETHUSDT"), subscribe(client, requesting_service="other")
     answer = call(client, "DELETE", f"{BASE}/{first['id']}")
     assert answer == (200, {"message": "cancelled", "subscription_id": first["id"]})
-    assert rabbit.exists(first["queue"]), "the other topic still needs it"
+    assert consumer.exists(first["queue"]), "the other topic still needs it"
     assert call(client, "GET", f"{BASE}/{first['id']}")[1]["state"] == "cancelled"
     assert call(client, "DELETE", f"{BASE}/{first['id']}")[0] == 200
     assert call(client, "DELETE", f"{BASE}/by-service/tester") == (200, {"message": "cancelled", "cancelled_count": 1})
-    assert not rabbit.exists(second["queue"])
-    assert rabbit.exists(other["queue"])
+    assert not consumer.exists(second["queue"])
+    assert consumer.exists(other["queue"])
 
 
-def test_a_queue_that_still_holds_messages_stays_until_it_is_read(client: FlaskClient, rabbit: Consumer, broker_url: str) -> None:
+def test_a_queue_that_still_holds_messages_stays_until_it_is_read(client: FlaskClient, consumer: Consumer, broker_url: str) -> None:
     row = subscribe(client)
     with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
         connection.channel().basic_publish(names.EXCHANGE, "trade.linear.BTCUSDT.-", b"1")
     call(client, "DELETE", f"{BASE}/{row['id']}")
-    assert bodies(rabbit, row["queue"]) == [1]
+    assert consumer.take(row["queue"]) == [1]
 
 
 def test_lists_are_filtered_and_paged_and_total_counts_all(client: FlaskClient) -> None:

@@ -4,7 +4,6 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,25 +24,6 @@ from gateway.wire import TopicReport, event_id
 
 BALANCES = "/api/v1/balances"
 POLICY = QueuePolicy("classic", 60_000, 100)
-
-
-@pytest.fixture
-def client(tmp_path: Path, database_url: str, broker_url: str) -> FlaskClient:
-    return make_client(tmp_path, database_url, broker_url)
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def rabbit(broker_url: str) -> Iterator[Consumer]:
-    consumer = Consumer(broker_url)
-    yield consumer
-    consumer.close()
 
 
 # ---- balances
@@ -183,51 +163,51 @@ def test_what_a_worker_reports_is_shown(client: FlaskClient, connection: db.Conn
 
 
 def test_a_queue_that_waited_for_the_broker_is_made_when_it_is_back(
-    tmp_path: Path, database_url: str, connection: db.Connection, broker_url: str, rabbit: Consumer
+    tmp_path: Path, database_url: str, connection: db.Connection, broker_url: str, consumer: Consumer
 ) -> None:
     client = make_client(tmp_path, database_url, f"amqp://127.0.0.1:{free_ports(1)[0]}/")
     row = subscribe(client)
-    assert (row["queue_state"], rabbit.exists(row["queue"])) == ("pending", False)
+    assert (row["queue_state"], consumer.exists(row["queue"])) == ("pending", False)
     assert queues.troubled(store.service_queues(connection), {}) == [row["queue"]]
     with Topology(broker_url, POLICY) as topology:
         topology.declare_base([])
         queues.keep(connection, topology, row["queue"])
         assert call(client, "GET", f"{BASE}/{row['id']}")[1]["queue_state"] == "ready"
         publish(broker_url, "trade.linear.BTCUSDT.-")
-        assert len(rabbit.take(row["queue"])) == 1
+        assert len(consumer.take(row["queue"])) == 1
         call(client, "DELETE", f"{BASE}/{row['id']}")
-        assert rabbit.exists(row["queue"]), "the API could not reach it"
+        assert consumer.exists(row["queue"]), "the API could not reach it"
         queues.keep(connection, topology, row["queue"])
-    assert not rabbit.exists(row["queue"])
+    assert not consumer.exists(row["queue"])
     assert store.service_queues(connection) == []
 
 
 def test_a_queue_left_with_messages_lets_nothing_more_in_and_goes_when_it_is_empty(
-    client: FlaskClient, connection: db.Connection, broker_url: str, rabbit: Consumer
+    client: FlaskClient, connection: db.Connection, broker_url: str, consumer: Consumer
 ) -> None:
     row = subscribe(client)
     publish(broker_url, "trade.linear.BTCUSDT.-")
     call(client, "DELETE", f"{BASE}/{row['id']}")
     publish(broker_url, "trade.linear.BTCUSDT.-")
-    assert len(rabbit.take(row["queue"])) == 1
+    assert len(consumer.take(row["queue"])) == 1
     with Topology(broker_url, POLICY) as topology:
         queues.keep(connection, topology, row["queue"])
-    assert not rabbit.exists(row["queue"])
+    assert not consumer.exists(row["queue"])
 
 
 def test_a_wish_made_again_after_it_was_cancelled_is_a_new_one_with_its_queue(
-    client: FlaskClient, broker_url: str, rabbit: Consumer
+    client: FlaskClient, broker_url: str, consumer: Consumer
 ) -> None:
     first = subscribe(client)
     call(client, "DELETE", f"{BASE}/{first['id']}")
     second = subscribe(client)
     assert second["id"] != first["id"]
     publish(broker_url, "trade.linear.BTCUSDT.-")
-    assert len(rabbit.take(second["queue"])) == 1
+    assert len(consumer.take(second["queue"])) == 1
 
 
 def test_whoever_subscribes_and_cancels_at_once_the_last_wish_has_its_queue(
-    client: FlaskClient, broker_url: str, rabbit: Consumer
+    client: FlaskClient, broker_url: str, consumer: Consumer
 ) -> None:
     start = threading.Barrier(4)
 
@@ -247,7 +227,7 @@ def test_whoever_subscribes_and_cancels_at_once_the_last_wish_has_its_queue(
     status, row = call(client, "POST", BASE, json=WISH)
     assert status in (200, 201)
     publish(broker_url, "trade.linear.BTCUSDT.-")
-    assert len(rabbit.take(row["queue"])) == 1
+    assert len(consumer.take(row["queue"])) == 1
     assert call(client, "GET", f"{BASE}?is_active=true")[1]["total"] == 1
 
 

@@ -30,13 +30,6 @@ def exchange() -> Iterator[RunningSimulator]:
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
 def loaded(connection: db.Connection, exchange: RunningSimulator) -> None:
     load(connection, exchange)
 

@@ -2,7 +2,6 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,6 @@ from flask.testing import FlaskClient
 from gateway import db, store
 
 BOOK = {"channel_type": "orderbook", "requesting_service": "tester", "symbol": "BTCUSDT", "category": "linear"}
-
-
-@pytest.fixture
-def client(tmp_path: Path, database_url: str, broker_url: str) -> FlaskClient:
-    return make_client(tmp_path, database_url, broker_url)
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
 
 
 def test_a_topic_in_the_exchanges_words_is_a_subscription_with_its_familys_queue(

@@ -1,6 +1,5 @@
 """The catalog in a real PostgreSQL: what reads make of it, and what is found in it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from select import select
 from typing import Any
@@ -10,13 +9,6 @@ import pytest
 from gateway import db, instruments, listings, store
 from gateway.errors import NotCredible
 from gateway.protocol.instruments import Catalog, Instrument
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
 
 
 def some(category: str, *symbols: str, unread: tuple[str, ...] = (), **facts: Any) -> Catalog:

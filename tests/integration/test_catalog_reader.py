@@ -19,13 +19,6 @@ from simulator.remote import RunningSimulator
 from workers.instruments import CatalogReader
 
 
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
 @contextmanager
 def reading(url: str, category: str, read: Callable[[Sequence[str]], Any], interval_s: float = 0.2) -> Iterator[CatalogReader]:
     reader = CatalogReader(

@@ -1,12 +1,8 @@
 """Queues that cancelled wishes leave behind, on a real PostgreSQL and a real RabbitMQ: each binding is taken away once, by whom it suits."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pika
-import pytest
-from asking import BASE, call, make_client, subscribe
+from asking import BASE, call, subscribe
 from flask.testing import FlaskClient
 from pika.adapters.blocking_connection import BlockingChannel
 
@@ -17,26 +13,6 @@ from gateway.sinks.topology import QueuePolicy, Topology
 POLICY = QueuePolicy("classic", 60_000, 1000)
 QUEUE = "ws-gateway.trade.tester"
 SYMBOLS = [f"BTC{number}USDT" for number in range(queues.UNBOUND_IN_A_REQUEST + 50)]
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def channel(broker_url: str) -> Iterator[BlockingChannel]:
-    with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
-        channel = connection.channel()
-        channel.confirm_delivery()
-        yield channel
-
-
-@pytest.fixture
-def client(tmp_path: Path, database_url: str, broker_url: str) -> FlaskClient:
-    return make_client(tmp_path, database_url, broker_url)
 
 
 def lists(connection: db.Connection, *symbols: str) -> None:

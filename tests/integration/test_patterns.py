@@ -28,30 +28,21 @@ def database_url(new_empty_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="module")
+def broker_url(new_broker: Callable[[], str]) -> str:
+    return new_broker()
+
+
+@pytest.fixture(scope="module")
 def gateway(
-    tmp_path_factory: pytest.TempPathFactory, database_url: str, new_broker: Callable[[], str], exchange: RunningSimulator
+    tmp_path_factory: pytest.TempPathFactory, database_url: str, broker_url: str, exchange: RunningSimulator
 ) -> Iterator[RunningGateway]:
     folder = tmp_path_factory.mktemp("gateway")
-    running = RunningGateway(folder, database_url, new_broker(), exchange, processes={"linear": 2})
+    running = RunningGateway(folder, database_url, broker_url, exchange, processes={"linear": 2})
     try:
         running.wait_until_healthy()
         yield running
     finally:
         running.end()
-
-
-@pytest.fixture
-def connection(gateway: RunningGateway, database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def consumer(gateway: RunningGateway) -> Iterator[Consumer]:
-    consumer = Consumer(gateway.broker_url)
-    yield consumer
-    consumer.close()
 
 
 def cancel(gateway: RunningGateway, *rows: dict[str, Any]) -> None:

@@ -34,13 +34,6 @@ def exchange() -> Iterator[RunningSimulator]:
     running.stop()
 
 
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
 class CountingRest(Rest):
     """The real calls, and how many there were."""
 

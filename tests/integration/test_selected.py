@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pika
-import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 from running import wait_for
 
@@ -20,21 +18,6 @@ from workers.wanted import WantedReader, Wishes
 
 POLICY = QueuePolicy("classic", 60_000, 1000)
 QUEUE = "ws-gateway.trade.one"
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def channel(broker_url: str) -> Iterator[BlockingChannel]:
-    with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
-        channel = connection.channel()
-        channel.confirm_delivery()
-        yield channel
 
 
 def lists(connection: db.Connection, *symbols: str, category: str = "linear", **facts: Any) -> None:

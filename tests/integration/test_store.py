@@ -1,7 +1,6 @@
 """The table of subscriptions on a real PostgreSQL: races, reports, notifications, and a server that goes away."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from select import select
@@ -21,13 +20,6 @@ WISH = {
     "delivery": "single", "queue": "ws-gateway.trade.one", "binding": "trade.linear.BTCUSDT.-", "state": "requested", "last_error": None,
     "snapshot_seconds": None,
 }  # fmt: skip
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
 
 
 def ask(connection: db.Connection, statement: str) -> list[tuple[Any, ...]]:

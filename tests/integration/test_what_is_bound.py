@@ -1,10 +1,7 @@
 """Bindings come before topics: a worker asks for what a pattern names only once the queue is bound to it, on real servers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pika
-import pytest
 from asking import make_client, subscribe
 from pika.adapters.blocking_connection import BlockingChannel
 from running import wait_for
@@ -17,21 +14,6 @@ from gateway.statements import query
 from workers.topology import TopologyKeeper
 
 POLICY = QueuePolicy("classic", 60_000, 1000)
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def channel(broker_url: str) -> Iterator[BlockingChannel]:
-    with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
-        channel = connection.channel()
-        channel.confirm_delivery()
-        yield channel
 
 
 def arrives(channel: BlockingChannel, symbol: str) -> bool:
