@@ -3,6 +3,7 @@
 gateway, shared_gateway      all processes; for one test, or for all of a module
 consumer, shared_consumer    who reads queues of the one, or of the other
 shared_simulator             the exchange of the shared gateway
+listing_exchange             a simulated exchange whose listings alone count, one for all tests of a module
 client                       of a control API in the test's own process
 channel                      of the test's own virtual host, with publishes confirmed
 """
@@ -71,6 +72,16 @@ def shared_consumer(shared_gateway: RunningGateway) -> Iterator[Consumer]:
     consumer = Consumer(shared_gateway.broker_url)
     yield consumer
     consumer.close()
+
+
+@pytest.fixture(scope="module")
+def listing_exchange() -> Iterator[RunningSimulator]:
+    """Nothing moves by itself; one symbol more on spot, and one on linear, whose form does not tell of which they are."""
+    running = remote.start(account_every_s=0, status_every_s=0, paused=True)
+    running.list_instrument("spot", "SPOTUSDT")
+    running.list_instrument("linear", "PERPUSDT")
+    yield running
+    running.stop()
 
 
 @pytest.fixture

@@ -35,6 +35,14 @@ def wait_for(claim: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
         time.sleep(0.05)
 
 
+def is_gone(pid: int) -> bool:
+    """Gone, or dead and not yet collected by its parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 class RunningGateway:
     """supervisord with all programs of supervisord.conf."""
 

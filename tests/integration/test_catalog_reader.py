@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from listener import Line, Listener
 from running import wait_for
-from test_catalog import all_rows, some, statuses
+from stored import add, all_rows, catalog_of, statuses
 
-from gateway import db, instruments, migrate, store
+from gateway import db, instruments, migrate
 from gateway.errors import ExchangeError, LinkLost
 from gateway.protocol.instruments import catalog
 from gateway.rest import Rest
@@ -53,7 +53,7 @@ def test_a_reader_follows_listings_and_delistings(
 def test_a_restart_without_the_exchange_uses_postgresql(
     database_url: str, connection: db.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    instruments.write(connection, "linear", some("linear", "AAAUSDT"))
+    instruments.write(connection, "linear", catalog_of("linear", "AAAUSDT"))
     before, asked = all_rows(connection), []
 
     def gone(_coins: Sequence[str]) -> list[Any]:
@@ -71,7 +71,7 @@ def test_empty_and_failing_reads_change_nothing_and_a_good_one_follows(
     database_url: str, connection: db.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    instruments.write(connection, "linear", some("linear", "AAAUSDT"))
+    instruments.write(connection, "linear", catalog_of("linear", "AAAUSDT"))
     with db.transaction(connection) as cursor:
         cursor.execute("update catalogs set read_at = now() - interval '1 hour'")
     row = {"symbol": "BBBUSDT", "status": "Trading"}
@@ -137,12 +137,7 @@ def test_options_of_a_coin_that_a_wish_names_are_read_too(
         return rest.instruments("option", base_coins=coins)
 
     def wish(symbol: str) -> None:
-        values = {
-            "channel_type": "ticker", "symbol": symbol, "category": "option", "category_source": "given", "symbol_verified": None,
-            "depth": None, "interval": None, "topic": f"tickers.{symbol}", "endpoint": "option", "requesting_service": "one",
-            "delivery": "single", "queue": "q", "binding": "", "state": "requested", "last_error": None, "snapshot_seconds": None,
-        }  # fmt: skip
-        store.add_subscription(connection, values, lambda: "ready")
+        add(connection, symbol, category="option", channel_type="ticker", topic=f"tickers.{symbol}")
 
     for symbol in ("*", "X*", "BTC-*", "DOGE-*", "XRP-*"):
         wish(symbol)

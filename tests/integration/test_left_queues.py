@@ -5,19 +5,14 @@ from typing import Any
 from asking import BASE, call, subscribe
 from flask.testing import FlaskClient
 from pika.adapters.blocking_connection import BlockingChannel
+from stored import lists
 
-from gateway import db, instruments, names, queues, store
-from gateway.protocol.instruments import Catalog, Instrument
+from gateway import db, names, queues, store
 from gateway.sinks.topology import QueuePolicy, Topology
 
 POLICY = QueuePolicy("classic", 60_000, 1000)
 QUEUE = "ws-gateway.trade.tester"
 SYMBOLS = [f"BTC{number}USDT" for number in range(queues.UNBOUND_IN_A_REQUEST + 50)]
-
-
-def lists(connection: db.Connection, *symbols: str) -> None:
-    rows = {symbol: Instrument(category="linear", symbol=symbol, status="Trading", base_coin="BTC") for symbol in symbols}
-    instruments.write(connection, "linear", Catalog(rows, frozenset(), ()))
 
 
 def key(symbol: str) -> str:

@@ -1,69 +1,19 @@
 """Wishes that name many, on a real PostgreSQL and a real RabbitMQ: the topics they stand for, and what their queues are bound to."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pika.adapters.blocking_connection import BlockingChannel
 from running import wait_for
+from stored import QUEUE, add, bind, lists, reading, until
 
-from gateway import db, instruments, listings, names, queues, store
+from gateway import db, instruments, names, queues, store
 from gateway.bindings import bindings_of
-from gateway.protocol.instruments import Catalog, Instrument
+from gateway.protocol.instruments import Instrument
 from gateway.sinks.topology import QueuePolicy, Topology
 from workers.exchange import owner
 from workers.topology import TopologyKeeper
-from workers.wanted import WantedReader, Wishes
 
 POLICY = QueuePolicy("classic", 60_000, 1000)
-QUEUE = "ws-gateway.trade.one"
-
-
-def lists(connection: db.Connection, *symbols: str, category: str = "linear", **facts: Any) -> None:
-    """All that the exchange lists."""
-    rows = {
-        symbol: Instrument(category=category, symbol=symbol, **{"status": "Trading", "base_coin": symbol[:3], **facts})
-        for symbol in symbols
-    }
-    instruments.write(connection, category, Catalog(rows, frozenset(), ()))
-
-
-def bind(connection: db.Connection) -> None:
-    """What the router says when all queues have the bindings of all that is listed."""
-    rows = store.service_queues(connection)
-    listings.set_bound(connection, [row.subscription_id for row in rows], listings.in_sight(connection, ["linear", "option"]))
-
-
-def add(connection: db.Connection, symbol: str, *, service: str = "one", category: str = "linear", **changes: Any) -> store.Row:
-    wish = {
-        "channel_type": "trades", "symbol": symbol, "category": category, "category_source": "given", "symbol_verified": None,
-        "depth": None, "interval": None, "topic": f"publicTrade.{symbol}", "endpoint": category, "requesting_service": service,
-        "delivery": "single", "queue": names.service_queue("trade", service), "binding": f"trade.{category}.{symbol}.-",
-        "state": "requested", "last_error": None, "snapshot_seconds": None, **changes,
-    }  # fmt: skip
-    return store.add_subscription(connection, wish, lambda: "pending")[0]
-
-
-@contextmanager
-def reading(
-    url: str, mine: Callable[[str], bool] = lambda _topic: True, endpoint: str = "linear", poll_s: float = 30.0
-) -> Iterator[WantedReader]:
-    reader = WantedReader(url, name=f"{endpoint}_00", endpoint=endpoint, mine=mine, poll_s=poll_s)
-    reader.start()
-    yield reader
-    reader.stop()
-
-
-def until(reader: WantedReader, *topics: str) -> Wishes:
-    """The wishes once they are about these topics."""
-
-    def found() -> Wishes | None:
-        wishes = reader.wishes
-        return wishes if wishes is not None and sorted(row.topic for row in wishes.rows) == sorted(topics) else None
-
-    found_wishes: Wishes = wait_for(found, f"{topics}, found {reader.wishes}")
-    return found_wishes
 
 
 def test_a_pattern_follows_listings_and_delistings(database_url: str, connection: db.Connection) -> None:
@@ -88,7 +38,7 @@ def test_a_pattern_follows_listings_and_delistings(database_url: str, connection
 def test_a_star_names_all_and_two_wishes_may_name_the_same(database_url: str, connection: db.Connection) -> None:
     lists(connection, "BTCUSDT", "ETHUSDT")
     add(connection, "*")
-    add(connection, "BTC*", service="two")
+    add(connection, "BTC*", requesting_service="two")
     bind(connection)
     with reading(database_url) as reader:
         wishes = until(reader, "publicTrade.BTCUSDT", "publicTrade.BTCUSDT", "publicTrade.ETHUSDT")
@@ -99,7 +49,7 @@ def test_a_listing_is_wanted_before_its_binding_is_certain_only_where_the_bindin
     database_url: str, connection: db.Connection
 ) -> None:
     add(connection, "*")
-    add(connection, "BTC*", service="two")
+    add(connection, "BTC*", requesting_service="two")
     lists(connection, "BTCUSDT")
     with reading(database_url) as reader:
         wishes = until(reader, "publicTrade.BTCUSDT")
@@ -224,7 +174,7 @@ def test_a_queue_gets_exactly_what_its_pattern_names_and_nothing_after_it_is_can
 ) -> None:
     lists(connection, "BTCUSDT", "ETHUSDT")
     row = add(connection, "BTC*")
-    add(connection, "ETHUSDT", service="two")
+    add(connection, "ETHUSDT", requesting_service="two")
     keeper = TopologyKeeper(database_url, broker_url, POLICY, ())
     keeper.start()
 

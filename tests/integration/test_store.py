@@ -8,18 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from stored import wish
 
 from gateway import db, migrate, store
 from gateway.errors import RequestError, StoreAway
 from gateway.servers.server import free_ports
 from gateway.wire import TopicReport
-
-WISH = {
-    "channel_type": "trades", "symbol": "BTCUSDT", "category": "linear", "category_source": "given", "symbol_verified": False,
-    "depth": None, "interval": None, "topic": "publicTrade.BTCUSDT", "endpoint": "linear", "requesting_service": "one",
-    "delivery": "single", "queue": "ws-gateway.trade.one", "binding": "trade.linear.BTCUSDT.-", "state": "requested", "last_error": None,
-    "snapshot_seconds": None,
-}  # fmt: skip
 
 
 def ask(connection: db.Connection, statement: str) -> list[tuple[Any, ...]]:
@@ -29,7 +23,7 @@ def ask(connection: db.Connection, statement: str) -> list[tuple[Any, ...]]:
 
 
 def add(connection: db.Connection, **changes: Any) -> tuple[store.Row, bool]:
-    return store.add_subscription(connection, {**WISH, **changes}, lambda: "ready")
+    return store.add_subscription(connection, wish(**changes), lambda: "ready")
 
 
 def test_the_schema_is_current_only_after_all_migrations(empty_database_url: str) -> None:
@@ -87,7 +81,7 @@ def test_the_same_wish_with_another_rhythm_of_whole_books_is_the_same_row(databa
     listener.open()
     for kept in (None, 5, 5.0):
         assert add(connection, snapshot_seconds=kept) == (row, False)
-        assert store.held(connection, {**WISH, "snapshot_seconds": kept}) == row
+        assert store.held(connection, wish(snapshot_seconds=kept)) == row
     assert listener.drain() is False
     other, is_new = add(connection, snapshot_seconds=1.1)
     assert (other["id"], other["snapshot_seconds"], is_new) == (row["id"], 1.1, False)
@@ -117,7 +111,7 @@ def test_a_topic_asked_for_anew_counts_up_and_wakes_its_workers(database_url: st
     listener.close()
 
 
-PRIVATE = {"channel_type": "order", "symbol": None, "category": None, "topic": "order", "endpoint": "private"}
+PRIVATE: dict[str, Any] = {"channel_type": "order", "symbol": None, "category": None, "topic": "order", "endpoint": "private"}
 
 
 def test_two_forms_of_a_private_topic_never_meet_whatever_races(database_url: str) -> None:
@@ -152,7 +146,7 @@ def test_a_private_topic_waits_for_nobody_who_waits_for_the_broker(database_url:
 
     def add_slowly() -> store.Row:
         own = db.connect(database_url, name="test slow")
-        row, _ = store.add_subscription(own, {**WISH, **PRIVATE, "requesting_service": "slow", "queue": "q1"}, slow)
+        row, _ = store.add_subscription(own, wish(**PRIVATE, requesting_service="slow", queue="q1"), slow)
         own.close()
         return row
 
@@ -170,10 +164,10 @@ def test_a_private_topic_waits_for_nobody_who_waits_for_the_broker(database_url:
 
 
 def test_a_private_wish_whose_queue_could_not_be_made_waits_for_the_router(connection: db.Connection) -> None:
-    row, is_new = store.add_subscription(connection, {**WISH, **PRIVATE}, lambda: "pending")
+    row, is_new = store.add_subscription(connection, wish(**PRIVATE), lambda: "pending")
     assert (row["queue_state"], is_new) == ("pending", True)
     with pytest.raises(ZeroDivisionError):
-        store.add_subscription(connection, {**WISH, **PRIVATE, "queue": "q2", "requesting_service": "two"}, lambda: str(1 / 0))
+        store.add_subscription(connection, wish(**PRIVATE, queue="q2", requesting_service="two"), lambda: str(1 / 0))
     assert {entry.queue_state for entry in store.service_queues(connection)} == {"pending"}
 
 
@@ -205,7 +199,7 @@ def test_a_report_moves_updated_at_only_with_the_state_and_last_event_at_never_b
     row, _ = add(connection)
 
     def report(state: str, last_event_ms: int | None, error: str | None = None) -> store.Row:
-        store.report_topics(connection, "linear", [TopicReport(WISH["topic"], state, error, last_event_ms)])  # type: ignore[arg-type]
+        store.report_topics(connection, "linear", [TopicReport("publicTrade.BTCUSDT", state, error, last_event_ms)])
         found = store.find(connection, row["id"])
         assert found is not None
         return found
@@ -273,7 +267,7 @@ def test_a_connection_that_the_server_ended_is_replaced_by_the_pool(database_url
 
 def test_a_report_holds_whatever_the_exchange_said(connection: db.Connection) -> None:
     row, _ = add(connection)
-    store.report_topics(connection, "linear", [TopicReport(WISH["topic"], "refused", "bad\0 word ‮ \U0001f4a9 ' %s")])  # type: ignore[arg-type]
+    store.report_topics(connection, "linear", [TopicReport("publicTrade.BTCUSDT", "refused", "bad\0 word ‮ \U0001f4a9 ' %s")])
     found = store.find(connection, row["id"])
     assert found is not None
     assert found["last_error"] == "bad word ‮ \U0001f4a9 ' %s"
@@ -283,7 +277,7 @@ def test_a_listener_hears_nothing_of_what_was_not_committed(database_url: str, c
     listener = db.Listener(database_url, name="test", channel="ws_gateway_subscriptions")
     listener.open()
     with pytest.raises(ZeroDivisionError):
-        store.add_subscription(connection, WISH, lambda: str(1 / 0))
+        store.add_subscription(connection, wish(), lambda: str(1 / 0))
     assert store.count_active(connection) == 0
     add(connection)
     assert select([listener.fileno()], [], [], 5.0)[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 from asking import make_client, subscribe
 from pika.adapters.blocking_connection import BlockingChannel
 from running import wait_for
-from test_selected import QUEUE, add, lists, reading, until
+from stored import QUEUE, add, lists, reading, until
 
 from gateway import db, listings, names, store
 from gateway.servers.server import free_ports
