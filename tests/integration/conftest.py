@@ -16,7 +16,7 @@ import pytest
 from asking import make_client
 from flask.testing import FlaskClient
 from pika.adapters.blocking_connection import BlockingChannel
-from running import Consumer, RunningGateway
+from running import Consumer, RunningGateway, consuming, healthy_gateway
 
 from simulator import remote
 from simulator.remote import RunningSimulator
@@ -27,19 +27,14 @@ def gateway(
     tmp_path: Path, new_empty_database: Callable[[], str], broker_url: str, simulator: RunningSimulator
 ) -> Iterator[RunningGateway]:
     """All processes under supervisord, healthy, without any subscription."""
-    running = RunningGateway(tmp_path, new_empty_database(), broker_url, simulator)
-    try:
-        running.wait_until_healthy()
+    with healthy_gateway(tmp_path, new_empty_database(), broker_url, simulator) as running:
         yield running
-    finally:
-        running.end()
 
 
 @pytest.fixture
 def consumer(broker_url: str) -> Iterator[Consumer]:
-    consumer = Consumer(broker_url)
-    yield consumer
-    consumer.close()
+    with consuming(broker_url) as consumer:
+        yield consumer
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +53,15 @@ def shared_gateway(
     shared_simulator: RunningSimulator,
 ) -> Iterator[RunningGateway]:
     """One for all tests of a module that subscribe under their own service name."""
-    running = RunningGateway(tmp_path_factory.mktemp("gateway"), new_empty_database(), new_broker(), shared_simulator)
-    try:
-        running.wait_until_healthy()
+    with healthy_gateway(tmp_path_factory.mktemp("gateway"), new_empty_database(), new_broker(), shared_simulator) as running:
         running.wait_for_the_catalog()
         yield running
-    finally:
-        running.end()
 
 
 @pytest.fixture
 def shared_consumer(shared_gateway: RunningGateway) -> Iterator[Consumer]:
-    consumer = Consumer(shared_gateway.broker_url)
-    yield consumer
-    consumer.close()
+    with consuming(shared_gateway.broker_url) as consumer:
+        yield consumer
 
 
 @pytest.fixture(scope="module")

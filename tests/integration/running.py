@@ -160,6 +160,25 @@ class RunningGateway:
         return time.monotonic() - began
 
 
+@contextmanager
+def healthy_gateway(
+    folder: Path,
+    database_url: str,
+    broker_url: str,
+    simulator: RunningSimulator,
+    *,
+    processes: dict[str, int] | None = None,
+    **settings: str,
+) -> Iterator[RunningGateway]:
+    """A gateway from when it is healthy, without any subscription; it is ended however that went."""
+    gateway = RunningGateway(folder, database_url, broker_url, simulator, processes=processes, **settings)
+    try:
+        gateway.wait_until_healthy()
+        yield gateway
+    finally:
+        gateway.end()
+
+
 class Consumer:
     """Reads queues with pika, which shares no code with the gateway."""
 
