@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-from listener import Line, Listener
+from listener import Line, Listener, ok
 from running import wait_for
 from stored import add, all_rows, catalog_of, statuses
 
@@ -112,8 +112,7 @@ def test_a_reader_survives_whatever_the_exchange_answers(database_url: str, conn
         with suppress(ConnectionError):
             while True:
                 line.until(b"\r\n\r\n")
-                body = next(bodies, good)
-                line.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                line.send(ok(next(bodies, good)))
 
     with Listener(play) as listener:
         rest = Rest(listener.url("http"))
