@@ -4,6 +4,7 @@ wish, add             a row of the subscriptions
 catalog_of            a catalog
 lists, load           put into PostgreSQL what an exchange lists: made up, or a simulated exchange's
 all_rows, statuses    the catalog as it is stored
+queue_states          of all wishes that still have a queue
 bind                  what the router says of its bindings
 reading, until        a worker's reader of wishes, and what it has read
 """
@@ -39,7 +40,7 @@ def wish(
     }  # fmt: skip
 
 
-def add(connection: db.Connection, symbol: str, **changes: Any) -> store.Row:
+def add(connection: db.Connection, symbol: str | None = "BTCUSDT", **changes: Any) -> store.Row:
     """A wish whose queue waits for the router."""
     return store.add_subscription(connection, wish(symbol=symbol, **changes), lambda: "pending")[0]
 
@@ -73,6 +74,10 @@ def all_rows(connection: db.Connection) -> list[tuple[Any, ...]]:
 
 def statuses(connection: db.Connection) -> dict[str, str]:
     return {row[1]: row[2] for row in all_rows(connection)}
+
+
+def queue_states(connection: db.Connection) -> set[str]:
+    return {row.queue_state for row in store.service_queues(connection)}
 
 
 def bind(connection: db.Connection) -> None:
