@@ -3,6 +3,7 @@
 gateway, shared_gateway      all processes; for one test, or for all of a module
 consumer, shared_consumer    who reads queues of the one, or of the other
 shared_simulator             the exchange of the shared gateway
+exchange                     a simulated exchange without a gateway, which a test moves
 listing_exchange             a simulated exchange whose listings alone count, one for all tests of a module
 client                       of a control API in the test's own process
 channel                      of the test's own virtual host, with publishes confirmed
@@ -62,6 +63,14 @@ def shared_gateway(
 def shared_consumer(shared_gateway: RunningGateway) -> Iterator[Consumer]:
     with consuming(shared_gateway.broker_url) as consumer:
         yield consumer
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[RunningSimulator]:
+    """Nothing moves by itself; one for all tests of a module."""
+    running = remote.start(account_every_s=0, status_every_s=0, paused=True)
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="module")
