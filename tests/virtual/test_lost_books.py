@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 
 import pytest
-from test_books import QUEUE, SYMBOLS, start
 from world import RESTORED_S, Worker, World
+from worlds import QUEUE, SYMBOLS, start
 
 from simulator.faults import Fault
 
