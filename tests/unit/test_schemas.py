@@ -6,9 +6,10 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 import zmq
-from jsonschema import Draft202012Validator, FormatChecker
-from test_channels import CASES, FRAMES, load, normalise
-from test_materialised_books import BEGAN_MS, FULL, Bench, answer
+from bench import BEGAN_MS, FULL, Bench, answer
+from golden import CASES, FRAMES, load, normalise
+from jsonschema import Draft202012Validator
+from published import RECEIVED_NS, SCHEMAS, VALIDATORS, faults
 
 from gateway import bus, meanings, schemas
 from gateway.bus import BusSender
@@ -25,9 +26,6 @@ from tests.standins import NoFetcher
 from workers.books import Books
 from workers.delivery import Delivery
 
-SCHEMAS = schemas.all_schemas()
-VALIDATORS = {name: Draft202012Validator(found, format_checker=FormatChecker()) for name, found in SCHEMAS.items()}
-RECEIVED_NS = 1_780_000_000_123_456_789
 BY_NAME = [pytest.param(row, id=row.channel_type) for row in CHANNELS]
 
 
@@ -48,10 +46,6 @@ def messages(path: Path, include_raw: str) -> list[Any]:
         for place, outcome in enumerate(outcomes)
         if isinstance(outcome, Event)
     ]
-
-
-def faults(message: Any, event_type: str) -> list[str]:
-    return [f"{error.json_path}: {error.message}" for error in VALIDATORS[event_type].iter_errors(message)]
 
 
 def one_of(event_type: str) -> Any:
