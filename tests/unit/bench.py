@@ -1,7 +1,6 @@
 """A bench for the worker's own books: a delivery that wants one book, with stand-ins for its neighbours."""
 
 import json
-from collections.abc import Collection
 from typing import Any
 
 from gateway.models import Json
@@ -9,7 +8,7 @@ from gateway.protocol import channels
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, parse
 from gateway.wire import Stamp
-from tests.standins import KeepingBus, KeepingLetters
+from tests.standins import KeepingBus, KeepingFetcher, KeepingLetters
 from workers.books import Books
 from workers.delivery import Delivery
 
@@ -17,30 +16,12 @@ TOPIC, FULL, QUEUE = "orderbook.50.A", "orderbook.full.A", "ws-gateway.orderbook
 BEGAN_MS = 1_782_864_000_000
 
 
-class Answers:
-    """In the place of REST: the answers that a test puts in."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.ready: list[tuple[str, Json]] = []
-
-    def ask(self, topic: str) -> None:
-        self.asked.append(topic)
-
-    def keep(self, topics: Collection[str]) -> None:
-        self.ready = [answer for answer in self.ready if answer[0] in topics]
-
-    def taken(self) -> list[tuple[str, Json]]:
-        found, self.ready = self.ready, []
-        return found
-
-
 class Bench:
     """One worker that wants one book, and where its topic stands."""
 
     def __init__(self, topic: str, *, continuity: bool = True, wishes: bool = True) -> None:
         endpoint = "spot" if topic == FULL else "linear"
-        self.topic, self.answers, self.bus, self.letters = topic, Answers(), KeepingBus(), KeepingLetters()
+        self.topic, self.answers, self.bus, self.letters = topic, KeepingFetcher(), KeepingBus(), KeepingLetters()
         self.books = Books(endpoint, self.answers)
         stamp = Stamp(worker="w", account="main", include_raw="off", started_ms=1)
         self.out = Delivery("w", ENDPOINTS[endpoint], stamp, self.bus, self.letters, self.books, continuity)  # type: ignore[arg-type] # they have all that it uses

@@ -15,7 +15,7 @@ from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp, unpack
-from tests.standins import NoFetcher
+from tests.standins import KeepingFetcher
 from workers import complaints, delivery
 from workers.books import Books
 from workers.delivery import Delivery
@@ -33,7 +33,7 @@ def make(endpoint: str, folder: Path, context: "zmq.Context[zmq.Socket[bytes]]",
     """With a router that never comes: everything stays in the sender."""
     sender = BusSender(bus.address(folder), b"w", context=context)
     stamp = Stamp(worker="w", account="main", include_raw=include_raw, started_ms=1)
-    return Delivery("w", ENDPOINTS[endpoint], stamp, sender, DeadLetters(folder, "w"), Books(endpoint, NoFetcher()))
+    return Delivery("w", ENDPOINTS[endpoint], stamp, sender, DeadLetters(folder, "w"), Books(endpoint, KeepingFetcher()))
 
 
 def letters(folder: Path) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from gateway.protocol.fields import Fields, Kind
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp, unpack
-from tests.standins import NoFetcher
+from tests.standins import KeepingFetcher
 from workers.books import Books
 from workers.delivery import Delivery
 
@@ -67,7 +67,7 @@ def told(folder: Path) -> list[Any]:
         Stamp(worker="w", account="main", include_raw="off", started_ms=1),
         sender,
         DeadLetters(folder, "w"),
-        Books("linear", NoFetcher()),
+        Books("linear", KeepingFetcher()),
     )
     out.tell("connected", now_ns=RECEIVED_NS)
     out.tell("gap", now_ns=RECEIVED_NS, topic="orderbook.50.BTCUSDT", detail="a hole")
