@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
-import zmq
 from bench import BEGAN_MS, FULL, Bench, answer
 from golden import CASES, FRAMES, load, normalise
 from jsonschema import Draft202012Validator
 from published import RECEIVED_NS, SCHEMAS, VALIDATORS, faults
+from zeromq import Context
 
 from gateway import bus, meanings, schemas
 from gateway.bus import BusSender
@@ -57,9 +57,8 @@ def one_of(event_type: str) -> Any:
     raise LookupError(event_type)
 
 
-def told(folder: Path) -> list[Any]:
+def told(folder: Path, context: Context) -> list[Any]:
     """What a worker says of itself."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sender = BusSender(bus.address(folder), b"w", context=context)
     out = Delivery(
         "w",
@@ -72,9 +71,7 @@ def told(folder: Path) -> list[Any]:
     out.tell("connected", now_ns=RECEIVED_NS)
     out.tell("gap", now_ns=RECEIVED_NS, topic="orderbook.50.BTCUSDT", detail="a hole")
     out.flush()
-    found = [json.loads(record.body) for _, batch in sender._batches for record in unpack(batch)]
-    context.destroy(linger=0)
-    return found
+    return [json.loads(record.body) for _, batch in sender._batches for record in unpack(batch)]
 
 
 @pytest.mark.parametrize("row", BY_NAME)
@@ -94,8 +91,8 @@ def test_golden_event_fits_the_schema_of_its_class_and_of_no_other(path: Path, i
         assert [name for name in VALIDATORS if not faults(message, name)] == [message["event_type"]]
 
 
-def test_what_the_gateway_tells_fits_its_schema(tmp_path: Path) -> None:
-    said = told(tmp_path)
+def test_what_the_gateway_tells_fits_its_schema(tmp_path: Path, context: Context) -> None:
+    said = told(tmp_path, context)
     assert [message["payload"]["kind"] for message in said] == ["connected", "gap"]
     assert [faults(message, "system") for message in said] == [[], []]
 
