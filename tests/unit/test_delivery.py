@@ -18,7 +18,6 @@ from tests.standins import KeepingFetcher
 from workers import complaints, delivery
 from workers.books import Books
 from workers.delivery import Delivery
-from workers.worker import owner
 
 
 def make(endpoint: str, folder: Path, context: Context, include_raw: str = "private") -> Delivery:
@@ -293,12 +292,3 @@ def test_the_private_endpoint_drops_nothing_and_stops_reading_instead(tmp_path: 
         out.flush()
         out.pump(1)
     assert out.counts.dropped == 0
-
-
-def test_a_topic_belongs_to_exactly_one_process() -> None:
-    topics = [f"publicTrade.T{number}" for number in range(1000)]
-    for processes in (1, 2, 5):
-        counts = [sum(owner(topic, processes) == number for topic in topics) for number in range(processes)]
-        assert sum(counts) == 1000
-        assert min(counts) > 1000 / processes * 0.7
-    assert owner("publicTrade.BTCUSDT", 7) == owner("publicTrade.BTCUSDT", 7)
