@@ -3,6 +3,7 @@
 postgres_server, rabbitmq_server   started when first needed, stopped at the end
 new_database, new_broker           make a migrated database, a virtual host; answer its URL
 database_url, empty_database_url   a database of one's own, migrated or empty
+connection                         to the database of one's own
 broker_url                         a virtual host of one's own
 simulator                          a simulated exchange whose account acts only when told to
 """
@@ -73,6 +74,13 @@ def empty_database_url(new_empty_database: Callable[[], str]) -> str:
 @pytest.fixture
 def database_url(new_database: Callable[[], str]) -> str:
     return new_database()
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[db.Connection]:
+    connection = db.connect(database_url, name="test")
+    yield connection
+    connection.close()
 
 
 @pytest.fixture

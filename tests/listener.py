@@ -2,6 +2,7 @@
 
 Listener   takes connections, one after the other, and gives each to what plays the other side
 Line       one connection as the server sees it
+ok         what a good server answers over HTTP
 """
 
 import base64
@@ -198,6 +199,11 @@ class Listener:
     def _converse(self, sock: socket.socket) -> None:
         with sock, suppress(ConnectionError, ssl.SSLError):  # the client may leave at any time
             self._play(Line(sock, self._context))
+
+
+def ok(body: bytes) -> bytes:
+    """HTTP 200 with a body, which says that it is JSON."""
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
 def switching(request: bytes, *, accept: str | None = None, headers: str = "") -> bytes:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import trustme
-from listener import Line
+from listener import Line, ok
 
 from gateway.rest import Rest
 from workers.dial import Connection, Route
@@ -40,7 +40,7 @@ def exchange(line: Line) -> None:
     if b"websocket" in head.lower():
         line.greet(head, GREETING)
     else:
-        line.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(TIME) + TIME)
+        line.send(ok(TIME))
     line.rest()
 
 

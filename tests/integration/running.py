@@ -35,6 +35,14 @@ def wait_for(claim: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
         time.sleep(0.05)
 
 
+def is_gone(pid: int) -> bool:
+    """Gone, or dead and not yet collected by its parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 class RunningGateway:
     """supervisord with all programs of supervisord.conf."""
 
@@ -150,6 +158,25 @@ class RunningGateway:
             os.killpg(self._process.pid, signal.SIGKILL)
             raise
         return time.monotonic() - began
+
+
+@contextmanager
+def healthy_gateway(
+    folder: Path,
+    database_url: str,
+    broker_url: str,
+    simulator: RunningSimulator,
+    *,
+    processes: dict[str, int] | None = None,
+    **settings: str,
+) -> Iterator[RunningGateway]:
+    """A gateway from when it is healthy, without any subscription; it is ended however that went."""
+    gateway = RunningGateway(folder, database_url, broker_url, simulator, processes=processes, **settings)
+    try:
+        gateway.wait_until_healthy()
+        yield gateway
+    finally:
+        gateway.end()
 
 
 class Consumer:

@@ -1,61 +1,28 @@
 """Symbols and categories over the control API: what `category_source`, `symbol_verified` and each refusal say, with a real catalog."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from asking import BASE, ask, assert_error, call, make_client
 from flask.testing import FlaskClient
 from listener import Line, Listener
-from test_api import BASE, assert_error, call, make_client
+from stored import OPTION, load
 
-from gateway import db, instruments
+from gateway import db
 from gateway.protocol.endpoints import CATEGORIES
-from gateway.protocol.instruments import catalog
-from gateway.rest import Rest
 from gateway.servers.server import free_ports
-from simulator import remote
 from simulator.remote import RunningSimulator
 
-OPTION = "BTC-25DEC26-70000-C-USDT"
 
-
-@pytest.fixture(scope="module")
-def exchange() -> Iterator[RunningSimulator]:
-    running = remote.start(account_every_s=0, status_every_s=0, paused=True)
-    running.list_instrument("spot", "SPOTUSDT")
-    running.list_instrument("linear", "PERPUSDT")
-    yield running
-    running.stop()
+@pytest.fixture
+def loaded(connection: db.Connection, listing_exchange: RunningSimulator) -> None:
+    load(connection, listing_exchange, *CATEGORIES)
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def loaded(connection: db.Connection, exchange: RunningSimulator) -> None:
-    load(connection, exchange)
-
-
-@pytest.fixture
-def client(tmp_path: Path, database_url: str, broker_url: str, exchange: RunningSimulator) -> FlaskClient:
-    return make_client(tmp_path, database_url, broker_url, BYBIT_ENVIRONMENT="simulator", BYBIT_REST_URL=exchange.rest_url)
-
-
-def load(connection: db.Connection, exchange: RunningSimulator) -> None:
-    """What the readers of all categories do when the gateway starts."""
-    rest = Rest(exchange.rest_url)
-    for category in CATEGORIES:
-        instruments.write(connection, category, catalog(category, rest.instruments(category, base_coins=("BTC", "ETH"))))
-
-
-def ask(client: FlaskClient, channel_type: str = "ticker", **given: Any) -> tuple[int, Any]:
-    return call(client, "POST", BASE, json={"channel_type": channel_type, "requesting_service": "tester", **given})
+def client(tmp_path: Path, database_url: str, broker_url: str, listing_exchange: RunningSimulator) -> FlaskClient:
+    return make_client(tmp_path, database_url, broker_url, BYBIT_ENVIRONMENT="simulator", BYBIT_REST_URL=listing_exchange.rest_url)
 
 
 @pytest.mark.usefixtures("loaded")
@@ -79,20 +46,20 @@ def test_an_answer_says_where_the_category_is_known_from(
 
 
 @pytest.mark.usefixtures("loaded")
-def test_what_was_listed_a_moment_ago_is_found_at_the_exchange(client: FlaskClient, exchange: RunningSimulator) -> None:
-    exchange.list_instrument("spread", "NEW_PAIR")
+def test_what_was_listed_a_moment_ago_is_found_at_the_exchange(client: FlaskClient, listing_exchange: RunningSimulator) -> None:
+    listing_exchange.list_instrument("spread", "NEW_PAIR")
     status, row = ask(client, symbol="NEW_PAIR")
     assert (status, row["category"], row["category_source"], row["symbol_verified"]) == (201, "spread", "instruments", True)
-    exchange.delist("spread", "NEW_PAIR")
+    listing_exchange.delist("spread", "NEW_PAIR")
 
 
 def test_a_symbol_is_verified_once_the_catalog_is_read(
-    client: FlaskClient, connection: db.Connection, exchange: RunningSimulator
+    client: FlaskClient, connection: db.Connection, listing_exchange: RunningSimulator
 ) -> None:
     status, early = ask(client, symbol="BTCUSDT")
     assert (status, early["category_source"], early["symbol_verified"]) == (201, "default", False)
     assert ask(client, symbol="BTCUSDT") == (200, early)
-    load(connection, exchange)
+    load(connection, listing_exchange, *CATEGORIES)
     status, later = ask(client, symbol="BTCUSDT")
     assert (status, later["id"], later["symbol_verified"]) == (200, early["id"], True)
 
@@ -110,10 +77,10 @@ def test_an_unknown_symbol_is_refused_with_the_nearest_names(client: FlaskClient
 
 @pytest.mark.usefixtures("loaded")
 def test_a_disabled_category_is_refused_and_never_chosen(
-    tmp_path: Path, database_url: str, broker_url: str, exchange: RunningSimulator
+    tmp_path: Path, database_url: str, broker_url: str, listing_exchange: RunningSimulator
 ) -> None:
     client = make_client(
-        tmp_path, database_url, broker_url, BYBIT_ENVIRONMENT="simulator", BYBIT_REST_URL=exchange.rest_url,
+        tmp_path, database_url, broker_url, BYBIT_ENVIRONMENT="simulator", BYBIT_REST_URL=listing_exchange.rest_url,
         WS_GATEWAY_ENABLED_CATEGORIES="spot,option",
     )  # fmt: skip
     words = "is disabled; expected one of spot, option"

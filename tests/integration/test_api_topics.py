@@ -2,34 +2,17 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import BASE, HEADERS, WISH, ask, assert_error, call, make_client, subscribe
 from flask.testing import FlaskClient
-from test_api import BASE, HEADERS, WISH, assert_error, call, make_client, subscribe
 
 from gateway import db, store
 
 BOOK = {"channel_type": "orderbook", "requesting_service": "tester", "symbol": "BTCUSDT", "category": "linear"}
-
-
-@pytest.fixture
-def client(tmp_path: Path, database_url: str, broker_url: str) -> FlaskClient:
-    return make_client(tmp_path, database_url, broker_url)
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
-def ask(client: FlaskClient, channel_type: str, **given: Any) -> tuple[int, Any]:
-    return call(client, "POST", BASE, json={"channel_type": channel_type, "requesting_service": "tester", **given})
 
 
 def test_a_topic_in_the_exchanges_words_is_a_subscription_with_its_familys_queue(

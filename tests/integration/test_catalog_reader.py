@@ -6,24 +6,17 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-from listener import Line, Listener
+from listener import Line, Listener, ok
 from running import wait_for
-from test_catalog import all_rows, some, statuses
+from stored import add, all_rows, catalog_of, statuses
 
-from gateway import db, instruments, migrate, store
+from gateway import db, instruments, migrate
 from gateway.errors import ExchangeError, LinkLost
 from gateway.protocol.instruments import catalog
 from gateway.rest import Rest
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator
 from workers.instruments import CatalogReader
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
 
 
 @contextmanager
@@ -60,7 +53,7 @@ def test_a_reader_follows_listings_and_delistings(
 def test_a_restart_without_the_exchange_uses_postgresql(
     database_url: str, connection: db.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    instruments.write(connection, "linear", some("linear", "AAAUSDT"))
+    instruments.write(connection, "linear", catalog_of("linear", "AAAUSDT"))
     before, asked = all_rows(connection), []
 
     def gone(_coins: Sequence[str]) -> list[Any]:
@@ -78,7 +71,7 @@ def test_empty_and_failing_reads_change_nothing_and_a_good_one_follows(
     database_url: str, connection: db.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    instruments.write(connection, "linear", some("linear", "AAAUSDT"))
+    instruments.write(connection, "linear", catalog_of("linear", "AAAUSDT"))
     with db.transaction(connection) as cursor:
         cursor.execute("update catalogs set read_at = now() - interval '1 hour'")
     row = {"symbol": "BBBUSDT", "status": "Trading"}
@@ -119,8 +112,7 @@ def test_a_reader_survives_whatever_the_exchange_answers(database_url: str, conn
         with suppress(ConnectionError):
             while True:
                 line.until(b"\r\n\r\n")
-                body = next(bodies, good)
-                line.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                line.send(ok(next(bodies, good)))
 
     with Listener(play) as listener:
         rest = Rest(listener.url("http"))
@@ -144,12 +136,7 @@ def test_options_of_a_coin_that_a_wish_names_are_read_too(
         return rest.instruments("option", base_coins=coins)
 
     def wish(symbol: str) -> None:
-        values = {
-            "channel_type": "ticker", "symbol": symbol, "category": "option", "category_source": "given", "symbol_verified": None,
-            "depth": None, "interval": None, "topic": f"tickers.{symbol}", "endpoint": "option", "requesting_service": "one",
-            "delivery": "single", "queue": "q", "binding": "", "state": "requested", "last_error": None, "snapshot_seconds": None,
-        }  # fmt: skip
-        store.add_subscription(connection, values, lambda: "ready")
+        add(connection, symbol, category="option", channel_type="ticker", topic=f"tickers.{symbol}")
 
     for symbol in ("*", "X*", "BTC-*", "DOGE-*", "XRP-*"):
         wish(symbol)

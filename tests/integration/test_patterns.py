@@ -5,21 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from running import Consumer, RunningGateway, wait_for
+from running import Consumer, RunningGateway, healthy_gateway, wait_for
 
 from gateway import db, instruments, store
 from gateway.protocol.instruments import catalog
 from gateway.protocol.selectors import NONE_MATCHES
 from gateway.rest import Rest
-from simulator import remote
 from simulator.remote import RunningSimulator
-
-
-@pytest.fixture(scope="module")
-def exchange() -> Iterator[RunningSimulator]:
-    running = remote.start(account_every_s=0, status_every_s=0, steps_per_s=10)
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -28,30 +20,17 @@ def database_url(new_empty_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="module")
+def broker_url(new_broker: Callable[[], str]) -> str:
+    return new_broker()
+
+
+@pytest.fixture(scope="module")
 def gateway(
-    tmp_path_factory: pytest.TempPathFactory, database_url: str, new_broker: Callable[[], str], exchange: RunningSimulator
+    tmp_path_factory: pytest.TempPathFactory, database_url: str, broker_url: str, shared_simulator: RunningSimulator
 ) -> Iterator[RunningGateway]:
     folder = tmp_path_factory.mktemp("gateway")
-    running = RunningGateway(folder, database_url, new_broker(), exchange, processes={"linear": 2})
-    try:
-        running.wait_until_healthy()
+    with healthy_gateway(folder, database_url, broker_url, shared_simulator, processes={"linear": 2}) as running:
         yield running
-    finally:
-        running.end()
-
-
-@pytest.fixture
-def connection(gateway: RunningGateway, database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def consumer(gateway: RunningGateway) -> Iterator[Consumer]:
-    consumer = Consumer(gateway.broker_url)
-    yield consumer
-    consumer.close()
 
 
 def cancel(gateway: RunningGateway, *rows: dict[str, Any]) -> None:
@@ -112,54 +91,54 @@ def test_a_pattern_is_live_with_its_topics_and_brings_only_them(
 
 
 def test_trades_of_a_pattern_come_into_its_queue_from_the_listing_to_the_delisting_and_no_others(
-    gateway: RunningGateway, exchange: RunningSimulator, connection: db.Connection, consumer: Consumer
+    gateway: RunningGateway, shared_simulator: RunningSimulator, connection: db.Connection, consumer: Consumer
 ) -> None:
     other = gateway.subscribe("trades", "other", symbol="ETHUSDT", category="linear")
     row = gateway.subscribe("trades", "many", symbol="BTC*", category="linear")
     consumer.take_until(row["queue"], lambda found: "BTCUSDT" in {event["symbol"] for event in found})
     consumer.take_until(other["queue"], lambda found: len(found) > 5)
-    exchange.list_instrument("linear", "BTCNEWUSDT")
-    look_again(connection, exchange)
+    shared_simulator.list_instrument("linear", "BTCNEWUSDT")
+    look_again(connection, shared_simulator)
     events = consumer.take_until(row["queue"], lambda found: "BTCNEWUSDT" in {event["symbol"] for event in found})
     assert next(event["sequence"] for event in events if event["symbol"] == "BTCNEWUSDT") == 1
     assert {event["symbol"][:3] for event in events} == {"BTC"}
-    exchange.delist("linear", "BTCNEWUSDT")
-    look_again(connection, exchange)
-    wait_for(lambda: not held(exchange, "BTCNEW"), "the delisted one left")
-    assert held(exchange, "publicTrade.BTCUSDT")
+    shared_simulator.delist("linear", "BTCNEWUSDT")
+    look_again(connection, shared_simulator)
+    wait_for(lambda: not held(shared_simulator, "BTCNEW"), "the delisted one left")
+    assert held(shared_simulator, "publicTrade.BTCUSDT")
     cancel(gateway, row)
-    wait_for(lambda: not held(exchange, "publicTrade.BTC"), "nothing of the pattern held")
+    wait_for(lambda: not held(shared_simulator, "publicTrade.BTC"), "nothing of the pattern held")
     wait_for(lambda: is_gone(consumer, row["queue"]), "the queue gone")
     assert consumer.take_until(other["queue"], bool), "the other service keeps its own"
     cancel(gateway, other)
 
 
 def test_a_listing_is_followed_and_so_is_its_end(
-    gateway: RunningGateway, exchange: RunningSimulator, connection: db.Connection, consumer: Consumer
+    gateway: RunningGateway, shared_simulator: RunningSimulator, connection: db.Connection, consumer: Consumer
 ) -> None:
     row = gateway.subscribe("trades", "following", symbol="NEW*", category="linear")
     until(connection, row, lambda now: (now["state"], now["last_error"]) == ("requested", NONE_MATCHES), "nothing to hold")
-    exchange.list_instrument("linear", "NEWUSDT")
-    look_again(connection, exchange)
+    shared_simulator.list_instrument("linear", "NEWUSDT")
+    look_again(connection, shared_simulator)
     until(connection, row, lambda now: (now["state"], now["last_error"]) == ("acknowledged", None), "the new one held")
     [first, *_] = consumer.take_until(row["queue"], bool)
     assert (first["symbol"], first["topic"], first["sequence"]) == ("NEWUSDT", "publicTrade.NEWUSDT", 1)
-    exchange.delist("linear", "NEWUSDT")
-    look_again(connection, exchange)
+    shared_simulator.delist("linear", "NEWUSDT")
+    look_again(connection, shared_simulator)
     until(connection, row, lambda now: (now["state"], now["last_error"]) == ("requested", NONE_MATCHES), "nothing left to hold")
-    wait_for(lambda: not held(exchange, "NEW"), "it left")
+    wait_for(lambda: not held(shared_simulator, "NEW"), "it left")
     cancel(gateway, row)
     wait_for(lambda: is_gone(consumer, row["queue"]), "the queue gone")
 
 
 def test_a_refused_topic_among_others_is_named_and_the_others_count(
-    gateway: RunningGateway, exchange: RunningSimulator, connection: db.Connection
+    gateway: RunningGateway, shared_simulator: RunningSimulator, connection: db.Connection
 ) -> None:
-    number = exchange.fault("refuse_topic", endpoint="linear", topic="publicTrade.SOLUSDT")
+    number = shared_simulator.fault("refuse_topic", endpoint="linear", topic="publicTrade.SOLUSDT")
     row = gateway.subscribe("trades", "partly", symbol="*USDT", category="linear")
     found = until(connection, row, lambda now: now["state"] == "acknowledged", "the others held")
     assert found["last_error"].startswith("1 of 3 refused, such as publicTrade.SOLUSDT: ")
     health = gateway.health()
     assert health["status"] in ("healthy", "degraded")
-    exchange.lift(number)
+    shared_simulator.lift(number)
     cancel(gateway, row)

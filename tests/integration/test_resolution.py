@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -10,35 +10,16 @@ from typing import Any
 import pytest
 from listener import Line, Listener
 from running import wait_for
+from stored import OPTION, load
 
 from gateway import db, instruments
 from gateway.asking import REMEMBERED_S, SHORTLY_S
 from gateway.errors import RequestError
 from gateway.protocol.endpoints import CATEGORIES
-from gateway.protocol.instruments import catalog
 from gateway.resolution import Resolved, Resolver
 from gateway.rest import Rest
 from gateway.servers.server import free_ports
-from simulator import remote
 from simulator.remote import RunningSimulator
-
-OPTION = "BTC-25DEC26-70000-C-USDT"
-
-
-@pytest.fixture(scope="module")
-def exchange() -> Iterator[RunningSimulator]:
-    running = remote.start(account_every_s=0, status_every_s=0, paused=True)
-    running.list_instrument("spot", "SPOTUSDT")
-    running.list_instrument("linear", "PERPUSDT")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
 
 
 class CountingRest(Rest):
@@ -60,13 +41,6 @@ def calls(of: Resolver) -> int:
     return of.rest.calls
 
 
-def load(connection: db.Connection, exchange: RunningSimulator, *categories: str) -> None:
-    rest = Rest(exchange.rest_url)
-    for category in categories:
-        rows = rest.instruments(category, base_coins=("BTC", "ETH"))
-        instruments.write(connection, category, catalog(category, rows))
-
-
 def resolve(
     by: Resolver, connection: db.Connection, symbol: str, category: str | None = None, among: tuple[str, ...] = CATEGORIES, *,
     is_base_coin: bool = False,
@@ -82,9 +56,9 @@ def refusal(by: Resolver, connection: db.Connection, symbol: str, category: str 
 
 
 def test_without_a_catalog_a_symbol_is_accepted_unverified_and_nobody_is_asked(
-    exchange: RunningSimulator, connection: db.Connection
+    listing_exchange: RunningSimulator, connection: db.Connection
 ) -> None:
-    by = resolver(exchange)
+    by = resolver(listing_exchange)
     assert resolve(by, connection, "NONSENSE", "spot") == Resolved("spot", "given", False)
     assert resolve(by, connection, "BTCUSDT") == Resolved("linear", "default", False)
     assert resolve(by, connection, "BTCUSD") == Resolved("inverse", "symbol", False)
@@ -106,64 +80,68 @@ def test_without_a_catalog_a_symbol_is_accepted_unverified_and_nobody_is_asked(
     ],
 )
 def test_what_the_catalog_has_is_verified_without_asking(
-    exchange: RunningSimulator, connection: db.Connection, symbol: str, category: str | None, expected: tuple[str, str]
+    listing_exchange: RunningSimulator, connection: db.Connection, symbol: str, category: str | None, expected: tuple[str, str]
 ) -> None:
-    load(connection, exchange, *CATEGORIES)
-    by = resolver(exchange)
+    load(connection, listing_exchange, *CATEGORIES)
+    by = resolver(listing_exchange)
     found = resolve(by, connection, symbol, category)
     assert (found.category, found.source, found.verified) == (*expected, True)
     assert calls(by) == 0
 
 
-def test_a_channel_that_has_one_of_the_categories_narrows_them(exchange: RunningSimulator, connection: db.Connection) -> None:
-    load(connection, exchange, *CATEGORIES)
-    by = resolver(exchange, default="spot")
+def test_a_channel_that_has_one_of_the_categories_narrows_them(
+    listing_exchange: RunningSimulator, connection: db.Connection
+) -> None:
+    load(connection, listing_exchange, *CATEGORIES)
+    by = resolver(listing_exchange, default="spot")
     assert resolve(by, connection, "BTCUSDT", among=("linear", "inverse")) == Resolved("linear", "symbol", True)
 
 
-def test_a_base_coin_is_known_by_its_options(exchange: RunningSimulator, connection: db.Connection) -> None:
-    load(connection, exchange, "option")
-    by = resolver(exchange)
+def test_a_base_coin_is_known_by_its_options(listing_exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, listing_exchange, "option")
+    by = resolver(listing_exchange)
     assert resolve(by, connection, "ETH", "option", is_base_coin=True) == Resolved("option", "given", True)
     assert calls(by) == 0
     error = refusal(by, connection, "BTCC", "option", is_base_coin=True)
     assert str(error) == "found options of the coin 'BTCC', not listed in category 'option'; expected BTC"
     assert calls(by) == 1
-    exchange.list_instrument("option", "XRP-26MAR27-2-C")
+    listing_exchange.list_instrument("option", "XRP-26MAR27-2-C")
     assert resolve(by, connection, "XRP", "option", is_base_coin=True) == Resolved("option", "given", True)
     assert instruments.has_base_coin(connection, "XRP")
-    exchange.delist("option", "XRP-26MAR27-2-C")
+    listing_exchange.delist("option", "XRP-26MAR27-2-C")
 
 
-def test_a_new_listing_is_asked_for_once_and_added(exchange: RunningSimulator, connection: db.Connection) -> None:
-    load(connection, exchange, *CATEGORIES)
-    by = resolver(exchange)
-    exchange.list_instrument("linear", "FRESHUSDT")
-    exchange.list_instrument("linear", "EARLYUSDT", status="PreLaunch")
+def test_a_new_listing_is_asked_for_once_and_added(listing_exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, listing_exchange, *CATEGORIES)
+    by = resolver(listing_exchange)
+    listing_exchange.list_instrument("linear", "FRESHUSDT")
+    listing_exchange.list_instrument("linear", "EARLYUSDT", status="PreLaunch")
     assert resolve(by, connection, "FRESHUSDT", "linear") == Resolved("linear", "given", True)
     asked = calls(by)
     assert resolve(by, connection, "FRESHUSDT") == Resolved("linear", "instruments", True)
     assert calls(by) == asked
     assert resolve(by, connection, "EARLYUSDT", "linear").verified
     for symbol in ("FRESHUSDT", "EARLYUSDT"):
-        exchange.delist("linear", symbol)
+        listing_exchange.delist("linear", symbol)
 
 
 def test_a_new_listing_is_looked_for_in_every_category_that_its_form_allows(
-    exchange: RunningSimulator, connection: db.Connection
+    listing_exchange: RunningSimulator, connection: db.Connection
 ) -> None:
-    load(connection, exchange, "spot", "linear")
-    exchange.list_instrument("spot", "FRESHUSDT")
-    assert resolve(resolver(exchange), connection, "FRESHUSDT", among=("spot", "linear")) == Resolved("spot", "instruments", True)
-    exchange.delist("spot", "FRESHUSDT")
+    load(connection, listing_exchange, "spot", "linear")
+    listing_exchange.list_instrument("spot", "FRESHUSDT")
+    assert resolve(resolver(listing_exchange), connection, "FRESHUSDT", among=("spot", "linear")) == Resolved(
+        "spot", "instruments", True
+    )
+    listing_exchange.delist("spot", "FRESHUSDT")
 
 
 def test_nonsense_is_refused_with_the_nearest_names_and_costs_the_exchange_nothing_for_a_while(
-    exchange: RunningSimulator, connection: db.Connection
+    listing_exchange: RunningSimulator, connection: db.Connection
 ) -> None:
-    load(connection, exchange, *CATEGORIES)
+    load(connection, listing_exchange, *CATEGORIES)
     clock = [0.0]
-    by = Resolver(CountingRest(exchange.rest_url), "linear", CATEGORIES, lambda: clock[0])
+    by = Resolver(CountingRest(listing_exchange.rest_url), "linear", CATEGORIES, lambda: clock[0])
     error = refusal(by, connection, "BTCUSTD", "linear")
     assert str(error).startswith("found symbol 'BTCUSTD', not listed in category 'linear'; expected BTCUSDT or ")
     assert error.details["nearest"][0] == "BTCUSDT"  # type: ignore[index]
@@ -178,12 +156,14 @@ def test_nonsense_is_refused_with_the_nearest_names_and_costs_the_exchange_nothi
     assert refusal(by, connection, "QQQQQQQQ").details == {"nearest": []}
 
 
-def test_a_refusal_says_where_the_symbol_is_and_what_has_ended(exchange: RunningSimulator, connection: db.Connection) -> None:
-    exchange.list_instrument("linear", "OLDUSDT")
-    load(connection, exchange, *CATEGORIES)
-    exchange.delist("linear", "OLDUSDT")
-    load(connection, exchange, "linear")
-    by = resolver(exchange)
+def test_a_refusal_says_where_the_symbol_is_and_what_has_ended(
+    listing_exchange: RunningSimulator, connection: db.Connection
+) -> None:
+    listing_exchange.list_instrument("linear", "OLDUSDT")
+    load(connection, listing_exchange, *CATEGORIES)
+    listing_exchange.delist("linear", "OLDUSDT")
+    load(connection, listing_exchange, "linear")
+    by = resolver(listing_exchange)
     assert "'BTCUSD', not listed in category 'linear', but in 'inverse'; expected " in str(
         refusal(by, connection, "BTCUSD", "linear")
     )
@@ -191,47 +171,47 @@ def test_a_refusal_says_where_the_symbol_is_and_what_has_ended(exchange: Running
 
 
 def test_an_exchange_that_cannot_be_asked_leaves_the_symbol_unverified(
-    exchange: RunningSimulator, connection: db.Connection
+    listing_exchange: RunningSimulator, connection: db.Connection
 ) -> None:
-    load(connection, exchange, *CATEGORIES)
+    load(connection, listing_exchange, *CATEGORIES)
     away = Resolver(Rest(f"http://127.0.0.1:{free_ports(1)[0]}"), "linear", CATEGORIES)
     assert resolve(away, connection, "NONEUSDT") == Resolved("linear", "default", False)
     assert resolve(away, connection, "NONE", "option", is_base_coin=True) == Resolved("option", "given", False)
-    number = exchange.fault("rest", how="10016")
-    assert resolve(resolver(exchange), connection, "NONEUSDT", "linear") == Resolved("linear", "given", False)
-    exchange.lift(number)
+    number = listing_exchange.fault("rest", how="10016")
+    assert resolve(resolver(listing_exchange), connection, "NONEUSDT", "linear") == Resolved("linear", "given", False)
+    listing_exchange.lift(number)
 
 
-def test_nobody_is_asked_about_what_will_be_refused_anyway(exchange: RunningSimulator, connection: db.Connection) -> None:
-    load(connection, exchange, *CATEGORIES)
-    by = resolver(exchange, enabled=("spot",))
+def test_nobody_is_asked_about_what_will_be_refused_anyway(listing_exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, listing_exchange, *CATEGORIES)
+    by = resolver(listing_exchange, enabled=("spot",))
     assert resolve(by, connection, "BTCUSD") == Resolved("inverse", "symbol", True)
     assert resolve(by, connection, "NONEUSD", "spread", among=("spot",)) == Resolved("spread", "given", False)
     assert resolve(by, connection, "NONEUSD", "inverse") == Resolved("inverse", "given", False)
     assert calls(by) == 0
 
 
-def test_only_enabled_categories_come_into_question(exchange: RunningSimulator, connection: db.Connection) -> None:
-    load(connection, exchange, *CATEGORIES)
-    two = resolver(exchange, enabled=("spot", "option"))
+def test_only_enabled_categories_come_into_question(listing_exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, listing_exchange, *CATEGORIES)
+    two = resolver(listing_exchange, enabled=("spot", "option"))
     assert resolve(two, connection, "BTCUSDT") == Resolved("spot", "symbol", True)
     assert resolve(two, connection, "BTCUSDT", among=("linear", "inverse")) == Resolved("linear", "symbol", True)
-    assert resolve(resolver(exchange, enabled=("spot",)), connection, "BTCUSDT") == Resolved("spot", "symbol", True)
+    assert resolve(resolver(listing_exchange, enabled=("spot",)), connection, "BTCUSDT") == Resolved("spot", "symbol", True)
     assert resolve(two, connection, "PERPUSDT", among=("linear",)) == Resolved("linear", "symbol", True)
-    exchange.list_instrument("spot", "FRESHUSD")
-    assert resolve(resolver(exchange, enabled=("spot",)), connection, "FRESHUSD") == Resolved("spot", "instruments", True)
-    exchange.delist("spot", "FRESHUSD")
+    listing_exchange.list_instrument("spot", "FRESHUSD")
+    assert resolve(resolver(listing_exchange, enabled=("spot",)), connection, "FRESHUSD") == Resolved("spot", "instruments", True)
+    listing_exchange.delist("spot", "FRESHUSD")
 
 
 @pytest.mark.parametrize(("category", "symbol"), [("spread", "NEW_PAIR"), ("spot", "JUSTUSD"), ("linear", "ODD_NAME")])
 def test_a_new_listing_whose_form_misleads_is_found(
-    exchange: RunningSimulator, connection: db.Connection, category: str, symbol: str
+    listing_exchange: RunningSimulator, connection: db.Connection, category: str, symbol: str
 ) -> None:
-    load(connection, exchange, *CATEGORIES)
-    exchange.list_instrument(category, symbol)
-    found = resolve(resolver(exchange, default="linear"), connection, symbol)
+    load(connection, listing_exchange, *CATEGORIES)
+    listing_exchange.list_instrument(category, symbol)
+    found = resolve(resolver(listing_exchange, default="linear"), connection, symbol)
     assert (found.category, found.verified) == (category, True)
-    exchange.delist(category, symbol)
+    listing_exchange.delist(category, symbol)
 
 
 def silent(line: Line) -> None:
@@ -250,9 +230,9 @@ def trickling(line: Line) -> None:
 
 @pytest.mark.parametrize("play", [silent, trickling])
 def test_all_asking_of_a_request_has_one_deadline_and_an_exchange_that_cannot_be_asked_is_left_alone(
-    exchange: RunningSimulator, connection: db.Connection, play: Callable[[Line], None]
+    listing_exchange: RunningSimulator, connection: db.Connection, play: Callable[[Line], None]
 ) -> None:
-    load(connection, exchange, *CATEGORIES)
+    load(connection, listing_exchange, *CATEGORIES)
     clock = [0.0]
     with Listener(play) as listener:
         by = Resolver(Rest(listener.url("http"), timeout_s=1.0, whole_s=1.0), "linear", CATEGORIES, lambda: clock[0], 0.5)
@@ -275,9 +255,11 @@ def resolve_s(by: Resolver, connection: db.Connection, symbol: str) -> float:
     return time.monotonic() - began
 
 
-def test_one_symbol_is_asked_for_by_one_at_a_time(exchange: RunningSimulator, connection: db.Connection, database_url: str) -> None:
-    load(connection, exchange, *CATEGORIES)
-    by = resolver(exchange)
+def test_one_symbol_is_asked_for_by_one_at_a_time(
+    listing_exchange: RunningSimulator, connection: db.Connection, database_url: str
+) -> None:
+    load(connection, listing_exchange, *CATEGORIES)
+    by = resolver(listing_exchange)
     start = threading.Barrier(6)
 
     def ask(_: int) -> str:
@@ -293,8 +275,8 @@ def test_one_symbol_is_asked_for_by_one_at_a_time(exchange: RunningSimulator, co
     assert calls(by) == 2  # what trades, and what will
 
 
-def test_each_category_is_asked_once(exchange: RunningSimulator, connection: db.Connection) -> None:
-    load(connection, exchange, *CATEGORIES)
-    by = resolver(exchange)
+def test_each_category_is_asked_once(listing_exchange: RunningSimulator, connection: db.Connection) -> None:
+    load(connection, listing_exchange, *CATEGORIES)
+    by = resolver(listing_exchange)
     refusal(by, connection, "FOOUSDT", among=("spot", "linear"))
     assert calls(by) == 3

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from listener import Line, Listener
+from listener import Line, Listener, ok
 
 from gateway.errors import ExchangeError, LinkLost
 from gateway.protocol.instruments import catalog
@@ -78,8 +78,7 @@ def serving(answer: Answer) -> Callable[[Line], None]:
                 target = line.until(b"\r\n\r\n").split()[1].decode()
             except ConnectionError:
                 return
-            body = json.dumps({"retCode": 0, "retMsg": "OK", "result": answer(target)}).encode()
-            line.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            line.send(ok(json.dumps({"retCode": 0, "retMsg": "OK", "result": answer(target)}).encode()))
 
     return serve
 
@@ -119,26 +118,21 @@ def test_a_list_that_cannot_be_believed_is_a_lost_link(answer: Answer, words: st
         Rest(listener.url("http")).instruments("spread")
 
 
-def trickle(line: Line) -> None:
-    """An answer that never ends, a byte at a time."""
+def without_end(line: Line, head: bytes, byte: bytes) -> None:
+    """An answer that goes on and on, a byte at a time."""
     line.until(b"\r\n\r\n")
-    line.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
-    try:
+    line.send(b"HTTP/1.1 200 OK\r\n" + head)
+    with suppress(ConnectionError):
         while True:
-            line.send(b" ")
-    except ConnectionError:
-        return
+            line.send(byte)
+
+
+def trickle(line: Line) -> None:
+    without_end(line, b"Content-Length: 1000000000\r\n\r\n", b" ")
 
 
 def trickle_headers(line: Line) -> None:
-    """Headers that never end."""
-    line.until(b"\r\n\r\n")
-    line.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
-    try:
-        while True:
-            line.send(b"x")
-    except ConnectionError:
-        return
+    without_end(line, b"X-Long: ", b"x")
 
 
 def short(line: Line) -> None:
@@ -191,7 +185,7 @@ def saying(body: bytes) -> Callable[[Line], None]:
         with suppress(ConnectionError):
             while True:
                 line.until(b"\r\n\r\n")
-                line.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                line.send(ok(body))
 
     return play
 

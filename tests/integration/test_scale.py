@@ -14,7 +14,7 @@ import psycopg2
 import psycopg2.extras
 import pytest
 import urllib3
-from running import RunningGateway, wait_for
+from running import RunningGateway, healthy_gateway, wait_for
 
 from simulator import remote
 from simulator.remote import RunningSimulator
@@ -96,9 +96,9 @@ def test_as_many_topics_as_the_limits_allow_are_live_in_time_and_one_too_many_is
     tmp_path: Path, new_empty_database: Callable[[], str], broker_url: str, exchange: RunningSimulator
 ) -> None:
     database_url = new_empty_database()
-    gateway = RunningGateway(tmp_path, database_url, broker_url, exchange, processes=PROCESSES, WS_GATEWAY_CLASS_QUEUES="none")
-    try:
-        gateway.wait_until_healthy()
+    with healthy_gateway(
+        tmp_path, database_url, broker_url, exchange, processes=PROCESSES, WS_GATEWAY_CLASS_QUEUES="none"
+    ) as gateway:
         wanted = wishes(exchange)
         assert {endpoint: len(rows) for endpoint, rows in wanted.items()} == {"spot": 300, "linear": 1300, "option": 1500}
         began = time.monotonic()
@@ -124,8 +124,6 @@ def test_as_many_topics_as_the_limits_allow_are_live_in_time_and_one_too_many_is
         )
 
         one_too_many(gateway, exchange, database_url, wanted["linear"])
-    finally:
-        gateway.end()
 
 
 def one_too_many(

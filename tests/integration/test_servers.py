@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pika
 import pytest
-from running import wait_for
+from running import is_gone, wait_for
 
 from gateway import db
 from gateway.errors import ServerError, StoreAway
@@ -74,14 +74,6 @@ def test_data_and_address_survive_a_stop_and_a_crash_and_nothing_is_left_in_the_
     pid = server.pid
     server.stop()
     wait_for(lambda: all(is_free(port) for port in server.ports) and is_gone(pid), "nothing is left")
-
-
-def is_gone(pid: int) -> bool:
-    """Gone, or dead and not yet collected by its parent."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 def test_every_listener_is_on_loopback(shared_server: Server) -> None:

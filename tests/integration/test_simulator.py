@@ -1,23 +1,16 @@
 """The simulated exchange speaks as the recorded one does, and agrees with itself and its ledger."""
 
-import hashlib
-import hmac
 import json
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import urllib3
-import websocket
-from running import wait_for
+from exchange_client import PING, Client, signed
 
 from simulator import remote
-from simulator.dialect import DIALECTS
 from simulator.remote import RunningSimulator
-
-KEY, SECRET = "simulator-key", "simulator-secret"
 
 
 @pytest.fixture(scope="module")
@@ -25,42 +18,6 @@ def exchange() -> Iterator[RunningSimulator]:
     running = remote.start(account_every_s=0, status_every_s=0, steps_per_s=20)
     yield running
     running.stop()
-
-
-class Client:
-    """A plain WebSocket client; remembers the texts it received."""
-
-    def __init__(self, exchange: RunningSimulator, endpoint: str) -> None:
-        self.ws = websocket.create_connection(exchange.ws_url + DIALECTS[endpoint].path, timeout=5)
-        self.texts: list[str] = []
-
-    def say(self, **message: Any) -> None:
-        self.ws.send(json.dumps(message))
-
-    def hear(self) -> dict[str, Any]:
-        text = self.ws.recv()
-        self.texts.append(text)
-        return dict(json.loads(text))
-
-    def ask(self, **message: Any) -> dict[str, Any]:
-        """The answer, which comes before or after pushes."""
-        self.say(**message)
-        while "topic" in (answer := self.hear()):
-            pass
-        return answer
-
-    def frames(self, topic: str, count: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        while len(found) < count:
-            frame = self.hear()
-            if frame.get("topic") == topic:
-                found.append(frame)
-        return found
-
-    def login(self, secret: str = SECRET, ahead_ms: int = 5000) -> dict[str, Any]:
-        expires = int(time.time() * 1000) + ahead_ms
-        signature = hmac.new(secret.encode(), f"GET/realtime{expires}".encode(), hashlib.sha256).hexdigest()
-        return self.ask(op="auth", args=[KEY, expires, signature])
 
 
 def without_id(answer: dict[str, Any]) -> dict[str, Any]:
@@ -187,16 +144,33 @@ def test_the_ledger_holds_exactly_what_a_client_received(exchange: RunningSimula
     client.ws.close()
 
 
-def signed(exchange: RunningSimulator, path: str, query: str, *, secret: str = SECRET, skew_ms: int = 0) -> dict[str, Any]:
-    stamp = str(int(time.time() * 1000) + skew_ms)
-    origin = f"{stamp}{KEY}5000{query}"
-    headers = {
-        "X-BAPI-API-KEY": KEY,
-        "X-BAPI-TIMESTAMP": stamp,
-        "X-BAPI-RECV-WINDOW": "5000",
-        "X-BAPI-SIGN": hmac.new(secret.encode(), origin.encode(), hashlib.sha256).hexdigest(),
-    }
-    return dict(urllib3.request("GET", f"{exchange.rest_url}{path}?{query}", headers=headers).json())
+def test_one_step_of_a_seed_is_the_same_in_two_processes(exchange: RunningSimulator) -> None:
+    topics = ["publicTrade.BTCUSDT", "orderbook.50.BTCUSDT"]
+
+    def told(running: RunningSimulator) -> list[Any]:
+        with Client(running, "linear") as client:
+            client.subscribe(*topics)
+            running.step(5)
+            client.ws.send(PING)  # its answer comes behind all frames
+            frames = []
+            while "topic" in (frame := json.loads(client.ws.recv())):
+                frames.append(frame)
+            assert [entry.frame for entry in running.ledger("linear") if entry.topic] == frames
+        return [without_times(frame) for frame in frames]
+
+    def without_times(frame: dict[str, Any]) -> Any:
+        data = frame["data"]
+        rows = [{k: v for k, v in row.items() if k != "T"} for row in data] if isinstance(data, list) else data
+        return frame["topic"], frame["type"], rows
+
+    seeded = [remote.start(seed=5, paused=True) for _ in range(2)]
+    try:
+        first, second = (told(running) for running in seeded)
+    finally:
+        for running in seeded:
+            running.stop()
+    assert len(first) > 5
+    assert first == second
 
 
 def test_rest_checks_the_signature_and_the_clock(exchange: RunningSimulator) -> None:
@@ -246,34 +220,3 @@ def test_instruments_are_listed_by_category_and_page(exchange: RunningSimulator)
     assert len(symbols) == len(set(symbols))
     assert all(row["baseCoin"] == "BTC" for row in listed("category=option")["result"]["list"])
     assert listed("category=nope")["retCode"] == 10001
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("faults", {"kind": "cut", "endpoint": "moon"}),
-        ("faults", {"kind": "cut", "how": "softly"}),
-        ("faults", {"kind": "earthquake"}),
-        ("faults", {"kind": "answer", "op": "sing"}),
-        ("faults", {"kind": "rate", "amount": 1e9}),
-        ("faults", {"kind": "cut", "seconds": -1}),
-        ("faults", {"kind": "cut", "reason": "none"}),
-        ("account", {"action": "fill", "order_id": "none"}),
-        ("account", {"action": "place", "symbol": "NOPE"}),
-        ("pause", []),
-    ],
-)
-def test_a_bad_control_request_is_one_sentence(exchange: RunningSimulator, path: str, body: Any) -> None:
-    answer = urllib3.request("POST", f"{exchange.rest_url}/simulator/{path}", body=json.dumps(body))
-    assert answer.status == 400
-    assert answer.json()["error"]
-
-
-def test_refused_connections_are_refused_until_allowed_again(exchange: RunningSimulator) -> None:
-    exchange.refuse("inverse", on=True)
-    with pytest.raises(websocket.WebSocketBadStatusException):
-        Client(exchange, "inverse")
-    exchange.refuse("inverse", on=False)
-    client = Client(exchange, "inverse")
-    client.ws.close()
-    wait_for(lambda: not exchange.connections("inverse"), "closed connections are forgotten")

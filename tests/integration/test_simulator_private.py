@@ -1,19 +1,14 @@
 """Every private topic is pushed on request, in all forms in which it can be subscribed; and what the public sees of a request for quotes."""
 
-import hashlib
-import hmac
 import json
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import urllib3
-import websocket
+from exchange_client import Client
 from running import wait_for
 
-from simulator import remote
-from simulator.dialect import DIALECTS, PRIVATE_FAMILIES, RFQ_TOPIC
+from simulator.dialect import PRIVATE_FAMILIES, PRIVATE_TOPICS, RFQ_TOPIC
 from simulator.remote import RunningSimulator
 
 OPTION = "BTC-25DEC26-70000-C-USDT"
@@ -25,23 +20,12 @@ SILENT = ("dcp.future", "dcp.spot", "dcp.option")
 NARROW = [f"{family}.{category}" for family, several in PRIVATE_FAMILIES.items() for category in several]
 
 
-@pytest.fixture(scope="module")
-def exchange() -> Iterator[RunningSimulator]:
-    running = remote.start(account_every_s=0, status_every_s=0, paused=True)
-    yield running
-    running.stop()
-
-
-def connected(exchange: RunningSimulator, endpoint: str, *topics: str, expires: Any = None) -> websocket.WebSocket:
-    """A client that holds topics. expires: of its login; usual: a number, five seconds ahead."""
-    client = websocket.create_connection(exchange.ws_url + DIALECTS[endpoint].path, timeout=5)
+def connected(exchange: RunningSimulator, endpoint: str, *topics: str, form: type[int] | type[str] = int) -> Client:
+    """A client that holds topics. form: of its login's expiry."""
+    client = Client(exchange, endpoint)
     if endpoint == "private":
-        expires = int(time.time() * 1000) + 5_000 if expires is None else expires
-        signature = hmac.new(exchange.api_secret.encode(), f"GET/realtime{expires}".encode(), hashlib.sha256).hexdigest()
-        client.send(json.dumps({"op": "auth", "args": [exchange.api_key, expires, signature]}))
-        assert json.loads(client.recv())["success"] is True
-    client.send(json.dumps({"op": "subscribe", "args": list(topics)}))
-    assert json.loads(client.recv())["success"] is True
+        assert client.login(form=form)["success"] is True
+    assert client.ask(op="subscribe", args=list(topics))["success"] is True
     return client
 
 
@@ -68,13 +52,13 @@ def live(exchange: RunningSimulator) -> dict[str, list[dict[str, Any]]]:
     return told
 
 
-def heard(client: websocket.WebSocket, topics: list[str], exchange: RunningSimulator) -> dict[str, list[dict[str, Any]]]:
+def heard(client: Client, topics: list[str], exchange: RunningSimulator) -> dict[str, list[dict[str, Any]]]:
     """What a client got, topic by topic, up to what the ledger says it was sent."""
     [number] = [entry.number for entry in exchange.connections("private") if set(entry.topics) == set(topics)]
     count = len([entry for topic in topics for entry in exchange.ledger("private", topic) if entry.connection == number])
     found: dict[str, list[dict[str, Any]]] = {}
     for _ in range(count):
-        frame = json.loads(client.recv())
+        frame = client.hear()
         found.setdefault(frame["topic"], []).append(frame)
     return found
 
@@ -94,8 +78,18 @@ def test_every_family_is_pushed_as_one_and_by_category(exchange: RunningSimulato
         family, _, category = topic.rpartition(".")
         rows = [row for frame in frames for row in frame["data"]]
         assert rows == [row for frame in as_one[family] for row in frame["data"] if row["category"] == category], topic
-    whole.close()
-    narrow.close()
+    whole.ws.close()
+    narrow.ws.close()
+
+
+def test_holder_of_a_categorised_topic_gets_only_that_category_under_that_name(exchange: RunningSimulator) -> None:
+    assert "order.linear" in PRIVATE_TOPICS
+    with Client(exchange, "private") as client:
+        client.login()
+        client.subscribe("order.linear")
+        exchange.account("place", category="spot", symbol="BTCUSDT")
+        frame, *_ = exchange.account("place_order", category="linear", symbol="BTCUSDT")
+        assert json.loads(client.ws.recv()) == frame | {"topic": "order.linear"}
 
 
 def test_spreads_tell_of_their_legs(exchange: RunningSimulator) -> None:
@@ -116,16 +110,16 @@ def test_spreads_tell_of_their_legs(exchange: RunningSimulator) -> None:
 def test_public_sees_the_trade_of_a_request_for_quotes(exchange: RunningSimulator) -> None:
     client = connected(exchange, "rfq", RFQ_TOPIC)
     private = live(exchange)["rfq.open.trades"][0]["data"][0]
-    frame = json.loads(client.recv())
+    frame = client.hear()
     assert list(frame) == ["topic", "creationTime", "data"]
     assert frame["data"][0]["rfqId"] == private["rfqId"]
     assert frame["data"][0]["legs"][0]["price"] == private["legs"][0]["price"]
-    client.close()
+    client.ws.close()
 
 
 def test_expiry_of_a_login_may_be_a_text(exchange: RunningSimulator) -> None:
-    client = connected(exchange, "private", "order", expires=str(int(time.time() * 1000) + 5_000))
-    client.close()
+    client = connected(exchange, "private", "order", form=str)
+    client.ws.close()
 
 
 @pytest.mark.parametrize(

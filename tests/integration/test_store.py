@@ -1,7 +1,6 @@
-"""The table of subscriptions on a real PostgreSQL: races, reports, notifications, and a server that goes away."""
+"""The table of subscriptions on a real PostgreSQL: races, reports and notifications."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from select import select
@@ -9,35 +8,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from stored import wish
 
 from gateway import db, migrate, store
-from gateway.errors import RequestError, StoreAway
-from gateway.servers.server import free_ports
+from gateway.errors import RequestError
 from gateway.wire import TopicReport
-
-WISH = {
-    "channel_type": "trades", "symbol": "BTCUSDT", "category": "linear", "category_source": "given", "symbol_verified": False,
-    "depth": None, "interval": None, "topic": "publicTrade.BTCUSDT", "endpoint": "linear", "requesting_service": "one",
-    "delivery": "single", "queue": "ws-gateway.trade.one", "binding": "trade.linear.BTCUSDT.-", "state": "requested", "last_error": None,
-    "snapshot_seconds": None,
-}  # fmt: skip
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
-
-
-def ask(connection: db.Connection, statement: str) -> list[tuple[Any, ...]]:
-    with db.transaction(connection) as cursor:
-        cursor.execute(statement)
-        return cursor.fetchall()
 
 
 def add(connection: db.Connection, **changes: Any) -> tuple[store.Row, bool]:
-    return store.add_subscription(connection, {**WISH, **changes}, lambda: "ready")
+    return store.add_subscription(connection, wish(**changes), lambda: "ready")
 
 
 def test_the_schema_is_current_only_after_all_migrations(empty_database_url: str) -> None:
@@ -95,7 +74,7 @@ def test_the_same_wish_with_another_rhythm_of_whole_books_is_the_same_row(databa
     listener.open()
     for kept in (None, 5, 5.0):
         assert add(connection, snapshot_seconds=kept) == (row, False)
-        assert store.held(connection, {**WISH, "snapshot_seconds": kept}) == row
+        assert store.held(connection, wish(snapshot_seconds=kept)) == row
     assert listener.drain() is False
     other, is_new = add(connection, snapshot_seconds=1.1)
     assert (other["id"], other["snapshot_seconds"], is_new) == (row["id"], 1.1, False)
@@ -125,7 +104,7 @@ def test_a_topic_asked_for_anew_counts_up_and_wakes_its_workers(database_url: st
     listener.close()
 
 
-PRIVATE = {"channel_type": "order", "symbol": None, "category": None, "topic": "order", "endpoint": "private"}
+PRIVATE: dict[str, Any] = {"channel_type": "order", "symbol": None, "category": None, "topic": "order", "endpoint": "private"}
 
 
 def test_two_forms_of_a_private_topic_never_meet_whatever_races(database_url: str) -> None:
@@ -160,7 +139,7 @@ def test_a_private_topic_waits_for_nobody_who_waits_for_the_broker(database_url:
 
     def add_slowly() -> store.Row:
         own = db.connect(database_url, name="test slow")
-        row, _ = store.add_subscription(own, {**WISH, **PRIVATE, "requesting_service": "slow", "queue": "q1"}, slow)
+        row, _ = store.add_subscription(own, wish(**PRIVATE, requesting_service="slow", queue="q1"), slow)
         own.close()
         return row
 
@@ -178,10 +157,10 @@ def test_a_private_topic_waits_for_nobody_who_waits_for_the_broker(database_url:
 
 
 def test_a_private_wish_whose_queue_could_not_be_made_waits_for_the_router(connection: db.Connection) -> None:
-    row, is_new = store.add_subscription(connection, {**WISH, **PRIVATE}, lambda: "pending")
+    row, is_new = store.add_subscription(connection, wish(**PRIVATE), lambda: "pending")
     assert (row["queue_state"], is_new) == ("pending", True)
     with pytest.raises(ZeroDivisionError):
-        store.add_subscription(connection, {**WISH, **PRIVATE, "queue": "q2", "requesting_service": "two"}, lambda: str(1 / 0))
+        store.add_subscription(connection, wish(**PRIVATE, queue="q2", requesting_service="two"), lambda: str(1 / 0))
     assert {entry.queue_state for entry in store.service_queues(connection)} == {"pending"}
 
 
@@ -213,7 +192,7 @@ def test_a_report_moves_updated_at_only_with_the_state_and_last_event_at_never_b
     row, _ = add(connection)
 
     def report(state: str, last_event_ms: int | None, error: str | None = None) -> store.Row:
-        store.report_topics(connection, "linear", [TopicReport(WISH["topic"], state, error, last_event_ms)])  # type: ignore[arg-type]
+        store.report_topics(connection, "linear", [TopicReport("publicTrade.BTCUSDT", state, error, last_event_ms)])
         found = store.find(connection, row["id"])
         assert found is not None
         return found
@@ -236,112 +215,9 @@ def test_a_report_touches_no_other_endpoint_and_no_cancelled_row(connection: db.
     assert [store.find(connection, row["id"])["state"] for row in (cancelled, other)] == ["cancelled", "requested"]  # type: ignore[index]
 
 
-def test_a_change_wakes_who_listens(database_url: str, connection: db.Connection) -> None:
-    listener = db.Listener(database_url, name="test", channel="ws_gateway_subscriptions")
-    listener.open()
-    assert listener.drain() is False
-    row, _ = add(connection)
-    assert select([listener.fileno()], [], [], 5.0)[0]
-    assert listener.drain() is True
-    store.cancel(connection, subscription_id=row["id"])
-    assert select([listener.fileno()], [], [], 5.0)[0]
-    assert listener.drain() is True
-    listener.close()
-
-
-def test_a_server_that_is_away_is_store_away() -> None:
-    url = f"postgresql://127.0.0.1:{free_ports(1)[0]}/none"
-    with pytest.raises(StoreAway, match="PostgreSQL is away"):
-        db.connect(url, name="test")
-    with pytest.raises(StoreAway):
-        db.Listener(url, name="test", channel="x").open()
-
-
-def test_a_statement_that_takes_too_long_is_store_away_and_the_connection_goes_on(database_url: str) -> None:
-    connection = db.connect(database_url, name="test", statement_timeout_ms=100)
-    with pytest.raises(StoreAway, match="statement timeout"):
-        ask(connection, "select pg_sleep(5)")
-    assert ask(connection, "select 1") == [(1,)]
-    connection.close()
-
-
-def test_a_connection_that_the_server_ended_is_replaced_by_the_pool(database_url: str) -> None:
-    pool = db.Pool(database_url, name="test pool", size=2)
-    with pool.connection() as first:
-        pid = ask(first, "select pg_backend_pid()")[0][0]
-    with pool.connection() as again:
-        assert ask(again, "select pg_backend_pid()")[0][0] == pid
-    killer = db.connect(database_url, name="killer", autocommit=True)
-    assert ask(killer, f"select pg_terminate_backend({pid})") == [(True,)]
-    assert select([first], [], [], 5.0)[0]
-    with pool.connection() as replaced:
-        assert ask(replaced, "select pg_backend_pid()")[0][0] != pid
-    killer.close()
-
-
 def test_a_report_holds_whatever_the_exchange_said(connection: db.Connection) -> None:
     row, _ = add(connection)
-    store.report_topics(connection, "linear", [TopicReport(WISH["topic"], "refused", "bad\0 word ‮ \U0001f4a9 ' %s")])  # type: ignore[arg-type]
+    store.report_topics(connection, "linear", [TopicReport("publicTrade.BTCUSDT", "refused", "bad\0 word ‮ \U0001f4a9 ' %s")])
     found = store.find(connection, row["id"])
     assert found is not None
     assert found["last_error"] == "bad word ‮ \U0001f4a9 ' %s"
-
-
-def test_a_listener_hears_nothing_of_what_was_not_committed(database_url: str, connection: db.Connection) -> None:
-    listener = db.Listener(database_url, name="test", channel="ws_gateway_subscriptions")
-    listener.open()
-    with pytest.raises(ZeroDivisionError):
-        store.add_subscription(connection, WISH, lambda: str(1 / 0))
-    assert store.count_active(connection) == 0
-    add(connection)
-    assert select([listener.fileno()], [], [], 5.0)[0]
-    assert listener.drain() is True
-    assert listener.drain() is False
-    listener.close()
-
-
-def hear_until_it_ends(listener: db.Listener) -> None:
-    while select([listener.fileno()], [], [], 5.0)[0]:
-        listener.drain()
-
-
-def test_a_listener_whose_connection_ends_is_store_away_and_can_be_opened_again(
-    database_url: str, connection: db.Connection
-) -> None:
-    listener = db.Listener(database_url, name="test listener", channel="ws_gateway_subscriptions")
-    listener.open()
-    assert ask(connection, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test listener'") == [
-        (True,)
-    ]
-    with pytest.raises(StoreAway, match="PostgreSQL is away"):
-        hear_until_it_ends(listener)
-    listener.open()
-    add(connection)
-    assert select([listener.fileno()], [], [], 5.0)[0]
-    assert listener.drain() is True
-    listener.close()
-
-
-def test_a_connection_that_the_server_ended_is_store_away_for_every_call(database_url: str, connection: db.Connection) -> None:
-    victim = db.connect(database_url, name="test victim")
-    row, _ = add(connection)
-    assert ask(connection, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test victim'") == [
-        (True,)
-    ]
-    for call in (
-        lambda: store.wanted(victim, "linear"),
-        lambda: store.count_active(victim),
-        lambda: store.find(victim, row["id"]),
-        lambda: add(victim, requesting_service="two"),
-        lambda: store.cancel(victim, service="one"),
-    ):
-        with pytest.raises(StoreAway, match="PostgreSQL is away"):
-            call()
-    assert store.count_active(connection) == 1
-
-
-@pytest.mark.parametrize("url", ["postgresql://u:hunter2@h/n?nonsense=1", "postgresql://u:hunter2@[::1/n"])
-def test_a_url_that_postgresql_cannot_read_is_store_away_without_the_password(url: str) -> None:
-    with pytest.raises(StoreAway, match="its URL cannot be read") as caught:
-        db.connect(url, name="test")
-    assert "hunter2" not in str(caught.value)

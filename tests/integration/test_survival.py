@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import PROGRAMS, Consumer, RunningGateway, wait_for
+from running import PROGRAMS, Consumer, RunningGateway, healthy_gateway, wait_for
 
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator
@@ -154,9 +154,7 @@ def test_a_bad_frame_costs_nothing_else(gateway: RunningGateway, simulator: Runn
 def test_public_endpoints_need_no_credentials_and_wanted_private_topics_say_that_theirs_are_missing(
     tmp_path: Path, database_url: str, broker_url: str, simulator: RunningSimulator
 ) -> None:
-    gateway = RunningGateway(tmp_path, database_url, broker_url, simulator, BYBIT_API_KEY="", BYBIT_API_SECRET="")
-    try:
-        gateway.wait_until_healthy()
+    with healthy_gateway(tmp_path, database_url, broker_url, simulator, BYBIT_API_KEY="", BYBIT_API_SECRET="") as gateway:
         public = gateway.subscribe("ticker", symbol="BTCUSDT", category="linear")
         private = gateway.subscribe("order")
         assert private["last_error"] == "CREDENTIALS_MISSING"
@@ -166,8 +164,6 @@ def test_public_endpoints_need_no_credentials_and_wanted_private_topics_say_that
         assert any("no credentials" in reason for reason in health["reasons"])
         assert health["connections"]["private_00"]["connection_status"] == "idle"
         assert not simulator.connections("private")
-    finally:
-        gateway.end()
 
 
 def test_without_a_broker_the_gateway_says_so_queues_are_pending_and_stopping_still_takes_at_most_20_s(
@@ -191,9 +187,7 @@ def test_without_a_broker_the_gateway_says_so_queues_are_pending_and_stopping_st
 def test_numprocs_spreads_topics_gives_private_a_standby_and_health_names_a_process_that_hangs(
     tmp_path: Path, database_url: str, broker_url: str, simulator: RunningSimulator
 ) -> None:
-    gateway = RunningGateway(tmp_path, database_url, broker_url, simulator, processes={"linear": 2, "private": 2})
-    try:
-        gateway.wait_until_healthy()
+    with healthy_gateway(tmp_path, database_url, broker_url, simulator, processes={"linear": 2, "private": 2}) as gateway:
         wishes = [
             {"symbol": symbol, "channel_type": kind}
             for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -229,5 +223,3 @@ def test_numprocs_spreads_topics_gives_private_a_standby_and_health_names_a_proc
         wait_for(named, "the hung process is named beside its neighbour that speaks", 15.0)
         os.kill(hung, signal.SIGCONT)
         gateway.wait_until_healthy()
-    finally:
-        gateway.end()

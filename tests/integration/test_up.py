@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import PROGRAMS, ROOT, wait_for
-from test_servers import is_gone
+from running import PROGRAMS, ROOT, is_gone, wait_for
 
 from gateway.servers.server import free_ports
 

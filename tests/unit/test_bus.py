@@ -1,12 +1,12 @@
 """The bus over a real socket in a temporary folder: what is sent arrives once, in order, whatever happens to the other end."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
 import zmq
+from zeromq import Context
 
 from gateway import bus
 from gateway.bus import BusReceiver, BusSender
@@ -15,13 +15,6 @@ from gateway.models import Record
 
 def record(number: int) -> Record:
     return Record("key", "trade", f"id-{number}", None, None, "topic", "trace", 0, 0, b"x" * 100)
-
-
-@pytest.fixture
-def context() -> "Iterator[zmq.Context[zmq.Socket[bytes]]]":
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    yield context
-    context.destroy(linger=0)
 
 
 def wait_for(claim: Callable[[], bool], *steps: Callable[[], object]) -> None:
@@ -46,7 +39,7 @@ class Receiving:
             self.receiver.settle(batch.peer, batch.number)
 
 
-def test_batches_arrive_once_in_order_and_are_acknowledged(tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+def test_batches_arrive_once_in_order_and_are_acknowledged(tmp_path: Path, context: Context) -> None:
     receiving = Receiving(BusReceiver(bus.address(tmp_path), context=context))
     sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
     for number in range(1000):
@@ -56,7 +49,7 @@ def test_batches_arrive_once_in_order_and_are_acknowledged(tmp_path: Path, conte
     assert sender.waiting_bytes == 0
 
 
-def test_a_sender_keeps_everything_until_a_router_comes(tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+def test_a_sender_keeps_everything_until_a_router_comes(tmp_path: Path, context: Context) -> None:
     sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
     for number in range(3000):
         sender.send([record(number)])
@@ -66,9 +59,7 @@ def test_a_sender_keeps_everything_until_a_router_comes(tmp_path: Path, context:
     assert receiving.ids == [f"id-{number}" for number in range(3000)]
 
 
-def test_what_a_dead_router_had_not_settled_is_sent_again_to_the_next(
-    tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
-) -> None:
+def test_what_a_dead_router_had_not_settled_is_sent_again_to_the_next(tmp_path: Path, context: Context) -> None:
     receiver = BusReceiver(bus.address(tmp_path), context=context)
     sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
     for number in range(100):
@@ -96,7 +87,7 @@ def test_what_a_dead_router_had_not_settled_is_sent_again_to_the_next(
     assert receiving[0].ids == [f"id-{number}" for number in range(40, 100)]
 
 
-def test_a_restarted_worker_is_not_taken_for_its_own_repeat(tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+def test_a_restarted_worker_is_not_taken_for_its_own_repeat(tmp_path: Path, context: Context) -> None:
     receiving = Receiving(BusReceiver(bus.address(tmp_path), context=context))
     for run in (b"worker-run-1", b"worker-run-2"):
         sender = BusSender(bus.address(tmp_path), run, context=context)
@@ -106,7 +97,7 @@ def test_a_restarted_worker_is_not_taken_for_its_own_repeat(tmp_path: Path, cont
     assert receiving.ids == ["id-1", "id-1"]
 
 
-def test_a_dropped_batch_leaves_a_hole_that_stops_nothing(tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+def test_a_dropped_batch_leaves_a_hole_that_stops_nothing(tmp_path: Path, context: Context) -> None:
     sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
     for number in range(10):
         sender.send([record(number)])
@@ -116,9 +107,7 @@ def test_a_dropped_batch_leaves_a_hole_that_stops_nothing(tmp_path: Path, contex
     assert receiving.ids == [f"id-{number}" for number in range(1, 10)]
 
 
-def test_a_message_that_is_no_batch_is_counted_and_costs_nothing_else(
-    tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
-) -> None:
+def test_a_message_that_is_no_batch_is_counted_and_costs_nothing_else(tmp_path: Path, context: Context) -> None:
     receiving = Receiving(BusReceiver(bus.address(tmp_path), context=context))
     stranger = context.socket(zmq.DEALER)
     stranger.connect(bus.address(tmp_path))

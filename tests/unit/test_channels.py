@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from golden import CASES, FRAMES, load, normalise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,38 +16,19 @@ from gateway import names
 from gateway.models import BadRecord, Event
 from gateway.protocol import channels
 from gateway.protocol.channels import CHANNELS
-from gateway.protocol.channels.channel import Channel, Memory, Outcome
+from gateway.protocol.channels.channel import Channel, Memory
 from gateway.protocol.endpoints import CATEGORIES, ENDPOINTS
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp
 
-FRAMES = Path(__file__).parents[1] / "frames"
-KINDS = tuple(row.channel_type for row in CHANNELS)
-CASES = [path for kind in KINDS for path in sorted((FRAMES / kind).glob("*.json"))]
 FIELDS = ("event_type", "category", "symbol", "topic", "timestamp_ms", "identity", "variant", "private", "payload")
-
-
-def normalise(endpoint: str, frames: list[Any]) -> list[Outcome]:
-    """What the last frame gives, after those before it."""
-    memory, outcomes = Memory(), []
-    for frame in frames:
-        data = parse(json.dumps(frame).encode())
-        assert isinstance(data, Data)
-        channel = channels.for_topic(data.topic, endpoint)
-        assert channel.normalise is not None
-        outcomes = channel.normalise(data, ENDPOINTS[endpoint].category, memory)
-    return outcomes
 
 
 def shown(event: Event) -> dict[str, Any]:
     """As the cases write it: the source only where it is not the stream."""
     source = {} if event.source == "stream" else {"source": event.source}
     return {key: getattr(event, key) for key in FIELDS} | source
-
-
-def load(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_bytes()))
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")

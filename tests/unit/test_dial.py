@@ -1,4 +1,4 @@
-"""Dialling, before servers that stall, trickle, flood, refuse and talk nonsense; and what a connection does at its end."""
+"""Dialling, before servers that stall, trickle, flood, refuse and talk nonsense."""
 
 import os
 import select
@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,47 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from listener import PATIENCE_S, Line, Listener, open_files, switching
+from plays import after_handshake, said, trickle
 
 from gateway.errors import LinkLost
-from workers.dial import CONNECT_S, READ_S, SEND_S, Connection, Route
+from workers.dial import CONNECT_S, Connection, Route
 from workers.stream import HEAD_BYTES, Addresses, connected
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = b"\x81\x05hello"
-#: Between the bytes of a server that trickles; seconds.
-PACE_S = 0.02
 #: For a client that is meant to give up; seconds.
 SHORT_S = 0.4
 #: More than SHORT_S by what a busy machine may add; seconds.
 SOON_S = SHORT_S + 3.0
-
-
-def trickle(line: Line, data: bytes) -> None:
-    """Byte by byte, until the client leaves."""
-    pace = threading.Event()
-    for at in range(len(data)):
-        line.send_raw(data[at : at + 1])
-        pace.wait(PACE_S)
-
-
-def said(data: bytes) -> Callable[[Line], None]:
-    """A server that says this to any request and then ends."""
-
-    def play(line: Line) -> None:
-        line.until(b"\r\n\r\n")
-        line.send(data)
-        line.end()
-        line.rest()
-
-    return play
-
-
-def after_handshake(data: bytes = b"") -> Callable[[Line], None]:
-    def play(line: Line) -> None:
-        line.shake_hands(data)
-        line.rest()
-
-    return play
 
 
 def next_message(connection: Connection) -> bytes:
@@ -66,12 +36,6 @@ def next_message(connection: Connection) -> bytes:
             if message is not None:
                 return message
     raise AssertionError("no message came")
-
-
-def exhaust(connection: Connection) -> None:
-    for _ in range(1_000):
-        if connection.pending() or select.select([connection], [], [], PATIENCE_S)[0]:
-            connection.receive()
 
 
 def lost(listener: Listener, within_s: float = CONNECT_S, scheme: str = "ws") -> str:
@@ -314,68 +278,6 @@ def test_host_name_that_nobody_can_resolve_is_a_lost_link() -> None:
         Connection(Route(f"ws://{'x' * 64}.test/"))
 
 
-def test_trickling_frame_holds_no_receive_and_is_whole_in_the_end() -> None:
-    payload = b"*" * 100
-
-    def play(line: Line) -> None:
-        line.shake_hands()
-        trickle(line, b"\x81" + bytes([len(payload)]) + payload)
-        line.rest()
-
-    with Listener(play) as listener:
-        connection = Connection(Route(listener.url()))
-        waits, message = [], None
-        while message is None:
-            assert select.select([connection], [], [], PATIENCE_S)[0]
-            started = time.monotonic()
-            message = connection.receive()
-            waits.append(time.monotonic() - started)
-        connection.close()
-    assert message == payload
-    assert len(waits) > 2
-    assert max(waits) < READ_S + 1.0
-
-
-def test_endless_fragments_give_every_turn_back() -> None:
-    def play(line: Line) -> None:
-        line.shake_hands(b"\x01\x00")
-        while True:
-            line.send(b"\x00\x00" * 1_000)
-
-    with Listener(play) as listener:
-        connection = Connection(Route(listener.url()))
-        for _ in range(1_000):
-            assert connection.pending() or select.select([connection], [], [], PATIENCE_S)[0]
-            assert connection.receive() is None
-        connection.close()
-
-
-def test_exchange_that_takes_nothing_is_lost() -> None:
-    done = threading.Event()
-
-    def play(line: Line) -> None:
-        line.shake_hands()
-        done.wait(PATIENCE_S)
-
-    with Listener(play) as listener:
-        connection = Connection(Route(listener.url()))
-        with pytest.raises(LinkLost, match=f"the exchange took nothing for {SEND_S:g} s"):
-            connection.send("x" * 100_000_000)
-        connection.close()
-        done.set()
-
-
-def test_after_its_end_a_connection_only_says_that_it_is_lost() -> None:
-    with Listener(after_handshake()) as listener:
-        connection = Connection(Route(listener.url()))
-        connection.close()
-        connection.close()
-        for use in (connection.fileno, connection.receive, lambda: connection.send("x")):
-            with pytest.raises(LinkLost):
-                use()
-        assert not connection.pending()
-
-
 def test_environment_names_no_proxy_of_ours() -> None:
     """Neither used when the setting names none; that it does not bypass one is a test of the proxies."""
     with Listener(after_handshake(TEXT)) as listener:
@@ -394,18 +296,3 @@ def test_environment_names_no_proxy_of_ours() -> None:
 def test_any_answer_to_the_handshake_is_a_lost_link(answer: bytes) -> None:
     with Listener(said(answer)) as listener:
         assert lost(listener)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.binary(min_size=1, max_size=30), max_size=10))
-def test_any_bytes_after_the_handshake_end_in_a_lost_link(pieces: list[bytes]) -> None:
-    def play(line: Line) -> None:
-        line.shake_hands(b"".join(pieces))
-        line.end()
-        line.rest()
-
-    with Listener(play) as listener:
-        connection = Connection(Route(listener.url()))
-        with pytest.raises(LinkLost):
-            exhaust(connection)
-        connection.close()

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
-import zmq
-from jsonschema import Draft202012Validator, FormatChecker
-from test_channels import CASES, FRAMES, load, normalise
-from test_materialised_books import BEGAN_MS, FULL, Bench, answer
+from bench import BEGAN_MS, FULL, Bench, answer
+from golden import CASES, FRAMES, load, normalise
+from jsonschema import Draft202012Validator
+from published import RECEIVED_NS, SCHEMAS, VALIDATORS, faults
+from zeromq import Context
 
 from gateway import bus, meanings, schemas
 from gateway.bus import BusSender
@@ -21,13 +22,10 @@ from gateway.protocol.fields import Fields, Kind
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp, unpack
-from tests.standins import NoFetcher
+from tests.standins import KeepingFetcher
 from workers.books import Books
 from workers.delivery import Delivery
 
-SCHEMAS = schemas.all_schemas()
-VALIDATORS = {name: Draft202012Validator(found, format_checker=FormatChecker()) for name, found in SCHEMAS.items()}
-RECEIVED_NS = 1_780_000_000_123_456_789
 BY_NAME = [pytest.param(row, id=row.channel_type) for row in CHANNELS]
 
 
@@ -50,10 +48,6 @@ def messages(path: Path, include_raw: str) -> list[Any]:
     ]
 
 
-def faults(message: Any, event_type: str) -> list[str]:
-    return [f"{error.json_path}: {error.message}" for error in VALIDATORS[event_type].iter_errors(message)]
-
-
 def one_of(event_type: str) -> Any:
     """A golden event of the class, as a message."""
     for path in CASES:
@@ -63,9 +57,8 @@ def one_of(event_type: str) -> Any:
     raise LookupError(event_type)
 
 
-def told(folder: Path) -> list[Any]:
+def told(folder: Path, context: Context) -> list[Any]:
     """What a worker says of itself."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sender = BusSender(bus.address(folder), b"w", context=context)
     out = Delivery(
         "w",
@@ -73,14 +66,12 @@ def told(folder: Path) -> list[Any]:
         Stamp(worker="w", account="main", include_raw="off", started_ms=1),
         sender,
         DeadLetters(folder, "w"),
-        Books("linear", NoFetcher()),
+        Books("linear", KeepingFetcher()),
     )
     out.tell("connected", now_ns=RECEIVED_NS)
     out.tell("gap", now_ns=RECEIVED_NS, topic="orderbook.50.BTCUSDT", detail="a hole")
     out.flush()
-    found = [json.loads(record.body) for _, batch in sender._batches for record in unpack(batch)]
-    context.destroy(linger=0)
-    return found
+    return [json.loads(record.body) for _, batch in sender._batches for record in unpack(batch)]
 
 
 @pytest.mark.parametrize("row", BY_NAME)
@@ -100,8 +91,8 @@ def test_golden_event_fits_the_schema_of_its_class_and_of_no_other(path: Path, i
         assert [name for name in VALIDATORS if not faults(message, name)] == [message["event_type"]]
 
 
-def test_what_the_gateway_tells_fits_its_schema(tmp_path: Path) -> None:
-    said = told(tmp_path)
+def test_what_the_gateway_tells_fits_its_schema(tmp_path: Path, context: Context) -> None:
+    said = told(tmp_path, context)
     assert [message["payload"]["kind"] for message in said] == ["connected", "gap"]
     assert [faults(message, "system") for message in said] == [[], []]
 

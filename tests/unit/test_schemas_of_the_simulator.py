@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from test_schemas import RECEIVED_NS, faults
+from published import RECEIVED_NS, faults
 
 from gateway.models import BadRecord
 from gateway.protocol import channels

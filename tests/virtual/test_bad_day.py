@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 from judge import judge
-from test_every_fault import TOPICS
 from world import make
+from worlds import TOPICS
 
 from simulator import scenarios
 

@@ -10,45 +10,19 @@ from random import Random
 from typing import Any
 
 import pytest
-import world
 from judge import milliseconds
 from world import RESTORED_S, Worker, World
+from worlds import BYSTANDERS, QUEUE, SYMBOLS, book_topics, feed_of, start
 
 from gateway.protocol import channels
 from simulator.faults import Fault
-from simulator.market.feed import Feed
 
 Levels = dict[str, list[str]]
 Truth = dict[tuple[str, int, int], tuple[Levels, Levels]]
 
-SYMBOLS = {
-    "spot": "BTCUSDT",
-    "linear": "BTCUSDT",
-    "inverse": "BTCUSD",
-    "option": "BTC-25DEC26-70000-C-USDT",
-    "spread": "SOLUSDT_SOL/USDT",
-}
-#: Of the same endpoint, and left alone.
-BYSTANDERS = {
-    "spot": "ETHUSDT",
-    "linear": "ETHUSDT",
-    "inverse": "ETHUSD",
-    "option": "ETH-25DEC26-3500-C-USDT",
-    "spread": "BTCUSDT-25DEC26_BTCUSDT",
-}
 SPOILING = ("skip", "repeat", "reorder", "cross")
 #: What is noticed, or does no harm, where a change need not bring the next `u`.
 WITHOUT_CONTINUITY = ("repeat", "cross")
-QUEUE, EVERY_S = "ws-gateway.orderbook.late-joiner", 2.0
-
-
-def feed_of(running: World, category: str, symbol: str) -> Feed:
-    return running.exchange.market.feeds[category, symbol]
-
-
-def book_topics(running: World, category: str, symbol: str) -> list[str]:
-    """All but the deepest, which differs from the one above it in nothing but the time that its comparison takes."""
-    return [f"orderbook.{name}.{symbol}" for name in feed_of(running, category, symbol).views if name != "1000"]
 
 
 def by_price(levels: list[list[str]]) -> Levels:
@@ -62,15 +36,6 @@ def note(running: World, category: str, symbol: str, truth: Truth) -> None:
             continue
         bids, asks = view.snapshot()
         truth[f"orderbook.{name}.{symbol}", view.update_id, view.sequence] = by_price(bids), by_price(asks)
-
-
-def start(category: str, *, wishes: bool = True, continuity: bool = True, **options: Any) -> tuple[World, Worker]:
-    running = world.make(trade_rate=4.0, only=(SYMBOLS[category], BYSTANDERS[category]), **options)
-    topics = [*book_topics(running, category, SYMBOLS[category]), *book_topics(running, category, BYSTANDERS[category])]
-    rows = {topic: channels.for_topic(topic, category) for topic in topics}
-    worker = running.add(category, {topic: row.pushes_first for topic, row in rows.items()}, continuity=continuity)
-    worker.delivery.books.want(rows, {topic: {QUEUE: EVERY_S} for topic in topics} if wishes else {})
-    return running, worker
 
 
 class Consumer:

@@ -3,32 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from world import BACK_S, RESTORED_S, Worker, World, make
+from world import BACK_S, RESTORED_S, Worker, World
+from worlds import TOPICS, world_with
 
 from gateway.protocol.endpoints import ENDPOINTS
 from simulator.faults import KINDS, OPS, Fault
-
-#: Endpoint → wanted topics, and whether the exchange pushes a frame on subscribe.
-TOPICS: dict[str, dict[str, bool]] = {
-    "spot": {"orderbook.50.BTCUSDT": True, "tickers.BTCUSDT": True, "publicTrade.BTCUSDT": False},
-    "linear": {"orderbook.50.BTCUSDT": True, "tickers.BTCUSDT": True, "publicTrade.BTCUSDT": False},
-    "inverse": {"orderbook.50.BTCUSD": True, "tickers.BTCUSD": True, "publicTrade.BTCUSD": False},
-    "option": {"orderbook.25.BTC-25DEC26-70000-C-USDT": True, "tickers.BTC-25DEC26-70000-C-USDT": True, "publicTrade.BTC": False},
-    "spread": {"orderbook.25.SOLUSDT_SOL/USDT": True, "tickers.SOLUSDT_SOL/USDT": True, "publicTrade.SOLUSDT_SOL/USDT": False},
-    "status": {"system.status": False},
-    "private": {"order": False, "execution": False, "position": False, "wallet": False},
-}
-
-#: Endpoint → what its market trades; less is quicker. The account trades all.
-SYMBOLS = {
-    "spot": ("BTCUSDT",),
-    "linear": ("BTCUSDT",),
-    "inverse": ("BTCUSD",),
-    "option": ("BTC-25DEC26-70000-C-USDT",),
-    "spread": ("SOLUSDT_SOL/USDT",),
-    "status": ("BTCUSDT",),
-    "private": ("BTCUSDT", "ETHUSDT", "BTCUSD", "BTC-25DEC26-70000-C-USDT"),
-}
 
 #: How long a standing fault lasts here; seconds. Long enough for pings to go unanswered and for every retry to meet it.
 LASTS_S = 30.0
@@ -57,11 +36,6 @@ def faults() -> Iterator[Fault]:
 FAULTS = tuple(faults())
 #: A step → the request that is under way when the fault comes; None: none.
 STEPS = {"dial": None, "login": "auth", "subscribe": "subscribe", "streaming": None, "ping": "ping", "unsubscribe": "unsubscribe"}
-
-
-def world_with(endpoint: str) -> tuple[World, Worker]:
-    world = make(steps_per_s=0.5, trade_rate=0.5, status_every_s=5.0, only=SYMBOLS[endpoint])
-    return world, world.add(endpoint, TOPICS[endpoint])
 
 
 def play(endpoint: str, step: str, fault: Fault) -> str:

@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable
 
 import pytest
-from test_books import QUEUE, SYMBOLS, start
 from world import RESTORED_S, Worker, World
+from worlds import QUEUE, SYMBOLS, start
 
 from simulator.faults import Fault
+
+TOPIC = "orderbook.50.BTCUSDT"
 
 
 def away(running: World, worker: Worker, is_away: Callable[[], bool], seconds: float, key: str) -> int:
@@ -39,16 +41,20 @@ def test_no_book_is_published_while_its_connection_is_away(category: str, name: 
     assert any(record.topic == topic and record.queue for record in worker.bus.records[sent:]), "and then it is again"
 
 
-@pytest.mark.parametrize("is_refused", [True, False], ids=["refused", "renewed"])
-def test_no_book_is_published_while_its_topic_is_not_held(is_refused: bool) -> None:
+@pytest.mark.parametrize(
+    ("fault", "least"),
+    [
+        (Fault(kind="refuse_topic", topic=TOPIC, seconds=20), 50),
+        (Fault(kind="answer", how="delay", op="subscribe", amount=1.8, times=1), 3),
+    ],
+    ids=["refused", "renewed"],
+)
+def test_no_book_is_published_while_its_topic_is_not_held(fault: Fault, least: int) -> None:
     running, worker = start("linear", seed=13)
-    topic = "orderbook.50.BTCUSDT"
     running.run_until(worker.is_restored, RESTORED_S, what="live")
     running.run(6)
-    if is_refused:
-        running.exchange.do(Fault(kind="refuse_topic", topic=topic, seconds=20))
-    worker.link.subscriptions.renew(topic)
-    turns = away(running, worker, lambda: not worker.link.subscriptions.is_held(topic), 100, topic)
-    assert turns > (50 if is_refused else -1)
-    last = [record for record in worker.bus.records if record.topic == topic and record.queue][-1]
+    running.exchange.do(fault)
+    worker.link.subscriptions.renew(TOPIC)
+    assert away(running, worker, lambda: not worker.link.subscriptions.is_held(TOPIC), 100, TOPIC) > least
+    last = [record for record in worker.bus.records if record.topic == TOPIC and record.queue][-1]
     assert running.clock.unix_ns() - last.received_ns < 3e9, "and then it is again"

@@ -1,7 +1,7 @@
 """Pauses that are ours: the exchange answered in time, and what it said waits unread. No healthy connection is given up for them."""
 
-from test_every_fault import world_with
 from world import RESTORED_S
+from worlds import world_with
 
 from workers.link import FRAMES_PER_TURN
 

@@ -1,8 +1,8 @@
 """Renewals: a broken book is made whole, whatever happens to the snapshot that was asked for; consumers are told both ends."""
 
 import msgspec
-from test_every_fault import world_with
 from world import RESTORED_S, Worker
+from worlds import world_with
 
 from simulator.faults import Fault
 

@@ -1,7 +1,7 @@
 """An exchange that answers late, always: it is waited for, not left again and again."""
 
 import pytest
-from test_every_fault import world_with
+from worlds import world_with
 
 from simulator.faults import Fault
 

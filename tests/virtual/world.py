@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from standins import KeepingBus, KeepingLetters
 
 from gateway.backoff import Backoff, cap_for
 from gateway.errors import LinkLost
@@ -24,6 +23,7 @@ from simulator.connection import Connection
 from simulator.dialect import DIALECTS
 from simulator.exchange import Exchange, Options
 from simulator.rest.market_calls import full_orderbook
+from tests.standins import KeepingBus, KeepingLetters
 from workers.books import Books
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
@@ -53,10 +53,8 @@ class DirectFetcher:
         self._lag = lag
         self._answers: deque[tuple[int, str, Any]] = deque()
         self._looks = 0
-        self.asked = 0
 
     def ask(self, topic: str) -> None:
-        self.asked += 1
         if self._exchange.faults.hit("rest", self._exchange.clock_ms(), endpoint=self._category):
             return
         query = {"category": self._category, "symbol": topic.split(".", 2)[2]}
