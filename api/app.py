@@ -37,7 +37,7 @@ def create_app(settings: Settings) -> OpenAPI:
     policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
     parts = Parts(
         pool=Pool(settings.database_url, name="ws-gateway api", size=THREADS),
-        rules=Rules(settings.enabled_categories, settings.default_category, settings.environment, settings.has_credentials),
+        rules=Rules(settings.enabled_categories, settings.environment, settings.has_credentials),
         resolver=Resolver(
             Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy, timeout_s=PATIENCE_S, whole_s=PATIENCE_S),
             settings.default_category,

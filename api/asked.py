@@ -28,6 +28,5 @@ class Rules:
     """What the settings say about subscriptions."""
 
     enabled_categories: Sequence[str]
-    default_category: str
     environment: str
     has_credentials: bool

@@ -49,4 +49,4 @@ def _bindings(wish: Mapping[str, Any], symbols: Sequence[str] | None) -> list[st
     if channel is None or symbols is None:
         return [wish["binding"]]
     form = {name: wish[name] for name in ("category", "depth", "interval")}
-    return list(dict.fromkeys(channels.binding_of(channel, symbol=symbol, **form) for symbol in symbols))
+    return selectors.bindings_of(channel, symbols=symbols, **form)

@@ -43,15 +43,15 @@ class Standing(Protocol):
 class _Kept:
     """One topic's book.
 
-    wishes  queue → seconds between two snapshots for it
-    given   queue → when it last got one; monotonic seconds
-    newest  the last event of the book as it is known: it numbers and dates it
-    is_held whether the topic was held when it was last looked at
+    wishes    queue → seconds between two snapshots for it
+    given_at  queue → when it last got one; monotonic seconds
+    newest    the last event of the book as it is known: it numbers and dates it
+    is_held   whether the topic was held when it was last looked at
     """
 
     book: KeptBook
     wishes: Mapping[str, float] = field(default_factory=dict)
-    given: dict[str, float] = field(default_factory=dict)
+    given_at: dict[str, float] = field(default_factory=dict)
     newest: Event | None = None
     is_held: bool = False
 
@@ -81,7 +81,7 @@ class Books:
                 self._kept[topic] = _Kept(_book(row, topic))
             kept = self._kept[topic]
             kept.wishes = wishes.get(topic, {})
-            kept.given = {queue: at for queue, at in kept.given.items() if queue in kept.wishes}
+            kept.given_at = {queue: at for queue, at in kept.given_at.items() if queue in kept.wishes}
         self._fetcher.keep({topic for topic, kept in self._kept.items() if kept.book.is_fetched})
 
     def lost(self, now: float) -> None:
@@ -147,12 +147,12 @@ class Books:
     def due(self, standing: Standing, now: float) -> Iterator[tuple[Event, str]]:
         """The snapshots that services are to get now, each with its queue. A book that is not whole or not held is waited for."""
         for topic, kept in self._kept.items():
-            queues = [queue for queue, every_s in kept.wishes.items() if now - kept.given.get(queue, -inf) >= every_s]
+            queues = [queue for queue, every_s in kept.wishes.items() if now - kept.given_at.get(queue, -inf) >= every_s]
             if not queues or kept.newest is None or not standing.is_held(topic) or (levels := kept.book.levels()) is None:
                 continue
             event = orderbook.derived(kept.newest, levels)
             for queue in queues:
-                kept.given[queue] = now
+                kept.given_at[queue] = now
                 yield event, queue
 
 

@@ -79,8 +79,3 @@ def decide(symbol: str, *, among: Sequence[str], default: str, known: Mapping[st
         return default, "default"
     first = next((category for category in choice if category in listed), None)
     return (first, "instruments") if first is not None else (choice[0], "symbol")
-
-
-def category_of(symbol: str, *, default: str) -> tuple[str, CategorySource]:
-    """The category of a symbol by its form alone."""
-    return decide(symbol, among=CATEGORIES, default=default, known={})

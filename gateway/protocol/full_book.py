@@ -1,6 +1,6 @@
 """The whole book of `orderbook.full.{symbol}`: deltas of the stream joined to a snapshot over REST. Source: protocol notes, section 6.4.
 
-Told: `frame`, `snapshot`, `lost`. Asked: `wants_fetch`, `in_sync`, `hole`, `book`.
+Told: `frame`, `snapshot`, `distrust`. Asked: `wants_fetch`, `in_sync`, `hole`, `book`.
 
     frames are kept ── snapshot that fits ──▶ in sync ── a hole, or `u` 1 ──▶ frames are kept
 """
@@ -39,7 +39,7 @@ class _Frame:
 
 
 class FullBook:
-    """One book and how far it can be trusted. Outlives connections: `lost` begins again, fetches keep their pace.
+    """One book and how far it can be trusted. Outlives connections: `distrust` begins again, fetches keep their pace.
 
     update_id  `u` of the newest frame in the book; None while it is not in sync, or was found empty without a number
     sequence   `seq` of it
@@ -60,11 +60,6 @@ class FullBook:
     @property
     def in_sync(self) -> bool:
         return self.hole is None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the book is known to hold nothing: delisted, or before an auction."""
-        return self.in_sync and self.book.levels() == ([], [])
 
     def wants_fetch(self, now: float) -> bool:
         """Whether to ask for a snapshot now; True is counted as asked."""
@@ -125,12 +120,8 @@ class FullBook:
             return self._refuse(f"the snapshot's update {found.update_id} is not followed by {kept[0].update_id}")
         return self._begin(found, now)
 
-    def lost(self, now: float) -> None:
-        """The connection is gone: what comes next follows nothing."""
-        self._start_over("the connection was lost", now)
-
     def distrust(self, reason: str, now: float) -> None:
-        """Begin again although the numbers fit: the book was found crossed, or a consumer asks for it."""
+        """Begin again although the numbers fit: the connection was lost, the book was found crossed, or a consumer asks for it."""
         self._start_over(reason, now)
 
     def _keep(self, frame: _Frame) -> Took:

@@ -54,3 +54,11 @@ def topics_of(
     """The exchange's topics of the instruments that a selector names, each once: option trades go by base coin."""
     found = (channels.topic_of(channel, category=category, symbol=symbol, depth=depth, interval=interval) for symbol in symbols)
     return list(dict.fromkeys(found))
+
+
+def bindings_of(
+    channel: Channel, *, category: str | None, depth: int | None, interval: str | None, symbols: Iterable[str]
+) -> list[str]:
+    """What the queue of a wish with a selector is bound to, where one binding is not enough."""
+    found = (channels.binding_of(channel, category=category, symbol=symbol, depth=depth, interval=interval) for symbol in symbols)
+    return list(dict.fromkeys(found))

@@ -29,7 +29,7 @@ OPTION = "BTC-25DEC26-70000-C-USDT"
 
 def wish(
     *, symbol: str | None = "BTCUSDT", category: str | None = "linear", requesting_service: str = "one", **changes: Any
-) -> store.Row:
+) -> db.Row:
     """What the API decides of a wish, unless said otherwise for trades: topic, queue and binding follow from symbol, category and service."""
     return {
         "channel_type": "trades", "symbol": symbol, "category": category, "category_source": "given",
@@ -40,7 +40,7 @@ def wish(
     }  # fmt: skip
 
 
-def add(connection: db.Connection, symbol: str | None = "BTCUSDT", **changes: Any) -> store.Row:
+def add(connection: db.Connection, symbol: str | None = "BTCUSDT", **changes: Any) -> db.Row:
     """A wish whose queue waits for the router."""
     return store.add_subscription(connection, wish(symbol=symbol, **changes), lambda: "pending")[0]
 

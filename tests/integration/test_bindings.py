@@ -101,7 +101,7 @@ def test_a_thousand_bindings_are_made_in_a_moment(broker_url: str, channel: Bloc
         assert topology.depths([QUEUE])[QUEUE].messages == 3
 
 
-def has_bound_at(connection: db.Connection, row: store.Row) -> bool:
+def has_bound_at(connection: db.Connection, row: db.Row) -> bool:
     [wanted] = [wish for wish in store.wanted(connection, "linear") if str(wish.id) == str(row["id"])]
     return wanted.bound_at is not None
 

@@ -110,7 +110,7 @@ def test_a_listing_waits_until_its_binding_exists(connection: db.Connection) -> 
 
 
 def test_wishes_are_verified_by_the_next_read_and_by_a_repeat_that_knows(database_url: str, connection: db.Connection) -> None:
-    def wished(category: str | None, symbol: str, verified: bool | None = False) -> store.Row:
+    def wished(category: str | None, symbol: str, verified: bool | None = False) -> db.Row:
         return wish(symbol=symbol, category=category, topic=f"{category}.{symbol}", symbol_verified=verified)
 
     def verified() -> dict[str, bool | None]:

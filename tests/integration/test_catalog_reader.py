@@ -16,7 +16,7 @@ from gateway.protocol.instruments import catalog
 from gateway.rest import Rest
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator
-from workers.instruments import CatalogReader
+from workers.catalog_reader import CatalogReader
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from running import Consumer, RunningGateway, healthy_gateway, wait_for
 
 from gateway import db, instruments, store
 from gateway.protocol.instruments import catalog
-from gateway.protocol.selectors import NONE_MATCHES
 from gateway.rest import Rest
 from simulator.remote import RunningSimulator
+from workers.told import NONE_MATCHES
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ def look_again(connection: db.Connection, exchange: RunningSimulator) -> None:
     instruments.write(connection, "linear", catalog("linear", Rest(exchange.rest_url).instruments("linear")))
 
 
-def until(connection: db.Connection, row: dict[str, Any], claim: Callable[[store.Row], Any], what: str) -> store.Row:
-    def found() -> store.Row | None:
+def until(connection: db.Connection, row: dict[str, Any], claim: Callable[[db.Row], Any], what: str) -> db.Row:
+    def found() -> db.Row | None:
         now = store.find(connection, row["id"])
         return now if now is not None and claim(now) else None
 

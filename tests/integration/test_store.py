@@ -15,7 +15,7 @@ from gateway.errors import RequestError
 from gateway.wire import TopicReport
 
 
-def add(connection: db.Connection, **changes: Any) -> tuple[store.Row, bool]:
+def add(connection: db.Connection, **changes: Any) -> tuple[db.Row, bool]:
     return store.add_subscription(connection, wish(**changes), lambda: "ready")
 
 
@@ -137,7 +137,7 @@ def test_a_private_topic_waits_for_nobody_who_waits_for_the_broker(database_url:
         go_on.wait(10)
         return "ready"
 
-    def add_slowly() -> store.Row:
+    def add_slowly() -> db.Row:
         own = db.connect(database_url, name="test slow")
         row, _ = store.add_subscription(own, wish(**PRIVATE, requesting_service="slow", queue="q1"), slow)
         own.close()
@@ -191,7 +191,7 @@ def test_a_public_topic_meets_no_form_of_a_private_one(connection: db.Connection
 def test_a_report_moves_updated_at_only_with_the_state_and_last_event_at_never_back(connection: db.Connection) -> None:
     row, _ = add(connection)
 
-    def report(state: str, last_event_ms: int | None, error: str | None = None) -> store.Row:
+    def report(state: str, last_event_ms: int | None, error: str | None = None) -> db.Row:
         store.report_topics(connection, "linear", [TopicReport("publicTrade.BTCUSDT", state, error, last_event_ms)])
         found = store.find(connection, row["id"])
         assert found is not None

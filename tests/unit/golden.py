@@ -6,9 +6,10 @@ from typing import Any
 
 from gateway.protocol import channels
 from gateway.protocol.channels import CHANNELS
-from gateway.protocol.channels.channel import Memory, Outcome
+from gateway.protocol.channels.channel import Outcome
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, parse
+from gateway.protocol.memory import Memory
 
 FRAMES = Path(__file__).parents[1] / "frames"
 #: Of every channel, folder by folder.

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from gateway.models import BadRecord, Event
 from gateway.protocol import channels
 from gateway.protocol.answers import ANSWERS, events_of
-from gateway.protocol.channels.channel import Memory
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, parse
+from gateway.protocol.memory import Memory
 from simulator.account_control import Do, act
 from simulator.dialect import Message, compact
 from simulator.exchange import Exchange, Options

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway import balances, db, store
+from gateway import balances, db
 from gateway.models import Envelope
 from gateway.wire import event_id
 
@@ -52,7 +52,7 @@ def test_amounts_are_stored_exactly_and_writing_twice_changes_nothing(connection
     body = balance("a", [coin("BTC", long), coin("A" * 90, "0.000000000000000001")], total_equity="10.50")
     for _ in range(2):
         assert stored(connection, [body]) == 0
-    rows, margin, total = store.latest_balances(connection, coin=None, account_type=None, limit=10, offset=0)
+    rows, margin, total = balances.latest(connection, coin=None, account_type=None, limit=10, offset=0)
     assert [(row["coin"], f"{row['wallet_balance']:f}") for row in rows] == [("A" * 90, "0.000000000000000001"), ("BTC", long)]
     assert total == 2
     assert margin is not None
@@ -83,13 +83,13 @@ def test_the_latest_balance_is_the_newest_by_the_exchanges_time_whatever_came_la
     older = balance("older", [coin("BTC", "1"), coin("ETH", "5")], timestamp="2026-01-01T00:00:01.000Z", total_equity="1")
     stored(connection, [newer])
     stored(connection, [older])
-    rows, margin, total = store.latest_balances(connection, coin=None, account_type=None, limit=1, offset=0)
+    rows, margin, total = balances.latest(connection, coin=None, account_type=None, limit=1, offset=0)
     assert ([(row["coin"], row["wallet_balance"]) for row in rows], total) == ([("BTC", Decimal(2))], 2)
     assert margin is not None
     assert margin["total_equity"] == Decimal(2)
-    rows, _, total = store.latest_balances(connection, coin="ETH", account_type="UNIFIED", limit=10, offset=0)
+    rows, _, total = balances.latest(connection, coin="ETH", account_type="UNIFIED", limit=10, offset=0)
     assert ([row["wallet_balance"] for row in rows], total) == ([Decimal(5)], 1)
-    assert store.latest_balances(connection, coin=None, account_type=None, limit=10, offset=50)[::2] == ([], 2)
+    assert balances.latest(connection, coin=None, account_type=None, limit=10, offset=50)[::2] == ([], 2)
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_the_latest_balance_is_the_newest_by_the_exchanges_time_whatever_came_la
     ],
 )  # fmt: skip
 def test_an_amount_comes_back_with_every_digit_in_every_column(connection: db.Connection, amount: str) -> None:
-    every = dict.fromkeys(balances.COIN_AMOUNTS.values(), amount)
+    every = dict.fromkeys(balances.COIN_AMOUNTS, amount)
     account = dict.fromkeys(balances.ACCOUNT_AMOUNTS, amount)
     assert stored(connection, [balance("a", [{**coin("BTC", amount), **every}], **account)]) == 0
-    rows, margin, _ = store.latest_balances(connection, coin=None, account_type=None, limit=10, offset=0)
+    rows, margin, _ = balances.latest(connection, coin=None, account_type=None, limit=10, offset=0)
     assert margin is not None
     expected = f"{Decimal(amount):f}"
     assert {f"{rows[0][column]:f}" for column in balances.COIN_AMOUNTS} == {expected}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.protocol.categories import candidates, category_of, decide, is_plain
+from gateway.protocol.categories import CategorySource, candidates, decide, is_plain
 from gateway.protocol.endpoints import CATEGORIES
 
 FORMS = {
@@ -27,6 +27,11 @@ NONE = ["btcusdt", "BTC-26JUL24-65000-X", "BTC-26JULY24", "BTCUSDT-", "-", "/", 
         "A_B_C"]  # fmt: skip
 
 Known = dict[str, bool | None]
+
+
+def category_of(symbol: str, *, default: str) -> tuple[str, CategorySource]:
+    """By its form alone."""
+    return decide(symbol, among=CATEGORIES, default=default, known={})
 
 
 @pytest.mark.parametrize(("category", "symbol"), [(category, symbol) for category, symbols in FORMS.items() for symbol in symbols])

@@ -16,9 +16,10 @@ from gateway import names
 from gateway.models import BadRecord, Event
 from gateway.protocol import channels
 from gateway.protocol.channels import CHANNELS
-from gateway.protocol.channels.channel import Channel, Memory
+from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import CATEGORIES, ENDPOINTS
 from gateway.protocol.frames import Data, parse
+from gateway.protocol.memory import Memory
 from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.protocol.channels import trades
-from gateway.protocol.channels.channel import Memory
 from gateway.protocol.frames import DEEPEST, Data, Unknown, parse
+from gateway.protocol.memory import Memory
 
 FRAMES = Path(__file__).parents[1] / "frames"
 CONTROL = [path for kind in ("acks", "auth", "pongs", "unknown") for path in sorted((FRAMES / kind).glob("*.json"))]

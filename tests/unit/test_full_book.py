@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.protocol.book import Level
-from gateway.protocol.full_book import CALM_S, MOST_KEPT, MOST_STALE, FullBook, Took
+from gateway.protocol.full_book import MOST_KEPT, MOST_STALE, FullBook, Took
+from gateway.protocol.pace import CALM_S
 from simulator.market.book import Book, View
 from simulator.market.instruments import INSTRUMENTS
 from simulator.market.market import Market
@@ -39,6 +40,11 @@ def synced(numbers: str = "5@50", now: float = 0.0) -> FullBook:
     book = FullBook()
     assert book.snapshot(answer(numbers), now)
     return book
+
+
+def is_empty(book: FullBook) -> bool:
+    """Whether it is known to hold nothing."""
+    return book.in_sync and book.book.levels() == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -122,7 +128,7 @@ def test_each_cause_of_a_restart_ends_with_what_rest_knows(payload: list[Level],
     assert book.hole == "the exchange began its count anew"
     assert (book.update_id, prices(book)) == (None, "")
     assert book.snapshot(result, 1.0)
-    assert (book.in_sync, book.update_id, prices(book), book.is_empty) == (True, 1, held, not held)
+    assert (book.in_sync, book.update_id, prices(book), is_empty(book)) == (True, 1, held, not held)
 
 
 def test_book_found_empty_stays_so_until_a_level_comes_and_is_then_fetched() -> None:
@@ -130,11 +136,11 @@ def test_book_found_empty_stays_so_until_a_level_comes_and_is_then_fetched() -> 
     tell(book, "1@60", bids=[])
     assert book.snapshot({"b": [], "a": []}, 1.0)
     assert tell(book, "2@70", bids=[]) == "applied"
-    assert book.is_empty
+    assert is_empty(book)
     assert tell(book, "3@80") == "broken"
     assert book.hole == "a change came to a book that was found empty"
     assert book.snapshot(answer("3@80"), 2.0)
-    assert not book.is_empty
+    assert not is_empty(book)
 
 
 def test_empty_answer_is_not_believed_against_changes() -> None:
@@ -147,9 +153,9 @@ def test_empty_answer_is_not_believed_against_changes() -> None:
 def test_symbol_without_any_frame_and_answer_is_empty_without_a_number() -> None:
     book = FullBook()
     assert book.snapshot({"b": [], "a": []}, 0.0)
-    assert (book.is_empty, book.update_id) == (True, None)
+    assert (is_empty(book), book.update_id) == (True, None)
     assert tell(book, "5@50", bids=[]) == "applied"
-    assert (book.is_empty, book.update_id) == (True, 5)
+    assert (is_empty(book), book.update_id) == (True, 5)
 
 
 def test_fetches_are_spaced_ever_wider_and_quick_again_after_a_calm_time() -> None:
@@ -232,7 +238,7 @@ def test_stale_frames_without_end_are_the_truth() -> None:
 
 def test_lost_connection_and_a_crossed_book_begin_again() -> None:
     book = synced()
-    book.lost(1.0)
+    book.distrust("the connection was lost", 1.0)
     assert (book.in_sync, book.hole, prices(book)) == (False, "the connection was lost", "")
     assert book.snapshot(answer("9@90"), 2.0)
     book.distrust("the book is crossed", 3.0)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from bench import BEGAN_MS, FULL, TOPIC, Bench, answer, frame
+from bench import BEGAN_MS, FULL, QUEUE, TOPIC, Bench, answer, frame
 
 from gateway.models import Json
 from gateway.protocol.endpoints import ENDPOINTS
@@ -153,3 +153,12 @@ def test_what_no_frame_brought_counts_as_an_event_of_its_topic() -> None:
     assert bench.out.readers.last_event_ms(FULL) == BEGAN_MS
     bench.take("delta", 7, 1.5)
     assert (bench.out.counts.events, bench.out.counts.stale) == (2, 1)
+
+
+def test_a_shorter_pause_counts_from_the_last_whole_book() -> None:
+    bench = Bench(TOPIC, wishes=False)
+    bench.books.want(bench.rows, {TOPIC: {QUEUE: 3600.0}})
+    bench.take("snapshot", 5, 0.0)
+    assert whole(bench.tend(0.0)) == [5]
+    bench.books.want(bench.rows, {TOPIC: {QUEUE: 10.0}})
+    assert [whole(bench.tend(now)) for now in (9.0, 10.0, 19.0, 20.0)] == [[], [5], [], [5]]

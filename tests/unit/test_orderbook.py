@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.protocol.book import Book, Level
-from gateway.protocol.channels.channel import Memory
+from gateway.protocol.memory import Memory
 from gateway.protocol.orderbook import begins_anew, follow
 
 KINDS = {"s": "snapshot", "d": "delta"}

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gateway import balances, db
 from gateway.protocol import channels
-from gateway.protocol.channels.channel import Memory
 from gateway.protocol.decimals import unfolded
 from gateway.protocol.frames import Data, parse
+from gateway.protocol.memory import Memory
 from gateway.wire import Stamp
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,13 +23,13 @@ ROOT = Path(__file__).resolve().parents[2]
 ROAD = [
     *sorted((ROOT / "gateway" / "protocol" / "channels").glob("*.py")),
     *(ROOT / "gateway" / "protocol" / f"{name}.py" for name in
-      ("answers", "book", "decimals", "fields", "frames", "full_book", "naming", "orderbook", "raw_records")),
+      ("answers", "book", "decimals", "fields", "frames", "full_book", "memory", "naming", "orderbook", "raw_records")),
     *(ROOT / "gateway" / f"{name}.py" for name in ("balances", "models", "wire")),
-    *(ROOT / "workers" / f"{name}.py" for name in ("books",)),
+    *(ROOT / "workers" / f"{name}.py" for name in ("books", "kept_book")),
     *(ROOT / "gateway" / "sinks" / f"{name}.py" for name in ("postgres", "memory")),
 ]  # fmt: skip
 #: Monotonic seconds and pauses are no amounts: their names end so, or are these.
-SECONDS = ("_S", "_s", "now", "seconds", "due", "wishes", "snapshots", "at")
+SECONDS = ("_S", "_s", "now", "seconds", "wishes", "snapshots", "at")
 
 
 def floats_in(path: Path) -> list[str]:

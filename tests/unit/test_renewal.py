@@ -6,7 +6,7 @@ import pytest
 from conversation import wanting, yes
 
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.protocol.renewal import CALM_S
+from gateway.protocol.pace import CALM_S
 from gateway.protocol.subscriptions import Subscriptions
 
 

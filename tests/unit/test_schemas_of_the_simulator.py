@@ -13,8 +13,8 @@ from published import RECEIVED_NS, faults
 
 from gateway.models import BadRecord
 from gateway.protocol import channels
-from gateway.protocol.channels.channel import Memory
 from gateway.protocol.frames import Data, parse
+from gateway.protocol.memory import Memory
 from gateway.wire import Stamp
 from simulator.account import spreads
 from simulator.account.account import Account

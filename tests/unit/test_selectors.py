@@ -1,4 +1,4 @@
-"""Selectors: which symbols a pattern names, the topics and bindings it stands for, and one state for many topics."""
+"""Selectors: which symbols a pattern names, and the topics and bindings it stands for."""
 
 import re
 
@@ -33,16 +33,20 @@ def test_a_star_stands_for_any_characters_and_everything_else_for_itself(
 ) -> None:
     assert selectors.is_pattern(pattern)
     assert selectors.PATTERN.fullmatch(pattern)
-    assert [symbol for symbol in (*named, *not_named) if selectors.matches(pattern, symbol)] == named
+    assert [symbol for symbol in (*named, *not_named) if is_liked(pattern, symbol)] == named
+
+
+def is_liked(pattern: str, symbol: str) -> bool:
+    """As SQL's `like` has it."""
+    parts = re.findall(r"\\.|%|[^\\%]", selectors.like(pattern))
+    expression = "".join(".*" if part == "%" else "." if part == "_" else re.escape(part[-1]) for part in parts)
+    return re.fullmatch(expression, symbol) is not None
 
 
 @given(st.text("AB_.*-%\\", max_size=8), st.text("AB_.-%\\", max_size=8))
 def test_the_pattern_for_sql_names_the_same_symbols(pattern: str, symbol: str) -> None:
-    parts = re.findall(r"\\.|%|[^\\%]", selectors.like(pattern))
-    expression = "".join(
-        ".*" if part == "%" else "." if part == "_" else re.escape(part[-1]) for part in parts
-    )  # what `like` makes of it
-    assert bool(re.fullmatch(expression, symbol)) == selectors.matches(pattern, symbol)
+    plain = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+    assert is_liked(pattern, symbol) == bool(plain.fullmatch(symbol))
 
 
 @pytest.mark.parametrize("text", ["BTCUSDT", "", "btc*", "BTC?*", "* ", "A" * 100 + "*"])
@@ -72,10 +76,10 @@ def test_topics_are_those_of_the_instruments_and_option_trades_go_by_base_coin()
 
 def test_bindings_are_exactly_what_was_asked_for() -> None:
     def bindings(channel_type: str, category: str, pattern: str, symbols: list[str]) -> list[str]:
-        return selectors.bindings_of(
-            channel(channel_type), category=category, pattern=pattern, depth=50 if channel_type == "orderbook" else None, interval=None,
-            symbols=symbols,
-        )  # fmt: skip
+        row, depth = channel(channel_type), 50 if channel_type == "orderbook" else None
+        whole = selectors.whole_of(row, category=category, pattern=pattern)
+        named = symbols if whole is None else [whole]
+        return selectors.bindings_of(row, category=category, depth=depth, interval=None, symbols=named)
 
     assert bindings("trades", "linear", "*", ["BTCUSDT"]) == ["trade.linear.*.-"]
     assert bindings("orderbook", "linear", "**", []) == ["orderbook.linear.*.50"]
@@ -87,21 +91,3 @@ def test_bindings_are_exactly_what_was_asked_for() -> None:
     assert bindings("trades", "option", "XRP*", ["XRP-30OCT26-0.4-P-USDT"]) == ["trade.option.XRP-30OCT26-0_4-P-USDT.XRP"]
     assert bindings("order", "linear", "BTC*", ["BTCUSDT"]) == ["order.linear.BTCUSDT.*"]
     assert bindings("trades", "linear", "BTC*", []) == []
-
-
-@pytest.mark.parametrize(
-    ("states", "expected"),
-    [
-        ([], ("requested", selectors.NONE_MATCHES)),
-        ([("live", None), ("live", None)], ("live", None)),
-        ([("live", None), ("acknowledged", None)], ("acknowledged", None)),
-        ([("acknowledged", None), ("requested", None)], ("requested", None)),
-        ([("live", None), ("refused", "no")], ("live", "1 of 2 refused, such as t1: no")),
-        ([("refused", None), ("refused", "no")], ("refused", "2 of 2 refused, such as t0: without words")),
-        ([("refused", "no"), ("requested", None)], ("requested", "1 of 2 refused, such as t0: no")),
-        ([("live", None), ("stalled", None)], ("live", "1 of 2 stalled, such as t1: without words")),
-        ([("live", None), ("acknowledged", "hollow")], ("acknowledged", "hollow")),
-    ],
-)
-def test_a_selector_is_what_its_topics_are_together(states: list[tuple[str, str | None]], expected: tuple[str, str | None]) -> None:
-    assert selectors.together((f"t{number}", *said) for number, said in enumerate(states)) == expected

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gateway.models import BadRecord, Event
 from gateway.protocol.channels import ticker
-from gateway.protocol.channels.channel import Memory, Outcome
+from gateway.protocol.channels.channel import Outcome
 from gateway.protocol.frames import Data, parse
+from gateway.protocol.memory import Memory
 
 #: The exchange's key → ours, and the values it takes here; "" is the exchange's word for nothing.
 KEYS = {
@@ -80,7 +81,7 @@ def test_a_merged_ticker_is_what_a_plain_dict_holds_and_funding_is_told_on_each_
     identities: list[str] = []
     for ts, (kind, row) in enumerate(steps, start=1):
         if kind == "connection":  # as `Delivery.new_connection` does
-            memory, plain.state = Memory(funding=memory.funding), {}
+            memory, plain.state = Memory(told=memory.told), {}
             continue
         expected, outcomes = plain.hears(kind, row), told(kind, row, ts, category, memory)
         if expected is None:

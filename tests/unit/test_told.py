@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from gateway.protocol.selectors import NONE_MATCHES
+import pytest
+
 from gateway.state import TopicState
 from gateway.store import Wanted
 from gateway.wire import TopicReport
-from workers.told import LAST_EVENT_EVERY_S, REPEAT_AFTER_S, Told, of_patterns
+from workers.told import LAST_EVENT_EVERY_S, NONE_MATCHES, REPEAT_AFTER_S, Told, of_patterns, together
 
 
 def row(topic: str, state: str, last_error: str | None = None) -> Wanted:
@@ -56,3 +57,21 @@ def test_a_pattern_is_told_as_its_topics_are_together() -> None:
         "d*": TopicState("requested", None, 5),
         "none*": TopicState("requested", NONE_MATCHES, None),
     }
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([], ("requested", NONE_MATCHES)),
+        ([("live", None), ("live", None)], ("live", None)),
+        ([("live", None), ("acknowledged", None)], ("acknowledged", None)),
+        ([("acknowledged", None), ("requested", None)], ("requested", None)),
+        ([("live", None), ("refused", "no")], ("live", "1 of 2 refused, such as t1: no")),
+        ([("refused", None), ("refused", "no")], ("refused", "2 of 2 refused, such as t0: without words")),
+        ([("refused", "no"), ("requested", None)], ("requested", "1 of 2 refused, such as t0: no")),
+        ([("live", None), ("stalled", None)], ("live", "1 of 2 stalled, such as t1: without words")),
+        ([("live", None), ("acknowledged", "hollow")], ("acknowledged", "hollow")),
+    ],
+)
+def test_a_selector_is_what_its_topics_are_together(states: list[tuple[str, str | None]], expected: tuple[str, str | None]) -> None:
+    assert together((f"t{number}", *said) for number, said in enumerate(states)) == expected

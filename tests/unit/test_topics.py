@@ -18,7 +18,7 @@ from gateway.protocol.channels.channel import Channel
 from gateway.protocol.channels.raw import PRIVATE_TOPICS
 from gateway.protocol.endpoints import CATEGORIES, ENDPOINTS
 
-RULES = Rules(CATEGORIES, "linear", "mainnet", has_credentials=True)
+RULES = Rules(CATEGORIES, "mainnet", has_credentials=True)
 CODES = ("INVALID_TOPIC", "UNSUPPORTED_FOR_CATEGORY", "INVALID_DEPTH", "INVALID_INTERVAL", "UNKNOWN_SYMBOL")
 WORDS = ("topic", "endpoint", "category", "category_source", "symbol", "depth", "interval", "queue", "binding")
 

@@ -9,11 +9,11 @@ from api.asked import Asked, Rules
 from api.wishes import CREDENTIALS_MISSING, wish_of
 from gateway.errors import RequestError
 
-RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "linear", "mainnet", has_credentials=True)
+RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "mainnet", has_credentials=True)
 
 
 def wish(channel_type: str, rules: Rules = RULES, **given: Any) -> dict[str, Any]:
-    return wish_of(Asked(channel_type, "svc", **given), rules, without_catalog(rules.default_category))
+    return wish_of(Asked(channel_type, "svc", **given), rules, without_catalog("linear"))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_book_may_be_wished_for_whole(seconds: float) -> None:
     ],
 )
 def test_what_the_demo_exchange_lacks_is_refused_there_alone(channel_type: str, given: dict[str, Any]) -> None:
-    demo = Rules(RULES.enabled_categories, "linear", "demo", has_credentials=True)
+    demo = Rules(RULES.enabled_categories, "demo", has_credentials=True)
     with pytest.raises(
         RequestError, match=r"environment 'demo' does not have; expected order, execution, position, balance, greeks"
     ) as caught:
@@ -204,19 +204,19 @@ def test_what_the_demo_exchange_lacks_is_refused_there_alone(channel_type: str, 
 
 @pytest.mark.parametrize("channel_type", ["order", "execution", "position", "balance", "greeks", "system_status"])
 def test_what_the_demo_exchange_has_is_not_refused(channel_type: str) -> None:
-    demo = Rules(RULES.enabled_categories, "linear", "demo", has_credentials=True)
+    demo = Rules(RULES.enabled_categories, "demo", has_credentials=True)
     assert wish(channel_type, demo) == wish(channel_type)
 
 
 def test_a_disabled_category_is_refused() -> None:
-    rules = Rules(("spot",), "spot", "mainnet", has_credentials=True)
+    rules = Rules(("spot",), "mainnet", has_credentials=True)
     with pytest.raises(RequestError) as caught:
         wish("trades", rules, symbol="BTCUSD")
     assert caught.value.code == "CATEGORY_DISABLED"
 
 
 def test_private_channels_without_credentials_are_accepted_and_say_so() -> None:
-    rules = Rules(RULES.enabled_categories, "linear", "mainnet", has_credentials=False)
+    rules = Rules(RULES.enabled_categories, "mainnet", has_credentials=False)
     assert wish("order", rules)["last_error"] == CREDENTIALS_MISSING
     assert wish("trades", rules, symbol="BTCUSDT")["last_error"] is None
 
