@@ -14,7 +14,7 @@ from simulator.market.book import Book, View
 from simulator.market.candles import INTERVALS, Candle
 from simulator.market.funding_rates import Funding
 from simulator.market.greeks import model, strike
-from simulator.market.instruments import CLOSED, DELIVERING, TRADING, Instrument
+from simulator.market.instruments import CLOSED, TRADING, Instrument
 from simulator.market.liquidations import Liquidations
 from simulator.market.takers import Takers
 from simulator.market.tickers import TICKERS, WITH_DELTAS, Figures, Ticker
@@ -29,8 +29,6 @@ LIMITS_MS = 300
 _LIMIT = Decimal("0.01")
 #: Trades in one frame. Source: protocol notes, section 6.6.
 MOST_TRADES = 1024
-#: How long an instrument is being delivered before it is closed; milliseconds. Made up.
-DELIVERY_MS = 3_600_000
 #: One step in so many repeats the best level in a ticker's delta, changed or not (protocol notes, section 12).
 _REPEATS = 7
 #: The mark strays so far from the last price, in tenths of a tick.
@@ -84,13 +82,8 @@ class Feed:
         return (self.deals.last * 10 + self._astray) * self.instrument.tick / 10
 
     def status(self, now_ms: int) -> str:
-        """In the exchange's words. What was delivered before this market began goes on trading."""
-        delivery_ms = self.instrument.delivery_ms
-        if self.stage:
-            return self.stage
-        if delivery_ms is None or delivery_ms <= self._began_ms or now_ms < delivery_ms:
-            return TRADING
-        return DELIVERING if now_ms < delivery_ms + DELIVERY_MS else CLOSED
+        """In the exchange's words."""
+        return self.stage or self.instrument.status(now_ms, self._began_ms)
 
     def row(self, now_ms: int) -> dict[str, Any]:
         """As instruments-info answers."""

@@ -15,6 +15,8 @@ LISTED_MS = "1743675300000"
 TRADING, DELIVERING, CLOSED = "Trading", "Delivering", "Closed"
 #: Listed, and not traded yet.
 PRELAUNCH = "PreLaunch"
+#: How long an instrument is being delivered before it is closed; milliseconds. Made up.
+DELIVERY_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ class Instrument:
     @property
     def is_perpetual(self) -> bool:
         return self.kind.endswith("Perpetual")
+
+    def status(self, now_ms: int, began_ms: int) -> str:
+        """By the calendar. What was delivered before the market began, at `began_ms`, goes on trading."""
+        if self.delivery_ms is None or self.delivery_ms <= began_ms or now_ms < self.delivery_ms:
+            return TRADING
+        return DELIVERING if now_ms < self.delivery_ms + DELIVERY_MS else CLOSED
 
     def row(self, status: str = TRADING) -> Row:
         """As instruments-info answers (for spreads: spread/instrument)."""
