@@ -13,7 +13,7 @@ from simulator.market import envelopes, topics
 from simulator.market.book import Book, View
 from simulator.market.candles import INTERVALS, Candle
 from simulator.market.funding_rates import Funding
-from simulator.market.greeks import model, strike
+from simulator.market.greeks import strike, told_of_trade
 from simulator.market.instruments import CLOSED, TRADING, Instrument
 from simulator.market.liquidations import Liquidations
 from simulator.market.takers import Takers
@@ -218,11 +218,8 @@ class Feed:
         return (self.deals.last * 10 - 3 * self._astray) * self.instrument.tick / 10
 
     def _model(self) -> dict[str, str]:
-        if self.instrument.category != "option":
-            return {}
-        greeks = model(self.instrument, self._index)
-        told = greeks.told(greeks.iv)
-        return {"mP": plain(self.mark_price), "iP": plain(self._index), "mIv": told, "iv": told}
+        is_option = self.instrument.category == "option"
+        return told_of_trade(self.instrument, self._index, self.mark_price) if is_option else {}
 
     def _book_frames(self, now_ms: int, wants: Wants) -> list[Message]:
         """Deltas of the deep books; the best level comes whole, and again when it was quiet for long."""
