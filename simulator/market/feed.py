@@ -111,16 +111,27 @@ class Feed:
     def restart(self, now_ms: int, how: str = "service") -> list[Message]:
         """Books begin anew with `u` 1, the full one empty: clients are to fetch it. Source: protocol notes, section 6.4.
 
-        how: service: all of them; tick: the full one alone, as after a new tick or lot size; delisted: that too, and for good.
+        how: service: all of them; tick: the full one alone, as after a new tick or lot size. What is closed has no books to begin.
         """
+        if self.stage == CLOSED:
+            return []
         names = [name for name in self.views if name == "full" or how == "service"]
         self.book.advance()
-        if how == "delisted":
-            self.stage, self.is_empty = CLOSED, True
         for name in names:
             self.views[name].restart(now_ms)
         empty = self._book_frame("full", "delta", ([], []), now_ms) if "full" in names else {}
         return [empty if name == "full" else self.snapshot(name, now_ms) for name in names]
+
+    def close(self, now_ms: int) -> list[Message]:
+        """It is delisted: its books are empty, of which the full one tells, and nothing moves until it is opened again."""
+        told = self.restart(now_ms, "tick")
+        self.stage, self.is_empty = CLOSED, True
+        return told
+
+    def open(self, stage: str, now_ms: int) -> list[Message]:
+        """It is listed, as PreLaunch or (stage "") to be traded. Books that were empty begin; what was traded goes on as it was."""
+        was_empty, self.stage, self.is_empty = self.is_empty, stage, bool(stage)
+        return self.restart(now_ms) if was_empty and not self.is_empty else []
 
     def step(self, now_ms: int, trades: float, wants: Wants = everything) -> list[Message]:
         """Move once. trades: how many the step brings on average; wants: whose frames are to be built."""
@@ -139,7 +150,8 @@ class Feed:
         made = self.deals.step(int(self._dice.random() * 2 * trades + self._dice.random()), now_ms, self._model())
         if made and wants(names["trades"]):
             rows = [self.deals.tape.row(trade) for trade in made]
-            frames += [self._trade_frame(rows[at : at + MOST_TRADES], now_ms) for at in range(0, len(rows), MOST_TRADES)]
+            parts = [rows[at : at + MOST_TRADES] for at in range(0, len(rows), MOST_TRADES)]
+            frames += [self._frame("trade", names["trades"], "snapshot", part, now_ms) for part in parts]
         if made and self._has(FULL_SERVICE):
             frames += [
                 self._kline_frame(interval, self.deals.candles.running(interval), now_ms, confirm=False)
@@ -186,9 +198,6 @@ class Feed:
     def snapshot(self, name: str, now_ms: int) -> Message:
         """A book as it is now, of the stream with this name: a depth, `rpi` or `full`."""
         return self._book_frame(name, "snapshot", ([], []) if self.is_empty else self.views[name].snapshot(), now_ms)
-
-    def _trade_frame(self, rows: list[dict[str, Any]], now_ms: int) -> Message:
-        return self._frame("trade", self._names["trades"], "snapshot", rows, now_ms)
 
     def _has(self, categories: tuple[str, ...]) -> bool:
         return self.instrument.category in categories
