@@ -71,9 +71,10 @@ def fill(account: Account, order: Combination, *, now_ms: int) -> list[Message]:
     order.executed, order.status, order.updated_ms = order.quantity, "Filled", now_ms
     first, second = order.legs
     price = account.marks.get((first.category, first.symbol), first.price)
+    other = "Sell" if order.side == "Buy" else "Buy"
     fills = [
-        _leg(account, first, order.side, price, order.quantity, now_ms),
-        _leg(account, second, "Sell" if order.side == "Buy" else "Buy", price - order.price, order.quantity, now_ms),
+        account.trade_leg(of, side=side, price=at, quantity=order.quantity, kind="FutureSpread", now_ms=now_ms)
+        for of, side, at in ((first, order.side, price), (second, other, price - order.price))
     ]
     parent = account.unique()
     account.spread_fills.append(_execution_list_row(order, parent, fills, now_ms))
@@ -83,10 +84,7 @@ def fill(account: Account, order: Combination, *, now_ms: int) -> list[Message]:
     frames += [
         account.frame("spread.execution", [row], now_ms, f"{account.uid}_{row['symbol']}_{row['seq']}") for row in executions
     ]
-    frames += [account.frame("execution", [leg.row()], now_ms, account.match_id(leg.order.instrument)) for leg in fills]
-    frames += [account.position_frame(leg, now_ms) for leg in (first, second) if leg.category != "spot"]
-    moved = [coin for leg in (first, second) for coin in ((leg.base, leg.quote) if leg.category == "spot" else (leg.settle,))]
-    return [*frames, *account.changed_wallet(moved, now_ms)]
+    return [*frames, *account.leg_frames(fills, now_ms)]
 
 
 def order_row(order: Order) -> Row:
@@ -103,13 +101,6 @@ def order_row(order: Order) -> Row:
 
 def _told(account: Account, rows: list[Row], symbol: str, now_ms: int) -> Message:
     return account.frame("spread.order", rows, now_ms, f"{account.uid}_{symbol}_{account.sequence}")
-
-
-def _leg(account: Account, leg: Instrument, side: str, price: Decimal, quantity: Decimal, now_ms: int) -> Fill:
-    fee_coin = leg.settle or (leg.base if side == "Buy" else leg.quote)
-    idx = account.side_of(leg, side) if leg.category != "spot" else 0
-    order = Order(leg, account.unique(), "", side, price, quantity, price, fee_coin, now_ms, now_ms, status="Filled", idx=idx)
-    return account.execute(order, quantity, price, now_ms, kind="FutureSpread")
 
 
 def _leg_order_row(parent: Order, leg: Fill) -> Row:

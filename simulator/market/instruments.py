@@ -54,6 +54,15 @@ class Instrument:
     def is_perpetual(self) -> bool:
         return self.kind.endswith("Perpetual")
 
+    @property
+    def coins(self) -> tuple[str, ...]:
+        """What its trades move."""
+        return (self.settle,) if self.settle else (self.base, self.quote)
+
+    def fee_coin(self, side: str) -> str:
+        """On spot the fee is taken from what a trade brings."""
+        return self.settle or (self.base if side == "Buy" else self.quote)
+
     def status(self, now_ms: int, began_ms: int) -> str:
         """By the calendar. What was delivered before the market began, at `began_ms`, goes on trading."""
         if self.delivery_ms is None or self.delivery_ms <= began_ms or now_ms < self.delivery_ms:

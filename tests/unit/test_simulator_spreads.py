@@ -65,6 +65,16 @@ def test_spread_without_two_legs_is_not_placed(listed: tuple[tuple[str, str], ..
     assert exchange.account.spread_orders == {}
 
 
+def test_legs_have_the_ids_of_their_categories() -> None:
+    exchange = exchange_with()
+    frames = act(exchange, Do(action="fill", order_id=place(exchange, "SOLUSDT_SOL/USDT")))
+    legs = frames[0]["data"][1:]
+    executions = [frame["data"][0] for frame in frames if frame["topic"] == "execution"]
+    assert [(leg["category"], leg["orderId"].isdigit()) for leg in legs] == [("future_leg", False), ("spot_leg", True)]
+    assert [(row["category"], row["execId"].isdigit()) for row in executions] == [("linear", False), ("spot", True)]
+    assert [leg["orderId"] for leg in legs] == [row["orderId"] for row in executions]
+
+
 def test_account_that_is_left_to_itself_goes_on_with_a_spread_that_was_listed() -> None:
     exchange = exchange_with(*NEW)
     account, of = exchange.account, exchange.market.find("linear", "BTCUSDT")
