@@ -79,13 +79,17 @@ def _place(exchange: Exchange, wish: Do) -> list[Message]:
 
 
 def _place_spread(exchange: Exchange, wish: Do) -> list[Message]:
-    """Its price may be zero or below."""
+    """Its price may be zero or below; its legs are the market's, which may have been listed a moment ago."""
     instrument = _instrument(exchange, wish, (SPREAD,))
     price = _decimal("price", wish.price) if wish.price else exchange.price(instrument)
     quantity, now_ms = _quantity(wish, instrument), exchange.now_ms()
-    return spreads.place(
-        exchange.account, instrument, side=wish.side, price=price, quantity=quantity, now_ms=now_ms, link_id=wish.link_id
-    )
+    try:
+        return spreads.place(
+            exchange.account, instrument, side=wish.side, price=price, quantity=quantity, now_ms=now_ms, link_id=wish.link_id,
+            find=exchange.market.find,
+        )  # fmt: skip
+    except spreads.NoLegs as fault:
+        raise BadRequest(str(fault)) from None
 
 
 def _fill(exchange: Exchange, wish: Do) -> list[Message]:
@@ -213,7 +217,7 @@ def _rfq(exchange: Exchange, wish: Do) -> rfqs.Rfq:
     return rfq
 
 
-def _spread_order(exchange: Exchange, wish: Do) -> Order:
+def _spread_order(exchange: Exchange, wish: Do) -> spreads.Combination:
     order = exchange.account.spread_orders[wish.order_id]
     if not order.is_open:
         raise BadRequest(f"found order_id {wish.order_id!r}; expected an open order")

@@ -164,8 +164,10 @@ async def _list(exchange: Exchange, _request: web.Request, body: bytes) -> Answe
 
 async def _delist(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
     wish = msgspec.json.decode(body, type=Delisting)
-    if not exchange.market.delist(wish.category, wish.symbol):
+    if exchange.market.find(wish.category, wish.symbol) is None:
         raise BadRequest(f"found no {wish.symbol!r} in category {wish.category!r}; expected what is listed")
+    # In silence, its last frames too: the fault `restart` tells them.
+    exchange.market.delist(wish.category, wish.symbol, exchange.now_ms())
     return {"delisted": wish.symbol}
 
 

@@ -116,7 +116,10 @@ class Exchange:
 
     def list_instrument(self, instrument: Instrument, stage: str) -> None:
         """From now on it is listed, and traded where no stage says otherwise."""
-        self._choose(self.market.enlist(instrument, self.now_ms(), stage=stage))
+        told = self.market.enlist(instrument, self.now_ms(), stage=stage)
+        self._choose(self.market.feeds[instrument.category, instrument.symbol])
+        for category, frame in told:
+            self.publish(category, frame)
 
     def start(self) -> None:
         """Let everything move by itself that should; `tick` is then to be called when `agenda.next_ms` is there."""

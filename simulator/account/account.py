@@ -10,7 +10,7 @@ from decimal import Decimal
 from simulator.account import funding, matching, trader
 from simulator.account.bookkeeping import FEES, TAKER_FEES, UID, USD, Bookkeeping
 from simulator.account.positions import Position
-from simulator.account.records import Order, Row
+from simulator.account.records import Fill, Order, Row
 from simulator.dialect import Message
 from simulator.market.instruments import Instrument
 
@@ -48,10 +48,9 @@ class Account(Bookkeeping):
             self.marks[instrument.category, instrument.symbol] = last
         if idx is None:
             idx = self.side_of(instrument, side, reduce_only=reduce_only)
-        fee_coin = instrument.settle or (instrument.base if side == "Buy" else instrument.quote)
         order = Order(
-            instrument, order_id, link_id, side, price, quantity, last or price, fee_coin, now_ms, now_ms, kind=kind, idx=idx,
-            in_force=in_force or ("IOC" if kind == "Market" else "GTC"), reduces=reduce_only, trigger=trigger,
+            instrument, order_id, link_id, side, price, quantity, last or price, instrument.fee_coin(side), now_ms, now_ms,
+            kind=kind, idx=idx, in_force=in_force or ("IOC" if kind == "Market" else "GTC"), reduces=reduce_only, trigger=trigger,
             trigger_way=trigger_way, matched=matched, given=given or {},
         )  # fmt: skip
         self.orders[order_id] = order
@@ -112,11 +111,26 @@ class Account(Bookkeeping):
         fast = self.frame("execution.fast", [fill.fast_row() for fill in fills], now_ms)
         # The id of the order's frame again, as the exchange does.
         slow = self.frame("execution", [fill.row() for fill in fills], now_ms, self.match_id(instrument))
-        told = self.tell(
-            order, now_ms, moved=(instrument.base, instrument.quote) if instrument.category == "spot" else (instrument.settle,)
-        )
+        told = self.tell(order, now_ms, moved=instrument.coins)
         frames = [*told, fast, slow] if late else [fast, told[0], slow, *told[1:]]
         return [*frames, *self.greeks(instrument.base, now_ms)] if instrument.category == "option" else frames
+
+    def trade_leg(self, instrument: Instrument, *, side: str, price: Decimal, quantity: Decimal, kind: str, now_ms: int) -> Fill:
+        """A part of a larger trade, for real: it is in all books, but its order in none. kind: what the execution is called."""
+        order_id = self.identity(instrument)
+        idx = self.side_of(instrument, side) if instrument.category != "spot" else 0
+        order = Order(
+            instrument, order_id, "", side, price, quantity, price, instrument.fee_coin(side), now_ms, now_ms,
+            status="Filled", idx=idx,
+        )  # fmt: skip
+        return self.execute(order, quantity, price, now_ms, kind=kind)
+
+    def leg_frames(self, legs: Sequence[Fill], now_ms: int) -> list[Message]:
+        """What the ordinary topics say of legs: execution of each, position of each (not on spot), wallet."""
+        traded = [leg.order.instrument for leg in legs]
+        frames = [self.frame("execution", [leg.row()], now_ms, self.match_id(leg.order.instrument)) for leg in legs]
+        frames += [self.position_frame(of, now_ms) for of in traded if of.category != "spot"]
+        return [*frames, *self.changed_wallet((coin for of in traded for coin in of.coins), now_ms)]
 
     def lose_cancel(self, order: Order, *, now_ms: int) -> list[Message]:
         """A cancel that comes too late: Filled, and Filled again for the cancel (protocol notes, section 7.4)."""

@@ -12,6 +12,7 @@ from simulator.account.oddities import EXTRA_FEES, Oddities
 from simulator.account.positions import GREEKS, LEVERAGE, Position
 from simulator.account.records import EIGHT_PLACES, ZERO, Fill, Order, Row, amount, worth
 from simulator.account.rfqs import Rfq
+from simulator.account.spreads import Combination
 from simulator.account.wallet import Holding, account_row
 from simulator.dialect import Message
 from simulator.market.instruments import Instrument
@@ -55,7 +56,7 @@ class Bookkeeping:
     positions: dict[tuple[str, str, int], Position] = field(default_factory=dict)
     hedged: set[tuple[str, str]] = field(default_factory=set)
     leverages: dict[tuple[str, str], Decimal] = field(default_factory=dict)
-    spread_orders: dict[str, Order] = field(default_factory=dict)
+    spread_orders: dict[str, Combination] = field(default_factory=dict)
     spread_fills: list[Row] = field(default_factory=list)
     strategies: dict[str, Row] = field(default_factory=dict)
     rfqs: dict[str, Rfq] = field(default_factory=dict)

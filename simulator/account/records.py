@@ -171,7 +171,7 @@ class Order:
 class Fill:
     """One execution.
 
-    kind            Trade, Funding or FutureSpread: what is neither moves no position
+    kind            Trade, FutureSpread, BlockTrade, or Funding, which moves no position
     closed, profit  how much of a position it closed, and what that brought; settle coin
     left            of the order, after it
     fee             negative: income

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from simulator.account.records import Order, Row, exact
+from simulator.account.records import Row, exact
 from simulator.dialect import RFQ_TOPIC, Message, plain
 from simulator.market.instruments import Instrument
 
@@ -66,30 +66,23 @@ def trade(account: Account, rfq: Rfq, *, now_ms: int) -> tuple[list[Message], Me
     now_ms, of = account.tick(now_ms), rfq.instrument
     rfq.status, rfq.updated_ms = "Filled", now_ms
     price = rfq.prices[0 if rfq.side == "Buy" else 1]
-    fee_coin = of.settle or (of.base if rfq.side == "Buy" else of.quote)
-    idx = account.side_of(of, rfq.side) if of.category != "spot" else 0
-    order = Order(
-        of, account.identity(of), "", rfq.side, price, rfq.quantity, price, fee_coin, now_ms, now_ms, status="Filled", idx=idx
-    )
-    fill = account.execute(order, rfq.quantity, price, now_ms, kind="BlockTrade")
+    fill = account.trade_leg(of, side=rfq.side, price=price, quantity=rfq.quantity, kind="BlockTrade", now_ms=now_ms)
     leg = {
         "category": of.category, "symbol": of.symbol, "side": rfq.side, "price": plain(price), "qty": plain(rfq.quantity),
-        "orderId": order.order_id, "markPrice": plain(fill.mark), "execFee": exact(fill.fee), "execId": fill.execution_id,
+        "orderId": fill.order.order_id, "markPrice": plain(fill.mark), "execFee": exact(fill.fee), "execId": fill.execution_id,
         "resultCode": 0, "resultMessage": "", "rejectParty": "",
     }  # fmt: skip
     row = {
         "rfqId": rfq.rfq_id, "rfqLinkId": rfq.link_id, "quoteId": rfq.quote_id, "quoteLinkId": "", "quoteSide": rfq.side,
         "strategyType": "custom", "status": "Filled", "rfqDeskCode": OURS, "quoteDeskCode": THEIRS, "legs": [leg], **_times(rfq),
     }  # fmt: skip
-    moved = (of.base, of.quote) if of.category == "spot" else (of.settle,)
     frames = [
         _quoted(account, rfq, "Filled", rfq.side, now_ms),
         _asked(account, rfq),
         account.frame("rfq.open.trades", [row], now_ms),
+        *account.leg_frames([fill], now_ms),
     ]
-    frames.append(account.frame("execution", [fill.row()], now_ms, account.match_id(of)))
-    frames += [account.position_frame(of, now_ms)] if of.category != "spot" else []
-    return [*frames, *account.changed_wallet(moved, now_ms)], _public(account, rfq, leg, now_ms)
+    return frames, _public(account, rfq, leg, now_ms)
 
 
 def _public(account: Account, rfq: Rfq, leg: Row, now_ms: int) -> Message:

@@ -5,12 +5,15 @@ The legs trade for real: their executions are in the account's books, and in the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from simulator.account.records import Fill, Order, Row, exact
 from simulator.dialect import Message, plain
-from simulator.market.instruments import Instrument, find
+from simulator.market import instruments
+from simulator.market.instruments import Instrument
 
 if TYPE_CHECKING:
     from simulator.account.account import Account
@@ -18,41 +21,60 @@ if TYPE_CHECKING:
 #: Category of an instrument → what a leg in it is called.
 LEGS = {"spot": "spot_leg", "linear": "future_leg"}
 
+Legs = tuple[Instrument, Instrument]
+#: (category, symbol) → the instrument.
+Find = Callable[[str, str], Instrument | None]
 
-def legs_of(instrument: Instrument) -> list[Instrument]:
-    """The two instruments behind a combination: the first is traded its way, the second the other."""
-    legs = []
-    for name in instrument.symbol.split("_"):
-        category = "spot" if "/" in name else "linear"
-        leg = find(category, name.replace("/", ""))
-        if leg is not None:
-            legs.append(leg)
-    return legs
+
+class NoLegs(Exception):
+    """A combination that cannot be traded; one sentence: what was found and what was expected."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Combination(Order):
+    """An order for two things at once. legs: the first is traded its way, the second the other."""
+
+    legs: Legs
+
+
+def legs_of(instrument: Instrument, find: Find) -> Legs:
+    """The two instruments behind a combination, by its name. Raises NoLegs."""
+    names = instrument.symbol.split("_")
+    match [find("spot" if "/" in name else "linear", name.replace("/", "")) for name in names]:
+        case [Instrument() as first, Instrument() as second]:
+            return first, second
+    raise NoLegs(
+        f"found spread {instrument.symbol}; expected two legs, each an instrument of spot or linear, as in SOLUSDT_SOL/USDT"
+    )
 
 
 def place(
-    account: Account, instrument: Instrument, *, side: str, price: Decimal, quantity: Decimal, now_ms: int, link_id: str = ""
-) -> list[Message]:
+    account: Account, instrument: Instrument, *, side: str, price: Decimal, quantity: Decimal, now_ms: int, link_id: str = "",
+    find: Find = instruments.find,
+) -> list[Message]:  # fmt: skip
+    """find: where the legs are looked for. Raises NoLegs before anything is placed."""
+    legs = legs_of(instrument, find)
     now_ms = account.tick(now_ms)
-    order = Order(instrument, account.unique(), link_id, side, price, quantity, price, "", now_ms, now_ms)
+    order = Combination(instrument, account.unique(), link_id, side, price, quantity, price, "", now_ms, now_ms, legs=legs)
     account.spread_orders[order.order_id] = order
     return [_told(account, [order_row(order)], instrument.symbol, now_ms)]
 
 
-def cancel(account: Account, order: Order, *, now_ms: int) -> list[Message]:
+def cancel(account: Account, order: Combination, *, now_ms: int) -> list[Message]:
     order.status, order.cancel_type, order.updated_ms = "Cancelled", "CancelByUser", account.tick(now_ms)
     return [_told(account, [order_row(order)], order.instrument.symbol, order.updated_ms)]
 
 
-def fill(account: Account, order: Order, *, now_ms: int) -> list[Message]:
+def fill(account: Account, order: Combination, *, now_ms: int) -> list[Message]:
     """All of it: spread.order, spread.execution of combination and legs, execution of the legs, positions, wallet."""
     now_ms = account.tick(now_ms)
     order.executed, order.status, order.updated_ms = order.quantity, "Filled", now_ms
-    first, second = legs_of(order.instrument)
+    first, second = order.legs
     price = account.marks.get((first.category, first.symbol), first.price)
+    other = "Sell" if order.side == "Buy" else "Buy"
     fills = [
-        _leg(account, first, order.side, price, order.quantity, now_ms),
-        _leg(account, second, "Sell" if order.side == "Buy" else "Buy", price - order.price, order.quantity, now_ms),
+        account.trade_leg(of, side=side, price=at, quantity=order.quantity, kind="FutureSpread", now_ms=now_ms)
+        for of, side, at in ((first, order.side, price), (second, other, price - order.price))
     ]
     parent = account.unique()
     account.spread_fills.append(_execution_list_row(order, parent, fills, now_ms))
@@ -62,10 +84,7 @@ def fill(account: Account, order: Order, *, now_ms: int) -> list[Message]:
     frames += [
         account.frame("spread.execution", [row], now_ms, f"{account.uid}_{row['symbol']}_{row['seq']}") for row in executions
     ]
-    frames += [account.frame("execution", [leg.row()], now_ms, account.match_id(leg.order.instrument)) for leg in fills]
-    frames += [account.position_frame(leg, now_ms) for leg in (first, second) if leg.category != "spot"]
-    moved = [coin for leg in (first, second) for coin in ((leg.base, leg.quote) if leg.category == "spot" else (leg.settle,))]
-    return [*frames, *account.changed_wallet(moved, now_ms)]
+    return [*frames, *account.leg_frames(fills, now_ms)]
 
 
 def order_row(order: Order) -> Row:
@@ -82,13 +101,6 @@ def order_row(order: Order) -> Row:
 
 def _told(account: Account, rows: list[Row], symbol: str, now_ms: int) -> Message:
     return account.frame("spread.order", rows, now_ms, f"{account.uid}_{symbol}_{account.sequence}")
-
-
-def _leg(account: Account, leg: Instrument, side: str, price: Decimal, quantity: Decimal, now_ms: int) -> Fill:
-    fee_coin = leg.settle or (leg.base if side == "Buy" else leg.quote)
-    idx = account.side_of(leg, side) if leg.category != "spot" else 0
-    order = Order(leg, account.unique(), "", side, price, quantity, price, fee_coin, now_ms, now_ms, status="Filled", idx=idx)
-    return account.execute(order, quantity, price, now_ms, kind="FutureSpread")
 
 
 def _leg_order_row(parent: Order, leg: Fill) -> Row:

@@ -13,8 +13,8 @@ from simulator.market import envelopes, topics
 from simulator.market.book import Book, View
 from simulator.market.candles import INTERVALS, Candle
 from simulator.market.funding_rates import Funding
-from simulator.market.greeks import model, strike
-from simulator.market.instruments import CLOSED, DELIVERING, TRADING, Instrument
+from simulator.market.greeks import strike, told_of_trade
+from simulator.market.instruments import CLOSED, TRADING, Instrument
 from simulator.market.liquidations import Liquidations
 from simulator.market.takers import Takers
 from simulator.market.tickers import TICKERS, WITH_DELTAS, Figures, Ticker
@@ -29,8 +29,6 @@ LIMITS_MS = 300
 _LIMIT = Decimal("0.01")
 #: Trades in one frame. Source: protocol notes, section 6.6.
 MOST_TRADES = 1024
-#: How long an instrument is being delivered before it is closed; milliseconds. Made up.
-DELIVERY_MS = 3_600_000
 #: One step in so many repeats the best level in a ticker's delta, changed or not (protocol notes, section 12).
 _REPEATS = 7
 #: The mark strays so far from the last price, in tenths of a tick.
@@ -84,13 +82,8 @@ class Feed:
         return (self.deals.last * 10 + self._astray) * self.instrument.tick / 10
 
     def status(self, now_ms: int) -> str:
-        """In the exchange's words. What was delivered before this market began goes on trading."""
-        delivery_ms = self.instrument.delivery_ms
-        if self.stage:
-            return self.stage
-        if delivery_ms is None or delivery_ms <= self._began_ms or now_ms < delivery_ms:
-            return TRADING
-        return DELIVERING if now_ms < delivery_ms + DELIVERY_MS else CLOSED
+        """In the exchange's words."""
+        return self.stage or self.instrument.status(now_ms, self._began_ms)
 
     def row(self, now_ms: int) -> dict[str, Any]:
         """As instruments-info answers."""
@@ -118,16 +111,27 @@ class Feed:
     def restart(self, now_ms: int, how: str = "service") -> list[Message]:
         """Books begin anew with `u` 1, the full one empty: clients are to fetch it. Source: protocol notes, section 6.4.
 
-        how: service: all of them; tick: the full one alone, as after a new tick or lot size; delisted: that too, and for good.
+        how: service: all of them; tick: the full one alone, as after a new tick or lot size. What is closed has no books to begin.
         """
+        if self.stage == CLOSED:
+            return []
         names = [name for name in self.views if name == "full" or how == "service"]
         self.book.advance()
-        if how == "delisted":
-            self.stage, self.is_empty = CLOSED, True
         for name in names:
             self.views[name].restart(now_ms)
         empty = self._book_frame("full", "delta", ([], []), now_ms) if "full" in names else {}
         return [empty if name == "full" else self.snapshot(name, now_ms) for name in names]
+
+    def close(self, now_ms: int) -> list[Message]:
+        """It is delisted: its books are empty, of which the full one tells, and nothing moves until it is opened again."""
+        told = self.restart(now_ms, "tick")
+        self.stage, self.is_empty = CLOSED, True
+        return told
+
+    def open(self, stage: str, now_ms: int) -> list[Message]:
+        """It is listed, as PreLaunch or (stage "") to be traded. Books that were empty begin; what was traded goes on as it was."""
+        was_empty, self.stage, self.is_empty = self.is_empty, stage, bool(stage)
+        return self.restart(now_ms) if was_empty and not self.is_empty else []
 
     def step(self, now_ms: int, trades: float, wants: Wants = everything) -> list[Message]:
         """Move once. trades: how many the step brings on average; wants: whose frames are to be built."""
@@ -146,7 +150,8 @@ class Feed:
         made = self.deals.step(int(self._dice.random() * 2 * trades + self._dice.random()), now_ms, self._model())
         if made and wants(names["trades"]):
             rows = [self.deals.tape.row(trade) for trade in made]
-            frames += [self._trade_frame(rows[at : at + MOST_TRADES], now_ms) for at in range(0, len(rows), MOST_TRADES)]
+            parts = [rows[at : at + MOST_TRADES] for at in range(0, len(rows), MOST_TRADES)]
+            frames += [self._frame("trade", names["trades"], "snapshot", part, now_ms) for part in parts]
         if made and self._has(FULL_SERVICE):
             frames += [
                 self._kline_frame(interval, self.deals.candles.running(interval), now_ms, confirm=False)
@@ -194,9 +199,6 @@ class Feed:
         """A book as it is now, of the stream with this name: a depth, `rpi` or `full`."""
         return self._book_frame(name, "snapshot", ([], []) if self.is_empty else self.views[name].snapshot(), now_ms)
 
-    def _trade_frame(self, rows: list[dict[str, Any]], now_ms: int) -> Message:
-        return self._frame("trade", self._names["trades"], "snapshot", rows, now_ms)
-
     def _has(self, categories: tuple[str, ...]) -> bool:
         return self.instrument.category in categories
 
@@ -225,11 +227,8 @@ class Feed:
         return (self.deals.last * 10 - 3 * self._astray) * self.instrument.tick / 10
 
     def _model(self) -> dict[str, str]:
-        if self.instrument.category != "option":
-            return {}
-        greeks = model(self.instrument, self._index)
-        told = greeks.told(greeks.iv)
-        return {"mP": plain(self.mark_price), "iP": plain(self._index), "mIv": told, "iv": told}
+        is_option = self.instrument.category == "option"
+        return told_of_trade(self.instrument, self._index, self.mark_price) if is_option else {}
 
     def _book_frames(self, now_ms: int, wants: Wants) -> list[Message]:
         """Deltas of the deep books; the best level comes whole, and again when it was quiet for long."""

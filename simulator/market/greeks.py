@@ -55,3 +55,9 @@ def model(instrument: Instrument, underlying: Decimal) -> Greeks:
         vega=(near * underlying / 900).quantize(_EIGHT),
         theta=(-near * underlying * iv / 580).quantize(_EIGHT),
     )
+
+
+def told_of_trade(instrument: Instrument, index: Decimal, mark: Decimal) -> dict[str, str]:
+    """What an option's trade says besides. index: the underlying's price now."""
+    volatility = Greeks.told(model(instrument, index).iv)
+    return {"mP": plain(mark), "iP": plain(index), "mIv": volatility, "iv": volatility}

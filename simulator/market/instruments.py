@@ -15,6 +15,8 @@ LISTED_MS = "1743675300000"
 TRADING, DELIVERING, CLOSED = "Trading", "Delivering", "Closed"
 #: Listed, and not traded yet.
 PRELAUNCH = "PreLaunch"
+#: How long an instrument is being delivered before it is closed; milliseconds. Made up.
+DELIVERY_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,21 @@ class Instrument:
     @property
     def is_perpetual(self) -> bool:
         return self.kind.endswith("Perpetual")
+
+    @property
+    def coins(self) -> tuple[str, ...]:
+        """What its trades move."""
+        return (self.settle,) if self.settle else (self.base, self.quote)
+
+    def fee_coin(self, side: str) -> str:
+        """On spot the fee is taken from what a trade brings."""
+        return self.settle or (self.base if side == "Buy" else self.quote)
+
+    def status(self, now_ms: int, began_ms: int) -> str:
+        """By the calendar. What was delivered before the market began, at `began_ms`, goes on trading."""
+        if self.delivery_ms is None or self.delivery_ms <= began_ms or now_ms < self.delivery_ms:
+            return TRADING
+        return DELIVERING if now_ms < self.delivery_ms + DELIVERY_MS else CLOSED
 
     def row(self, status: str = TRADING) -> Row:
         """As instruments-info answers (for spreads: spread/instrument)."""

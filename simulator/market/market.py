@@ -51,8 +51,8 @@ class Market:
             self._give_topics(feed)
         self._pool_topics = {(pools.category, topic): pools for pools in self._pools.values() for topic in pools.topics}
 
-    def enlist(self, instrument: Instrument, now_ms: int, *, stage: str = "") -> Feed:
-        """Begin to trade something, or with the stage PreLaunch to show it; what was listed before goes on as it was."""
+    def enlist(self, instrument: Instrument, now_ms: int, *, stage: str = "") -> Told:
+        """Begin to trade something, or with the stage PreLaunch to show it: see `Feed.open`."""
         key = (instrument.category, instrument.symbol)
         feed = self.feeds.get(key)
         if feed is None:
@@ -62,22 +62,20 @@ class Market:
             group = group_of(instrument)
             if group in self._pools:
                 self._pools[group].add(instrument.symbol, instrument.settle, now_ms)
-        feed.stage = stage
+        told = [(instrument.category, frame) for frame in feed.open(stage, now_ms)]
         self._give_topics(feed)
-        return feed
+        return told
 
-    def delist(self, category: str, symbol: str) -> bool:
-        """End it: its topics are gone, and whoever holds them hears no more. False: there is no such thing."""
-        feed = self.feeds.get((category, symbol))
-        if feed is None:
-            return False
-        feed.stage = CLOSED
+    def delist(self, category: str, symbol: str, now_ms: int) -> Told:
+        """End it: its topics are gone, and after its last frames, see `Feed.close`, whoever holds them hears no more."""
+        feed = self.feeds[category, symbol]
+        told = [(category, frame) for frame in feed.close(now_ms)]
         topics = self._topics[category]
         for topic in feed.topics():
             topics[topic] = [other for other in topics.get(topic, ()) if other is not feed]
             if not topics[topic]:
                 del topics[topic]
-        return True
+        return told
 
     def find(self, category: str, symbol: str) -> Instrument | None:
         feed = self.feeds.get((category, symbol))
@@ -102,8 +100,9 @@ class Market:
         return [frame for feed in feeds for frame in feed.first(topic, now_ms)]
 
     def restart(self, category: str, symbol: str, now_ms: int, how: str = "service") -> Told:
-        """One symbol's books begin anew: see `Feed.restart`."""
-        return [(category, frame) for frame in self.feeds[category, symbol].restart(now_ms, how)]
+        """One symbol's books begin anew: see `Feed.restart`; or, `delisted`, it is closed, and its topics can be had but are silent."""
+        feed = self.feeds[category, symbol]
+        return [(category, frame) for frame in (feed.close(now_ms) if how == "delisted" else feed.restart(now_ms, how))]
 
     def enter(self, category: str, symbol: str, entry: str, now_ms: int) -> Told:
         """A pre-market enters another phase, or ends: see `PreMarketFeed.enter`. Nothing happens to what is none."""
@@ -116,7 +115,7 @@ class Market:
             return []
         found = []
         for feed in self.feeds.values():
-            if feed.funding is not None:
+            if feed.funding is not None and feed.stage != CLOSED:
                 settled = feed.funding.between(before_ms, now_ms, feed.mark_price)
                 found += [(feed.instrument, row.rate, row.mark) for row in settled]
         return found

@@ -9,7 +9,7 @@ from simulator.dialect import Message, plain
 from simulator.market.candles import INTERVALS, Candles
 from simulator.market.feed import Feed, Wants, everything
 from simulator.market.funding_rates import Funding
-from simulator.market.instruments import LISTED_MS, PRELAUNCH, TRADING, Instrument, Row
+from simulator.market.instruments import CLOSED, LISTED_MS, PRELAUNCH, TRADING, Instrument, Row
 from simulator.market.tickers import Ticker
 from simulator.market.trades import KEPT
 
@@ -57,17 +57,16 @@ class PreMarketFeed(Feed):
         return row | {"isPreListing": True, "preListingInfo": info}
 
     def enter(self, entry: str, now_ms: int) -> list[Message]:
-        """A later one of ENTRIES; what is over stays over. Candles begin as the auction matches, books after it, with `u` 1."""
-        if ENTRIES.index(entry) <= ENTRIES.index(self.phase or TRADING):
+        """A later one of ENTRIES; what is over stays over, and what is closed enters none."""
+        if self.stage == CLOSED or ENTRIES.index(entry) <= ENTRIES.index(self.phase or TRADING):
             return []
-        was_empty, had_candles = self.is_empty, self._has_candles
-        self.phase, self._shown = ("" if entry == TRADING else entry), None
-        self.stage, self.is_empty = PRELAUNCH if self.phase else "", self.phase in _HEARD
-        if self._has_candles and not had_candles:
-            self.deals.candles = Candles(self.instrument, self.deals.last, now_ms)
-        self.funding = None if self.phase else Funding(self._dice.getrandbits(64), now_ms)
-        ticker = self._frame("ticker", self._names["tickers"], "snapshot", self.ticker(), now_ms)
-        return [ticker, *(self.restart(now_ms) if was_empty and not self.is_empty else [])]
+        return self._begin("" if entry == TRADING else entry, now_ms)
+
+    def open(self, stage: str, now_ms: int) -> list[Message]:
+        """As PreLaunch it begins with the first phase, else as an ordinary perpetual; what is that already goes on as it was."""
+        if self.stage != CLOSED and bool(stage) == bool(self.phase):
+            return []
+        return self._begin(PHASES[0] if stage else "", now_ms)
 
     def first(self, topic: str, now_ms: int) -> list[Message]:
         family = topic.partition(".")[0]
@@ -91,10 +90,21 @@ class PreMarketFeed(Feed):
 
     def ticker(self) -> Ticker:
         told = {**super().ticker(), "curPreListingPhase": self.phase}
-        if not self.is_empty:
+        if self.phase not in _HEARD:
             return told
         told |= _UNTRADED | dict.fromkeys(_PRICES, plain(self.last_price))
         return told | {"preOpenPrice": self.book.price(self._indicative), "preQty": self.book.size(self._matching)}
+
+    def _begin(self, phase: str, now_ms: int) -> list[Message]:
+        """Candles begin as the auction matches, books after it, with `u` 1."""
+        was_empty, had_candles = self.is_empty, self._has_candles
+        self.phase, self._shown = phase, None
+        self.stage, self.is_empty = PRELAUNCH if phase else "", phase in _HEARD
+        if self._has_candles and not had_candles:
+            self.deals.candles = Candles(self.instrument, self.deals.last, now_ms)
+        self.funding = None if phase else Funding(self._dice.getrandbits(64), now_ms)
+        ticker = self._frame("ticker", self._names["tickers"], "snapshot", self.ticker(), now_ms)
+        return [ticker, *(self.restart(now_ms) if was_empty and not self.is_empty else [])]
 
     @property
     def _has_candles(self) -> bool:

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from random import Random
 
+import pytest
+
 from simulator.account.account import Account, Position
 from simulator.dialect import compact
 from simulator.market.instruments import find
@@ -69,3 +71,22 @@ def test_fills_add_up_to_the_order_and_cost_their_fee() -> None:
     assert fees == Decimal("0.5") * Decimal("0.001")
     assert account.coins["ETH"] == before["ETH"] + Decimal("0.5") - fees
     assert account.coins["USDT"] == before["USDT"] - Decimal("0.5") * 3000
+
+
+@pytest.mark.parametrize(
+    ("category", "symbol", "coins", "bought_and_sold"),
+    [
+        ("spot", "ETHUSDT", ("ETH", "USDT"), ("ETH", "USDT")),
+        ("linear", "BTCUSDT", ("USDT",), ("USDT", "USDT")),
+        ("linear", "BTCPERP", ("USDC",), ("USDC", "USDC")),
+        ("inverse", "BTCUSD", ("BTC",), ("BTC", "BTC")),
+        ("option", "BTC-25DEC26-65000-C", ("USDC",), ("USDC", "USDC")),
+    ],
+)
+def test_trades_move_the_settle_coin_or_both_on_spot(
+    category: str, symbol: str, coins: tuple[str, ...], bought_and_sold: tuple[str, str]
+) -> None:
+    instrument = find(category, symbol)
+    assert instrument is not None
+    assert instrument.coins == coins
+    assert (instrument.fee_coin("Buy"), instrument.fee_coin("Sell")) == bought_and_sold

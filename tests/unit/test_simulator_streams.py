@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from simulator.dialect import Message, compact
-from simulator.market.feed import DELIVERY_MS
 from simulator.market.funding_rates import EVERY_MS
-from simulator.market.instruments import CLOSED, DELIVERING, TRADING
+from simulator.market.instruments import CLOSED, DELIVERING, DELIVERY_MS, TRADING
 from simulator.market.market import Market
 from simulator.market.topics import DEPTHS, FULL_SERVICE
 from simulator.rest.market_calls import CALLS
