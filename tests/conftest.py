@@ -5,6 +5,7 @@ new_database, new_broker           make a migrated database, a virtual host; ans
 database_url, empty_database_url   a database of one's own, migrated or empty
 connection                         to the database of one's own
 broker_url                         a virtual host of one's own
+context                            of ZeroMQ, for the test alone
 simulator                          a simulated exchange whose account acts only when told to
 """
 
@@ -17,6 +18,7 @@ from gateway import db, migrate
 from gateway.servers import Postgres, RabbitMQ
 from simulator import remote
 from simulator.remote import RunningSimulator
+from tests.zeromq import Context
 
 #: Virtual hosts made at the node's start; each test takes its own.
 HOSTS = [f"test-{number}" for number in range(600)]
@@ -86,6 +88,13 @@ def connection(database_url: str) -> Iterator[db.Connection]:
 @pytest.fixture
 def broker_url(new_broker: Callable[[], str]) -> str:
     return new_broker()
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    context = Context()
+    yield context
+    context.destroy(linger=0)
 
 
 @pytest.fixture

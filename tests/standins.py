@@ -47,6 +47,3 @@ class KeepingFetcher:
     def taken(self) -> list[tuple[str, Json]]:
         found, self.ready = self.ready, []
         return found
-
-
-NoFetcher = KeepingFetcher  # its name in tests/integration/test_hostile_stream.py

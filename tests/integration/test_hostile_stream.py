@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-import zmq
 from listener import Line, Listener
 
 from gateway import bus
@@ -28,7 +27,8 @@ from tests.conformance import wire
 from tests.fuzz.corpus import corpus
 from tests.fuzz.road import Road
 from tests.fuzz.stretch import mutated
-from tests.standins import NoFetcher
+from tests.standins import KeepingFetcher
+from tests.zeromq import Context
 from workers.books import Books
 from workers.delivery import Delivery
 from workers.dial import Route
@@ -126,13 +126,13 @@ class Exchange:
 class Worker:
     """A link with all that a worker gives it, and the router's end of its bus."""
 
-    def __init__(self, endpoint: str, url: str, folder: Path, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    def __init__(self, endpoint: str, url: str, folder: Path, context: Context) -> None:
         row = ENDPOINTS[endpoint]
         self.receiver = BusReceiver(bus.address(folder), context=context)
         self.sender = BusSender(bus.address(folder), b"w", context=context)
         stamp = Stamp(worker="w", account="main", include_raw="private", started_ms=1)
         self.letters = DeadLetters(folder, "w")
-        self.delivery = Delivery("w", row, stamp, self.sender, self.letters, Books(row.category, NoFetcher()))
+        self.delivery = Delivery("w", row, stamp, self.sender, self.letters, Books(row.category, KeepingFetcher()))
         self.records: list[Record] = []
         self.link = Link(
             row,
@@ -173,16 +173,7 @@ class Worker:
         self.receiver.close()
 
 
-@pytest.fixture
-def context() -> "Iterator[zmq.Context[zmq.Socket[bytes]]]":
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
-def sent_over_one_connection(
-    endpoint: str, hostile: list[bytes], folder: Path, context: "zmq.Context[zmq.Socket[bytes]]"
-) -> tuple[Worker, list[Record]]:
+def sent_over_one_connection(endpoint: str, hostile: list[bytes], folder: Path, context: Context) -> tuple[Worker, list[Record]]:
     """The worker after all of them and the good ones that followed, and the events that came over its bus."""
     exchange = Exchange(endpoint, [*hostile, *(good(endpoint, number) for number in range(GOOD))])
     with Listener(exchange.play) as listener:
@@ -203,7 +194,7 @@ def sent_over_one_connection(
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_no_mutated_frame_costs_the_connection_and_each_record_is_an_event_or_a_dead_letter(
-    endpoint: str, tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
+    endpoint: str, tmp_path: Path, context: Context
 ) -> None:
     hostile = list(islice(texts(endpoint, f"valid {endpoint}", are_utf8=True), FRAMES))
     worker, events = sent_over_one_connection(endpoint, hostile, tmp_path, context)
@@ -217,9 +208,7 @@ def test_no_mutated_frame_costs_the_connection_and_each_record_is_an_event_or_a_
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_text_that_is_no_utf8_costs_itself_alone(
-    endpoint: str, tmp_path: Path, context: "zmq.Context[zmq.Socket[bytes]]"
-) -> None:
+def test_a_text_that_is_no_utf8_costs_itself_alone(endpoint: str, tmp_path: Path, context: Context) -> None:
     hostile = list(islice(texts(endpoint, f"invalid {endpoint}", are_utf8=False), BAD_TEXTS))
     worker, events = sent_over_one_connection(endpoint, hostile, tmp_path, context)
     assert (len(events), worker.delivery.counts.unknown) == (GOOD, BAD_TEXTS)

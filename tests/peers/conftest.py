@@ -12,7 +12,7 @@ from simulator import remote
 from simulator.remote import RunningSimulator
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "integration"))
-from running import RunningGateway, wait_for
+from running import RunningGateway, healthy_gateway, wait_for
 
 PRIVATE_TOPICS = ("order", "execution", "position", "wallet")
 
@@ -50,12 +50,8 @@ def peers_gateway(
     still_simulator: RunningSimulator,
 ) -> Iterator[RunningGateway]:
     folder, ca_file = tmp_path_factory.mktemp("gateway"), still_simulator.ca_file
-    running = RunningGateway(folder, new_empty_database(), new_broker(), still_simulator, BYBIT_CA_FILE=ca_file)
-    try:
-        running.wait_until_healthy()
+    with healthy_gateway(folder, new_empty_database(), new_broker(), still_simulator, BYBIT_CA_FILE=ca_file) as running:
         yield running
-    finally:
-        running.end()
 
 
 @pytest.fixture(scope="module")

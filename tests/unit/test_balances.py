@@ -1,6 +1,5 @@
 """Balances on a real PostgreSQL: exact, once, and stored with a warning where they break a rule."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -18,13 +17,6 @@ def stored(connection: db.Connection, bodies: list[bytes]) -> int:
     balances.insert_balances(connection, bodies, lambda *letter: rejected.append(letter))
     assert all(reason and record is not None for reason, record, _ in rejected)
     return len(rejected)
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[db.Connection]:
-    connection = db.connect(database_url, name="test")
-    yield connection
-    connection.close()
 
 
 def ask(connection: db.Connection, statement: str) -> list[tuple[Any, ...]]:

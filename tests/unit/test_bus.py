@@ -6,11 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import zmq
-from zeromq import Context
 
 from gateway import bus
 from gateway.bus import BusReceiver, BusSender
 from gateway.models import Record
+from tests.zeromq import Context
 
 
 def record(number: int) -> Record:

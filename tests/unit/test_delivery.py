@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from zeromq import Context
 
 from gateway import bus
 from gateway.bus import BusSender
@@ -15,6 +14,7 @@ from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp, unpack
 from tests.standins import KeepingFetcher
+from tests.zeromq import Context
 from workers import complaints, delivery
 from workers.books import Books
 from workers.delivery import Delivery

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from listener import Line, Listener
+from listener import Line, Listener, ok
 
 from gateway.errors import ExchangeError
 from gateway.protocol.frames import Data, parse
@@ -66,7 +66,7 @@ def test_a_refusal_is_the_exchanges_with_its_code_and_words(path: Path) -> None:
 
     def play(line: Line) -> None:
         line.until(b"\r\n\r\n")
-        line.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        line.send(ok(body))
         line.rest()
 
     with Listener(play) as listener:

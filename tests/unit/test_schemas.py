@@ -9,7 +9,6 @@ from bench import BEGAN_MS, FULL, Bench, answer
 from golden import CASES, FRAMES, load, normalise
 from jsonschema import Draft202012Validator
 from published import RECEIVED_NS, SCHEMAS, VALIDATORS, faults
-from zeromq import Context
 
 from gateway import bus, meanings
 from gateway.bus import BusSender
@@ -23,6 +22,7 @@ from gateway.protocol.frames import Data, parse
 from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp, unpack
 from tests.standins import KeepingFetcher
+from tests.zeromq import Context
 from workers.books import Books
 from workers.delivery import Delivery
 
