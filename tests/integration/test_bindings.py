@@ -33,7 +33,7 @@ def test_bindings_are_one_for_all_or_one_for_each_that_was_ever_seen(connection:
     store.cancel(connection, subscription_id=row["id"])
     add(connection, "*")
     assert bindings(connection) == ["trade.linear.*.-"]
-    add(connection, "*", category="option")
+    add(connection, "*", category="option", binding="trade.option.*.*")
     assert bindings(connection) == ["trade.linear.*.-", "trade.option.*.*"]
 
 
