@@ -10,6 +10,7 @@ from gateway import names
 from gateway.bus import BusSender
 from gateway.dead_letters import DeadLetters
 from gateway.models import BadRecord, Event, Record
+from gateway.occurrences import Gap, occurrence
 from gateway.protocol import channels
 from gateway.protocol.channels.channel import Channel, Outcome
 from gateway.protocol.endpoints import Endpoint
@@ -171,25 +172,19 @@ class Delivery:
             self.tell(kind, now_ns=now_ns, topic=topic, detail=reader.memory.hole)
         return reader.needs_snapshot
 
-    def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None) -> None:
+    def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None, gap: Gap | None = None) -> None:
         """Add a `system` event about this connection."""
         self._occurrences += 1
-        event = Event(
-            event_type="system",
-            category=self.endpoint.category,
-            symbol=None,
-            topic="system",
-            timestamp_ms=now_ns // 1_000_000,
+        event = occurrence(
+            kind,
             identity=f"{self.stamp.epoch}|{self._occurrences}",
-            payload={
-                "kind": kind,
-                "endpoint": self.endpoint.name,
-                "worker": self.worker,
-                "topic": topic,
-                "gap_id": None,
-                "detail": detail,
-            },
-            source="derived",
+            endpoint=self.endpoint.name,
+            worker=self.worker,
+            now_ms=now_ns // 1_000_000,
+            category=self.endpoint.category,
+            topic=topic,
+            detail=detail,
+            gap=gap,
         )
         self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=self._own_trace_id()))
 

@@ -8,7 +8,13 @@ from gateway.protocol.fields import Fields, Kind, ours, several
 _said = partial(ours, kind=Kind.TEXT)
 
 FIELDS = Fields(
-    named=(*several(partial(_said, must=True), "kind", "endpoint", "worker"), *several(_said, "topic", "gap_id", "detail"))
+    named=(
+        *several(partial(_said, must=True), "kind", "endpoint", "worker"),
+        *several(_said, "topic", "gap_id", "detail", "cause"),
+        ours("from", Kind.TIME),
+        ours("to", Kind.TIME),
+        ours("recovered", Kind.FLAG),
+    )
 )
 
 ABOUT = About(
