@@ -256,27 +256,19 @@ delete from dead_letters where id in (
 )
 
 -- name: prune_balances
--- Some old rows of coins that have a newer one.
+-- Some old rows of coins; the newest of each stays.
 delete from account_balances where id in (
-    select id from account_balances as old
-    where event_timestamp < now() - make_interval(days => %(days)s) and exists (
-        select from account_balances as newer
-        where (newer.account, newer.account_type, newer.coin) = (old.account, old.account_type, old.coin)
-          and (newer.event_timestamp, newer.received_at, newer.event_id) > (old.event_timestamp, old.received_at, old.event_id)
-    )
+    select id from account_balances
+    where event_timestamp < now() - make_interval(days => %(days)s) and id <> all(array(select id from newest_balances))
     order by event_timestamp
     limit %(most)s
 )
 
 -- name: prune_margin_balances
--- Some old totals of accounts that have newer ones.
+-- Some old totals of accounts; the newest of each stays.
 delete from account_margin_balances where id in (
-    select id from account_margin_balances as old
-    where event_timestamp < now() - make_interval(days => %(days)s) and exists (
-        select from account_margin_balances as newer
-        where (newer.account, newer.account_type) = (old.account, old.account_type)
-          and (newer.event_timestamp, newer.received_at, newer.event_id) > (old.event_timestamp, old.received_at, old.event_id)
-    )
+    select id from account_margin_balances
+    where event_timestamp < now() - make_interval(days => %(days)s) and id <> all(array(select id from newest_margin_balances))
     order by event_timestamp
     limit %(most)s
 )
