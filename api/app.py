@@ -6,7 +6,7 @@ from flask import jsonify
 from flask_openapi3 import Info, OpenAPI
 
 import gateway
-from api import access, balances, documents, errors, health, subscriptions
+from api import access, balances, documents, errors, health, ledger, subscriptions
 from api.asked import Rules
 from api.parts import Parts
 from api.shapes import Error
@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> OpenAPI:
     for blueprint in (
         subscriptions.blueprint(parts),
         balances.blueprint(parts),
+        ledger.blueprint(parts),
         documents.blueprint(),
         health.connections_blueprint(parts),
         health.blueprint(parts, ""),

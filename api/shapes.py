@@ -58,6 +58,25 @@ class BalanceFilter(Page):
     account_type: Short | None = None
 
 
+class SpanFilter(Page):
+    """Which time; both ends belong to it."""
+
+    start: str | None = Field(default=None, alias="from", description="ISO 8601; UTC where it names no offset.")
+    end: str | None = Field(default=None, alias="to", description="ISO 8601; a date alone is the whole day.")
+
+
+class GapFilter(SpanFilter):
+    """Which gaps."""
+
+    topic: Short | None = None
+
+
+class OccurrenceFilter(SpanFilter):
+    """Which occurrences."""
+
+    kind: Short | None = None
+
+
 class SubscriptionPath(BaseModel):
     """A subscription's id."""
 
@@ -127,6 +146,52 @@ class Balances(BaseModel):
 
     balances: list[dict[str, Any]]
     margin_balance: dict[str, Any] | None
+    total: int
+
+
+class Gap(BaseModel):
+    """Something that may be missing.
+
+    topic      null: all that the connection carries
+    to         null: it is not over
+    recovered  null: nobody knows yet
+    """
+
+    id: UUID
+    endpoint: str
+    worker: str
+    topic: str | None
+    start: str = Field(alias="from")
+    to: str | None
+    cause: str
+    recovered: bool | None
+    detail: str | None
+
+
+class Gaps(BaseModel):
+    """One page, and how many match in all."""
+
+    gaps: list[Gap]
+    total: int
+
+
+class Occurrence(BaseModel):
+    """What a process of the gateway told of itself."""
+
+    event_id: UUID
+    timestamp: str
+    kind: str
+    endpoint: str
+    worker: str
+    topic: str | None
+    gap_id: UUID | None
+    detail: str | None
+
+
+class Occurrences(BaseModel):
+    """One page, and how many match in all."""
+
+    events: list[Occurrence]
     total: int
 
 

@@ -3,7 +3,7 @@
 Only what cannot be read as a number is rejected, into a dead letter; its neighbours are stored.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ import msgspec
 
 from gateway import db
 from gateway.db import Connection, Row, execute_values, transaction
+from gateway.dead_letters import Reject
 from gateway.models import Envelope
 from gateway.protocol.decimals import EXACT, decimal
 from gateway.statements import query
@@ -44,10 +45,6 @@ BASE_CURRENCY = "USD"
 LONGEST_NAME = 1000
 #: Where a frame names no account type.
 NO_ACCOUNT_TYPE = "UNKNOWN"
-
-
-#: Takes what cannot be stored: the reason, what it is of, and its trace id.
-Reject = Callable[[str, Any, str], None]
 
 
 def insert_balances(connection: Connection, bodies: Sequence[bytes], reject: Reject) -> None:
@@ -92,6 +89,13 @@ def latest(
         cursor.execute(query("latest_margin_balance"), {"account_type": account_type})
         margins = db.rows(cursor)
         return rows, margins[0] if margins else None, total
+
+
+def held_coins(connection: Connection, *, account: str, account_type: str | None) -> list[str]:
+    """Coins whose newest amounts are not all zero: a full read of the account that does not name one says that it is gone."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("held_coins"), {"account": account, "account_type": account_type or NO_ACCOUNT_TYPE})
+        return db.column(cursor)
 
 
 def _coins(envelope: Envelope) -> Iterator[tuple[Any, ...] | str]:

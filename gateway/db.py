@@ -1,8 +1,13 @@
-"""PostgreSQL, over psycopg2: the only place that imports it. What a lost or frozen server raises becomes StoreAway, once."""
+"""PostgreSQL, over psycopg2: the only place that imports it. What a lost or frozen server raises becomes StoreAway, once.
+
+No call waits for ever: the server ends a statement that takes too long, and who waits for a server that does not even do that gives up.
+"""
 
 import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, TypeAlias
 
 import psycopg2
@@ -27,6 +32,10 @@ __all__ = [
 
 #: A server that vanished without a word is noticed within this; seconds.
 SILENCE_S = 5
+#: The server ends a statement after this, unless it is told otherwise; milliseconds.
+STATEMENT_TIMEOUT_MS = 4000
+#: Its word of that is waited for so much longer: then it is frozen, and the connection is given up; seconds.
+GRACE_S = 1.0
 
 _FAULTS = (psycopg2.OperationalError, psycopg2.InterfaceError)
 #: Before `prepare`, with another user's rights, on a standby: none of it is the fault of the statement or its values.
@@ -40,31 +49,75 @@ _UNREADY = (
 _TOO_LARGE = psycopg2.errors.ProgramLimitExceeded
 
 
+class _Patient(psycopg2.extensions.connection):
+    """A connection of which no call waits longer than `patience_s` for the server."""
+
+    def __init__(self, dsn: str, *, patience_s: float) -> None:
+        self.patience_s = patience_s
+        super().__init__(dsn)
+
+
+def _wait(connection: _Patient) -> None:
+    """Called by psycopg2 in the place of libpq's own waiting, which knows no end. The exception closes the connection."""
+    until = time.monotonic() + connection.patience_s
+    while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
+        sockets = [connection.fileno()]
+        readers, writers = (sockets, []) if state == psycopg2.extensions.POLL_READ else ([], sockets)
+        if not any(select.select(readers, writers, [], max(0.0, until - time.monotonic()))):
+            raise psycopg2.OperationalError(f"no answer within {connection.patience_s:g} s")
+
+
 def connect(
-    url: str, *, name: str, autocommit: bool = False, timeout_s: float = 3.0, statement_timeout_ms: int = 5000
+    url: str,
+    *,
+    name: str,
+    autocommit: bool = False,
+    timeout_s: float = 3.0,
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+    lock_timeout_ms: int = 0,
 ) -> Connection:
-    """Connect within `timeout_s`; no statement runs longer than its timeout. Raises StoreAway.
+    """Connect within `timeout_s`; no statement runs longer than its timeout, or waits longer for a lock (0: that long, too).
+
+    Of several hosts in the URL each gets its time. Raises StoreAway.
 
     name  shown in pg_stat_activity
     """
-    try:
-        connection = psycopg2.connect(
-            url,
-            connect_timeout=max(2, round(timeout_s)),  # libpq takes whole seconds, at least 2
-            application_name=name,
-            options=f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC",
-            keepalives_idle=SILENCE_S,
-            keepalives_interval=1,
-            keepalives_count=3,
-            tcp_user_timeout=SILENCE_S * 1000,
-        )
-    except _FAULTS as fault:
-        raise StoreAway(_words(fault)) from fault
-    except psycopg2.ProgrammingError:  # libpq's words on a URL repeat the URL, and so the password
-        raise StoreAway("PostgreSQL is away: its URL cannot be read; expected postgresql://user:password@host:port/name") from None
+    psycopg2.extensions.set_wait_callback(_wait)
+    options = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms} -c timezone=UTC"
+    *others, last = _places(url)
+    for place in (*others, last):
+        try:
+            connection = psycopg2.connect(
+                place,
+                connection_factory=partial(_Patient, patience_s=timeout_s),
+                application_name=name,
+                options=options,
+                keepalives_idle=SILENCE_S,
+                keepalives_interval=1,
+                keepalives_count=3,
+                tcp_user_timeout=SILENCE_S * 1000,
+            )
+            break
+        except _FAULTS as fault:
+            if place is last:
+                raise StoreAway(_words(fault)) from fault
+    connection.patience_s = statement_timeout_ms / 1000 + GRACE_S
     connection.autocommit = autocommit
     register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
     return connection
+
+
+def _places(url: str) -> list[str]:
+    """Each host of a URL with its port, one by one: libpq goes on to the next only when one refuses. Raises StoreAway."""
+    try:
+        parts = psycopg2.extensions.parse_dsn(url)
+    except psycopg2.ProgrammingError:  # libpq's words on a URL repeat the URL, and so the password
+        raise StoreAway("PostgreSQL is away: its URL cannot be read; expected postgresql://user:password@host:port/name") from None
+    hosts, ports = parts.get("host", "").split(","), parts.get("port", "").split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    if len(hosts) == 1 or len(ports) != len(hosts) or "hostaddr" in parts:
+        return [url]  # one, or what libpq has to say about it
+    return [psycopg2.extensions.make_dsn(url, host=host, port=port) for host, port in zip(hosts, ports, strict=True)]
 
 
 @contextmanager

@@ -1,15 +1,22 @@
 """Dead letters: what could not be read, kept as it came, in a file that stays small. One file a process, one JSON line a letter.
 
 var/dead_letters/NAME.jsonl, and NAME.1.jsonl with older ones: when the first is full, the second is replaced by it.
+
+What PostgreSQL could not take is a row of its table `dead_letters` besides, unless it refuses that too.
 """
 
 import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
+from gateway.db import Connection, execute_values, transaction
 from gateway.models import Json
-from gateway.wire import iso_us
+from gateway.statements import query
+from gateway.wire import event_id, iso_us
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +24,20 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 8 << 20
 #: Of one letter's record; what is longer is cut, as text.
 LONGEST_BYTES = 64 << 10
+
+
+#: Takes what cannot be stored: the reason, what it is of, and its trace id.
+Reject: TypeAlias = Callable[[str, Json, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What could not be stored, and why."""
+
+    topic: str
+    reason: str
+    record: Json
+    trace_id: str
 
 
 class DeadLetters:
@@ -59,5 +80,24 @@ def line(topic: str, reason: str, record: Json, trace_id: str, received_ns: int)
     encoded = msgspec.json.encode(record)
     if b"\n" in encoded or b"\r" in encoded:  # between its words: a letter is one line
         encoded = encoded.replace(b"\r", b" ").replace(b"\n", b" ")
-    kept = msgspec.Raw(encoded) if len(encoded) <= LONGEST_BYTES else encoded[:LONGEST_BYTES].decode(errors="replace")
+    kept = msgspec.Raw(encoded) if len(encoded) <= LONGEST_BYTES else _cut(encoded)
     return msgspec.json.encode({**letter, "record": kept}) + b"\n"
+
+
+def insert(connection: Connection, process: str, letters: Sequence[Letter], now_ns: int) -> None:
+    """Store them as rows; the same letter again changes nothing. Raises StoreAway, StoreRefused."""
+    at = iso_us(now_ns)
+    with transaction(connection) as cursor:
+        execute_values(cursor, query("insert_dead_letters"), [_row(process, letter, at) for letter in letters])
+
+
+def _row(process: str, letter: Letter, at: str) -> tuple[str | None, ...]:
+    """JSON text escapes NUL; a reason may repeat one."""
+    record = _cut(msgspec.json.encode(letter.record))
+    reason = letter.reason.replace("\0", "")
+    identity = event_id(f"dead_letter|{letter.topic}|{letter.trace_id}|{reason}|{record}")
+    return (identity, at, process, letter.topic, reason, record, letter.trace_id or None)
+
+
+def _cut(encoded: bytes) -> str:
+    return encoded[:LONGEST_BYTES].decode(errors="replace")

@@ -3,7 +3,7 @@
 Rules and shape: the public contract, section 5.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from gateway.wire import iso_ms
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
 PATIENCE_MS = 30_000
+#: Our clock and the exchange's may differ by this much; milliseconds. A login or a REST call is still dated right: theirs counts.
+SKEW_MS = 500
 
 #: From best to worst: the top-level state is the worst of all connections.
 SEVERITY = ("idle", "standby", "connected", "subscribing", "authenticating", "connecting", "reconnecting", "auth_failed")
@@ -40,13 +42,13 @@ class Known:
 def health(known: Known) -> tuple[int, Body]:
     """The answer of GET /health: HTTP status and body."""
     workers = {name: state for name, state in sorted(known.workers.items()) if not _is_removed(known, state)}
-    findings = [*_missing(workers), *(found for state in workers.values() for found in _worker(known, state)), *_router(known)]
+    told = [found for state in workers.values() for found in _worker(known, state)]
+    findings = [*_missing(workers), *told, *_router(known), *_clock(known, workers)]
     verdicts = {verdict for verdict, _ in findings}
     status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else "healthy"
     worst = max(workers.values(), key=lambda state: _severity(known, state), default=None)
     lanes = known.router.lanes if known.router is not None else {}
     fresh = _is_fresh(known, known.router)
-    skews = [state.clock_skew_ms for state in workers.values() if state.clock_skew_ms is not None]
     body = {
         "status": status,
         "service": "ws-gateway",
@@ -65,7 +67,7 @@ def health(known: Known) -> tuple[int, Body]:
             for name, queue in sorted((known.router.queues if known.router is not None else {}).items())
         },
         "spool": {"messages": sum(lane.waiting for lane in lanes.values()), "bytes": 0},
-        "clock_skew_ms": max(skews, key=abs, default=None),
+        "clock_skew_ms": _worst_skew(workers.values()),
         "reasons": [reason for _, reason in findings],
     }
     return (503 if status == UNHEALTHY else 200), body
@@ -145,6 +147,19 @@ def _router(known: Known) -> Iterator[Finding]:
         if not _connected(lane):
             why = f": {lane.last_error}" if lane is not None and lane.last_error else ""
             yield UNHEALTHY, f"{what} is away{why}"
+
+
+def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:
+    """Once, whoever measured it. A worker without work measured it long ago."""
+    skew_ms = _worst_skew(state for state in workers.values() if state.wanted and _is_fresh(known, state))
+    if skew_ms is not None and abs(skew_ms) > SKEW_MS:
+        where = "behind" if skew_ms > 0 else "ahead of"
+        yield DEGRADED, f"our clock is {abs(skew_ms)} ms {where} the exchange's; expected at most {SKEW_MS}"
+
+
+def _worst_skew(states: Iterable[WorkerState]) -> int | None:
+    """How far the exchange's clock is ahead of ours; milliseconds."""
+    return max((state.clock_skew_ms for state in states if state.clock_skew_ms is not None), key=abs, default=None)
 
 
 def _connected(lane: LaneState | None) -> bool:

@@ -140,21 +140,138 @@ on conflict (event_id, account_type) do nothing
 -- name: latest_balances
 -- The newest row of each coin, by the exchange's time, and how many coins match.
 select *, count(*) over () as total
-from (
-    select distinct on (account, account_type, coin) *
-    from account_balances
-    where (%(coin)s::text is null or coin = %(coin)s) and (%(account_type)s::text is null or account_type = %(account_type)s)
-    order by account, account_type, coin, event_timestamp desc, received_at desc
-) latest
+from newest_balances
+where (%(coin)s::text is null or coin = %(coin)s) and (%(account_type)s::text is null or account_type = %(account_type)s)
 order by account, account_type, coin
 limit %(limit)s offset %(offset)s
 
 -- name: latest_margin_balance
 -- The newest totals of the account.
-select * from account_margin_balances
+select * from newest_margin_balances
 where %(account_type)s::text is null or account_type = %(account_type)s
-order by event_timestamp desc, received_at desc
+order by event_timestamp desc, received_at desc, event_id desc
 limit 1
+
+-- name: held_coins
+-- Coins of which the newest row says that there is some, or owed, or frozen.
+select coin from newest_balances
+where account = %(account)s and account_type = %(account_type)s
+  and 0 <> any(array_remove(
+    array[wallet_balance, available_balance, frozen, equity, usd_value, total_order_im, total_position_im], null
+  ))
+order by coin collate "C"
+
+-- name: insert_occurrences
+-- One row a `system` event; the same event again changes nothing.
+insert into occurrences (event_id, at, kind, endpoint, worker, topic, gap_id, detail, sequence)
+values %s
+on conflict (event_id) do nothing
+
+-- name: tell_gaps
+-- The last telling of each gap holds, in whatever order they are written: one that closes it is later than any that does not, then the
+-- later one by its time, and by its number within a process.
+insert into gaps as held
+    (id, endpoint, worker, topic, cause, from_at, to_at, recovered, detail, opened_at, updated_at, sequence, told_by)
+select distinct on (id)
+    id, endpoint, worker, topic, cause, to_timestamp(from_ms / 1000.0), to_timestamp(to_ms / 1000.0), recovered, detail, at, at, sequence,
+    told_by
+from (values %s) as told (id, endpoint, worker, topic, cause, from_ms, to_ms, recovered, detail, at, sequence, told_by)
+order by id, (to_ms is not null) desc, at desc, sequence desc, told_by desc
+on conflict (id) do update
+set endpoint = excluded.endpoint, worker = excluded.worker, topic = excluded.topic, cause = excluded.cause, from_at = excluded.from_at,
+    to_at = excluded.to_at, recovered = excluded.recovered, detail = excluded.detail, updated_at = excluded.updated_at,
+    sequence = excluded.sequence, told_by = excluded.told_by
+where (excluded.to_at is not null, excluded.updated_at, excluded.sequence, excluded.told_by)
+    > (held.to_at is not null, held.updated_at, held.sequence, held.told_by)
+
+-- name: date_gaps
+-- When each gap was first told of, whichever telling that was.
+update gaps set opened_at = told.at
+from (select id, min(at) as at from (values %s) as said (id, at) group by id) as told
+where gaps.id = told.id and told.at < gaps.opened_at
+
+-- name: find_gaps
+-- Gaps that overlap a time, the newest first: of a topic and of whole connections that carry it, or all.
+select id, endpoint, worker, topic, from_at as "from", to_at as "to", cause, recovered, detail
+from gaps
+where (%(topic)s::text is null or topic = %(topic)s or (topic is null and endpoint <> all(%(elsewhere)s::text[])))
+  and (%(from)s::timestamptz is null or to_at is null or to_at >= %(from)s) and (%(to)s::timestamptz is null or from_at <= %(to)s)
+order by from_at desc, id
+limit %(limit)s offset %(offset)s
+
+-- name: count_gaps
+-- How many gaps match.
+select count(*)
+from gaps
+where (%(topic)s::text is null or topic = %(topic)s or (topic is null and endpoint <> all(%(elsewhere)s::text[])))
+  and (%(from)s::timestamptz is null or to_at is null or to_at >= %(from)s) and (%(to)s::timestamptz is null or from_at <= %(to)s)
+
+-- name: find_occurrences
+-- Occurrences of a time, the newest first.
+select event_id, at as "timestamp", kind, endpoint, worker, topic, gap_id, detail
+from occurrences
+where (%(kind)s::text is null or kind = %(kind)s)
+  and (%(from)s::timestamptz is null or at >= %(from)s) and (%(to)s::timestamptz is null or at <= %(to)s)
+order by at desc, sequence desc, event_id
+limit %(limit)s offset %(offset)s
+
+-- name: count_occurrences
+-- How many occurrences match.
+select count(*)
+from occurrences
+where (%(kind)s::text is null or kind = %(kind)s)
+  and (%(from)s::timestamptz is null or at >= %(from)s) and (%(to)s::timestamptz is null or at <= %(to)s)
+
+-- name: insert_dead_letters
+-- What could not be stored; the same again changes nothing.
+insert into dead_letters (id, at, process, topic, reason, record, trace_id)
+values %s
+on conflict (id) do nothing
+
+-- name: read_checkpoint
+-- How far something of an account has been read.
+select value from checkpoints where account = %(account)s and name = %(name)s
+
+-- name: write_checkpoint
+-- From now on it has been read that far.
+insert into checkpoints (account, name, value) values (%(account)s, %(name)s, %(value)s::jsonb)
+on conflict (account, name) do update set value = excluded.value, updated_at = now()
+
+-- name: prune_gaps
+-- Some gaps that were closed long ago; one that is open stays.
+delete from gaps where id in (
+    select id from gaps where to_at < now() - make_interval(days => %(days)s) order by to_at limit %(most)s
+)
+
+-- name: prune_occurrences
+-- Some of what happened long ago.
+delete from occurrences where event_id in (
+    select event_id from occurrences where at < now() - make_interval(days => %(days)s) order by at limit %(most)s
+)
+
+-- name: prune_dead_letters
+-- Some of what could not be stored long ago.
+delete from dead_letters where id in (
+    select id from dead_letters where at < now() - make_interval(days => %(days)s) order by at limit %(most)s
+)
+
+-- name: prune_balances
+-- Some old rows of coins; the newest of each stays.
+delete from account_balances where id in (
+    select id from account_balances
+    where event_timestamp < now() - make_interval(days => %(days)s) and id <> all(array(select id from newest_balances))
+    order by event_timestamp
+    limit %(most)s
+)
+
+-- name: prune_margin_balances
+-- Some old totals of accounts; the newest of each stays.
+delete from account_margin_balances where id in (
+    select id from account_margin_balances
+    where event_timestamp < now() - make_interval(days => %(days)s) and id <> all(array(select id from newest_margin_balances))
+    order by event_timestamp
+    limit %(most)s
+)
 
 -- name: lock_catalog
 -- One at a time writes a category's instruments.

@@ -1,6 +1,9 @@
 """What stands in for the worker's neighbours where a test needs none of them: it keeps all that it is given."""
 
-from collections.abc import Collection, Sequence
+import os
+import signal
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from gateway.models import Json, Record
 
@@ -47,3 +50,13 @@ class KeepingFetcher:
     def taken(self) -> list[tuple[str, Json]]:
         found, self.ready = self.ready, []
         return found
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """A process that is there and does nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

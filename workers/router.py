@@ -21,6 +21,7 @@ from gateway.config import Settings
 from gateway.dead_letters import DeadLetters
 from gateway.errors import OurFault
 from gateway.lane import Lane, Ticket
+from gateway.pruning import Retention
 from gateway.report import Reporter
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.postgres import PostgresSink
@@ -113,7 +114,8 @@ def run(settings: Settings) -> int:
     signal.signal(signal.SIGINT, stop)
 
     policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
-    keeper = TopologyKeeper(settings.database_url, settings.broker_url, policy, settings.class_queues)
+    retention = Retention(settings.records_retention_days, settings.balance_retention_days)
+    keeper = TopologyKeeper(settings.database_url, settings.broker_url, policy, settings.class_queues, retention=retention)
     postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, "router_00"))
     lanes = [
         Lane(sink, backoff=Backoff(SINK_CAP_S, random.random), wake_router=lambda: os.eventfd_write(wake, 1))

@@ -1,4 +1,5 @@
 """Queues in the background: completes service queues that wait for the broker, binds new listings, removes what nobody needs, reads depths.
+Takes old rows away, too.
 
 The API declares a queue while it answers. What it could not do because the broker was away, and what a broker that lost its
 disk has forgotten, is done here.
@@ -10,9 +11,10 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from gateway import db, listings, names, queues, store
+from gateway import db, listings, names, pruning, queues, store
 from gateway.errors import SinkAway, StoreAway, StoreRefused
 from gateway.protocol.endpoints import CATEGORIES
+from gateway.pruning import KEEP_ALL, Retention
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.state import QueueState
 from gateway.trouble import Trouble
@@ -21,7 +23,7 @@ log = logging.getLogger(__name__)
 
 #: Depths and missing queues are looked at this often; seconds.
 EVERY_S = 5.0
-#: The catalog is freed of what ended long ago this often; seconds.
+#: Rows that nobody keeps any longer are looked for this often, and the rest of them with the next look at the queues; seconds.
 PRUNE_EVERY_S = 3600.0
 
 
@@ -31,12 +33,21 @@ class TopologyKeeper(threading.Thread):
     depths  the newest depths by queue name; replaced whole
     """
 
-    def __init__(self, database_url: str, broker_url: str, policy: QueuePolicy, class_event_types: Iterable[str]) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        broker_url: str,
+        policy: QueuePolicy,
+        class_event_types: Iterable[str],
+        *,
+        retention: Retention = KEEP_ALL,
+    ) -> None:
         super().__init__(name="topology", daemon=True)
         self._database_url = database_url
         self._broker_url = broker_url
         self._policy = policy
         self._class_event_types = tuple(class_event_types)
+        self._retention = retention
         self._stopped = threading.Event()
         self._trouble = Trouble(log, "topology not_kept")
         self._bindings: dict[str, list[str]] = {}  # needed service queues, as last read
@@ -103,3 +114,8 @@ class TopologyKeeper(threading.Thread):
             forgotten = listings.prune(connection)
             if forgotten:
                 log.info("topology instruments_forgotten count=%d", forgotten)
+            pruned = pruning.prune(connection, self._retention)
+            if any(pruned.values()):
+                log.info("topology rows_pruned %s", " ".join(f"{table}={count}" for table, count in pruned.items()))
+            if pruning.MOST in pruned.values():
+                self._prune_due = 0.0  # there is more

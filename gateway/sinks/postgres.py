@@ -1,48 +1,76 @@
-"""The PostgreSQL sink: balances as rows, and the workers' reports about their topics. Writing twice changes nothing."""
+"""The PostgreSQL sink: balances, the ledger, and the workers' reports about their topics. Writing twice changes nothing.
+
+A record that cannot be stored becomes a dead letter; its neighbours are stored. A table that is locked or a server that does not answer
+is waited for no longer than a few seconds: then the lane writes the records again.
+"""
 
 import logging
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
-from gateway import balances, db, store
-from gateway.dead_letters import DeadLetters
+from gateway import balances, db, dead_letters, ledger, store
+from gateway.db import Connection
+from gateway.dead_letters import DeadLetters, Letter, Reject
 from gateway.errors import SinkAway, StoreAway, StoreRefused
-from gateway.models import Record
+from gateway.models import Json, Record
 from gateway.wire import TOPIC_STATE, TopicReports
 
 log = logging.getLogger(__name__)
 
+#: A lock that somebody else holds is waited for this long at a time; milliseconds.
+LOCK_TIMEOUT_MS = 2000
+
 _reports = msgspec.json.Decoder(TopicReports)
+
+
+def _insert_reports(connection: Connection, bodies: Sequence[bytes], reject: Reject) -> None:
+    """What workers say of their topics. Raises StoreAway, StoreRefused."""
+    for body in bodies:
+        try:
+            said = _reports.decode(body)
+        except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+            reject(str(fault), body.decode(errors="backslashreplace"), "")
+            continue
+        store.report_topics(connection, said.endpoint, said.reports)
+
+
+#: Event type → what stores it: all bodies of one batch, in their order.
+STORED: dict[str, Callable[[Connection, Sequence[bytes], Reject], None]] = {
+    "balance": balances.insert_balances,
+    "system": ledger.insert_occurrences,
+    TOPIC_STATE: _insert_reports,
+}
 
 
 class PostgresSink:
     """Settled when committed.
 
     active_subscriptions  how many there are, asked with every tick; None before the first answer
-    rejected              balance rows that could not be read as numbers, and records that PostgreSQL refused, since the start
+    rejected              what could not be stored since the start: coins and accounts without numbers, records that PostgreSQL refused
     """
 
     name = "postgres"
 
-    def __init__(self, url: str, dead_letters: DeadLetters) -> None:
+    def __init__(self, url: str, dead_letters: DeadLetters, *, process: str = "router_00") -> None:
         self._url = url
         self._dead_letters = dead_letters
+        self._process = process
         self._connection: db.Connection | None = None
         self._settled = 0
         self.active_subscriptions: int | None = None
         self.rejected = 0
 
     def wants(self, record: Record) -> bool:
-        return record.event_type == "balance" or record.event_type == TOPIC_STATE
+        return record.event_type in STORED
 
     def open(self) -> None:
         self.close()
         self._settled = 0
         try:
-            self._connection = db.connect(self._url, name="ws-gateway router")
+            self._connection = db.connect(self._url, name="ws-gateway router", lock_timeout_ms=LOCK_TIMEOUT_MS)
             if not store.schema_is_current(self._connection):
                 raise SinkAway(store.NOT_PREPARED)
         except (StoreAway, StoreRefused) as fault:
@@ -50,10 +78,11 @@ class PostgresSink:
 
     def write(self, records: Sequence[Record]) -> None:
         try:
-            self._store(records)
-        except StoreRefused:
-            for record in records:  # one of them is bad: its neighbours are stored all the same
-                self._store_alone(record)
+            try:
+                self._store(records)
+            except StoreRefused:
+                for record in records:  # one of them is bad: its neighbours are stored all the same
+                    self._store_alone(record)
         except StoreAway as fault:
             raise SinkAway(str(fault)) from fault
         self._settled += len(records)
@@ -85,31 +114,35 @@ class PostgresSink:
         return self._connection
 
     def _store(self, records: Sequence[Record]) -> None:
-        bodies = [record.body for record in records if record.event_type != TOPIC_STATE]
-        if bodies:
-            balances.insert_balances(self._open, bodies, self._reject)
-        for record in records:
-            if record.event_type == TOPIC_STATE:
-                self._report(record)
+        letters: list[Letter] = []
+        for event_type, insert in STORED.items():
+            found = [record for record in records if record.event_type == event_type]
+            if found:
+                insert(self._open, [record.body for record in found], partial(_lay_aside, letters, found[0].topic))
+        self._keep(letters)
 
     def _store_alone(self, record: Record) -> None:
         try:
             self._store([record])
         except StoreRefused as fault:
-            self._reject(str(fault), record.body.decode(errors="backslashreplace"), record.trace_id)
-        except StoreAway as fault:
-            raise SinkAway(str(fault)) from fault
+            self._keep([Letter(record.topic, str(fault), record.body.decode(errors="backslashreplace"), record.trace_id)])
 
-    def _reject(self, reason: str, record: Any, trace_id: str) -> None:
-        """Count it, keep it as a dead letter, say so."""
-        self.rejected += 1
-        self._dead_letters.add(topic="wallet", reason=reason, record=record, trace_id=trace_id, received_ns=time.time_ns())
-        log.warning("postgres record_rejected reason=%s", reason, extra={"trace_id": trace_id})
-
-    def _report(self, record: Record) -> None:
-        try:
-            body = _reports.decode(record.body)
-        except (msgspec.DecodeError, msgspec.ValidationError) as fault:
-            log.warning("postgres report_unreadable reason=%s", fault)
+    def _keep(self, letters: Sequence[Letter]) -> None:
+        """Rows first: when the database goes meanwhile, all of it is written again, and a row is the same row. Raises StoreAway."""
+        if not letters:
             return
-        store.report_topics(self._open, body.endpoint, body.reports)
+        now_ns = time.time_ns()
+        try:
+            dead_letters.insert(self._open, self._process, letters, now_ns)
+        except StoreRefused as fault:
+            log.warning("postgres dead_letters_refused count=%d reason=%s: they are in the file alone", len(letters), fault)
+        for letter in letters:
+            self.rejected += 1
+            self._dead_letters.add(
+                topic=letter.topic, reason=letter.reason, record=letter.record, trace_id=letter.trace_id, received_ns=now_ns
+            )
+            log.warning("postgres record_rejected reason=%s", letter.reason, extra={"trace_id": letter.trace_id})
+
+
+def _lay_aside(letters: list[Letter], topic: str, reason: str, record: Json, trace_id: str) -> None:
+    letters.append(Letter(topic, reason, record, trace_id))

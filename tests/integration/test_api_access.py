@@ -37,7 +37,7 @@ def test_a_key_in_the_query_opens_every_method_and_a_wrong_one_none(client: Flas
     ],
 )
 def test_without_the_key_everything_but_health_and_documentation_is_401(client: FlaskClient, headers: dict[str, str]) -> None:
-    for path in (BASE, "/api/v1/balances", "/api/v1/connections", "/api/v1/nothing"):
+    for path in (BASE, "/api/v1/balances", "/api/v1/gaps", "/api/v1/events", "/api/v1/connections", "/api/v1/nothing"):
         answer = client.get(path, headers=headers)
         assert_error((answer.status_code, answer.get_json()), 401, "AUTHENTICATION_FAILED")
         assert answer.headers["X-Trace-Id"]

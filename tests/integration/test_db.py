@@ -1,5 +1,7 @@
 """Connections to a real PostgreSQL: away, too slow, ended, kept in a pool, and listening."""
 
+import socket
+import time
 from select import select
 from typing import Any
 
@@ -9,6 +11,7 @@ from stored import add, wish
 from gateway import db, store
 from gateway.errors import StoreAway
 from gateway.servers.server import free_ports
+from tests.standins import frozen
 
 
 def ask(connection: db.Connection, statement: str) -> list[tuple[Any, ...]]:
@@ -37,6 +40,59 @@ def test_a_statement_that_takes_too_long_is_store_away_and_the_connection_goes_o
     with pytest.raises(StoreAway, match="statement timeout"):
         ask(connection, "select pg_sleep(5)")
     assert ask(connection, "select 1") == [(1,)]
+    connection.close()
+
+
+def test_a_lock_that_is_held_too_long_is_store_away_and_the_connection_goes_on(
+    database_url: str, connection: db.Connection
+) -> None:
+    row = add(connection)
+    waiting = db.connect(database_url, name="test", lock_timeout_ms=100)
+    with db.transaction(connection) as cursor:
+        cursor.execute("select from subscriptions for update")
+        with pytest.raises(StoreAway, match="lock timeout"):
+            store.resync(waiting, row["id"])
+    assert store.resync(waiting, row["id"]) is not None
+    waiting.close()
+
+
+#: More than fits on the way: it is sending that has no end.
+LONG = f"select length('{'x' * 30_000_000}')"
+
+
+@pytest.mark.parametrize("statement", ["select 1", LONG], ids=["receiving", "sending"])
+def test_a_server_that_is_frozen_is_store_away_and_the_connection_is_given_up(database_url: str, statement: str) -> None:
+    connection = db.connect(database_url, name="test", statement_timeout_ms=200)
+    [(pid,)] = ask(connection, "select pg_backend_pid()")
+    with frozen(pid):
+        began = time.monotonic()
+        with pytest.raises(StoreAway, match="no answer within 1.2 s"):
+            ask(connection, statement)
+        assert 1.0 < time.monotonic() - began < 3
+        assert connection.closed
+
+
+def test_a_server_that_accepts_and_says_nothing_is_store_away_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        with pytest.raises(StoreAway, match="no answer within 1 s"):
+            db.connect(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/none", name="test", timeout_s=1.0)
+        assert 0.9 < time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("where", ["in the path", "in the query"])
+def test_of_several_hosts_the_first_that_answers_is_used(database_url: str, where: str) -> None:
+    login, _, rest = database_url.partition("@")
+    place, _, name = rest.partition("/")
+    host, port = place.split(":")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ports = f"{free_ports(1)[0]},{silent.getsockname()[1]},{port}"
+        urls = {
+            "in the path": f"{login}@{','.join(f'{host}:{each}' for each in ports.split(','))}/{name}",
+            "in the query": f"{login}@/{name}?host={host},{host},{host}&port={ports}",
+        }
+        connection = db.connect(urls[where], name="test", timeout_s=1.0)
+    assert ask(connection, "select current_database()") == [(name,)]
     connection.close()
 
 

@@ -1,10 +1,12 @@
 """The router's keeper of queues, on a real PostgreSQL and a real RabbitMQ: bindings come before topics, whatever was away."""
 
+from ledgers import happened, store_all, told
 from pika.adapters.blocking_connection import BlockingChannel
 from running import wait_for
 from stored import QUEUE, add, lists, queue_states, reading, until
 
-from gateway import db, names, queues, store
+from gateway import db, names, pruning, queues, store
+from gateway.pruning import Retention
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology
 from workers.topology import TopologyKeeper
@@ -87,5 +89,16 @@ def test_a_queue_gets_exactly_what_its_pattern_names_and_nothing_after_it_is_can
     with Topology(broker_url, POLICY) as topology:
         queues.keep(connection, topology, QUEUE)
     assert publish("BTCUSDT", "BTCNEW") == ["waits"]
+    keeper.stop()
+    keeper.join(10)
+
+
+def test_old_rows_go_until_none_is_left_and_young_ones_stay(database_url: str, broker_url: str, connection: db.Connection) -> None:
+    old = [told("connected", str(number), second=-1e8) for number in range(pruning.MOST + 100)]
+    store_all(connection, [*old, told("disconnected", "young", second=1e9)])
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, (), retention=Retention(records_days=30))
+    keeper.start()
+    wait_for(lambda: len(happened(connection)) == 1, "the old ones are gone")
+    assert happened(connection) == [("disconnected", None, None)]
     keeper.stop()
     keeper.join(10)

@@ -1,6 +1,7 @@
 """Balances on a real PostgreSQL: exact, once, and stored with a warning where they break a rule."""
 
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import msgspec
@@ -25,11 +26,14 @@ def ask(connection: db.Connection, statement: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def balance(identity: str, coins: list[dict[str, Any]], *, timestamp: str = "2026-01-01T00:00:00.000Z", **account: Any) -> bytes:
+def balance(
+    identity: str, coins: list[dict[str, Any]], *, timestamp: str = "2026-01-01T00:00:00.000Z",
+    received_at: str = "2026-01-01T00:00:00.100000Z", label: str = "main", **account: Any,
+) -> bytes:  # fmt: skip
     return msgspec.json.encode(
         Envelope(
-            event_id=event_id(identity), event_type="balance", category=None, symbol=None, account="main", topic="wallet",
-            timestamp=timestamp, received_at="2026-01-01T00:00:00.100000Z", sequence=1, epoch="e", gap_id=None, source="stream",
+            event_id=event_id(identity), event_type="balance", category=None, symbol=None, account=label, topic="wallet",
+            timestamp=timestamp, received_at=received_at, sequence=1, epoch="e", gap_id=None, source="stream",
             trace_id="t", payload={"account_type": "UNIFIED", "coins": coins, **account},
         )
     )  # fmt: skip
@@ -171,3 +175,74 @@ def test_coins_of_a_shape_that_nobody_expects_are_rejected_and_the_neighbours_ar
 def test_an_account_without_coins_is_its_totals(connection: db.Connection, coins: Any) -> None:
     assert stored(connection, [balance("a", coins, total_equity="5")]) == 0
     assert ask(connection, "select total_equity, (select count(*) from account_balances) from account_margin_balances") == [(5, 0)]
+
+
+def shown(connection: db.Connection) -> tuple[dict[str, str], str]:
+    """The newest amount of each coin, and the newest total."""
+    rows, margin, _ = balances.latest(connection, coin=None, account_type=None, limit=10, offset=0)
+    assert margin is not None
+    return {row["coin"]: str(row["wallet_balance"]) for row in rows}, str(margin["total_equity"])
+
+
+def at(second: int, *, received: int, identity: str = "", **coins: str) -> bytes:
+    """What the exchange dates to one second and we received at another."""
+    return balance(
+        identity or f"{second} {received}", [coin(name, amount) for name, amount in coins.items()],
+        timestamp=f"2026-01-01T00:00:{second:02d}.000Z", received_at=f"2026-01-01T00:01:{received:02d}.000000Z", total_equity=f"{received}",
+    )  # fmt: skip
+
+
+#: Frames of one account, and what is the newest of them by the exchange's time, then by when it was received.
+FRAMES = [at(1, received=1, BTC="1", ETH="10"), at(2, received=2, BTC="2"), at(3, received=3, ETH="0"), at(3, received=4, ETH="30")]
+
+
+def test_frames_that_come_late_or_twice_or_in_any_order_leave_the_same_newest_rows(connection: db.Connection) -> None:
+    for order in permutations(FRAMES):
+        for frame in (*order, *reversed(order)):
+            assert stored(connection, [frame]) == 0
+        assert shown(connection) == ({"BTC": "2", "ETH": "30"}, "4")
+        assert ask(connection, "select count(*), (select count(*) from account_margin_balances) from account_balances") == [(5, 4)]
+        ask(connection, "truncate account_balances, account_margin_balances; select 1")
+
+
+def test_of_two_frames_that_nothing_orders_the_same_one_is_the_newest_whichever_came_first(connection: db.Connection) -> None:
+    frames = [at(1, received=1, identity=name, BTC=amount) for name, amount in (("a", "1"), ("b", "2"))]
+    found = []
+    for order in (frames, frames[::-1]):
+        for frame in order:
+            stored(connection, [frame])
+        found.append(shown(connection))
+        ask(connection, "truncate account_balances, account_margin_balances; select 1")
+    assert found[0] == found[1]
+
+
+def test_writing_the_same_frames_again_changes_no_column_of_any_row(connection: db.Connection) -> None:
+    def everything() -> list[Any]:
+        return [ask(connection, f"table {table} order by id") for table in ("account_balances", "account_margin_balances")]
+
+    stored(connection, FRAMES)
+    before = everything()
+    assert [len(rows) for rows in before] == [5, 4]
+    for frames in (FRAMES, FRAMES[::-1], FRAMES[1:2]):
+        assert stored(connection, frames) == 0
+    assert everything() == before
+
+
+def test_coins_are_held_while_their_newest_amounts_are_not_all_zero(connection: db.Connection) -> None:
+    stored(connection, [at(1, received=1, BTC="1", ETH="2", SOL="0.0", XRP="-1", DOGE="5")])
+    stored(connection, [at(3, received=2, ETH="0", DOGE="0.00")])
+    stored(connection, [at(2, received=3, ETH="7")])  # late: it hides nothing
+    frozen = {**coin("USDT", "0", "0"), "total_order_im": "0.5"}
+    stored(connection, [balance("frozen", [frozen, coin("GONE", None)])])
+    stored(
+        connection, [balance("fund", [coin("ADA", "1")], account_type="FUND"), balance("other", [coin("DOT", "1")], label="other")]
+    )
+
+    def held(account: str = "main", account_type: str | None = "UNIFIED") -> list[str]:
+        return balances.held_coins(connection, account=account, account_type=account_type)
+
+    assert held() == ["BTC", "USDT", "XRP"]
+    assert held(account_type="FUND") == ["ADA"]
+    assert held(account="other") == ["DOT"]
+    assert held(account="nobody") == held(account_type="SPOT") == held(account_type=None) == []
+    assert shown(connection)[0]["ETH"] == "0"

@@ -237,3 +237,16 @@ def test_connections_show_topics_and_counts() -> None:
     shown = connections(known(workers, router()))["linear_00"]
     assert shown["topics"] == {"a": {"state": "acknowledged", "last_error": None}}
     assert (shown["events"], shown["unknown"], shown["connection_status"]) == (9, 1, "connected")
+
+
+def test_a_clock_that_is_off_by_more_than_half_a_second_is_degraded_once_whoever_measured_it() -> None:
+    for skew_ms in (None, 0, 500, -500):
+        assert look(busy(clock_skew_ms=skew_ms))[1]["status"] == "healthy"
+    for skew_ms, words in ((501, "501 ms behind"), (-60_000, "60000 ms ahead of")):
+        status, body = look(busy(clock_skew_ms=skew_ms), worker("private", clock_skew_ms=400))
+        assert (status, body["status"], body["clock_skew_ms"]) == (200, "degraded", skew_ms)
+        assert body["reasons"] == [f"our clock is {words} the exchange's; expected at most 500"]
+    for old in (busy(clock_skew_ms=900, written_ms=NOW_MS - 6_000), worker("linear", clock_skew_ms=900)):
+        _, body = look(old)
+        assert body["clock_skew_ms"] == 900
+        assert not any("clock" in reason for reason in body["reasons"]), "nobody measures it now"
