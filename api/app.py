@@ -70,4 +70,5 @@ def _known(settings: Settings) -> Known:
         now_ms=time.time_ns() // 1_000_000,
         environment=settings.environment,
         version=gateway.__version__,
+        spool_max_bytes=settings.spool_max_bytes,
     )

@@ -16,6 +16,9 @@ PATIENCE_MS = 30_000
 #: Our clock and the exchange's may differ by this much; milliseconds. A login or a REST call is still dated right: theirs counts.
 SKEW_MS = 500
 
+#: Of a spool's or journal's bound: beyond it the gateway is unhealthy.
+CROWDED = 0.8
+
 #: From best to worst: the top-level state is the worst of all connections.
 SEVERITY = ("idle", "standby", "connected", "subscribing", "authenticating", "connecting", "reconnecting", "auth_failed")
 
@@ -28,8 +31,9 @@ Body = dict[str, Any]
 class Known:
     """What health is made of.
 
-    workers  the processes' words by name; router: the router's, None before it ever spoke
-    now_ms   Unix milliseconds
+    workers          the processes' words by name; router: the router's, None before it ever spoke
+    now_ms           Unix milliseconds
+    spool_max_bytes  bound of each spool and journal
     """
 
     workers: Mapping[str, WorkerState]
@@ -37,13 +41,14 @@ class Known:
     now_ms: int
     environment: str
     version: str
+    spool_max_bytes: int
 
 
 def health(known: Known) -> tuple[int, Body]:
     """The answer of GET /health: HTTP status and body."""
     workers = {name: state for name, state in sorted(known.workers.items()) if not _is_removed(known, state)}
     told = [found for state in workers.values() for found in _worker(known, state)]
-    findings = [*_missing(workers), *told, *_router(known), *_clock(known, workers)]
+    findings = [*_missing(workers), *told, *_router(known), *_disk(known), *_clock(known, workers)]
     verdicts = {verdict for verdict, _ in findings}
     status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else "healthy"
     worst = max(workers.values(), key=lambda state: _severity(known, state), default=None)
@@ -66,11 +71,20 @@ def health(known: Known) -> tuple[int, Body]:
             name: {"messages": queue.messages, "consumers": queue.consumers}
             for name, queue in sorted((known.router.queues if known.router is not None else {}).items())
         },
-        "spool": {"messages": sum(lane.waiting for lane in lanes.values()), "bytes": 0},
+        "spool": {
+            "messages": sum(lane.spool_messages for lane in lanes.values()) + sum(w.journal_messages for w in workers.values()),
+            "bytes": sum(lane.spool_bytes for lane in lanes.values()) + sum(w.journal_bytes for w in workers.values()),
+        },
         "clock_skew_ms": _worst_skew(workers.values()),
         "reasons": [reason for _, reason in findings],
     }
     return (503 if status == UNHEALTHY else 200), body
+
+
+def ready(known: Known) -> bool:
+    """Whether events can be delivered: broker and database are connected, and what cannot be delivered at once can be kept."""
+    _, body = health(known)
+    return bool(body["database_connected"] and body["queue_connected"]) and not list(_disk(known))
 
 
 def connections(known: Known) -> dict[str, Body]:
@@ -160,6 +174,19 @@ def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding
 def _worst_skew(states: Iterable[WorkerState]) -> int | None:
     """How far the exchange's clock is ahead of ours; milliseconds."""
     return max((state.clock_skew_ms for state in states if state.clock_skew_ms is not None), key=abs, default=None)
+
+
+def _disk(known: Known) -> Iterator[Finding]:
+    """What waits on disk, and whether there is room for more."""
+    lanes = known.router.lanes if known.router is not None else {}
+    taken = {f"the spool of {name}": lane.spool_bytes for name, lane in lanes.items()}
+    taken |= {f"the journal of {name}": state.journal_bytes for name, state in known.workers.items()}
+    for name, lane in lanes.items():
+        if lane.full is not None:
+            yield UNHEALTHY, f"the lane of {name} takes nothing more: {lane.full}"
+    for what, size_bytes in taken.items():
+        if size_bytes > CROWDED * known.spool_max_bytes:
+            yield UNHEALTHY, f"{what} holds {size_bytes} of {known.spool_max_bytes} bytes"
 
 
 def _connected(lane: LaneState | None) -> bool:

@@ -6,6 +6,8 @@ Source of the shapes: the public contract, section 4.
 EXCHANGE = "ws-gateway.events"
 QUEUE_PREFIX = "ws-gateway"
 NO_WORD = "-"
+#: In a binding: whatever word stands there.
+ANY = "*"
 #: Bytes for category, symbol and variant together. Source: AMQP 0-9-1, a short string holds 255 bytes.
 LONGEST_WORDS = 220
 
@@ -40,5 +42,5 @@ def service_queue(event_type: str, service: str) -> str:
 
 def service_binding(event_type: str, *, category: str | None, symbol: str | None, variant: str | None) -> str:
     """What a service's queue is bound to: the routing key, with `*` for a word that the subscription leaves open."""
-    words = (word(part) if part is not None else "*" for part in (category, symbol, variant))
+    words = (word(part) if part is not None else ANY for part in (category, symbol, variant))
     return ".".join((event_type, *words))

@@ -58,6 +58,14 @@ def keep(connection: Connection, topology: Topology, queue: str, *, bound: Colle
         return wanted.get(queue, [])
 
 
+def bind_again(connection: Connection, topology: Topology, queue: str) -> int:
+    """Make the bindings of one queue again that are needed now; how many. Raises SinkAway, StoreAway."""
+    with store.locked_queue(connection, queue) as rows:
+        bindings = needed(rows).get(queue, [])
+        topology.bind(queue, bindings)
+        return len(bindings)
+
+
 def leave(connection: Connection, topology: Topology, queue: str) -> None:
     """What can be done at once for cancelled wishes: delete the queue if it is idle, else take a bounded number of bindings away.
 

@@ -11,6 +11,9 @@ from gateway.protocol.endpoints import ENDPOINTS
 #: A state older than this speaks of a process that is gone or stuck; seconds. Written every second; five misses are no hiccup.
 STALE_S = 5.0
 
+#: A state file takes whole blocks, so that words which grow a little find room where the last ones stood.
+BLOCK_BYTES = 4096
+
 ConnectionStatus = Literal[
     "idle", "connecting", "authenticating", "subscribing", "connected", "reconnecting", "auth_failed", "standby"
 ]
@@ -35,6 +38,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     last_error                    the newest reason of a disconnect or refusal
     active_subscriptions          topics acknowledged on the wire
     stale                         changes of whole books that were in them already
+    journal_messages              records in its journal on disk, which nobody else has yet; journal_bytes: what they take there
     topics                        by the exchange's topic
     """
 
@@ -58,6 +62,8 @@ class WorkerState(msgspec.Struct, kw_only=True):
     unknown: int = 0
     unknown_fields: int = 0
     unacknowledged: int = 0
+    journal_messages: int = 0
+    journal_bytes: int = 0
     clock_skew_ms: int | None = None
     missing_credentials: bool = False
     topics: dict[str, TopicState] = msgspec.field(default_factory=dict)
@@ -66,8 +72,12 @@ class WorkerState(msgspec.Struct, kw_only=True):
 class LaneState(msgspec.Struct, kw_only=True):
     """A lane's words: connected says that its sink answered within the last seconds.
 
-    checked_ms  when the sink last answered
-    waiting     records not yet confirmed
+    checked_ms      when the sink last answered
+    waiting         records not yet settled, in memory and on disk
+    written         settled since the start
+    returned        messages that no queue wanted; nacked: refused by the broker, and published again
+    spool_messages  records on disk; spool_bytes: what they take there
+    full            why nothing more is taken; None: all is well
     """
 
     connected: bool
@@ -75,8 +85,12 @@ class LaneState(msgspec.Struct, kw_only=True):
     waiting: int = 0
     written: int = 0
     returned: int = 0
+    nacked: int = 0
     reconnects: int = 0
     last_error: str | None = None
+    spool_messages: int = 0
+    spool_bytes: int = 0
+    full: str | None = None
 
 
 class QueueState(msgspec.Struct):
@@ -118,12 +132,21 @@ def is_fresh(state: WorkerState | RouterState, now_ms: int) -> bool:
 
 
 def write(var_dir: Path, state: State) -> None:
-    """Replace `state/NAME.json` in one step: a reader sees the old or the new, never half."""
+    """Replace `state/NAME.json` in one step: a reader sees the old or the new, never half. On a full disk it is written over."""
     folder = var_dir / "state"
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{state.name}.{os.getpid()}.part"
-    part.write_bytes(msgspec.json.encode(state))
-    part.replace(folder / f"{state.name}.json")
+    part, file = folder / f".{state.name}.{os.getpid()}.part", folder / f"{state.name}.json"
+    words = msgspec.json.encode(state)
+    words += b"\n" * (-len(words) % BLOCK_BYTES)
+    try:
+        part.write_bytes(words)
+    except OSError:
+        part.unlink(missing_ok=True)
+        with file.open("r+b", buffering=0) as stream:
+            stream.write(words)
+            stream.truncate()
+    else:
+        part.replace(file)
 
 
 def read_router(var_dir: Path) -> RouterState | None:

@@ -7,26 +7,34 @@ workers ══ ZeroMQ ══▶ router ──▶ lane broker   ──▶ RabbitM
 import logging
 import os
 import random
+import select
 import signal
 import sys
 import time
-from collections import defaultdict, deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from gateway import bus, config, log
+from gateway.announcements import WORKER, Announcements
 from gateway.backoff import Backoff
-from gateway.bus import Batch, BusReceiver
+from gateway.bus import BusReceiver
+from gateway.carrier import Carrier
 from gateway.config import Settings
 from gateway.dead_letters import DeadLetters
 from gateway.errors import OurFault
-from gateway.lane import Lane, Ticket
+from gateway.lane import PATIENCE_S, Lane
 from gateway.pruning import Retention
 from gateway.report import Reporter
+from gateway.router import WATCH_S, Router
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.postgres import PostgresSink
+from gateway.sinks.sink import Sink
+from gateway.spool import Spool, Syncer
 from gateway.state import RouterState
+from gateway.trouble import Trouble
+from gateway.wire import Stamp
 from workers.topology import TopologyKeeper
+from workers.turn_lock import TurnLock
 
 logger = logging.getLogger(__name__)
 
@@ -36,59 +44,24 @@ TURN_S = 0.5
 REPORT_EVERY_S = 1.0
 #: The longest wait between tries to reach a sink; seconds. A broker that is back is used within this.
 SINK_CAP_S = 5.0
+#: What the sinks have not settled for this long goes through the spool; seconds. One thing that PostgreSQL is to store holds up all
+#: that its worker sends after it, so PostgreSQL is waited for only briefly.
+PATIENCES_S = {"broker": PATIENCE_S, "postgres": 0.1}
 #: A worker run that has not been heard for this long never comes back; seconds.
 FORGET_S = 3600.0
-#: Stopping: the lanes may carry over what waits for this long; seconds. SIGTERM to exit is at most 10 s.
-DRAIN_S = 6.0
+#: Between tries to get the lock that another router still holds; seconds.
+LOCK_EVERY_S = 0.5
 
 
-@dataclass(slots=True)
-class Router:
-    """Used by the main thread alone.
-
-    events  records taken from workers since the start
-    """
-
-    receiver: BusReceiver
-    lanes: Sequence[Lane]
-    events: int = 0
-    _tickets: dict[bytes, deque[Ticket]] = field(default_factory=lambda: defaultdict(deque))
-
-    def turn(self) -> None:
-        """Take what is here unless a lane is full, and acknowledge what all lanes have settled."""
-        if not any(lane.full for lane in self.lanes):
-            for batch in self.receiver.take():
-                self._spread(batch)
-        self.acknowledge()
-
-    def _spread(self, batch: Batch) -> None:
-        ticket = Ticket(batch.peer, batch.number)
-        self._tickets[batch.peer].append(ticket)
-        self.events += len(batch.records)
-        for lane in self.lanes:
-            wanted = [record for record in batch.records if lane.wants(record)]
-            if wanted:
-                ticket.left += 1
-                lane.put(ticket, wanted)
-
-    def acknowledge(self) -> None:
-        """Cumulatively, in each worker's order."""
-        for lane in self.lanes:
-            for ticket in lane.settled():
-                ticket.left -= 1
-        for peer, tickets in list(self._tickets.items()):
-            number = None
-            while tickets and tickets[0].left == 0:
-                number = tickets.popleft().number
-            if number is not None:
-                self.receiver.settle(peer, number)
-            if not tickets:
-                del self._tickets[peer]
+def _lane(sink: Sink, settings: Settings, wake: Callable[[], None]) -> Lane:
+    spool = Spool(settings.var_dir / "spool" / sink.name, max_bytes=settings.spool_max_bytes)
+    carrier = Carrier(sink, backoff=Backoff(SINK_CAP_S, random.random), wake_router=wake)
+    return Lane(carrier, spool, patience_s=PATIENCES_S[sink.name])
 
 
 def _state(router: Router, postgres: PostgresSink, keeper: TopologyKeeper, started_ms: int) -> RouterState:
     return RouterState(
-        name="router_00",
+        name=WORKER,
         pid=os.getpid(),
         written_ms=0,  # dated by the reporter
         started_ms=started_ms,
@@ -99,53 +72,73 @@ def _state(router: Router, postgres: PostgresSink, keeper: TopologyKeeper, start
     )
 
 
+def _take_turn(path: Path, wake: int, stopping: Sequence[int]) -> None:
+    """The spools have one owner: a router that an earlier start has left behind is waited for, unless this one is `stopping`."""
+    lock, trouble = TurnLock(path), Trouble(logger, "router waiting")
+    while not lock.take() and not stopping:
+        trouble.say("another router still runs")
+        select.select([wake], [], [], LOCK_EVERY_S)
+
+
 def run(settings: Settings) -> int:
-    """Until SIGTERM. 1 when a lane's thread ended by itself, so that supervisord starts the process again."""
+    """Until SIGTERM. 1 when a carrier's thread ended by itself, so that supervisord starts the process again."""
     started_ms = time.time_ns() // 1_000_000
     settings.var_dir.mkdir(parents=True, exist_ok=True)
     stopping: list[int] = []
     wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
+    def wake_router() -> None:
+        os.eventfd_write(wake, 1)
+
     def stop(number: int, _frame: object) -> None:
         stopping.append(number)
-        os.eventfd_write(wake, 1)
+        wake_router()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    _take_turn(settings.var_dir / "router.lock", wake, stopping)
+    if stopping:
+        return 0
 
+    stamp = Stamp(worker=WORKER, account=settings.account, include_raw="off", started_ms=started_ms)
+    announcements = Announcements(stamp, wake_router)
     policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
     retention = Retention(settings.records_retention_days, settings.balance_retention_days)
-    keeper = TopologyKeeper(settings.database_url, settings.broker_url, policy, settings.class_queues, retention=retention)
-    postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, "router_00"))
+    keeper = TopologyKeeper(
+        settings.database_url, settings.broker_url, policy, settings.class_queues, announcements, retention=retention
+    )
+    postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER))
     lanes = [
-        Lane(sink, backoff=Backoff(SINK_CAP_S, random.random), wake_router=lambda: os.eventfd_write(wake, 1))
-        for sink in (BrokerSink(settings.broker_url, keeper.declare), postgres)
+        _lane(sink, settings, wake_router) for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs), postgres)
     ]
-    router = Router(BusReceiver(bus.address(settings.var_dir)), lanes)
-    reporter = Reporter(settings.var_dir, _state(router, postgres, keeper, started_ms))
     for lane in lanes:
-        lane.start()
-    keeper.start()
-    reporter.start()
+        lane.open()
+    receiver = BusReceiver(bus.address(settings.var_dir))
+    router = Router(receiver, lanes, announcements)
+    reporter = Reporter(settings.var_dir, _state(router, postgres, keeper, started_ms))
+    syncer = Syncer(lane.spool for lane in lanes)
+    for lane in lanes:
+        lane.carrier.start()
+    for thread in (keeper, reporter, syncer):
+        thread.start()
     logger.info("router listening address=%s", bus.address(settings.var_dir))
 
     report_due = forget_due = 0.0
-    while not stopping and all(lane.is_alive() for lane in lanes):
-        router.receiver.wait(wake, TURN_S, reading=not any(lane.full for lane in lanes))
-        router.turn()
+    was_full = False
+    while not stopping and all(lane.carrier.is_alive() for lane in lanes):
+        receiver.wait(wake, WATCH_S if router.is_waiting else TURN_S, reading=not router.is_full)
         now = time.monotonic()
-        if now >= report_due:
-            report_due = now + REPORT_EVERY_S
-            reporter.give(_state(router, postgres, keeper, started_ms))
+        router.turn(now)
+        if now >= report_due or router.is_full != was_full:
+            report_due, was_full = now + REPORT_EVERY_S, router.is_full
+            reporter.give(_state(router, postgres, keeper, started_ms), at_once=was_full)
         if now >= forget_due:
             forget_due = now + FORGET_S
-            router.receiver.forget_silent(FORGET_S)
+            receiver.forget_silent(FORGET_S)
     logger.info("router stopping")
     keeper.stop()
-    for lane in lanes:
-        lane.stop(DRAIN_S / len(lanes))
-    router.acknowledge()
-    router.receiver.close()
+    syncer.stop()
+    router.stop(wake)
     reporter.stop()
     return 0 if stopping else 1
 

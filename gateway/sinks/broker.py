@@ -1,8 +1,9 @@
 """The broker sink: publishes through kombu, with the channel in confirm mode and confirms collected asynchronously.
 
-    write → basic.publish → … broker … → basic.ack(tag) ┐
-              window of unconfirmed records             ├→ settled() counts the confirmed head
-              basic.nack: published again, late         ┘
+    write → basic.publish → … broker … → basic.ack(tag) ─────────────────▶ settled() counts the confirmed head
+              ▲     window of unconfirmed records        │
+              ├─ basic.nack: again after a pause ────────┤
+              └─ basic.return of what should have reached a queue: declared, and again, once
 
 Source of the figures behind it: measurements of py-amqp 5.4 and RabbitMQ 3.10; waiting for each confirm gives 1,400 messages/s,
 collecting them over a window 17,000, which is the broker's own limit.
@@ -13,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from typing import Any
 
 import amqp
@@ -20,33 +22,45 @@ import amqp
 from gateway import names
 from gateway.errors import SinkAway
 from gateway.models import Record
+from gateway.sinks.returned import Returned
 from gateway.sinks.topology import BROKER_FAULTS, QueuePolicy, Topology, connection
 
 __all__ = ["BrokerSink", "QueuePolicy", "Topology"]
 
 log = logging.getLogger(__name__)
 
-#: Heartbeat asked of the broker; py-amqp gives up after two of them without a sign, so a dead broker is noticed in about 4 s.
+#: Heartbeat asked of the broker, which then says something every second; seconds. It gives us up after two of ours that do not come.
 HEARTBEAT_S = 2.0
+#: A broker that has said nothing for this long is dead; seconds. With a tick every half second it is noticed within five.
+SILENCE_S = 4.0
 #: One read or write on the broker's socket, and connecting; seconds.
-IO_TIMEOUT_S = 5.0
+IO_TIMEOUT_S = 4.0
 #: The oldest unconfirmed message may wait this long while the broker is not blocking us; seconds.
 CONFIRM_TIMEOUT_S = 30.0
+#: Before a message that the broker refused is published again; seconds. It refuses for a queue that is full, say.
+NACK_PAUSE_S = 1.0
 
 
 class BrokerSink:
     """Publishes every record that has a routing key; settled when RabbitMQ confirmed it.
 
-    returned  messages that no queue wanted since the start: confirmed, counted and done
-    nacked    messages that the broker refused and that were published again
+    returned  messages that reached no queue: confirmed, counted and done
+    nacked    messages that the broker refused and that are published again
     """
 
     name = "broker"
 
-    def __init__(self, url: str, declare: Callable[[], None]) -> None:
-        """`declare` makes sure that the topology exists, before the first message of every connection."""
+    def __init__(
+        self, url: str, declare: Callable[[], None], needs: Callable[[str, str], bool] = lambda _exchange, _key: False
+    ) -> None:
+        """Both may raise SinkAway.
+
+        declare  makes sure that the topology exists, before the first message of every connection and when something is missing
+        needs    whether a message for this exchange with this routing key should reach a queue
+        """
         self._url = url
         self._declare = declare
+        self._needs = needs
         self._connection: Any = None
         self._channel: Any = None
         self._window: deque[Record] = deque()  # unsettled, oldest first; its head is number _base
@@ -54,9 +68,12 @@ class BrokerSink:
         self._done: set[int] = set()  # numbers confirmed ahead of an unconfirmed one
         self._tags: dict[int, int] = {}  # delivery tag → number, in order of publication
         self._tag = 0
-        self._nacked: deque[int] = deque()
+        self._pending: deque[int] = deque()  # numbers that were written while the broker asked for a pause
+        self._nacked: deque[tuple[float, int]] = deque()  # when to publish it again, and its number
+        self._back = Returned()
         self._blocked = False
-        self._progress = 0.0
+        self._progress = self._heard = 0.0
+        self._heard_frames = 0
         self.returned = 0
         self.nacked = 0
 
@@ -65,11 +82,9 @@ class BrokerSink:
 
     def open(self) -> None:
         self.close()
-        self._window.clear()
-        self._done.clear()
-        self._tags.clear()
-        self._nacked.clear()
-        self._base = self._tag = 0
+        for kept in (self._window, self._done, self._tags, self._pending, self._nacked, self._back):
+            kept.clear()
+        self._base = self._tag = self._heard_frames = 0
         self._blocked = False
         self._declare()
         self._connection = connection(self._url, timeout_s=IO_TIMEOUT_S, heartbeat_s=HEARTBEAT_S)
@@ -81,21 +96,31 @@ class BrokerSink:
             channel.events["basic_ack"].add(self._on_ack)
             channel.events["basic_nack"].add(self._on_nack)
             channel.events["basic_return"].add(self._on_return)
+        self._heard = time.monotonic()
 
     def write(self, records: Sequence[Record]) -> None:
         if not self._window:
             self._progress = time.monotonic()
         with _faults():
             for record in records:
+                number = self._base + len(self._window)
                 self._window.append(record)
-                self._publish(record, self._base + len(self._window) - 1)
+                if self._blocked or self._pending:  # since this call began; it must not fill the socket
+                    self._pending.append(number)
+                else:
+                    self._publish(number)
 
     def settled(self) -> int:
         with _faults():
             self._drain()
-            while self._nacked:
-                number = self._nacked.popleft()
-                self._publish(self._window[number - self._base], number)
+            if self._back.again:
+                log.warning("broker queue_missing messages=%d", len(self._back.again))
+                self._declare()
+                self._pending.extend(self._back.taken())
+            while self._pending and not self._blocked:
+                self._publish(self._pending.popleft())
+            while self._nacked and not self._blocked and self._nacked[0][0] <= time.monotonic():
+                self._publish(self._nacked.popleft()[1])
         return self._base
 
     def ready(self) -> bool:
@@ -105,7 +130,10 @@ class BrokerSink:
         with _faults():
             self._drain()
             self._connection.heartbeat_check()
-        if self._window and not self._blocked and time.monotonic() - self._progress > CONFIRM_TIMEOUT_S:
+        now = time.monotonic()
+        if now - self._heard > SILENCE_S:
+            raise SinkAway(f"RabbitMQ has said nothing for {SILENCE_S:.0f} s")
+        if self._window and not self._blocked and now - self._progress > CONFIRM_TIMEOUT_S:
             raise SinkAway(f"RabbitMQ confirmed nothing for {CONFIRM_TIMEOUT_S:.0f} s with {len(self._window)} messages waiting")
 
     def fileno(self) -> int:
@@ -119,7 +147,8 @@ class BrokerSink:
                 self._connection.collect(socket_timeout=0.5)
             self._connection = self._channel = None
 
-    def _publish(self, record: Record, number: int) -> None:
+    def _publish(self, number: int) -> None:
+        record = self._window[number - self._base]
         message = amqp.Message(
             record.body,
             content_type="application/json",
@@ -145,32 +174,49 @@ class BrokerSink:
         with suppress(TimeoutError, BlockingIOError):
             while True:
                 self._connection.drain_events(timeout=0)
+        frames = self._connection.connection.bytes_recv  # that is what it counts
+        if frames != self._heard_frames:
+            self._heard_frames, self._heard = frames, time.monotonic()
 
     def _on_ack(self, tag: int, multiple: bool) -> None:
         self._progress = time.monotonic()
         for number in self._answered(tag, multiple=multiple):
-            self._done.add(number)
+            if not self._back or self._is_done(number):
+                self._done.add(number)
         while self._base in self._done:
             self._done.discard(self._base)
             self._window.popleft()
             self._base += 1
 
     def _on_nack(self, tag: int, multiple: bool) -> None:
+        self._progress = time.monotonic()
         numbers = self._answered(tag, multiple=multiple)
+        if not self._nacked:
+            log.warning("broker message_nacked count=%d", len(numbers))
         self.nacked += len(numbers)
-        self._nacked.extend(numbers)
-        log.warning("broker message_nacked count=%d", len(numbers))
+        self._nacked.extend((self._progress + NACK_PAUSE_S, number) for number in numbers)
 
     def _answered(self, tag: int, *, multiple: bool) -> list[int]:
         """The numbers that a confirm speaks of; the tags are then forgotten."""
         if not multiple:
             number = self._tags.pop(tag, None)
             return [] if number is None else [number]
-        return [self._tags.pop(known) for known in list(self._tags) if known <= tag]
+        known = list(takewhile(lambda known: known <= tag, self._tags))
+        return [self._tags.pop(tag) for tag in known]
 
-    def _on_return(self, *_returned: Any) -> None:
-        """`mandatory` and no queue wanted it: the acknowledgement follows all the same."""
-        self.returned += 1
+    def _on_return(self, _fault: Any, exchange: str, routing_key: str, message: Any) -> None:
+        """`mandatory` and no queue got it: the acknowledgement follows all the same."""
+        if self._needs(exchange, routing_key):
+            self._back.add(message.properties["message_id"], routing_key)
+        else:
+            self.returned += 1
+
+    def _is_done(self, number: int) -> bool:
+        """Whether a confirmed message is not to go once more; one that came back twice is counted."""
+        record = self._window[number - self._base]
+        goes_again = self._back.confirmed(number, record.event_id, record.routing_key)
+        self.returned += goes_again is False
+        return not goes_again
 
     def _on_blocked(self, reason: str) -> None:
         self._blocked = True

@@ -117,9 +117,16 @@ class Topology:
         self._ask(lambda: exchange().declare(channel=self._channel))
         declare = partial(self._channel.queue_declare, queue, durable=True, auto_delete=False, arguments=self._policy.arguments())
         self._tolerate(PreconditionFailed, declare)  # the queue is there all the same
+        self._ask(partial(self._bind, queue, bindings))
+
+    def bind(self, queue: str, bindings: Sequence[str]) -> None:
+        """Bind a queue that is there, or was a moment ago; what it is bound to already changes nothing."""
+        self._tolerate(NotFound, partial(self._bind, queue, bindings))
+
+    def _bind(self, queue: str, bindings: Sequence[str]) -> None:
         for number, binding in enumerate(bindings, start=1):
-            bind = partial(self._channel.queue_bind, queue, exchange=names.EXCHANGE, routing_key=binding)
-            self._ask(partial(bind, nowait=number < len(bindings) and number % BINDINGS_AT_ONCE != 0))
+            nowait = number < len(bindings) and number % BINDINGS_AT_ONCE != 0
+            self._channel.queue_bind(queue, exchange=names.EXCHANGE, routing_key=binding, nowait=nowait)
 
     def unbind_service(self, queue: str, bindings: Sequence[str]) -> None:
         """Take bindings away; a queue or binding that is not there is no trouble.

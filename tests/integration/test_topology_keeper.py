@@ -1,17 +1,56 @@
 """The router's keeper of queues, on a real PostgreSQL and a real RabbitMQ: bindings come before topics, whatever was away."""
 
-from ledgers import happened, store_all, told
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pika
+import pytest
+from ledgers import happened, store_all
+from ledgers import told as occurrence
 from pika.adapters.blocking_connection import BlockingChannel
 from running import wait_for
 from stored import QUEUE, add, lists, queue_states, reading, until
 
 from gateway import db, names, pruning, queues, store
+from gateway.announcements import Announcements
 from gateway.pruning import Retention
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology
+from gateway.wire import Stamp
 from workers.topology import TopologyKeeper
 
 POLICY = QueuePolicy("classic", 60_000, 1000)
+
+
+def announcements() -> Announcements:
+    return Announcements(Stamp(worker="router_00", account="main", include_raw="off", started_ms=1), lambda: None)
+
+
+def gaps(told: Announcements) -> list[tuple[str, dict[str, Any]]]:
+    """Queue and payload of each gap since the last call."""
+    payloads = [json.loads(record.body)["payload"] for record in told.taken()]
+    return [(payload["detail"], payload) for payload in payloads if payload["kind"] == "gap"]
+
+
+@dataclass
+class Reading:
+    """A queue, looked at without failing while it is not there."""
+
+    channel: BlockingChannel
+    queue: str
+
+    def got_one(self) -> bool:
+        """Whether a trade that is published now comes into it."""
+        with self.channel.connection.channel() as channel:
+            channel.confirm_delivery()
+            try:
+                channel.basic_publish(names.EXCHANGE, "trade.linear.BTCUSDT.-", b"1")
+                return channel.basic_get(self.queue, auto_ack=True)[2] is not None
+            except pika.exceptions.ChannelClosedByBroker:
+                return False
 
 
 def arrives(channel: BlockingChannel, symbol: str) -> bool:
@@ -24,7 +63,7 @@ def test_the_broker_is_opened_with_the_bindings_that_postgresql_wants_now(
 ) -> None:
     lists(connection, "BTCUSDT")
     add(connection, "BTC*")  # it waits for the broker
-    keeper = TopologyKeeper(database_url, broker_url, POLICY, ())
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, (), announcements())
     keeper.declare()  # as the lane does, before the keeper itself has looked at anything
     assert arrives(channel, "BTCUSDT")
     lists(connection, "BTCUSDT", "BTCNEW")  # while the lane was away
@@ -33,7 +72,7 @@ def test_the_broker_is_opened_with_the_bindings_that_postgresql_wants_now(
 
 
 def test_without_postgresql_the_broker_is_opened_all_the_same(broker_url: str, channel: BlockingChannel) -> None:
-    keeper = TopologyKeeper(f"postgresql://127.0.0.1:{free_ports(1)[0]}/none", broker_url, POLICY, ("trade",))
+    keeper = TopologyKeeper(f"postgresql://127.0.0.1:{free_ports(1)[0]}/none", broker_url, POLICY, ("trade",), announcements())
     keeper.declare()
     assert channel.queue_declare("ws-gateway.trade", passive=True).method.message_count == 0
 
@@ -48,7 +87,7 @@ def test_a_listing_is_wanted_once_the_router_has_bound_it_however_long_that_take
     with reading(database_url) as reader:
         wishes = wait_for(lambda: reader.wishes, "wishes")
         assert wishes.named == {"publicTrade.BTC*": []}, "no router has run"
-        keeper = TopologyKeeper(database_url, broker_url, POLICY, ())
+        keeper = TopologyKeeper(database_url, broker_url, POLICY, (), announcements())
         keeper.start()
         until(reader, "publicTrade.BTCUSDT")
         assert arrives(channel, "BTCUSDT")
@@ -65,7 +104,7 @@ def test_a_queue_gets_exactly_what_its_pattern_names_and_nothing_after_it_is_can
     lists(connection, "BTCUSDT", "ETHUSDT")
     row = add(connection, "BTC*")
     add(connection, "ETHUSDT", requesting_service="two")
-    keeper = TopologyKeeper(database_url, broker_url, POLICY, ())
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, (), announcements())
     keeper.start()
 
     def publish(*symbols: str) -> list[str]:
@@ -94,11 +133,101 @@ def test_a_queue_gets_exactly_what_its_pattern_names_and_nothing_after_it_is_can
 
 
 def test_old_rows_go_until_none_is_left_and_young_ones_stay(database_url: str, broker_url: str, connection: db.Connection) -> None:
-    old = [told("connected", str(number), second=-1e8) for number in range(pruning.MOST + 100)]
-    store_all(connection, [*old, told("disconnected", "young", second=1e9)])
-    keeper = TopologyKeeper(database_url, broker_url, POLICY, (), retention=Retention(records_days=30))
+    old = [occurrence("connected", str(number), second=-1e8) for number in range(pruning.MOST + 100)]
+    store_all(connection, [*old, occurrence("disconnected", "young", second=1e9)])
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, (), announcements(), retention=Retention(records_days=30))
     keeper.start()
     wait_for(lambda: len(happened(connection)) == 1, "the old ones are gone")
     assert happened(connection) == [("disconnected", None, None)]
     keeper.stop()
     keeper.join(10)
+
+
+@pytest.mark.parametrize("queue", ["ws-gateway.trade", QUEUE])
+def test_a_queue_that_is_deleted_is_there_again_with_its_bindings_and_what_fell_between_is_a_gap(
+    database_url: str, broker_url: str, connection: db.Connection, channel: BlockingChannel, queue: str
+) -> None:
+    add(connection, "BTCUSDT")
+    told = announcements()
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, ("trade",), told)
+    began_ms = time.time_ns() // 1_000_000
+    keeper.start()
+    wait_for(lambda: {"ws-gateway.trade", QUEUE} <= keeper.depths.keys(), "both queues")
+    wait_for(lambda: queue_states(connection) == {"ready"}, "the binding")
+    assert gaps(told) == [], "they were just created"
+    for _ in range(2):
+        channel.queue_delete(queue)
+        deleted_ms = time.time_ns() // 1_000_000
+        [(name, gap)] = wait_for(lambda: gaps(told), "a gap", 10.0)
+        wait_for(lambda: Reading(channel, queue).got_one(), "the queue and its binding")
+        assert (name, gap["cause"], gap["recovered"]) == (queue, "queue_missing", False)
+        assert began_ms <= gap["from"] <= deleted_ms <= gap["to"] <= time.time_ns() // 1_000_000
+    keeper.stop()
+    keeper.join(10)
+
+
+def test_a_binding_that_is_taken_away_is_made_again(
+    database_url: str, broker_url: str, connection: db.Connection, channel: BlockingChannel
+) -> None:
+    add(connection, "BTCUSDT")
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, ("trade",), announcements())
+    keeper.start()
+    wait_for(lambda: queue_states(connection) == {"ready"}, "the binding")
+    channel.queue_unbind(QUEUE, names.EXCHANGE, "trade.linear.BTCUSDT.-")
+    channel.queue_unbind("ws-gateway.trade", names.EXCHANGE, "trade.#")
+    channel.queue_purge("ws-gateway.trade")
+    wait_for(lambda: arrives(channel, "BTCUSDT"), "the service queue's binding", 10.0)
+    wait_for(lambda: Reading(channel, "ws-gateway.trade").got_one(), "the class queue's binding", 10.0)
+    keeper.stop()
+    keeper.join(10)
+
+
+def test_without_postgresql_queues_that_were_needed_are_looked_after_all_the_same(
+    new_database: Callable[[], str], broker_url: str, channel: BlockingChannel
+) -> None:
+    database_url = new_database()
+    connection = db.connect(database_url, name="test", autocommit=True)
+    add(connection, "BTCUSDT")
+    told = announcements()
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, (), told)
+    keeper.declare()
+    with db.transaction(connection) as cursor:
+        cursor.execute("alter table subscriptions rename to elsewhere")
+    channel.queue_delete(QUEUE)
+    keeper.start()
+    wait_for(lambda: gaps(told), "a gap", 10.0)
+    wait_for(lambda: Reading(channel, QUEUE).got_one(), "the queue")
+    keeper.stop()
+    keeper.join(10)
+    connection.close()
+
+
+def test_a_broker_that_comes_back_without_its_queues_gets_them_and_the_gap_is_told(
+    database_url: str, broker_url: str, connection: db.Connection, channel: BlockingChannel
+) -> None:
+    add(connection, "BTCUSDT")
+    told = announcements()
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, ("trade",), told)
+    keeper.declare()
+    assert gaps(told) == []
+    channel.queue_delete("ws-gateway.trade")
+    channel.queue_delete(QUEUE)
+    channel.exchange_delete(names.EXCHANGE)
+    keeper.declare()
+    assert {name for name, _ in gaps(told)} == {"ws-gateway.trade", QUEUE}
+    assert arrives(channel, "BTCUSDT")
+    keeper.declare()
+    assert gaps(told) == []
+
+
+def test_what_should_reach_a_queue_is_what_postgresql_wants_now(
+    database_url: str, broker_url: str, connection: db.Connection
+) -> None:
+    add(connection, "BTCUSDT")
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, ("ticker",), announcements())
+    assert keeper.needs(names.EXCHANGE, "ticker.linear.BTCUSDT.-")
+    assert not keeper.needs(names.EXCHANGE, "trade.linear.BTCUSDT.-")
+    keeper.declare()
+    assert keeper.needs(names.EXCHANGE, "trade.linear.BTCUSDT.-")
+    assert not keeper.needs(names.EXCHANGE, "trade.linear.ETHUSDT.-")
+    assert keeper.needs("", QUEUE)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.health import Known, connections, health
+from gateway.health import Known, connections, health, ready
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.state import LaneState, QueueState, RouterState, TopicState, WorkerState
 
@@ -46,7 +46,7 @@ def look(*special: WorkerState, router_state: RouterState | None = None, no_rout
 
 
 def known(workers: dict[str, WorkerState], router_state: RouterState | None) -> Known:
-    return Known(workers, router_state, NOW_MS, "simulator", "0.1.0")
+    return Known(workers, router_state, NOW_MS, "simulator", "0.1.0", spool_max_bytes=1000)
 
 
 def test_no_work_is_healthy_too() -> None:
@@ -110,14 +110,47 @@ def test_a_silent_or_missing_router_is_unhealthy() -> None:
 
 
 def test_a_broker_or_database_that_is_away_is_unhealthy_with_its_reason() -> None:
-    away = LaneState(connected=False, checked_ms=0, last_error="gone", waiting=7)
+    away = LaneState(connected=False, checked_ms=0, last_error="gone", spool_messages=7, spool_bytes=70)
     here = LaneState(connected=True, checked_ms=NOW_MS)
     for name, what, field in (("broker", "RabbitMQ", "queue_connected"), ("postgres", "PostgreSQL", "database_connected")):
         lanes = {"broker": here, "postgres": here} | {name: away}
         status, body = look(router_state=router(lanes=lanes))
         assert (status, body[field]) == (503, False)
         assert body["reasons"] == [f"{what} is away: gone"]
-        assert body["spool"]["messages"] == 7
+        assert body["spool"] == {"messages": 7, "bytes": 70}
+
+
+def test_the_spool_of_health_is_all_that_waits_on_disk_in_lanes_and_journals() -> None:
+    lanes = {
+        name: LaneState(connected=True, checked_ms=NOW_MS, spool_messages=2, spool_bytes=30) for name in ("broker", "postgres")
+    }
+    private = busy("private", journal_messages=5, journal_bytes=100)
+    status, body = look(private, busy(journal_messages=1, journal_bytes=10), router_state=router(lanes=lanes))
+    assert (status, body["spool"]) == (200, {"messages": 10, "bytes": 170})
+
+
+def test_a_spool_or_journal_over_four_fifths_of_its_bound_is_unhealthy_and_not_ready() -> None:
+    here = LaneState(connected=True, checked_ms=NOW_MS)
+    for size_bytes, status, ready_then in ((800, 200, True), (801, 503, False)):
+        lane = LaneState(connected=True, checked_ms=NOW_MS, spool_bytes=size_bytes)
+        crowded_lane = router(lanes={"broker": lane, "postgres": here})
+        assert look(router_state=crowded_lane)[0] == status
+        assert ready(known({}, crowded_lane)) is ready_then
+        private = busy("private", journal_bytes=size_bytes)
+        assert look(private)[0] == status
+        assert ready(known({"private_00": private}, router())) is ready_then
+    assert look(private, router_state=crowded_lane)[1]["reasons"] == [
+        "the spool of broker holds 801 of 1000 bytes", "the journal of private_00 holds 801 of 1000 bytes",
+    ]  # fmt: skip
+
+
+def test_a_lane_that_takes_nothing_more_is_unhealthy_and_not_ready_in_its_own_words() -> None:
+    full = LaneState(connected=True, checked_ms=NOW_MS, full="no space left")
+    lanes = {"broker": LaneState(connected=True, checked_ms=NOW_MS), "postgres": full}
+    status, body = look(router_state=router(lanes=lanes))
+    assert (status, body["reasons"]) == (503, ["the lane of postgres takes nothing more: no space left"])
+    assert not ready(known({}, router(lanes=lanes)))
+    assert ready(known({}, router()))
 
 
 def test_wanted_private_topics_without_credentials_are_degraded() -> None:

@@ -1,5 +1,6 @@
 """State files: whole or absent, every second, and only as long as the process turns."""
 
+import os
 import time
 from pathlib import Path
 
@@ -48,3 +49,34 @@ def test_a_reporter_renews_its_file_and_stops_when_its_giver_is_stuck(tmp_path: 
     reporter.give(worker("linear_00"))
     assert renewed(tmp_path, now_ms + 1800, 2.0)
     reporter.stop()
+
+
+def test_a_state_is_written_at_once_where_that_matters(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path, worker("linear_00"))
+    reporter.start()
+    assert renewed(tmp_path, 0, 2.0)
+    for _ in range(3):
+        now_ms = time.time_ns() // 1_000_000
+        reporter.give(worker("linear_00"), at_once=True)
+        assert renewed(tmp_path, now_ms - 1, 0.5), "three times within what is else once"
+    reporter.stop()
+
+
+def test_on_a_full_disk_the_words_are_written_over_the_old_ones(tmp_path: Path) -> None:
+    state.write(tmp_path, worker("linear_00"))
+    part = tmp_path / "state" / f".linear_00.{os.getpid()}.part"
+    part.symlink_to("/dev/full")  # whose every write says that there is no space
+    words = worker("linear_00")
+    words.last_error = "the disk is full"
+    state.write(tmp_path, words)
+    assert state.read_workers(tmp_path)["linear_00"].last_error == "the disk is full"
+    assert not part.is_symlink()
+
+
+def test_a_state_file_takes_whole_blocks(tmp_path: Path) -> None:
+    for topics in (0, 1000):
+        words = worker("linear_00")
+        words.topics = {f"publicTrade.{number}": state.TopicState("live") for number in range(topics)}
+        state.write(tmp_path, words)
+        assert (tmp_path / "state" / "linear_00.json").stat().st_size % state.BLOCK_BYTES == 0
+        assert len(state.read_workers(tmp_path)["linear_00"].topics) == topics

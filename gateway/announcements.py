@@ -1,0 +1,72 @@
+"""What the router itself has to tell consumers: `system` events that go into its own lanes."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.models import Record
+from gateway.occurrences import Gap, new_gap_id, occurrence
+from gateway.wire import Stamp
+
+ENDPOINT, WORKER = "router", "router_00"
+
+#: A spool that was full is told to have recovered once it has not been full for this long; seconds. Room comes back file by file.
+RECOVERED_AFTER_S = 2.0
+
+
+class Announcements:
+    """Told by any thread, taken by the router's main thread.
+
+    wake  called after each telling
+    """
+
+    def __init__(self, stamp: Stamp, wake: Callable[[], None]) -> None:
+        self._stamp = stamp
+        self._wake = wake
+        self._told: deque[tuple[str, str, Gap | None, int]] = deque()
+        self._count = 0
+
+    def tell(self, kind: str, detail: str, gap: Gap | None = None) -> None:
+        self._told.append((kind, detail, gap, time.time_ns()))
+        self._wake()
+
+    def taken(self) -> list[Record]:
+        """All that was told since, as records."""
+        records = []
+        while self._told:
+            kind, detail, gap, now_ns = self._told.popleft()
+            self._count += 1
+            event = occurrence(
+                kind,
+                identity=f"{self._stamp.epoch}|{self._count}",
+                endpoint=ENDPOINT,
+                worker=WORKER,
+                now_ms=now_ns // 1_000_000,
+                detail=detail,
+                gap=gap,
+            )
+            records.append(self._stamp.record(event, received_ns=now_ns, trace_id=f"{self._stamp.epoch}-s{self._count}"))
+        return records
+
+
+@dataclass(slots=True)
+class Fullness:
+    """Whether one lane takes nothing more: told once when it begins, and once when it is over."""
+
+    lane: str
+    announcements: Announcements
+    _gap: Gap | None = None
+    _full_at: float = field(default=0.0)
+
+    def look(self, full: str | None, now: float, now_ms: int) -> None:
+        """full: the lane's word; now: monotonic seconds."""
+        if full is not None:
+            self._full_at = now
+            if self._gap is None:
+                self._gap = Gap(new_gap_id(), "disk_full", from_ms=now_ms)
+                self.announcements.tell("gap", f"{full}; nothing is taken from the workers, which keep what they have", self._gap)
+        elif self._gap is not None and now - self._full_at >= RECOVERED_AFTER_S:
+            closed = Gap(self._gap.id, "disk_full", self._gap.from_ms, to_ms=now_ms, recovered=True)
+            self._gap = None
+            self.announcements.tell("recovered", f"the spool of {self.lane} has room again", closed)

@@ -1,0 +1,71 @@
+"""A part of a batch: the records of it that one lane wants, in memory and as they stand in the lane's spool."""
+
+import logging
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.models import Record
+from gateway.wire import pack, unpack
+
+log = logging.getLogger(__name__)
+
+#: In front of each part in a spool: how many records were ever kept, those of the part among them. So the spool's two ends tell how
+#: many wait in between.
+_TOTAL = struct.Struct("<Q")
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One batch of one worker, on its way through the lanes.
+
+    peer, number  of the batch on the bus
+    left          lanes that are responsible for records of it and hold them in memory alone; counted by the router
+    """
+
+    peer: bytes
+    number: int
+    left: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """Records that stay together.
+
+    count, size_bytes  of the records
+    records            none once they are in the spool
+    ticket             None once it has come back
+    number             in the spool; 0: in memory only
+    total              records ever kept in the spool, up to and with this part
+    given_at           when the carrier got them; monotonic seconds
+    """
+
+    count: int
+    size_bytes: int
+    records: Sequence[Record]
+    ticket: Ticket | None = None
+    number: int = 0
+    total: int = 0
+    given_at: float = 0.0
+
+
+def of(ticket: Ticket, records: Sequence[Record]) -> Part:
+    return Part(len(records), sum(len(record.body) for record in records), records, ticket)
+
+
+def encode(records: Sequence[Record], total: int) -> bytes:
+    """A part as it stands in a spool."""
+    return _TOTAL.pack(total) + pack(records)
+
+
+def decode(payload: bytes) -> tuple[list[Record], int]:
+    """Records and total; no records, and an error in the log, where a version wrote them that this one does not understand."""
+    total = int(_TOTAL.unpack_from(payload)[0]) if len(payload) >= _TOTAL.size else 0
+    try:
+        return unpack(payload[_TOTAL.size :]), total
+    except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+        reason = str(fault)
+    log.error("spool part_unreadable bytes=%d reason=%s", len(payload), reason)
+    return [], total

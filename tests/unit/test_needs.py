@@ -1,0 +1,48 @@
+"""What should reach a queue, by exchange and routing key."""
+
+import pytest
+
+from gateway.names import EXCHANGE
+from gateway.needs import Needs
+
+NEEDS = Needs(
+    ("ticker",),
+    {
+        "q.one": ["trade.linear.BTCUSDT.-", "trade.option.*.BTC"],
+        "q.two": ["order.*.BTCUSDT.*", "raw.-.-.some_topic"],
+        "q.empty": [],
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "reaches"),
+    [
+        ("trade.linear.BTCUSDT.-", True),
+        ("trade.linear.ETHUSDT.-", False),
+        ("trade.option.BTC-1JAN27-1-C.BTC", True),
+        ("trade.option.ETH-1JAN27-1-C.ETH", False),
+        ("order.spot.BTCUSDT.-", True),
+        ("order.spot.ETHUSDT.-", False),
+        ("raw.-.-.some_topic", True),
+        ("ticker.linear.ANY.-", True),
+        ("trade.linear.BTCUSDT", False),
+        ("trade", False),
+        ("", False),
+    ],
+)
+def test_a_key_reaches_what_a_service_or_a_class_queue_is_bound_to(key: str, reaches: bool) -> None:
+    assert NEEDS.reach(EXCHANGE, key) is reaches
+
+
+def test_through_the_default_exchange_a_key_is_a_queue_that_somebody_needs() -> None:
+    assert [NEEDS.reach("", queue) for queue in ("q.one", "q.empty", "q.other", "ticker.linear.ANY.-")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_nobody_needs_anything_of_nothing() -> None:
+    assert not Needs((), {}).reach(EXCHANGE, "trade.linear.BTCUSDT.-")
