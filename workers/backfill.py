@@ -164,9 +164,9 @@ class Backfill:
         fields = {"baseCoin" if self._category == "option" and "-" not in name else "symbol": name, "limit": str(lists.limit)}
         told = self._facts(lists.path, gap.topic, fields)
         first = oldest(_events(told))
-        reaches = len(told) < lists.limit or (first is not None and first <= (gap.edge.newest_ms or gap.edge.cut_ms))
+        reaches = first is None or first <= (gap.edge.newest_ms or gap.edge.cut_ms)
         missed = [fact for fact in told if not isinstance(fact.outcome, Event) or gap.edge.misses(fact.outcome)]
-        detail = "" if reaches else f"deeper than the {lists.limit} trades that the exchange still tells"
+        detail = "" if reaches else f"deeper than the {len(told)} trades that the exchange still tells"
         return Filled(gap.topic, gap.gap_id, missed, reaches, detail)
 
     def _candles(self, gap: Gap) -> Filled:

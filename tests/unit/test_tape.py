@@ -49,9 +49,7 @@ def test_a_topic_of_which_nothing_was_told_misses_what_came_since_the_gap_began(
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(
-    st.lists(st.integers(0, 40), max_size=4 * REMEMBERED), st.integers(0, 4 * REMEMBERED), st.integers(0, 4 * REMEMBERED)
-)
+@given(st.lists(st.integers(0, 40), max_size=4 * REMEMBERED), st.integers(0, 4 * REMEMBERED), st.integers(0, 4 * REMEMBERED))
 def test_the_exchanges_tape_minus_what_was_told_is_what_is_missed(steps: list[int], told: int, since: int) -> None:
     """Some are told, then REST tells all. Nothing that came behind the edge is left out; of what was told nothing comes again."""
     at_ms, all_of_them = 1_000_000, []
