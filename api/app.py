@@ -10,7 +10,8 @@ from api import access, balances, documents, errors, health, ledger, subscriptio
 from api.asked import Rules
 from api.parts import Parts
 from api.shapes import Error
-from gateway import keys, state
+from gateway import budget, keys, state
+from gateway.budget import RestBudget
 from gateway.config import Settings
 from gateway.db import Pool
 from gateway.health import Known
@@ -39,7 +40,14 @@ def create_app(settings: Settings) -> OpenAPI:
         pool=Pool(settings.database_url, name="ws-gateway api", size=THREADS),
         rules=Rules(settings.enabled_categories, settings.environment, settings.has_credentials),
         resolver=Resolver(
-            Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy, timeout_s=PATIENCE_S, whole_s=PATIENCE_S),
+            Rest(
+                settings.rest_base,
+                ca_file=settings.ca_file,
+                proxy=settings.proxy,
+                timeout_s=PATIENCE_S,
+                whole_s=PATIENCE_S,
+                budget=RestBudget(budget.folder_of(settings.var_dir, settings.rest_base), private=False),
+            ),
             settings.default_category,
             settings.enabled_categories,
         ),

@@ -3,6 +3,8 @@
 from typing import Any
 
 from cli.client import Client
+from gateway import budget
+from gateway.budget import RestBudget
 from gateway.config import Settings
 from gateway.errors import GatewayError, RequestError
 from gateway.rest import Rest
@@ -35,9 +37,10 @@ def subscribe(client: Client, settings: Settings) -> tuple[int, list[str]]:
         *((channel, None, None) for channel in PRIVATE if settings.has_credentials),
     ]
     trouble = []
+    shared = RestBudget(budget.folder_of(settings.var_dir, settings.rest_base), private=False)
     for listed, (path, fields) in LISTS.items():
         try:
-            rest = Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy)
+            rest = Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy, budget=shared)
             found = str(rest.get(path, **fields)["list"][0]["symbol"])
             wishes += [(channel, listed, found) for channel in LISTED_CHANNELS[listed]]
         except (GatewayError, LookupError, TypeError) as fault:

@@ -9,10 +9,12 @@ GatewayError
 │   └── StoreRefused    a statement that PostgreSQL will never accept
 ├── TheirFault          the exchange said no; asked again with backoff
 │   ├── ExchangeError   a REST answer with a code other than 0
+│   │   └── CredentialsRefused  … that a person must mend: the key, its secret or its rights
 │   ├── NotCredible     an answer that cannot be true
 │   └── AuthRefused     the private stream's login was refused
 └── LineFault           something is away: reconnect, keep what is not handed over
     ├── LinkLost        the exchange's socket
+    │   └── NotAsked    a REST call that was not sent: the budget is used up, or the address banned
     ├── SpoolFull       a spool or journal on disk has no room
     ├── SinkAway        the broker or PostgreSQL, as a sink of events
     └── StoreAway       PostgreSQL, as the place of wishes
@@ -78,6 +80,17 @@ class ExchangeError(TheirFault):
         self.ret_msg = ret_msg
 
 
+class CredentialsRefused(ExchangeError):
+    """A signed call that the exchange will not answer before a person has changed something.
+
+    words  what is wrong and what to do, one sentence for that person
+    """
+
+    def __init__(self, ret_code: int, ret_msg: str, words: str) -> None:
+        super().__init__(ret_code, ret_msg)
+        self.words = words
+
+
 class NotCredible(TheirFault):
     """An answer that cannot be true, such as a catalog without any instrument; nothing is changed for its sake."""
 
@@ -92,6 +105,10 @@ class LineFault(GatewayError):
 
 class LinkLost(LineFault):
     """The exchange's socket closed, broke or fell silent."""
+
+
+class NotAsked(LinkLost):
+    """A REST call that was not sent, so that this address is not banned, or because it is."""
 
 
 class SpoolFull(LineFault):

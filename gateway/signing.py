@@ -1,4 +1,4 @@
-"""Signatures of the account: HMAC with a secret, RSA with a PEM private key. Source: protocol notes, section 4."""
+"""Signatures of the account: HMAC with a secret, RSA with a PEM private key. Source: protocol notes, sections 4 and 9.1."""
 
 import base64
 import hashlib
@@ -6,6 +6,10 @@ import hmac
 from collections.abc import Callable
 
 from gateway.errors import SettingError
+
+#: A REST call is good from this long before the exchange's clock until a second after it; always sent, for the exchange's documents
+#: do not say what is signed without it. Milliseconds.
+RECV_WINDOW_MS = "5000"
 
 
 def signer(secret: str) -> Callable[[str], str]:
@@ -33,3 +37,15 @@ def _rsa(pem: bytes) -> Callable[[str], str]:
     if not isinstance(key, rsa.RSAPrivateKey):
         raise SettingError("BYBIT_API_SECRET is a PEM key of another kind; expected an RSA private key")
     return lambda text: base64.b64encode(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+
+
+def rest_headers(key: str, sign: Callable[[str], str], *, timestamp_ms: int, payload: str) -> dict[str, str]:
+    """Those of a signed REST call. payload: the query string of a GET, byte for byte as it is sent."""
+    stamp = str(timestamp_ms)
+    return {
+        "X-BAPI-API-KEY": key,
+        "X-BAPI-TIMESTAMP": stamp,
+        "X-BAPI-RECV-WINDOW": RECV_WINDOW_MS,
+        "X-BAPI-SIGN": sign(f"{stamp}{key}{RECV_WINDOW_MS}{payload}"),
+        "X-BAPI-SIGN-TYPE": "2",
+    }

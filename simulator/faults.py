@@ -96,7 +96,11 @@ KINDS: dict[str, Kind] = {
     ),
     "clock": Kind("sets the exchange's clock ahead by `amount` milliseconds, or back where it is negative", most=3_600_000.0),
     "rest": Kind(
-        "answers REST calls with an error", ("10006", "10016", "10000", "10002", "10003", "10010", "403", "503", "not_json", "delay"),
+        "answers REST calls with an error",
+        (
+            "10006", "10016", "10000", "10002", "10003", "10004", "10005", "10007", "10010", "33004", "401", "403", "429", "503",
+            "not_json", "delay",
+        ),
         most=60.0,
     ),
     "key": Kind("takes the right to trade from the API key", ("read_only",)),

@@ -70,6 +70,16 @@ class ExchangeClock:
         """A login was refused: ask before the next one."""
         self._asked_at = None
 
+    def now_ms(self) -> int:
+        """The exchange's time."""
+        return self.at_ms(self._unix_ns())
+
+    def reread(self) -> None:
+        """Ask and wait for it, in any thread. Raises LinkLost, ExchangeError."""
+        began_ns = self._unix_ns()
+        server_ms = self._ask()
+        self.noticed(server_ms, (began_ns + self._unix_ns()) // 2_000_000)
+
     def at_ms(self, unix_ns: int) -> int:
         """The exchange's time at a moment of ours."""
         return unix_ns // 1_000_000 + (self.ahead_ms or 0)

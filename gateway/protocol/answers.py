@@ -1,7 +1,6 @@
 """REST answers as if they had been pushed: read by the same normalisers, so that a fact has the same id on the stream and over REST.
 
 Source of names and their differences: protocol notes, sections 9.3 and 9.4. Lists come newest first, and are turned round here.
-No process fetches what it missed yet: so far this is what proves that its events would be the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -111,20 +110,33 @@ ANSWERS: Mapping[str, Adapt] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What became of one record of an answer, and the record as it came, numbers with a fraction as their digits."""
+
+    outcome: Outcome
+    raw: Json
+
+
 def events_of(path: str, body: Json, *, topic: str, endpoint: str, category: str | None) -> list[Outcome]:
     """The answer's records as events whose source is `rest`, oldest first. Raises KeyError for a path that the table lacks.
 
     topic, endpoint, category  of the stream that tells the same
     """
+    return [fact.outcome for fact in facts_of(path, body, topic=topic, endpoint=endpoint, category=category)]
+
+
+def facts_of(path: str, body: Json, *, topic: str, endpoint: str, category: str | None) -> list[Fact]:
+    """The same, each beside its record."""
     adapt = ANSWERS[path]
     result = body.get("result") if isinstance(body, dict) else None
     rows = result.get("list") if isinstance(result, dict) else None
     if not isinstance(result, dict) or not isinstance(rows, list):
-        return [BadRecord(topic=topic, reason=f"found no list in an answer of {path}", record=body)]
+        return [Fact(BadRecord(topic=topic, reason=f"found no list in an answer of {path}", record=body), body)]
     time_ms = body.get("time") if type(body.get("time")) is int else 0
     around = Around(result.get("category"), topic, time_ms)
-    adapted = [adapted for row in reversed(rows) for adapted in adapt(row, around)]
-    data = Data(topic=topic, kind="snapshot", ts_ms=time_ms, data=adapted, frame={})
+    adapted = [(adapted, row) for row in reversed(rows) for adapted in adapt(row, around)]
+    data = Data(topic=topic, kind="snapshot", ts_ms=time_ms, data=[row for row, _ in adapted], frame={})
     channel = channels.for_topic(topic, endpoint)
     if channel.normalise is None:
         raise LookupError(f"the channel {channel.channel_type} reads no topic, but was found for {topic}")
@@ -132,4 +144,5 @@ def events_of(path: str, body: Json, *, topic: str, endpoint: str, category: str
     for outcome in outcomes:
         if isinstance(outcome, Event):
             outcome.source = "rest"
-    return outcomes
+    raws = [raw for _, raw in adapted] + [None] * (len(outcomes) - len(adapted))
+    return [Fact(outcome, raw) for outcome, raw in zip(outcomes, raws, strict=True)]

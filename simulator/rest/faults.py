@@ -11,6 +11,7 @@ WORDS: dict[int, str] = {
     10004: "error sign!",
     10005: "Permission denied, please check your API key permissions.",
     10006: "Too many visits! Exceeded the API Rate Limit.",
+    10007: "User authentication failed.",
     10010: "Unmatched IP, please check your API key's bound IP addresses.",
     10016: "Server error.",
     10017: "Route not found.",
@@ -36,8 +37,10 @@ class Wrong:
 
 #: Form of the exchange's fault `rest` → the answer that it makes. `delay` makes none, it only takes its time.
 STANDING: dict[str, Wrong] = {
-    **{str(code): Wrong(code, WORDS[code]) for code in (10000, 10002, 10003, 10006, 10010, 10016)},
+    **{str(code): Wrong(code, WORDS[code]) for code in (10000, 10002, 10003, 10004, 10005, 10006, 10007, 10010, 10016, 33004)},
     "403": Wrong(None, "access too frequent", 403),
+    "401": Wrong(None, "", 401),
+    "429": Wrong(None, "", 429),
     "503": Wrong(None, "service unavailable", 503),
     "not_json": Wrong(None, "<html>", 200),
 }

@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ROAD = [
     *sorted((ROOT / "gateway" / "protocol" / "channels").glob("*.py")),
     *(ROOT / "gateway" / "protocol" / f"{name}.py" for name in
-      ("answers", "book", "decimals", "fields", "frames", "full_book", "memory", "naming", "orderbook", "raw_records")),
-    *(ROOT / "gateway" / f"{name}.py" for name in ("balances", "models", "wire")),
+      ("answers", "book", "decimals", "fields", "frames", "full_book", "memory", "naming", "orderbook", "raw_records", "recent")),
+    *(ROOT / "gateway" / f"{name}.py" for name in ("account_reader", "balances", "models", "wire")),
     *(ROOT / "workers" / f"{name}.py" for name in ("books", "kept_book")),
     *(ROOT / "gateway" / "sinks" / f"{name}.py" for name in ("postgres", "memory")),
 ]  # fmt: skip

@@ -1,0 +1,29 @@
+"""Why a login was refused, in words for a person: the stream says no and little more, the same key over REST tells the cause."""
+
+from gateway.errors import CredentialsRefused, ExchangeError, LinkLost
+from gateway.protocol.ret_codes import Remedy, meaning
+from gateway.signed import SignedRest
+
+#: Tells about the key that asks, whatever its permissions.
+_KEY = "/v5/user/query-api"
+#: The code of a call that is dated wrong.
+_CLOCK = 10002
+
+
+def diagnose(rest: SignedRest) -> str:
+    """One sentence."""
+    reads = rest.clock_reads
+    try:
+        rest.answer(_KEY)
+    except CredentialsRefused as fault:
+        return f"{fault.words} (code {fault.ret_code})"
+    except ExchangeError as fault:
+        found = meaning(fault.ret_code)
+        if found.remedy is Remedy.CLOCK:
+            return f"{found.words} (code {fault.ret_code})"
+        return f"the cause is not known: asked over REST, the exchange answers {fault.ret_code}: {fault.ret_msg[:200]}"
+    except LinkLost as fault:
+        return f"the cause is not known: the exchange's REST cannot be asked ({fault})"
+    if rest.clock_reads > reads:
+        return f"{meaning(_CLOCK).words}; what it differs by is known now and allowed for"
+    return "the exchange takes the same key and secret over REST: the login came too late, or its stream has trouble; it is tried again"

@@ -1,0 +1,57 @@
+"""Frames that wait for what REST brings first, so that consumers get both in the exchange's order; never for long. Pure."""
+
+from collections import deque
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+#: The longest wait of a frame; seconds. Source: the issue of nothing lost: live events wait at most so long, then they go.
+LONGEST_S = 2.0
+
+
+class Held(Generic[Item]):
+    """By key: a topic, or the whole of a connection."""
+
+    def __init__(self, longest_s: float = LONGEST_S) -> None:
+        self._longest_s = longest_s
+        self._waiting: dict[str, deque[tuple[float, Item]]] = {}
+        self._released: deque[Item] = deque()
+
+    def expect(self, key: str) -> None:
+        """From now on its frames wait, until `release`, or until the first of them has waited long enough."""
+        self._waiting.setdefault(key, deque())
+
+    def put(self, key: str, item: Item, now: float) -> bool:
+        """Whether it waits, which it does not where nothing is expected. now: monotonic seconds."""
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            return False
+        waiting.append((now, item))
+        return True
+
+    def release(self, key: str) -> None:
+        """What was expected has come, or never will."""
+        self._released.extend(item for _, item in self._waiting.pop(key, ()))
+
+    def release_all(self) -> None:
+        for key in list(self._waiting):
+            self.release(key)
+
+    def due(self, now: float) -> list[Item]:
+        """What waits no longer, in the order it came in under its key."""
+        for key, waiting in list(self._waiting.items()):
+            if waiting and now - waiting[0][0] >= self._longest_s:
+                self.release(key)
+        found = list(self._released)
+        self._released.clear()
+        return found
+
+    @property
+    def next_at(self) -> float | None:
+        """When something is due at the latest; monotonic seconds."""
+        if self._released:
+            return 0.0
+        return min((waiting[0][0] + self._longest_s for waiting in self._waiting.values() if waiting), default=None)
+
+    def __len__(self) -> int:
+        return len(self._released) + sum(map(len, self._waiting.values()))

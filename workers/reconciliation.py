@@ -1,0 +1,134 @@
+"""What the main loop does about the account's gaps: live frames wait for REST, its facts are judged, and the healthy stream is audited.
+
+opened ─▶ frames wait ─▶ connected: REST is read ─▶ news ─▶ frames go on, late ones are dropped ─▶ audits, one a minute
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Generic
+
+from gateway.account_reader import SETTLED_MS
+from gateway.models import Event
+from gateway.protocol.answers import Fact
+from gateway.protocol.recent import Recent, Verdict
+from workers.held import LONGEST_S, Held, Item
+from workers.reconcile import Found, Reason, Reconciler
+
+#: Between two audits; seconds.
+AUDIT_S = 60.0
+
+_ALL = ""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What REST told that consumers did not know; they are to be told now, in this order.
+
+    is_last  REST has told all that it ever will of this read
+    lacks    what is missing all the same, one clause for a person each
+    """
+
+    reason: Reason
+    facts: list[Fact]
+    bad: list[Fact]
+    is_last: bool
+    lacks: tuple[str, ...]
+    found: Found
+
+    @property
+    def recovered(self) -> bool:
+        return not self.lacks
+
+    @property
+    def detail(self) -> str:
+        """One sentence without its full stop."""
+        counts = Counter(fact.outcome.event_type for fact in self.facts if isinstance(fact.outcome, Event))
+        told = ", ".join(f"{count} {event_type}" for event_type, count in sorted(counts.items())) or "nothing that was not told"
+        return f"REST told {told}" + (f"; missing: {'; '.join(self.lacks)}" if self.lacks else "")
+
+
+class Reconciliation(Generic[Item]):
+    """Of the private endpoint; used by the main thread alone. Item: a frame as the loop keeps it.
+
+    recent  what consumers were told: the loop notes every private event in it
+    missed  event class → facts that only an audit told, since the process began
+    """
+
+    def __init__(self, reconciler: Reconciler, *, held_s: float = LONGEST_S, audit_s: float = AUDIT_S) -> None:
+        self._reconciler = reconciler
+        self._held: Held[Item] = Held(held_s)
+        self._audit_s = audit_s
+        self._audit_at: float | None = None  # monotonic seconds; None: the stream is not on
+        self._number: int | None = None  # of the question about this connection
+        self.recent = Recent()
+        self.missed: Counter[str] = Counter()
+
+    def opened(self) -> None:
+        """A new connection: what it brings waits for what was missed before."""
+        self._held.expect(_ALL)
+
+    def connected(self, topics: Collection[str], now: float) -> bool:
+        """All topics are held: read what was missed. False: there is nothing that REST could tell."""
+        self._number = self._reconciler.begin("connected", topics, self.recent.open_names())
+        self._audit_at = now + self._audit_s
+        if self._number is None:
+            self._held.release(_ALL)
+        return self._number is not None
+
+    def lost(self) -> None:
+        """The connection is gone; what it brought goes out."""
+        self._held.release_all()
+        self._audit_at = self._number = None
+
+    def holds(self, item: Item, now: float) -> bool:
+        """Whether a frame waits; else it is to be delivered now."""
+        return self._held.put(_ALL, item, now)
+
+    def due(self, now: float) -> list[Item]:
+        """Frames that have waited; after `news`."""
+        return self._held.due(now)
+
+    @property
+    def waiting(self) -> int:
+        """Frames that wait."""
+        return len(self._held)
+
+    def tend(self, topics: Collection[str], now: float) -> None:
+        """Audit when it is time. topics: those that are held."""
+        if self._audit_at is not None and now >= self._audit_at:
+            self._audit_at = now + self._audit_s
+            self._reconciler.begin("audit", topics, self.recent.open_names())
+
+    def news(self) -> list[News]:
+        """What is to be told now; each is to be given to `settle` once it is handed on."""
+        return [self._judged(found) for found in self._reconciler.taken()]
+
+    def settle(self, news: News) -> None:
+        """Consumers will get it whatever happens to this process."""
+        self._reconciler.settle(news.found)
+
+    def _judged(self, found: Found) -> News:
+        for event in found.known:
+            self.recent.learn(event)
+        is_audit = found.reason == "audit"
+        facts = list(self._new(found.facts, settled_ms=found.at_ms - SETTLED_MS if is_audit else None))
+        if is_audit:
+            self.missed.update(fact.outcome.event_type for fact in facts if isinstance(fact.outcome, Event))
+        elif found.number == self._number:
+            self._held.release(_ALL)
+        is_last = found.is_last and (is_audit or found.number == self._number)
+        return News(found.reason, facts, found.bad, is_last, found.lacks, found)
+
+    def _new(self, facts: Iterable[Fact], *, settled_ms: int | None) -> Iterable[Fact]:
+        for fact in facts:
+            event = fact.outcome
+            if not isinstance(event, Event):
+                continue
+            if event.event_type == "balance":
+                is_new = self.recent.news(event, changed=settled_ms is not None) is not None
+            else:
+                is_new = self.recent.verdict(event, settled_ms=settled_ms) is Verdict.NEW
+            if is_new:
+                self.recent.note(event)
+                yield fact
