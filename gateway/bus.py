@@ -71,6 +71,10 @@ class BusSender:
         self.outbox.put(records, time.monotonic())
         self.pump()
 
+    def make_room(self, most_bytes: int, most_s: float) -> list[Record]:
+        """Drop the oldest public events that wait, until all fits and none has waited longer; what was dropped."""
+        return self.outbox.drop_oldest(most_bytes=most_bytes, born_before=time.monotonic() - most_s)
+
     def pump(self) -> None:
         """Take acknowledgements, notice a lost or new link, send what may go. Does not wait."""
         while self._monitor.poll(0):

@@ -71,6 +71,13 @@ def health(known: Known) -> tuple[int, Body]:
     return (503 if status == UNHEALTHY else 200), body
 
 
+def is_ready(known: Known) -> bool:
+    """Whether events can be delivered: broker and database are connected, and no process lacks room for what it reads."""
+    _, body = health(known)
+    can_keep = all(state.journal_error is None for state in known.workers.values() if _is_fresh(known, state))
+    return bool(body["database_connected"] and body["queue_connected"] and can_keep)
+
+
 def connections(known: Known) -> dict[str, Body]:
     """Every worker connection, for GET /connections: the fields of health and what only a person needs."""
     return {
@@ -87,6 +94,8 @@ def connections(known: Known) -> dict[str, Body]:
             "unknown_fields": state.unknown_fields,
             "unacknowledged": state.unacknowledged,
             "clock_skew_ms": state.clock_skew_ms,
+            "breaker": state.breaker,
+            "journal": {"messages": state.journal_messages, "bytes": state.journal_bytes, "error": state.journal_error},
             "last_frame_at": _iso(state.last_frame_ms),
             "topics": {topic: {"state": entry.state, "last_error": entry.last_error} for topic, entry in state.topics.items()},
         }
@@ -118,6 +127,8 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
         else:
             yield DEGRADED, f"{state.name} has been silent for {age_ms // 1000} s"
         return
+    if state.journal_error is not None:
+        yield UNHEALTHY, f"{state.name} cannot keep what it reads: {state.journal_error}"
     if state.missing_credentials:
         yield DEGRADED, f"{state.name} has {state.wanted} private topics wanted and no credentials"
         return
@@ -127,7 +138,8 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
         lasted_ms = known.now_ms - state.trouble_since_ms
         verdict = UNHEALTHY if lasted_ms >= PATIENCE_MS else DEGRADED
         why = f": {state.last_error}" if state.last_error else ""
-        yield verdict, f"{state.name} has been {state.connection_status} for {lasted_ms // 1000} s{why}"
+        breaker = f", breaker {state.breaker}" if state.breaker != "closed" else ""
+        yield verdict, f"{state.name} has been {state.connection_status} for {lasted_ms // 1000} s{breaker}{why}"
     stalled = [topic for topic, entry in state.topics.items() if entry.state == "stalled"]
     if stalled:
         verdict = UNHEALTHY if len(stalled) == state.wanted else DEGRADED

@@ -154,9 +154,11 @@ class Outbox:
         """The topic's next record that goes under way follows on a gap, and says so."""
         self._marks[topic] = gap_id
 
-    def left(self) -> list[Record]:
-        """All that is here, in order."""
-        return [record for batch in self._under_way for record in unpack(batch.payload)] + [e.record for e in self._waiting]
+    def left(self, after: int = 0) -> list[Record]:
+        """All that is here behind this place, in order; of the batch that it is in, all."""
+        batches = (batch for batch in self._under_way if batch.first + batch.count > after)
+        under_way = [record for batch in batches for record in unpack(batch.payload)]
+        return under_way + [entry.record for entry in self._waiting if entry.place > after]
 
     def _marked(self, record: Record) -> Record:
         gap_id = None if record.event_type in KEPT else self._marks.pop(record.topic, None)

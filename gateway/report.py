@@ -26,23 +26,28 @@ class Reporter(threading.Thread):
         self._stuck_s = stuck_s
         self._state = first
         self._turned = time.monotonic()
-        self._stopped = threading.Event()
+        self._woken = threading.Event()
+        self._stopping = False
 
-    def give(self, words: state.State) -> None:
-        """The main loop has turned, and this is what is so."""
+    def give(self, words: state.State, *, at_once: bool = False) -> None:
+        """The main loop has turned, and this is what is so. `at_once`: it is written now, not within a second."""
         self._state = words
         self._turned = time.monotonic()
+        if at_once:
+            self._woken.set()
 
     def stop(self) -> None:
-        self._stopped.set()
+        self._stopping = True
+        self._woken.set()
         self.join(EVERY_S)
 
     def run(self) -> None:
-        while True:
+        while not self._stopping:
             if time.monotonic() - self._turned < self._stuck_s:
                 self._write()
-            if self._stopped.wait(EVERY_S):
-                return
+            self._woken.wait(EVERY_S)
+            self._woken.clear()
+        self._write()  # the last words
 
     def _write(self) -> None:
         words = self._state
