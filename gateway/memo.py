@@ -1,4 +1,4 @@
-"""A memo: one small value in a JSON file of the var folder, replaced in one step; what a process wants to know of itself when it is back."""
+"""A memo: one small value in a JSON file of the var folder, replaced in one step; what a process knows of itself when it is back."""
 
 import logging
 import os
