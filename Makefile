@@ -32,7 +32,7 @@ check: install
 	@echo "the house's rules"; $(PYTHON) -m pytest -q tests/test_house.py
 
 test: check
-	$(PYTHON) -m pytest -v --tb=short --durations=10 tests
+	$(PYTHON) -m tests
 
 lock: install
 	$(PYTHON) -m pip install --quiet pip-tools
