@@ -33,7 +33,7 @@ def blueprint(parts: Parts, prefix: str) -> APIBlueprint:
         """Whether broker and database are connected and the spools have room, by the words of the router and the workers."""
         known = parts.known()
         _, body = health.health(known)
-        is_ready = health.ready(known)
+        is_ready = health.is_ready(known)
         return jsonify({"status": "ready" if is_ready else "not_ready", "reasons": body["reasons"]}), 200 if is_ready else 503
 
     return routes

@@ -81,7 +81,7 @@ def health(known: Known) -> tuple[int, Body]:
     return (503 if status == UNHEALTHY else 200), body
 
 
-def ready(known: Known) -> bool:
+def is_ready(known: Known) -> bool:
     """Whether events can be delivered: broker and database are connected, and what cannot be delivered at once can be kept."""
     _, body = health(known)
     return bool(body["database_connected"] and body["queue_connected"]) and not list(_disk(known))
@@ -103,6 +103,8 @@ def connections(known: Known) -> dict[str, Body]:
             "unknown_fields": state.unknown_fields,
             "unacknowledged": state.unacknowledged,
             "clock_skew_ms": state.clock_skew_ms,
+            "breaker": state.breaker,
+            "journal": {"messages": state.journal_messages, "bytes": state.journal_bytes, "error": state.journal_error},
             "last_frame_at": _iso(state.last_frame_ms),
             "topics": {topic: {"state": entry.state, "last_error": entry.last_error} for topic, entry in state.topics.items()},
         }
@@ -143,7 +145,8 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
         lasted_ms = known.now_ms - state.trouble_since_ms
         verdict = UNHEALTHY if lasted_ms >= PATIENCE_MS else DEGRADED
         why = f": {state.last_error}" if state.last_error else ""
-        yield verdict, f"{state.name} has been {state.connection_status} for {lasted_ms // 1000} s{why}"
+        breaker = f", breaker {state.breaker}" if state.breaker != "closed" else ""
+        yield verdict, f"{state.name} has been {state.connection_status} for {lasted_ms // 1000} s{breaker}{why}"
     stalled = [topic for topic, entry in state.topics.items() if entry.state == "stalled"]
     if stalled:
         verdict = UNHEALTHY if len(stalled) == state.wanted else DEGRADED
@@ -184,6 +187,9 @@ def _disk(known: Known) -> Iterator[Finding]:
     for name, lane in lanes.items():
         if lane.full is not None:
             yield UNHEALTHY, f"the lane of {name} takes nothing more: {lane.full}"
+    for name, state in known.workers.items():
+        if state.journal_error is not None and _is_fresh(known, state):
+            yield UNHEALTHY, f"{name} cannot keep what it reads: {state.journal_error}"
     for what, size_bytes in taken.items():
         if size_bytes > CROWDED * known.spool_max_bytes:
             yield UNHEALTHY, f"{what} holds {size_bytes} of {known.spool_max_bytes} bytes"

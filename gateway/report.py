@@ -47,6 +47,7 @@ class Reporter(threading.Thread):
                 self._write()
             self._woken.wait(EVERY_S)
             self._woken.clear()
+        self._write()  # the last words
 
     def _write(self) -> None:
         words = self._state

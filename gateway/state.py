@@ -1,11 +1,13 @@
 """State files: what each process says of itself every second, read by health. Nobody asks a process a question."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
+from gateway.breaker import Word
 from gateway.protocol.endpoints import ENDPOINTS
 
 #: A state older than this speaks of a process that is gone or stuck; seconds. Written every second; five misses are no hiccup.
@@ -40,6 +42,11 @@ class WorkerState(msgspec.Struct, kw_only=True):
     stale                         changes of whole books that were in them already
     journal_messages              records in its journal on disk, which nobody else has yet; journal_bytes: what they take there
     topics                        by the exchange's topic
+    journal_error                 why what was read cannot be kept; None: it can
+    breaker                       open: the exchange stays away, and nobody tries just now
+    delivered_ms                  what was received until then has reached the router, or is on disk
+    maintenance                   what the exchange says it is doing to itself just now
+    has_ended                     these are its last words: the process stopped because it was told to
     """
 
     name: str
@@ -66,6 +73,11 @@ class WorkerState(msgspec.Struct, kw_only=True):
     journal_bytes: int = 0
     clock_skew_ms: int | None = None
     missing_credentials: bool = False
+    journal_error: str | None = None
+    breaker: Word = "closed"
+    delivered_ms: int | None = None
+    maintenance: str | None = None
+    has_ended: bool = False
     topics: dict[str, TopicState] = msgspec.field(default_factory=dict)
 
 
@@ -161,10 +173,27 @@ def read_workers(var_dir: Path) -> dict[str, WorkerState]:
     return {state.name: state for state in states if state is not None}
 
 
+def newest_run(states: Iterable[WorkerState]) -> WorkerState | None:
+    """Of processes that do the same work in turn, the one that the exchange spoke to last."""
+    heard = [state for state in states if state.last_frame_ms is not None]
+    return max(heard, key=lambda state: state.last_frame_ms or 0, default=None)
+
+
+def read_worker(var_dir: Path, name: str) -> WorkerState | None:
+    """One worker's last words, of whatever age."""
+    return _read(var_dir / "state" / f"{name}.json", WorkerState)
+
+
 def read_siblings(var_dir: Path, endpoint: str, number: int, processes: int) -> list[WorkerState]:
     """The last words of the other processes that share an endpoint with one, fresh or stale."""
     paths = (var_dir / "state" / f"{endpoint}_{other:02d}.json" for other in range(processes) if other != number)
     return [state for path in paths if (state := _read(path, WorkerState)) is not None]
+
+
+def maintenance(var_dir: Path, now_ms: int) -> str | None:
+    """What the exchange says it is doing to itself, by the words of the endpoint `status`; None where nobody listens there."""
+    said = read_siblings(var_dir, "status", -1, 1)
+    return next((state.maintenance for state in said if state.maintenance is not None and is_fresh(state, now_ms)), None)
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

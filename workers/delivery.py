@@ -1,32 +1,36 @@
-"""From data frames to the bus: normalised, stamped, encoded once, sent in batches. Also what the worker itself has to tell."""
+"""From data frames to records: normalised, stamped, encoded once. `dispatch.py` sends them, `ledger.py` tells what is missing."""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from gateway import names
 from gateway.bus import BusSender
 from gateway.dead_letters import DeadLetters
-from gateway.models import BadRecord, Event, Record
-from gateway.occurrences import Gap, occurrence
+from gateway.memo import Memo
+from gateway.models import BadRecord, Event, Json
 from gateway.protocol import channels
 from gateway.protocol.channels.channel import Channel, Outcome
 from gateway.protocol.endpoints import Endpoint
-from gateway.protocol.frames import Data, Unknown
+from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.memory import Memory
 from gateway.protocol.raw_records import RawRecords, as_it_came, raw_data
-from gateway.wire import TOPIC_STATE, Stamp, TopicReport, TopicReports
+from gateway.wire import Stamp, TopicReport
 from workers.books import Books, Standing
 from workers.complaints import Complaints, shown
+from workers.dispatch import Dispatch
+from workers.gaps import Gaps, OpenGap
+from workers.journal import Journal, Kept, KeptFrame
+from workers.ledger import Ledger
+from workers.maintenance import Maintenance
+from workers.overflow import WAITING_BYTES, WAITING_S, Overflow
 from workers.reader import Reader, Readers
+from workers.voice import Voice
 
 log = logging.getLogger(__name__)
 
-#: Unacknowledged bytes that a worker keeps for its router. Beyond them a public endpoint drops its oldest batch, counted and
-#: announced; the private one stops reading.
-WAITING_BYTES = 64 << 20
+#: What an earlier run left is handed on so many bytes at a time, and no further ahead of the router than this.
+REPLAY_BYTES, REPLAY_AHEAD = 1 << 20, 16 << 20
 #: Names of unknown fields that are remembered, so that each is logged once.
 NOTED_FIELDS = 1000
 
@@ -53,6 +57,8 @@ class Delivery:
     """The way out of one worker. Used by its main thread alone.
 
     continuity  whether a book's delta must bring the next `u`
+    journal     what was read and is not the router's yet
+    memo        where the open gaps are kept for the next run
     """
 
     worker: str
@@ -62,19 +68,26 @@ class Delivery:
     dead_letters: DeadLetters
     books: Books
     continuity: bool = True
+    journal: Journal = field(default_factory=Journal)
+    gaps: Gaps = field(default_factory=Gaps)
+    memo: Memo[list[OpenGap]] | None = None
     counts: Counts = field(default_factory=Counts)
+    maintenance: Maintenance = field(default_factory=Maintenance)
     readers: Readers = field(init=False)
+    dispatch: Dispatch = field(init=False)
+    ledger: Ledger = field(init=False)
+    _voice: Voice = field(init=False)
     _complaints: Complaints = field(init=False)
     _strange: Reader = field(default_factory=lambda: Reader(channels.RAW, Memory()))  # frames of no topic that is ours
-    _records: list[Record] = field(default_factory=list)
-    _occurrences: int = 0
-    _overflowing: int = 0  # events dropped since the last announcement
+    _overflow: Overflow = field(default_factory=Overflow)
     _frames: int = 0
-    _traces: int = 0
     _noted: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.readers = Readers(self.endpoint.name, self.continuity)
+        self.readers = Readers(self.endpoint.name, self.endpoint.category, self.continuity)
+        self.dispatch = Dispatch(self.worker, self.bus, self.journal)
+        self._voice = Voice(self.worker, self.endpoint, self.stamp)
+        self.ledger = Ledger(self._voice, self.dispatch, self.gaps, self.memo)
         self._complaints = Complaints(self.worker, self.dead_letters, announces_all=self.endpoint.authenticates)
 
     def want(self, event_types: Mapping[str, frozenset[str]], now: float = 0.0) -> None:
@@ -83,7 +96,7 @@ class Delivery:
 
     def new_connection(self, now: float) -> None:
         """What comes next follows nothing that came before."""
-        self.readers.begin_anew()
+        self.readers.begin_anew(now)
         self.books.lost(now)
 
     def lost(self, now: float) -> None:
@@ -102,6 +115,8 @@ class Delivery:
             self.unasked(data, received_ns)
             return False
         reader.heard_at = now
+        if reader.cadence is not None and reader.cadence.heard(now):
+            self._speaks_again(data.topic, reader, received_ns)
         normalise = reader.channel.normalise
         if normalise is None:
             raise LookupError(f"the channel {reader.channel.channel_type} reads no topic, but was found for {data.topic}")
@@ -124,15 +139,21 @@ class Delivery:
                 outcome.record = as_it_came(outcome.record, raws.at(place))
                 self._complain(reader, outcome, trace_id, received_ns)
                 continue
+            if reader.memory.hole is not None:
+                self._tell_of_holes(data.topic, reader, received_ns)  # before the event that shows it
             raw = raws.at(place) if self.stamp.carries_raw(outcome) else None
-            self._records.append(self.stamp.record(outcome, received_ns=received_ns, trace_id=trace_id, raw=raw))
-            self._count(reader, received_ns)
+            self._add(outcome, reader, received_ns, trace_id, raw=raw)
         return self._tell_of_holes(data.topic, reader, received_ns)
 
-    def _count(self, reader: Reader, now_ns: int) -> None:
-        """An event of the topic is on its way."""
+    def _add(self, event: Event, reader: Reader, received_ns: int, trace_id: str, *, raw: Json = None, queue: str = "") -> None:
+        """An event of the topic is on its way; the first one after a gap says so."""
+        if event.event_type == "system_status":
+            self.maintenance.take(event)
+        if self.gaps.marks and not queue:
+            event.gap_id = self.gaps.marks.pop(event.topic, None)
+        self.dispatch.add(self.stamp.record(event, received_ns=received_ns, trace_id=trace_id, raw=raw, queue=queue))
         self.counts.events += 1
-        reader.last_event_ms = now_ns // 1_000_000
+        reader.last_event_ms = received_ns // 1_000_000
 
     def _note_unknown_fields(self, channel: Channel, keys: list[str]) -> None:
         """Counted each time, logged the first time."""
@@ -151,15 +172,13 @@ class Delivery:
             reader = self.readers.of(event.topic)
             if reader is not None:
                 memory.continuity, reader.memory, reader.heard_at = self.continuity, memory, now
-                self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=self._own_trace_id()))
-                self._count(reader, now_ns)
+                self._add(event, reader, now_ns, self._voice.trace_id())
                 self._tell_of_holes(event.topic, reader, now_ns)
         blank = self.books.look(standing, now)
         for event, queue in self.books.due(standing, now):
-            self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=self._own_trace_id(), queue=queue))
             reader = self.readers.of(event.topic)
             if reader is not None:
-                self._count(reader, now_ns)
+                self._add(event, reader, now_ns, self._voice.trace_id(), queue=queue)
         return blank
 
     def _tell_of_holes(self, topic: str, reader: Reader, now_ns: int) -> bool:
@@ -168,73 +187,84 @@ class Delivery:
         The one snapshot that was asked for may get lost too, so it is asked for until it comes; `renew` spaces the asking.
         """
         kind = reader.hole()
-        if kind is not None:
-            self.tell(kind, now_ns=now_ns, topic=topic, detail=reader.memory.hole)
+        if kind == "gap":
+            from_ms = reader.last_event_ms or now_ns // 1_000_000
+            self.ledger.begin("gap", "hole", now_ns=now_ns, from_ms=from_ms, topic=topic, detail=reader.memory.hole)
+        elif kind == "recovered":
+            self.ledger.end_of("hole", topic, now_ns=now_ns, recovered=True, detail="a snapshot tells all that holds")
         return reader.needs_snapshot
 
-    def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None, gap: Gap | None = None) -> None:
-        """Add a `system` event about this connection."""
-        self._occurrences += 1
-        event = occurrence(
-            kind,
-            identity=f"{self.stamp.epoch}|{self._occurrences}",
-            endpoint=self.endpoint.name,
-            worker=self.worker,
-            now_ms=now_ns // 1_000_000,
-            category=self.endpoint.category,
-            topic=topic,
-            detail=detail,
-            gap=gap,
-        )
-        self._records.append(self.stamp.record(event, received_ns=now_ns, trace_id=self._own_trace_id()))
+    def _speaks_again(self, topic: str, reader: Reader, now_ns: int) -> None:
+        whole = reader.channel.begins_whole
+        detail = "a snapshot tells all that holds" if whole else "it speaks again; nothing of the time between was fetched"
+        self.ledger.end_of("stalled", topic, now_ns=now_ns, recovered=whole, detail=detail)
 
-    def _own_trace_id(self) -> str:
-        """Of what no frame brought."""
-        self._traces += 1
-        return f"{self.stamp.epoch}-s{self._traces}"
+    def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None) -> None:
+        """Add a `system` event about this connection."""
+        self.ledger.tell(kind, now_ns=now_ns, topic=topic, detail=detail)
 
     def report(self, reports: list[TopicReport], now_ns: int) -> None:
         """Tell PostgreSQL how the topics are."""
-        body = msgspec.json.encode(TopicReports(self.endpoint.name, reports))
-        self._records.append(
-            Record(
-                routing_key="",
-                event_type=TOPIC_STATE,
-                event_id="",
-                category=self.endpoint.category,
-                symbol=None,
-                topic="",
-                trace_id="",
-                timestamp_ms=now_ns // 1_000_000,
-                received_ns=now_ns,
-                body=body,
-            )
-        )
+        self.dispatch.add(self._voice.report(reports, now_ns))
 
     def flush(self) -> None:
         """Hand what was taken to the bus as one batch."""
-        if self._records:
-            self.bus.send(self._records)
-            self._records = []
+        self.ledger.flush()
+
+    def replay(self, now: float) -> bool:
+        """Hand on what an earlier run left, as far as there is room; whether that was all. now: monotonic seconds."""
+        while self.bus.outbox.bytes < REPLAY_AHEAD:
+            left = self.journal.left(REPLAY_BYTES)
+            for kept in left:
+                self._again(kept, now)
+            self.dispatch.flush_replayed()
+            if not left:
+                return True
+        self.dispatch.pump()
+        return False
+
+    def close(self) -> None:
+        """The worker ends: what the router has not taken stays on disk. Frames of the private endpoint are there already."""
+        if not self.endpoint.authenticates:
+            self.dispatch.keep_rest()
+        self.dispatch.pump()
+        self.journal.close()
+        self.bus.close()
+
+    def _again(self, kept: Kept, now: float) -> None:
+        if not isinstance(kept, KeptFrame):
+            for record in kept.records:
+                self.dispatch.add(record)
+            return
+        frame = parse(kept.text)
+        if isinstance(frame, Data):
+            self.take(frame, kept.received_ns, now)
+        elif isinstance(frame, Unknown):
+            self.unread(frame, kept.received_ns)
 
     def pump(self, now_ns: int) -> None:
         """Move the bus on, and make room where a public endpoint has run out of it."""
-        self.bus.pump()
+        self.dispatch.pump()
         if self.endpoint.authenticates:
             return
-        while self.bus.waiting_bytes > WAITING_BYTES and self.bus.waiting > 1:
-            dropped = self.bus.drop_oldest()
-            self.counts.dropped += dropped
-            self._overflowing += dropped
-        if self._overflowing and self.bus.waiting_bytes < WAITING_BYTES // 2:
-            log.warning("%s overflow dropped=%d", self.worker, self._overflowing)
-            self.tell("overflow", now_ns=now_ns, detail=f"{self._overflowing} events found no room and were dropped")
-            self._overflowing = 0
+        dropped = self.bus.make_room(WAITING_BYTES, WAITING_S)
+        if dropped:
+            self.counts.dropped += len(dropped)
+            gap_id = self._overflow.dropped(dropped)
+            for topic in {record.topic for record in dropped}:
+                self.bus.outbox.mark(topic, gap_id)
+        if self._overflow.count and self.bus.outbox.bytes < WAITING_BYTES // 2 and not dropped:
+            told = self._overflow.over()
+            if told is not None:
+                gap, count = told
+                log.warning("%s overflow dropped=%d", self.worker, count)
+                detail = f"{count} events found no room and were dropped"
+                self.ledger.tell("overflow", now_ns=now_ns, detail=detail, gap=gap)
 
     @property
     def must_wait(self) -> bool:
         """The private endpoint drops nothing: it stops reading until the router has taken what waits."""
-        return self.endpoint.authenticates and self.bus.waiting_bytes > WAITING_BYTES
+        return self.endpoint.authenticates and self.bus.outbox.bytes > WAITING_BYTES
 
     def unread(self, frame: Unknown, received_ns: int) -> None:
         """Keep and count a frame that is none of what the exchange documents."""

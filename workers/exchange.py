@@ -14,11 +14,13 @@ from gateway.bus import BusSender
 from gateway.config import Settings
 from gateway.dead_letters import DeadLetters
 from gateway.errors import OurFault, SettingError
+from gateway.memo import Memo
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
 from gateway.report import Reporter
 from gateway.rest import Rest
 from gateway.signing import signer
+from gateway.spool import Spool, Syncer
 from gateway.state import WorkerState
 from gateway.wire import Stamp
 from workers.book_fetcher import BookFetcher
@@ -28,9 +30,12 @@ from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Route
 from workers.exchange_clock import ExchangeClock
-from workers.link import Link, Outside
+from workers.gaps import OpenGap
+from workers.journal import Journal
+from workers.link import Link
+from workers.outside import Outside
 from workers.turn_lock import TurnLock
-from workers.wanted import WantedReader
+from workers.wanted import WantedReader, Wishes
 from workers.worker import Worker, owner
 
 
@@ -45,9 +50,12 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         endpoint=endpoint.name,
         mine=lambda topic: private or owner(topic, processes) == number,
         poll_s=settings.poll_seconds,
+        memo=Memo(settings.var_dir / "wishes" / f"{name}.json", Wishes),
     )
     stamp = Stamp(worker=name, account=settings.account, include_raw=settings.include_raw, started_ms=started_ms)
     sender = BusSender(bus.address(settings.var_dir), f"{name}-{started_ms}-{os.getpid()}".encode())
+    own = endpoint.name if private else name  # whoever has the turn goes on with what the one before left
+    spool = Spool(settings.var_dir / "journal" / own, max_bytes=settings.spool_max_bytes)
     rest = Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy)
     fetcher = BookFetcher(rest, category=endpoint.category or "", worker=name, wake=wanted.wake)
     delivery = Delivery(
@@ -58,6 +66,8 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         DeadLetters(settings.var_dir, name),
         Books(endpoint.category, fetcher),
         continuity=settings.book_continuity,
+        journal=Journal(spool),
+        memo=Memo(settings.var_dir / "gaps" / f"{own}.json", list[OpenGap]),
     )
     route = Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy)
     link = Link(
@@ -69,9 +79,12 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         outside=Outside(
             clock=ExchangeClock(rest.server_time_ms, worker=name),
             budget=ConnectBudget(settings.var_dir / "connects" / (urlsplit(route.url).hostname or ""), private=private),
+            maintenance=lambda: state.maintenance(settings.var_dir, time.time_ns() // 1_000_000),
         ),
         wake=wanted.wake,
     )
+    before = state.read_worker(settings.var_dir, name)
+    link.intake.last_frame_ms = before.last_frame_ms if before is not None else None
     first = WorkerState(
         name=name,
         endpoint=endpoint.name,
@@ -80,6 +93,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         started_ms=started_ms,
         connection_status="idle",
         processes=processes,
+        last_frame_ms=link.intake.last_frame_ms,
     )
     lock = TurnLock(settings.var_dir / f"{endpoint.name}.lock") if private else None
     return Worker(
@@ -94,6 +108,8 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         lock=lock,
         has_credentials=settings.has_credentials,
         catalog=_catalog(settings, endpoint, rest, name) if endpoint.category is not None and number == 0 else None,
+        before=before,
+        syncer=Syncer([spool]),
         siblings=lambda: state.read_siblings(settings.var_dir, endpoint.name, number, processes),
     )
 

@@ -7,57 +7,30 @@ socket ─▶ frames ─▶ session, delivery ─▶ bus
 import logging
 import os
 import select
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.backoff import Backoff
+from gateway.breaker import Breaker
 from gateway.errors import LinkLost
+from gateway.occurrences import Cause
 from gateway.protocol.endpoints import Endpoint
-from gateway.protocol.frames import Data, Pong, Unknown, parse
 from gateway.protocol.session import Credentials, Session, State
 from gateway.protocol.subscriptions import Subscriptions
 from gateway.state import ConnectionStatus
-from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Connection, Route
-from workers.exchange_clock import ExchangeClock
+from workers.intake import Intake
+from workers.outside import Outside
+from workers.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
-#: Frames read before what they hold goes to the bus as one batch, and before anything else gets its turn.
-FRAMES_PER_TURN = 64
 #: The longest sleep; seconds. Pings, answers that did not come and state files are looked at this often.
 TURN_S = 0.25
 #: A connection without any wanted topic is kept this long, in case somebody subscribes again; seconds.
 LINGER_S = 2.0
 #: A connection that lived this long, with its topics settled, lets the next backoff begin anew; seconds.
 STEADY_S = 5.0
-
-
-def has_bytes(connection: Connection) -> bool:
-    """Whether `receive` would find something now."""
-    return connection.pending() or bool(select.select([connection], [], [], 0)[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What a link needs of the world around it; tests give it a world of their own.
-
-    dial       opens a connection, or raises LinkLost
-    has_bytes  whether a connection can be read without waiting
-    now        monotonic seconds
-    unix_ns    wall clock
-    clock      the exchange's time
-    budget     of new connections; None: no limit
-    """
-
-    clock: ExchangeClock
-    budget: ConnectBudget | None = None
-    dial: Callable[[Route], Connection] = Connection
-    has_bytes: Callable[[Connection], bool] = has_bytes
-    now: Callable[[], float] = time.monotonic
-    unix_ns: Callable[[], int] = time.time_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +49,7 @@ class Link:
     connected_since    when the session came online, Unix milliseconds; None while it is not
     trouble_since      since when there is work that is not being done, Unix milliseconds; None: all is well
     reconnections      sessions that came online after the first
+    breaker            whether the exchange is given up on for the moment
     """
 
     def __init__(
@@ -101,13 +75,15 @@ class Link:
         self._online = False
         self._dial_at = 0.0
         self._workless_since: float | None = None
-        self._work = False
+        self._work: bool | None = None  # None: nobody has said yet
         self._was_online = False  # since there is work
+        self._watchdog = Watchdog()
         self.subscriptions = Subscriptions(endpoint)
+        self.intake = Intake(delivery, self.subscriptions, outside)
+        self.breaker = Breaker()
         self.status: ConnectionStatus = "idle"
         self.connected_since: int | None = None
         self.trouble_since: int | None = None
-        self.last_frame_ms: int | None = None
         self.last_error: str | None = None
         self.reconnections = 0
 
@@ -127,13 +103,14 @@ class Link:
         if self._live is None:
             if not self._work:
                 self.status = "idle"
-            elif now >= self._dial_at:
+            elif self.intake.retry(None) and now >= self._dial_at:
                 self._dial()
         if self._live is not None:
             try:
                 self._converse(self._live, self._outside.now())
             except LinkLost as fault:
                 self._lost(str(fault))
+        self._look_at_gaps()
         for topic in self._delivery.tend(self.subscriptions, self._outside.now(), self._outside.unix_ns()):
             self.subscriptions.renew(topic)
         self._delivery.flush()
@@ -143,7 +120,7 @@ class Link:
     def wait(self) -> None:
         """Sleep until the socket, a wish or the router has something, or a quarter of a second has passed."""
         readers: list[int] = [self._wake, self._delivery.bus.fileno()]
-        if self._live is not None and not self._delivery.must_wait:
+        if self._live is not None and not self._delivery.must_wait and not self.intake.is_stuck:
             if self._live.connection.pending():
                 return
             readers.append(self._live.connection.fileno())
@@ -155,8 +132,9 @@ class Link:
 
     def close(self) -> None:
         """Stop reading and let go of the socket; what was read has been handed to the bus."""
+        self.intake.close()
         if self._live is not None:
-            self._lost("the worker is stopping", log_level=logging.INFO)
+            self._lost("the worker is stopping", "restarted", log_level=logging.INFO)
         self._delivery.flush()
 
     def _dial(self) -> None:
@@ -168,6 +146,7 @@ class Link:
             log.warning("%s connect_budget_used_up wait_s=%.1f", self._delivery.worker, wait_s)
             self._dial_at = outside.now() + wait_s
             return
+        self.breaker.tried()
         if self._endpoint.authenticates:
             outside.clock.begin(outside.now())
         try:
@@ -185,10 +164,10 @@ class Link:
 
     def _converse(self, live: _Live, now: float) -> None:
         session = live.session
-        unread = self._delivery.must_wait or not self._read(live.connection, session)
+        unread = self._delivery.must_wait or not self.intake.read(live.connection, session)
         session.tick(now, unread=unread)
-        for kind, topic in self.subscriptions.take_gaps():
-            self._delivery.tell(kind, now_ns=self._outside.unix_ns(), topic=topic, detail="its acknowledgement did not come")
+        self._tell_of_acknowledgements()
+        self._watch(now, unread=unread)
         for text in session.to_send(now):
             log.debug("%s > %s", self._delivery.worker, text if '"auth"' not in text else "auth")
             live.connection.send(text)
@@ -202,30 +181,45 @@ class Link:
         elif now - self._workless_since >= LINGER_S:
             self._rest()
 
-    def _read(self, connection: Connection, session: Session) -> bool:
-        """Take the frames that are here, a bounded number; whether that were all."""
-        for _ in range(FRAMES_PER_TURN):
-            if not self._outside.has_bytes(connection):
-                return True
-            text = connection.receive()
-            if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
-                return not self._outside.has_bytes(connection)
-            received_ns = self._outside.unix_ns()
-            frame = parse(text)
-            self.last_frame_ms = received_ns // 1_000_000
-            is_asked_for = session.receive(frame, self._outside.now())
-            if isinstance(frame, Data) and is_asked_for:
-                if self._delivery.take(frame, received_ns, self._outside.now()):
-                    self.subscriptions.renew(frame.topic)
-                continue
-            log.debug("%s < %s", self._delivery.worker, text)
-            if isinstance(frame, Pong) and frame.server_ms is not None:
-                self._outside.clock.noticed(frame.server_ms, received_ns // 1_000_000)
-            elif isinstance(frame, Unknown):
-                self._delivery.unread(frame, received_ns)
-            elif isinstance(frame, Data):
-                self._delivery.unasked(frame, received_ns)
-        return not self._outside.has_bytes(connection)
+    def _tell_of_acknowledgements(self) -> None:
+        now_ns, ledger = self._outside.unix_ns(), self._delivery.ledger
+        for kind, topic in self.subscriptions.take_gaps():
+            if kind == "gap":
+                from_ms = self._delivery.readers.last_event_ms(topic) or now_ns // 1_000_000
+                detail = "its acknowledgement did not come"
+                ledger.begin("gap", "unacknowledged", now_ns=now_ns, from_ms=from_ms, topic=topic, detail=detail)
+            else:
+                detail = "it is held again; nothing of the time between was fetched"
+                ledger.end_of("unacknowledged", topic, now_ns=now_ns, recovered=False, detail=detail)
+
+    def _watch(self, now: float, *, unread: bool) -> None:
+        """Look for topics that have fallen silent. Raises LinkLost where only a new connection can help."""
+        found = self._watchdog.look(self._delivery.readers.cadences, self.subscriptions, now, unread=unread)
+        now_ns = self._outside.unix_ns()
+        for topic, silent_s, limit_s in found.stalled:
+            detail = self._labelled(f"silent for {silent_s:.0f} s; its limit is {limit_s:.0f} s")
+            from_ms = (now_ns - int(silent_s * 1e9)) // 1_000_000
+            self._delivery.ledger.begin("stalled", "stalled", now_ns=now_ns, from_ms=from_ms, topic=topic, detail=detail)
+        for topic in found.renew:
+            self.subscriptions.renew(topic)
+        if found.dead is not None:
+            raise LinkLost(found.dead)
+
+    def _look_at_gaps(self) -> None:
+        if self._work is None or not self._delivery.gaps.open or (self._work and not self._online):
+            return
+        self._delivery.ledger.look(
+            self._endpoint.name,
+            is_private=self._endpoint.authenticates,
+            is_back=self.subscriptions.is_back,
+            is_wanted=self.subscriptions.is_wanted,
+            now_ns=self._outside.unix_ns(),
+        )
+
+    def _labelled(self, detail: str) -> str:
+        """With what the exchange says it is doing to itself."""
+        maintenance = self._outside.maintenance()
+        return f"{detail} [maintenance: {maintenance}]" if maintenance else detail
 
     def _note_status(self, session: Session, lived_s: float) -> None:
         if session.state is State.ONLINE and not self._online:
@@ -237,14 +231,21 @@ class Link:
             self._delivery.tell("reconnected" if again else "connected", now_ns=unix_ns)
             log.info("%s session_online reconnections=%d", self._delivery.worker, self.reconnections)
         self.status = session.status  # type: ignore[assignment] # the session's words are a subset
-        if self.status == "connected" and lived_s >= STEADY_S:
-            self._backoff.succeeded()
+        if self.status == "connected":
+            self.breaker.succeeded()
+            if lived_s >= STEADY_S:
+                self._backoff.succeeded()
 
-    def _lost(self, reason: str, log_level: int = logging.WARNING) -> None:
+    def _lost(self, reason: str, cause: Cause = "disconnected", log_level: int = logging.WARNING) -> None:
         log.log(log_level, "%s session_closed reason=%s", self._delivery.worker, reason)
         self.last_error = reason
+        self.breaker.failed()
         if self._online:
-            self._delivery.tell("disconnected", now_ns=self._outside.unix_ns(), detail=reason)
+            now_ns, intake = self._outside.unix_ns(), self.intake
+            last_ms = intake.last_frame_ms if self._endpoint.authenticates else intake.last_data_ms
+            from_ms = max(last_ms or 0, self.connected_since or 0)
+            topics, detail = self.subscriptions.names_delivering(), self._labelled(reason)
+            self._delivery.ledger.connection_lost(cause, topics, from_ms=from_ms, now_ns=now_ns, detail=detail)
         refused = self._live is not None and self._live.session.state is State.AUTH_FAILED
         if refused:
             self._outside.clock.distrust()
@@ -258,6 +259,7 @@ class Link:
         self._let_go()
         self.status = "idle"
         self._was_online = False
+        self.breaker.rested()
 
     def _let_go(self) -> None:
         if self._live is not None:

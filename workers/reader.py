@@ -1,9 +1,10 @@
 """READER: how one topic is read, what is remembered of it, and what consumers were told of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.protocol import channels
+from gateway.protocol.cadence import Cadence, cadence_of
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.memory import Memory
 
@@ -19,6 +20,7 @@ class Reader:
 
     wanted     event types that somebody asked for; None: all that its frames tell
     heard_at   when its last frame came; monotonic seconds
+    cadence    how often it speaks; None: it is quiet by nature
     is_broken  a hole that consumers were told of
     was_whole  on this connection
     """
@@ -26,6 +28,7 @@ class Reader:
     channel: Channel
     memory: Memory
     wanted: frozenset[str] | None = None
+    cadence: Cadence | None = None
     heard_at: float = 0.0
     last_event_ms: int | None = None
     complaints: int = 0
@@ -58,6 +61,7 @@ class Readers:
     """Of one endpoint's topics. continuity: whether a book's delta must bring the next `u`."""
 
     endpoint: str
+    category: str | None = None
     continuity: bool = True
     _by_topic: dict[str, Reader] = field(default_factory=dict)
     _wanted: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -77,24 +81,33 @@ class Readers:
             reader.wanted = wanted
         self._wanted = event_types
 
-    def begin_anew(self) -> None:
-        """Nothing is remembered across connections but what consumers were told: books and tickers begin with their next snapshot."""
+    def begin_anew(self, now: float) -> None:
+        """Nothing is remembered across connections but what consumers were told, and cadences: books begin with their next snapshot."""
         for reader in self._by_topic.values():
             reader.memory = Memory(told=reader.memory.told, continuity=self.continuity)
             reader.was_whole = False
+            if reader.cadence is not None:
+                reader.cadence.begin_anew(now)
 
     def of(self, topic: str) -> Reader | None:
         """None for one more than anybody could have asked for."""
         found = self._by_topic.get(topic)
         if found is None and (topic in self._wanted or len(self._by_topic) < MOST_UNWANTED + len(self._wanted)):
             channel = channels.for_topic(topic, self.endpoint)
-            found = self._by_topic[topic] = Reader(channel, Memory(continuity=self.continuity), self._wanted.get(topic))
+            cadence = cadence_of(channel, topic, self.category)
+            memory = Memory(continuity=self.continuity)
+            found = self._by_topic[topic] = Reader(channel, memory, self._wanted.get(topic), cadence)
         return found
 
     def last_event_ms(self, topic: str) -> int | None:
         """When its newest event was received, Unix milliseconds."""
         found = self._by_topic.get(topic)
         return None if found is None else found.last_event_ms
+
+    @property
+    def cadences(self) -> Iterator[tuple[str, Cadence]]:
+        """Of the topics that are not quiet by nature."""
+        return ((topic, reader.cadence) for topic, reader in self._by_topic.items() if reader.cadence is not None)
 
     def __len__(self) -> int:
         return len(self._by_topic)

@@ -50,7 +50,8 @@ class Told:
                 or (topic in differing and now - told.at >= REPEAT_AFTER_S)
                 or (state.last_event_ms != told.last_event_ms and now - told.at >= LAST_EVENT_EVERY_S)
             ):
-                settled = state.state in ("acknowledged", "refused") or (state.state == "live" and told.state != "acknowledged")
+                is_live = state.state == "live" and told.state not in ("acknowledged", "stalled")
+                settled = is_live or state.state in ("acknowledged", "refused")
                 self._topics[topic] = _Told(state.state, state.last_error, state.last_event_ms, now)
                 yield TopicReport(topic, state.state, state.last_error, state.last_event_ms), changed and settled
         for topic in [topic for topic in self._topics if topic not in states]:

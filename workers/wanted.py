@@ -14,6 +14,7 @@ from gateway import instruments, store
 from gateway.db import Listener
 from gateway.errors import StoreAway, StoreRefused
 from gateway.instruments import Listed
+from gateway.memo import Memo
 from gateway.protocol import channels, selectors
 from gateway.store import Wanted
 from gateway.trouble import Trouble
@@ -52,13 +53,18 @@ class WantedReader(threading.Thread):
     wake    the descriptor that the worker's loop sleeps on: readable once the wishes have changed; others may write it too
     """
 
-    def __init__(self, url: str, *, name: str, endpoint: str, mine: Callable[[str], bool], poll_s: float) -> None:
-        """`mine` says whether a topic belongs to this process."""
+    def __init__(
+        self, url: str, *, name: str, endpoint: str, mine: Callable[[str], bool], poll_s: float, memo: Memo[Wishes] | None = None
+    ) -> None:
+        """`mine` says whether a topic belongs to this process. memo: the last answer, for a start while PostgreSQL is away."""
         super().__init__(name="wanted", daemon=True)
         self._listener = Listener(url, name=name, channel=CHANNEL)
         self._endpoint = endpoint
         self._mine = mine
+        self._name_of_worker = name
         self._poll_s = poll_s
+        self._memo = memo
+        self._remembered = memo.read() if memo is not None else None
         self._halt = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = False
         self._trouble = Trouble(log, f"{name} subscriptions_not_readable")
@@ -66,6 +72,10 @@ class WantedReader(threading.Thread):
         self._select_due = 0.0  # when that is looked up again
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.wishes: Wishes | None = None
+
+    def remembered(self) -> Wishes | None:
+        """The last answer of an earlier run."""
+        return self._remembered
 
     def stop(self) -> None:
         self._stopping = True
@@ -80,8 +90,16 @@ class WantedReader(threading.Thread):
             except (StoreAway, StoreRefused) as fault:
                 self._trouble.say(str(fault))
                 self._listener.close()
+                self._remember()
                 self._pause(RETRY_S, [])
         self._listener.close()
+
+    def _remember(self) -> None:
+        """Nobody can be asked: what was wanted last is wanted still."""
+        if self.wishes is None and self._remembered is not None:
+            log.warning("%s subscriptions_remembered topics=%d", self._name_of_worker, len(self._remembered.rows))
+            self.wishes = self._remembered
+            os.eventfd_write(self.wake, 1)
 
     def _follow(self) -> None:
         """Read, wait for news or the next poll, read again."""
@@ -98,6 +116,8 @@ class WantedReader(threading.Thread):
             self._trouble.over()
             if wishes != self.wishes:
                 self.wishes = wishes
+                if self._memo is not None:
+                    self._memo.write(wishes)
                 os.eventfd_write(self.wake, 1)
             has_news = self._listener.drain()  # what came while this was read wakes nobody
             if not has_news:

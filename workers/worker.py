@@ -4,12 +4,13 @@ import logging
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.protocol.endpoints import Endpoint
 from gateway.report import Reporter
-from gateway.state import TopicState, WorkerState, is_fresh
+from gateway.spool import Syncer
+from gateway.state import TopicState, WorkerState, is_fresh, newest_run
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
 from workers.link import Link
@@ -37,6 +38,8 @@ class Worker:
     """The process's parts, wired.
 
     siblings  the last words of the other processes of the endpoint
+    before    its own last words of an earlier run; None: there was none, or they cannot be read
+    syncer    of its journal
     """
 
     name: str
@@ -51,12 +54,16 @@ class Worker:
     has_credentials: bool
     catalog: CatalogReader | None
     siblings: Callable[[], Iterable[WorkerState]]
+    before: WorkerState | None
+    syncer: Syncer
     stopping: bool = False
+    _is_open: bool = False  # its journal
+    _has_begun: bool = False
     _wishes: Wishes = field(default_factory=Wishes)
     _told: Told = field(default_factory=Told)
     _resyncs: Resyncs = field(default_factory=Resyncs)
     _report_due: float = 0.0
-    _status: str = ""
+    _word: str = ""
 
     def run(self) -> None:
         """Until `stopping`."""
@@ -66,33 +73,59 @@ class Worker:
             self.catalog.start()
         while not self.stopping:
             self._follow_wishes()
-            if self.lock is None or self.lock.take():
-                self.lock = None
+            if self._begins():
                 self.link.turn()
-            else:
-                self.link.status = "standby"
-            if time.monotonic() >= self._report_due or self.link.status != self._status:
-                self._status = self.link.status
+            word = f"{self.link.status} {self.delivery.journal.error}"
+            if time.monotonic() >= self._report_due or word != self._word:
+                self._report(at_once=word != self._word)
+                self._word = word
                 self._report_due = time.monotonic() + REPORT_EVERY_S
-                self._report()
             self.link.wait()
         logger.info("%s stopping", self.name)
         self.wanted.stop()
         if self.catalog is not None:
             self.catalog.stop()
         self.link.close()
-        if not self.delivery.bus.flush(FLUSH_S, patience_s=PATIENCE_S):
-            logger.error(
-                "%s not_handed_over batches=%d: the router did not take them in time", self.name, self.delivery.bus.waiting
-            )
-        self.delivery.bus.close()
-        self.reporter.give(self._state({}))
+        self.delivery.bus.flush(FLUSH_S, patience_s=PATIENCE_S)
+        self.delivery.close()
+        self.syncer.stop()
+        self.reporter.give(self._state({}, has_ended=True))
         self.reporter.stop()
 
     def stop(self) -> None:
         """Soon; may be called by a signal."""
         self.stopping = True
         os.eventfd_write(self.wanted.wake, 1)
+
+    def _begins(self) -> bool:
+        """Whether it is this process's turn, and what an earlier run left has been handed on: nothing new comes before that."""
+        if self._has_begun:
+            return True
+        if self.lock is not None and not self.lock.take():
+            self.link.status = "standby"
+            return False
+        if not self._is_open:
+            self._is_open = True
+            left = self.delivery.journal.open()
+            if left.records or left.lost:
+                logger.info("%s journal_left records=%d lost=%d", self.name, left.records, left.lost)
+            self.syncer.start()
+            self.link.status = "connecting"
+        self._has_begun = self.delivery.replay(time.monotonic())
+        if self._has_begun:
+            since_ms, topics = self._away()
+            self.delivery.ledger.was_away(since_ms, topics, now_ns=time.time_ns())
+        return self._has_begun
+
+    def _away(self) -> tuple[int | None, Collection[str]]:
+        """Since when nobody did this process's work, where the last one who did ended without a word; and what it held."""
+        others = self.siblings() if self.endpoint.authenticates else []
+        last = newest_run([*([self.before] if self.before is not None else []), *others])
+        remembered = self.wanted.remembered()
+        topics = {row.topic for row in remembered.rows} if remembered is not None else set()
+        if last is None or last.has_ended or not last.wanted or last.connection_status in ("idle", "standby"):
+            return None, topics
+        return last.delivered_ms or last.last_frame_ms, last.topics.keys() or topics
 
     @property
     def _missing_credentials(self) -> bool:
@@ -116,12 +149,15 @@ class Worker:
             if not self.delivery.books.distrust(topic, now):
                 self.link.subscriptions.renew(topic)
 
-    def _report(self) -> None:
+    def _report(self, *, at_once: bool) -> None:
         states = self.link.subscriptions.states() if self.link.status != "standby" else {}
-        last_event_ms = self.delivery.readers.last_event_ms
-        topics = {topic: TopicState(word, error, last_event_ms(topic)) for topic, (word, error) in states.items()}
+        readers = self.delivery.readers
+        topics = {topic: TopicState(word, error, readers.last_event_ms(topic)) for topic, (word, error) in states.items()}
+        for topic, cadence in readers.cadences:
+            if cadence.is_stalled and topic in topics and topics[topic].state != "refused":
+                topics[topic].state, topics[topic].last_error = "stalled", f"silent for longer than {cadence.limit_s:.0f} s"
         self._tell_postgres(topics)
-        self.reporter.give(self._state(topics))
+        self.reporter.give(self._state(topics), at_once=at_once)
 
     def _tell_postgres(self, topics: Mapping[str, TopicState]) -> None:
         """Report each topic that changed, and again where a row says something else; so, too, each wish that names many."""
@@ -137,15 +173,18 @@ class Worker:
                 reports.append(report)
         if reports:
             self.delivery.report(reports, now_ns)
-        self.delivery.flush()
+        if self._has_begun:
+            self.delivery.flush()
 
     def _siblings_topics(self, now_ns: int) -> dict[str, TopicState]:
         """What the other processes of this endpoint hold; nothing of one that has fallen silent."""
         fresh = (said for said in self.siblings() if is_fresh(said, now_ns // 1_000_000))
         return {topic: state for said in fresh for topic, state in said.topics.items()}
 
-    def _state(self, topics: dict[str, TopicState]) -> WorkerState:
-        link, counts = self.link, self.delivery.counts
+    def _state(self, topics: dict[str, TopicState], *, has_ended: bool = False) -> WorkerState:
+        link, counts, journal, outbox = self.link, self.delivery.counts, self.delivery.journal, self.delivery.bus.outbox
+        last_ms = link.intake.last_frame_ms
+        waits_ms = outbox.oldest_ns // 1_000_000 if outbox.oldest_ns and not self.endpoint.authenticates else None
         return WorkerState(
             name=self.name,
             endpoint=self.endpoint.name,
@@ -156,7 +195,7 @@ class Worker:
             processes=self.processes,
             connected_since_ms=link.connected_since,
             trouble_since_ms=link.trouble_since,
-            last_frame_ms=link.last_frame_ms,
+            last_frame_ms=last_ms,
             reconnection_count=link.reconnections,
             last_error=link.last_error,
             wanted=len({row.topic for row in self._wishes.rows}),
@@ -166,7 +205,14 @@ class Worker:
             stale=counts.stale,
             unknown=counts.unknown,
             unknown_fields=counts.unknown_fields,
-            unacknowledged=self.delivery.bus.waiting,
+            unacknowledged=len(outbox),
+            journal_messages=journal.messages,
+            journal_bytes=journal.size_bytes,
+            journal_error=journal.error,
+            breaker=link.breaker.word,
+            delivered_ms=min(last_ms, waits_ms or last_ms) if last_ms is not None else None,
+            maintenance=self.delivery.maintenance.title,
+            has_ended=has_ended,
             clock_skew_ms=link.clock_skew_ms,
             missing_credentials=self._missing_credentials and bool(self._wishes.rows),
             topics=topics,

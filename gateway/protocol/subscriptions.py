@@ -10,16 +10,13 @@ The wanted topics are a set that is compared with what is so: a lost wish or a l
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.protocol import refusals
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.forms import clash
 from gateway.protocol.frames import Ack
 from gateway.protocol.renewal import Renewal
 from gateway.protocol.topic import Op, Request, Topic
 from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, WORDS, Heard, Phase
-
-#: What an answer's words say of a topic: held, refused, or None for a bystander.
-_TOLD = {True: Heard.YES, False: Heard.NO, None: Heard.BYSTANDER}
+from gateway.protocol.verdicts import matching, verdicts
 
 #: An acknowledgement so late is taken for lost; seconds. Observed: within 0.5 s. Two lost ones leave time for a third within 5 s.
 ACK_TIMEOUT_S = 2.0
@@ -99,6 +96,13 @@ class Subscriptions:
         """Whether it has pushed since, as the channels do that push on subscribe."""
         return name in self._topics and self._topics[name].phase is Phase.LIVE
 
+    def is_wanted(self, name: str) -> bool:
+        return name in self._topics and self._topics[name].wanted
+
+    def is_back(self, name: str) -> bool:
+        """Whether nobody waits for it: it is held, and has pushed where it does at once; or it is refused, or not wanted."""
+        return not self.is_wanted(name) or self._topics[name].is_settled
+
     def is_awaited(self, name: str) -> bool:
         """Whether a renewed topic is still to come back: nobody cancelled it, and the exchange did not refuse it."""
         topic = self._topics.get(name)
@@ -118,7 +122,7 @@ class Subscriptions:
 
     def heard(self, ack: Ack, now: float) -> bool:
         """An answer arrived; False when it fits no request."""
-        request = self._matching(ack)
+        request = matching([request for request, _ in self._requests.values()], ack)
         if request is None:
             self.unmatched += 1
             if ack.req_id in self._late:
@@ -184,6 +188,14 @@ class Subscriptions:
         """Topics acknowledged on the wire."""
         return sum(topic.phase in HELD for topic in self._topics.values())
 
+    def names_delivering(self) -> list[str]:
+        """Wanted topics that were acknowledged on this connection, those among them that are being asked for anew."""
+        return [
+            name
+            for name, topic in self._topics.items()
+            if topic.wanted and topic.phase in ON_WIRE and (topic.phase in HELD or topic.renewal.held_at)
+        ]
+
     def states(self) -> dict[str, tuple[str, str | None]]:
         """Wanted topic → the contract's word for its state, and the exchange's words where it refused."""
         return {name: (WORDS[topic.phase], topic.error) for name, topic in self._topics.items() if topic.wanted}
@@ -238,31 +250,10 @@ class Subscriptions:
                 self._move(name, Heard.NO, error=f"does not fit: a connection of {self.endpoint.name} holds {limit}", now=now)
         return fitting
 
-    def _matching(self, ack: Ack) -> Request | None:
-        if ack.req_id is not None:
-            found = self._requests.get(ack.req_id)
-            return found[0] if found else None
-        named = set((ack.succeeded or ()) + (ack.failed or ()))
-        fitting = [
-            request
-            for request, _ in self._requests.values()
-            if (ack.op in (None, request.op)) and (not named or named & set(request.topics))
-        ]
-        return fitting[0] if len(fitting) == 1 else None
-
     def _verdicts(self, request: Request, ack: Ack) -> Iterable[tuple[str, Heard]]:
-        """What the answer says of each topic of the request."""
-        failed, succeeded = ack.failed or (), ack.succeeded or ()
-        if ack.success:
-            return [(name, Heard.NO if name in failed else Heard.YES) for name in request.topics]
-        if not {*failed, *succeeded}.isdisjoint(request.topics):
-            listed = {**dict.fromkeys(succeeded, Heard.YES), **dict.fromkeys(failed, Heard.NO)}
-            return [(name, listed.get(name, Heard.BYSTANDER)) for name in request.topics]
-        told = refusals.told(request.topics, ack.message)
-        if told is not None:
-            return [(name, _TOLD[is_held]) for name, is_held in told.items()]
-        if len(request.topics) == 1 or request.op == "unsubscribe":
-            return [(name, Heard.NO) for name in request.topics]  # what cannot be left is not ours; asking again would never end
+        found = verdicts(request, ack)
+        if found is not None:
+            return found
         for name in request.topics:
             self._topics[name].alone = True
         return [(name, Heard.BYSTANDER) for name in request.topics]

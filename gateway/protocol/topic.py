@@ -51,6 +51,13 @@ class Topic:
     refusals: int = 0
     retry_at: float = 0.0
 
+    @property
+    def is_settled(self) -> bool:
+        """Held and pushing, or the exchange does not give it: refused, or acknowledged without ever pushing."""
+        if self.phase is Phase.ACKNOWLEDGED:
+            return not self.pushes_first or self.error is not None
+        return self.phase in (Phase.LIVE, Phase.REFUSED)
+
     def refuse(self, error: str | None, now: float) -> None:
         """Note a refusal, and when to ask again."""
         self.error = error

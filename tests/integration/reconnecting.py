@@ -27,7 +27,8 @@ from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Route
 from workers.exchange_clock import ExchangeClock
-from workers.link import Link, Outside
+from workers.link import Link
+from workers.outside import Outside
 
 #: How the exchange ends a connection; in turn.
 CUTS = ("abort", "1000", "1001", "mid_frame")

@@ -33,7 +33,8 @@ from workers.books import Books
 from workers.delivery import Delivery
 from workers.dial import Route
 from workers.exchange_clock import ExchangeClock
-from workers.link import Link, Outside
+from workers.link import Link
+from workers.outside import Outside
 
 #: Of each endpoint; there are seven.
 FRAMES = 8_000

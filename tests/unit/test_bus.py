@@ -44,35 +44,37 @@ def test_batches_arrive_once_in_order_and_are_acknowledged(tmp_path: Path, conte
     sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
     for number in range(1000):
         sender.send([record(number)])
-    wait_for(lambda: sender.waiting == 0, sender.pump, receiving.turn)
+    wait_for(lambda: not sender.outbox, sender.pump, receiving.turn)
     assert receiving.ids == [f"id-{number}" for number in range(1000)]
-    assert sender.waiting_bytes == 0
+    assert sender.outbox.bytes == 0
 
 
 def test_a_sender_keeps_everything_until_a_router_comes(tmp_path: Path, context: Context) -> None:
     sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
     for number in range(3000):
         sender.send([record(number)])
-    assert sender.waiting == 3000
+    assert len(sender.outbox) == 3000
     receiving = Receiving(BusReceiver(bus.address(tmp_path), context=context))
-    wait_for(lambda: sender.waiting == 0, sender.pump, receiving.turn)
+    wait_for(lambda: not sender.outbox, sender.pump, receiving.turn)
     assert receiving.ids == [f"id-{number}" for number in range(3000)]
 
 
 def test_what_a_dead_router_had_not_settled_is_sent_again_to_the_next(tmp_path: Path, context: Context) -> None:
     receiver = BusReceiver(bus.address(tmp_path), context=context)
     sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
-    for number in range(100):
-        sender.send([record(number)])
+    sender.send([record(-1)])
     taken: list[str] = []
 
     def take() -> None:
         for batch in receiver.take():
             taken.extend(entry.event_id for entry in batch.records)
-            if batch.number <= 40:
+            if batch.number <= 41:
                 receiver.settle(batch.peer, batch.number)
 
-    wait_for(lambda: len(taken) == 100 and sender.waiting == 60, sender.pump, take)
+    wait_for(lambda: not sender.outbox, sender.pump, take)
+    for number in range(100):
+        sender.send([record(number)])  # the link is there: each is a batch
+    wait_for(lambda: len(taken) == 101 and len(sender.outbox) == 60, sender.pump, take)
     receiver.close()
     receiving: list[Receiving] = []
 
@@ -83,7 +85,7 @@ def test_what_a_dead_router_had_not_settled_is_sent_again_to_the_next(tmp_path: 
         else:
             receiving[0].turn()
 
-    wait_for(lambda: sender.waiting == 0, sender.pump, rebind)
+    wait_for(lambda: not sender.outbox, sender.pump, rebind)
     assert receiving[0].ids == [f"id-{number}" for number in range(40, 100)]
 
 
@@ -92,18 +94,18 @@ def test_a_restarted_worker_is_not_taken_for_its_own_repeat(tmp_path: Path, cont
     for run in (b"worker-run-1", b"worker-run-2"):
         sender = BusSender(bus.address(tmp_path), run, context=context)
         sender.send([record(1)])
-        wait_for(lambda sender=sender: sender.waiting == 0, sender.pump, receiving.turn)  # type: ignore[misc]
+        wait_for(lambda sender=sender: not sender.outbox, sender.pump, receiving.turn)  # type: ignore[misc]
         sender.close()
     assert receiving.ids == ["id-1", "id-1"]
 
 
-def test_a_dropped_batch_leaves_a_hole_that_stops_nothing(tmp_path: Path, context: Context) -> None:
+def test_dropped_records_leave_a_hole_that_stops_nothing(tmp_path: Path, context: Context) -> None:
     sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
     for number in range(10):
         sender.send([record(number)])
-    assert sender.drop_oldest() == 1
+    assert len(sender.outbox.drop_oldest(most_bytes=sender.outbox.bytes - 1, born_before=0.0)) == 1
     receiving = Receiving(BusReceiver(bus.address(tmp_path), context=context))
-    wait_for(lambda: sender.waiting == 0, sender.pump, receiving.turn)
+    wait_for(lambda: not sender.outbox, sender.pump, receiving.turn)
     assert receiving.ids == [f"id-{number}" for number in range(1, 10)]
 
 
@@ -115,5 +117,5 @@ def test_a_message_that_is_no_batch_is_counted_and_costs_nothing_else(tmp_path: 
         stranger.send_multipart(parts)
     sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
     sender.send([record(1)])
-    wait_for(lambda: sender.waiting == 0 and receiving.receiver.unreadable >= 2, sender.pump, receiving.turn)
+    wait_for(lambda: not sender.outbox and receiving.receiver.unreadable >= 2, sender.pump, receiving.turn)
     assert receiving.ids == ["id-1"]

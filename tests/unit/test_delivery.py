@@ -15,9 +15,10 @@ from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp, unpack
 from tests.standins import KeepingFetcher
 from tests.zeromq import Context
-from workers import complaints, delivery
+from workers import complaints
 from workers.books import Books
 from workers.delivery import Delivery
+from workers.overflow import WAITING_BYTES
 
 
 def make(endpoint: str, folder: Path, context: Context, include_raw: str = "private") -> Delivery:
@@ -41,7 +42,7 @@ def trades(symbol: str, *ids: str) -> Data:
 
 
 def waiting(out: Delivery) -> list[dict[str, Any]]:
-    return [json.loads(record.body) for _, batch in out.bus._batches for record in unpack(batch)]
+    return [json.loads(record.body) for record in out.bus.outbox.left()]
 
 
 def test_all_events_of_a_turn_leave_as_one_batch_in_order(tmp_path: Path, context: Context) -> None:
@@ -50,11 +51,13 @@ def test_all_events_of_a_turn_leave_as_one_batch_in_order(tmp_path: Path, contex
     out.take(trades("B", "3"), 6_000_000)
     out.flush()
     out.flush()
-    assert out.bus.waiting == 1
     events = waiting(out)
     assert [(event["payload"]["trade_id"], event["sequence"]) for event in events] == [("1", 1), ("2", 2), ("3", 1)]
     assert events[0]["trace_id"] == events[1]["trace_id"] != events[2]["trace_id"], "the events of one frame share its trace id"
     assert [out.readers.last_event_ms(f"publicTrade.{symbol}") for symbol in "ABC"] == [5, 6, None]
+    batch = out.bus.outbox.next_batch()
+    assert batch is not None
+    assert batch.count == 3
 
 
 def test_what_cannot_be_read_is_counted_and_kept_always_and_logged_and_announced_only_so_often(
@@ -149,7 +152,7 @@ def test_the_raw_record_is_the_bytes_that_came(include_raw: str, carried: bool, 
     assert isinstance(frame, Data)
     out.take(frame, 1)
     out.flush()
-    bodies = [record.body for _, batch in out.bus._batches for record in unpack(batch)]
+    bodies = [record.body for record in out.bus.outbox.left()]
     assert [RAW_ROW % 1 in bodies[0], RAW_ROW % 2 in bodies[1]] == [carried, carried]
     assert json.loads(bodies[0])["payload"]["quantity"] == "0.500", "a number with a fraction keeps its digits as a text"
 
@@ -269,24 +272,47 @@ def test_a_snapshot_after_a_renewal_is_another_fact_and_a_resend_of_depth_1_is_n
     assert len({event["event_id"] for event in waiting(out)}) == ids
 
 
-def test_a_public_endpoint_without_room_drops_the_oldest_counts_them_and_says_so(tmp_path: Path, context: Context) -> None:
+def test_a_public_endpoint_without_room_drops_the_oldest_counts_them_and_tells_the_gap(tmp_path: Path, context: Context) -> None:
     out = make("linear", tmp_path, context)
-    big = "Y" * 200
-    while out.bus.waiting_bytes <= delivery.WAITING_BYTES:
-        out.take(trades("A", *(f"{big}{number}" for number in range(5000))), 1)
+    big, number = "Y" * 200, 0
+    out.tell("connected", now_ns=1_000_000)
+    while out.bus.outbox.bytes <= WAITING_BYTES:
+        number += 1
+        out.take(trades("A", *(f"{big}{number}-{row}" for row in range(5000))), number * 1_000_000_000)
+        out.take(trades("B", f"{number}"), number * 1_000_000_000)
         out.flush()
-    sent = out.bus.waiting
+    before = len(out.bus.outbox)
     out.pump(1)
-    assert out.bus.waiting_bytes <= delivery.WAITING_BYTES
-    dropped = (sent - out.bus.waiting) * 5000
-    assert out.counts.dropped == dropped > 0
-    while out.bus.waiting_bytes >= delivery.WAITING_BYTES // 2:
-        out.bus.drop_oldest()
+    assert out.bus.outbox.bytes <= WAITING_BYTES
+    assert out.counts.dropped == before - len(out.bus.outbox) > 0
+    [kept, first, *_] = waiting(out)
+    assert kept["payload"]["kind"] == "connected", "what the worker itself tells is never dropped"
+    while (batch := out.bus.outbox.next_batch()) is not None:
+        out.bus.outbox.acknowledged(batch.number)
+        events = [json.loads(record.body) for record in unpack(batch.payload)]
+        marked = {event["topic"]: event["gap_id"] for event in events if event["gap_id"]}
+        if marked:
+            assert events[1]["event_id"] == first["event_id"]
+            assert events[1]["gap_id"] == marked["publicTrade.A"], "the first event behind what was dropped says so"
+            break
+    while (batch := out.bus.outbox.next_batch()) is not None:
+        out.bus.outbox.acknowledged(batch.number)
     out.pump(1)
     out.flush()
-    told = [event for event in waiting(out) if event["event_type"] == "system"]
-    assert [event["payload"]["kind"] for event in told] == ["overflow"]
-    assert str(dropped) in told[0]["payload"]["detail"]
+    [told] = waiting(out)
+    assert (told["payload"]["kind"], told["payload"]["cause"], told["payload"]["recovered"]) == ("overflow", "overflow", False)
+    assert told["payload"]["gap_id"] == marked["publicTrade.A"]
+    assert told["payload"]["from"] == 1000
+    assert told["payload"]["to"] >= 1000
+    assert str(out.counts.dropped) in told["payload"]["detail"]
+
+
+def test_what_waited_too_long_is_dropped_though_there_is_room(tmp_path: Path, context: Context) -> None:
+    out = make("linear", tmp_path, context)
+    out.take(trades("A", "1"), 1)
+    out.flush()
+    assert out.bus.make_room(WAITING_BYTES, most_s=60.0) == []
+    assert len(out.bus.make_room(WAITING_BYTES, most_s=0.0)) == 1
 
 
 def test_the_private_endpoint_drops_nothing_and_stops_reading_instead(tmp_path: Path, context: Context) -> None:

@@ -20,7 +20,7 @@ from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.fields import Fields, Kind
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.raw_records import raw_records
-from gateway.wire import Stamp, unpack
+from gateway.wire import Stamp
 from tests.standins import KeepingFetcher
 from tests.zeromq import Context
 from workers.books import Books
@@ -71,7 +71,7 @@ def told(folder: Path, context: Context) -> list[Any]:
     out.tell("connected", now_ns=RECEIVED_NS)
     out.tell("gap", now_ns=RECEIVED_NS, topic="orderbook.50.BTCUSDT", detail="a hole")
     out.flush()
-    return [json.loads(record.body) for _, batch in sender._batches for record in unpack(batch)]
+    return [json.loads(record.body) for record in sender.outbox.left()]
 
 
 @pytest.mark.parametrize("row", BY_NAME)

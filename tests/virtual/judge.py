@@ -119,21 +119,22 @@ Payload = dict[str, Any]
 
 
 def told_by(worker: Worker) -> Told:
-    """From its `system` events; a gap ends with its recovery, or with the connection."""
+    """From its `system` events; a gap of a topic ends with its recovery, or with the connection. A topic that was silent lost nothing."""
     told, begun = Told([], defaultdict(list)), {}
     for occurrence in worker.occurrences():
-        at, topic = milliseconds(occurrence["timestamp"]), occurrence["topic"]
+        at, topic, gap_id = milliseconds(occurrence["timestamp"]), occurrence["topic"], occurrence["gap_id"]
         if occurrence["kind"] == "disconnected":
             told.ends.append(at)
-            for broken, since in begun.items():
+            for broken, since in begun.values():
                 told.gaps[broken].append((since, at))
             begun = {}
         elif occurrence["kind"] == "gap":
-            begun[topic] = at
-        elif occurrence["kind"] == "recovered" and topic in begun:  # else the connection has ended it before
-            told.gaps[topic].append((begun.pop(topic), at))
-    for topic, since in begun.items():
-        told.gaps[topic].append((since, 1 << 62))
+            begun[gap_id] = topic, at
+        elif occurrence["kind"] == "recovered" and gap_id in begun:  # else the connection has ended it before
+            broken, since = begun.pop(gap_id)
+            told.gaps[broken].append((since, at))
+    for broken, since in begun.values():
+        told.gaps[broken].append((since, 1 << 62))
     return told
 
 

@@ -3,7 +3,7 @@
 from world import RESTORED_S
 from worlds import world_with
 
-from workers.link import FRAMES_PER_TURN
+from workers.intake import FRAMES_PER_TURN
 
 TRADE = b'{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1,"data":[]}'
 SECOND_NS = 10**9
@@ -30,12 +30,12 @@ def test_a_private_link_that_may_not_read_keeps_its_connection() -> None:
     """The router is away and 64 MiB wait for it; what the exchange sends meanwhile waits in the socket, and nothing replays it."""
     world, worker = world_with("private")
     world.run_until(worker.is_restored, RESTORED_S, what="live")
-    worker.bus.waiting_bytes = 1 << 30
+    worker.bus.outbox.bytes = 1 << 30
     for _ in range(400):
         world.clock.elapsed_ns += SECOND_NS // 4
         world.exchange.tick()
         worker.link.turn()
-    worker.bus.waiting_bytes = 0
+    worker.bus.outbox.bytes = 0
     world.run(10)
     assert (world.dials, worker.link.last_error) == (1, None)
     assert worker.is_restored()

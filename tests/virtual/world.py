@@ -29,7 +29,8 @@ from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import CONNECT_S, Route
 from workers.exchange_clock import ExchangeClock
-from workers.link import Link, Outside
+from workers.link import Link
+from workers.outside import Outside
 
 #: When the virtual world begins; Unix seconds: 2026-07-01, a Wednesday.
 BEGAN_S = 1_782_864_000

@@ -29,6 +29,12 @@ _INTERVALS = ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "D", 
 _GROUPS = {"USDT": "linear", "USDC": "linear", "inverse": "inverse"}
 _CONTRACTS = ("linear", "inverse")
 _FULL_SERVICE = ("spot", "linear", "inverse")
+#: Seconds of silence after which a topic is looked after; a market may be quieter, which its own intervals teach (`cadence.py`). Books of
+#: level 1 are sent again every 3 s, candles at least every 60 s (protocol notes, sections 6.2 and 6.7). Options and spreads may be
+#: silent for hours.
+_OFTEN = dict.fromkeys(_FULL_SERVICE, 30.0)
+_EVERY_CANDLE = dict.fromkeys(_FULL_SERVICE, 130.0)
+_RESENT = {1: 10.0}
 #: The demo exchange's private stream has five topics: `order`, `execution`, `position`, `wallet`, `greeks` (protocol notes, section 1.1).
 _NOT_IN_DEMO = ("demo",)
 _NO_SPREADS_IN_DEMO = {"spread": _NOT_IN_DEMO}
@@ -60,6 +66,8 @@ CHANNELS: tuple[Channel, ...] = (
         normalise=ticker.normalise,
         fields=ticker.FIELDS,
         pushes_first=True,
+        begins_whole=True,
+        cadence=_OFTEN,
         before_trading=True,
     ),
     Channel(
@@ -73,6 +81,9 @@ CHANNELS: tuple[Channel, ...] = (
         depths={"spot": _DEEP, "linear": _DEEP, "inverse": _DEEP, "option": (25, 100), "spread": (25,)},
         default_depth={"spot": 50, "linear": 50, "inverse": 50, "option": 25, "spread": 25},
         pushes_first=True,
+        begins_whole=True,
+        cadence=_OFTEN,
+        cadence_at=_RESENT,
         is_book=True,
     ),
     Channel(
@@ -84,6 +95,8 @@ CHANNELS: tuple[Channel, ...] = (
         normalise=orderbook.normalise_rpi,
         fields=orderbook.FIELDS,
         pushes_first=True,
+        begins_whole=True,
+        cadence=_OFTEN,
         is_book=True,
     ),
     Channel(
@@ -94,6 +107,7 @@ CHANNELS: tuple[Channel, ...] = (
         symbol_use="required",
         normalise=orderbook.normalise_full,
         fields=orderbook.FULL,
+        begins_whole=True,
         is_book=True,
         rest_snapshots=True,
         raw_for=_CONTRACTS,
@@ -109,6 +123,7 @@ CHANNELS: tuple[Channel, ...] = (
         intervals=_INTERVALS,
         default_interval="1",
         pushes_first=True,
+        cadence=_EVERY_CANDLE,
         before_trading=True,
     ),
     Channel(

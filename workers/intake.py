@@ -1,0 +1,103 @@
+"""The intake: texts off the socket, kept on disk first where they must not be lost, then sorted to the conversation and to delivery."""
+
+import logging
+
+from gateway.protocol.frames import Data, Pong, Unknown, parse
+from gateway.protocol.session import Session
+from gateway.protocol.subscriptions import Subscriptions
+from workers.delivery import Delivery
+from workers.dial import Connection
+from workers.outside import Outside
+
+log = logging.getLogger(__name__)
+
+#: Frames read before what they hold goes to the bus as one batch, and before anything else gets its turn.
+FRAMES_PER_TURN = 64
+
+
+class Intake:
+    """Of one worker; used by its main thread alone.
+
+    last_frame_ms  when the last frame of any kind arrived, Unix milliseconds
+    last_data_ms   when the last push did
+    """
+
+    def __init__(self, delivery: Delivery, subscriptions: Subscriptions, outside: Outside) -> None:
+        self._delivery = delivery
+        self._subscriptions = subscriptions
+        self._outside = outside
+        self._in_hand: tuple[int, bytes] | None = None  # received_ns and text that the disk refuses
+        self.last_frame_ms: int | None = None
+        self.last_data_ms: int | None = None
+
+    @property
+    def is_stuck(self) -> bool:
+        """A frame is in hand that cannot be kept, so no other is read."""
+        return self._in_hand is not None
+
+    def read(self, connection: Connection, session: Session) -> bool:
+        """Take the frames that are here, a bounded number; whether that were all."""
+        if not self.retry(session):
+            return False
+        for _ in range(FRAMES_PER_TURN):
+            if not self._outside.has_bytes(connection):
+                return True
+            text = connection.receive()
+            if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
+                return not self._outside.has_bytes(connection)
+            received_ns = self._outside.unix_ns()
+            if not self._keep(received_ns, text):
+                return False
+            self._sort(text, received_ns, session)
+        return not self._outside.has_bytes(connection)
+
+    def retry(self, session: Session | None) -> bool:
+        """Try again to keep the frame in hand, if there is one; whether there is none any more. session: None where it has ended."""
+        if self._in_hand is None:
+            return True
+        received_ns, text = self._in_hand
+        if not self._keep(received_ns, text):
+            return False
+        self._let_go(received_ns, text, session)
+        detail = "there is room again; what came meanwhile waited unread in the socket"
+        self._delivery.ledger.end_of("disk_full", None, now_ns=self._outside.unix_ns(), recovered=True, detail=detail)
+        log.warning("%s journal has_room_again", self._delivery.worker)
+        return True
+
+    def close(self) -> None:
+        """The worker ends: what is in hand goes on without being kept."""
+        if self._in_hand is not None:
+            self._let_go(*self._in_hand, None)
+
+    def _keep(self, received_ns: int, text: bytes) -> bool:
+        delivery = self._delivery
+        if not delivery.endpoint.authenticates or delivery.journal.keep_frame(received_ns, text):
+            return True
+        if self._in_hand is None:
+            self._in_hand = received_ns, text
+            why = delivery.journal.error or "the journal takes nothing"
+            log.error("%s journal_full reason=%s: nothing is read until there is room", delivery.worker, why)
+            now_ns = self._outside.unix_ns()
+            delivery.ledger.begin("gap", "disk_full", now_ns=now_ns, from_ms=received_ns // 1_000_000, detail=why)
+        return False
+
+    def _let_go(self, received_ns: int, text: bytes, session: Session | None) -> None:
+        self._in_hand = None
+        self._sort(text, received_ns, session)
+
+    def _sort(self, text: bytes, received_ns: int, session: Session | None) -> None:
+        frame = parse(text)
+        self.last_frame_ms = received_ns // 1_000_000
+        is_asked_for = session.receive(frame, self._outside.now()) if session is not None else True
+        if isinstance(frame, Data) and is_asked_for:
+            self.last_data_ms = self.last_frame_ms
+            if self._delivery.take(frame, received_ns, self._outside.now()):
+                self._subscriptions.renew(frame.topic)
+            return
+        log.debug("%s < %s", self._delivery.worker, text)
+        if isinstance(frame, Pong) and frame.server_ms is not None:
+            self._outside.clock.noticed(frame.server_ms, received_ns // 1_000_000)
+        elif isinstance(frame, Unknown):
+            self._delivery.unread(frame, received_ns)
+        elif isinstance(frame, Data):
+            self._delivery.unasked(frame, received_ns)

@@ -1,0 +1,109 @@
+"""The ledger: what the worker tells of itself, and of every gap its begin and its end."""
+
+import logging
+from collections.abc import Callable, Collection
+
+from gateway.memo import Memo
+from gateway.occurrences import Cause, Gap
+from workers.dispatch import Dispatch
+from workers.gaps import ENDED, Gaps, OpenGap, verdict
+from workers.voice import Voice
+
+log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """Used by the worker's main thread alone.
+
+    gaps   those that are open
+    """
+
+    def __init__(self, voice: Voice, dispatch: Dispatch, gaps: Gaps, memo: Memo[list[OpenGap]] | None) -> None:
+        """memo: what is open, for the next run; None: nobody keeps it."""
+        self._voice = voice
+        self._dispatch = dispatch
+        self._memo = memo
+        self.gaps = gaps
+
+    def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None, gap: Gap | None = None) -> None:
+        """Add a `system` event about this worker's connection."""
+        self._dispatch.add_kept(self._voice.occurrence(kind, now_ns=now_ns, topic=topic, detail=detail, gap=gap))
+
+    def begin(
+        self,
+        kind: str,
+        cause: Cause,
+        *,
+        now_ns: int,
+        from_ms: int,
+        topic: str | None = None,
+        topics: Collection[str] = (),
+        detail: str | None = None,
+    ) -> str:
+        """Open a gap, and say so as this kind of occurrence; its id. topics: that a gap of the connection waits for."""
+        gap = self.gaps.begin(cause, from_ms=from_ms, topic=topic, topics=topics)
+        self.tell(kind, now_ns=now_ns, topic=topic, detail=detail, gap=gap)
+        return gap.id
+
+    def end(self, gap_id: str, *, now_ns: int, recovered: bool, detail: str | None = None) -> None:
+        """Close a gap, if it is open, and say what came of it. Whoever fetched what was missed calls this too."""
+        closed = self.gaps.end(gap_id, to_ms=now_ns // 1_000_000, recovered=recovered)
+        if closed is not None:
+            self.tell("recovered", now_ns=now_ns, topic=closed.topic, detail=detail, gap=closed.gap)
+
+    def end_of(self, cause: Cause, topic: str | None, *, now_ns: int, recovered: bool, detail: str | None = None) -> None:
+        """The same of the open gap of this cause."""
+        gap_id = self.gaps.of(cause, topic)
+        if gap_id is not None:
+            self.end(gap_id, now_ns=now_ns, recovered=recovered, detail=detail)
+
+    def connection_lost(self, cause: Cause, topics: Collection[str], *, from_ms: int, now_ns: int, detail: str) -> None:
+        """The connection is away: one gap, which lasts over all tries to come back."""
+        was_open = self.gaps.connection
+        if was_open is None and topics:
+            self.begin("disconnected", cause, now_ns=now_ns, from_ms=from_ms, topics=topics, detail=detail)
+            return
+        gap = self.gaps.extend(was_open.gap.id, topics) if was_open is not None else None
+        self.tell("disconnected", now_ns=now_ns, detail=detail, gap=gap)
+
+    def was_away(self, since_ms: int | None, topics: Collection[str], *, now_ns: int) -> None:
+        """The process begins, and takes up what an earlier one left open. since_ms: when that ended without a word; None: it did not."""
+        kept = self._memo.read() if self._memo is not None else None
+        for left in self.gaps.adopt(kept or []):
+            self.end(left.gap.id, now_ns=now_ns, recovered=False, detail=ENDED)
+        goes_on = self.gaps.connection
+        if goes_on is not None:
+            gap = self.gaps.extend(goes_on.gap.id, topics)
+            self.tell("gap", now_ns=now_ns, detail="the process was away", gap=gap)
+        elif since_ms is not None and topics:
+            detail = "the process ended without a word: nobody knows what the exchange sent until it is back"
+            self.begin("gap", "restarted", now_ns=now_ns, from_ms=since_ms, topics=topics, detail=detail)
+
+    def look(
+        self,
+        endpoint: str,
+        *,
+        is_private: bool,
+        is_back: Callable[[str], bool],
+        is_wanted: Callable[[str], bool],
+        now_ns: int,
+    ) -> None:
+        """Close what is over: of topics that nobody wants any more, and of a connection that is whole again."""
+        for gap_id in self.gaps.unwanted(is_wanted):
+            self.end(gap_id, now_ns=now_ns, recovered=False, detail="nobody wants it any more")
+        whole = self.gaps.restored(is_back)
+        if whole is not None:
+            topics = [topic for topic in whole.topics if is_wanted(topic)]
+            recovered, detail = verdict(topics, endpoint, is_private=is_private)
+            self.end(whole.gap.id, now_ns=now_ns, recovered=recovered, detail=detail)
+
+    def flush(self) -> None:
+        """Send all that was collected. A gap is on disk before anybody hears of its begin, and until its end is kept."""
+        is_changed, has_ended = self.gaps.is_changed, bool(self.gaps.ended)
+        if self._memo is not None and is_changed:
+            self._memo.write([*self.gaps.open, *self.gaps.ended])
+        self._dispatch.flush()
+        if self._memo is not None and has_ended:
+            self._memo.write(self.gaps.open)
+        self.gaps.is_changed = False
+        self.gaps.ended.clear()

@@ -1,0 +1,35 @@
+"""Public events that find no room: the oldest are dropped, and what was dropped makes one gap."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gateway.models import Record
+from gateway.occurrences import Gap, new_gap_id
+
+#: Unacknowledged bytes that a worker keeps for its router. Beyond them a public endpoint drops its oldest events, counted and
+#: announced; the private one stops reading.
+WAITING_BYTES = 64 << 20
+#: A public event that waited longer is dropped too: nobody trades on it any more; seconds.
+WAITING_S = 300.0
+
+
+@dataclass(slots=True)
+class Overflow:
+    """One overflow after another. count: events dropped since all fitted last."""
+
+    count: int = 0
+    _gap: Gap | None = None
+
+    def dropped(self, records: Sequence[Record]) -> str:
+        """These found no room; the id of the gap that they make."""
+        from_ms, to_ms = (record.received_ns // 1_000_000 for record in (records[0], records[-1]))
+        if self._gap is None:
+            self._gap = Gap(new_gap_id(), "overflow", from_ms, recovered=False)
+        self._gap = replace(self._gap, to_ms=to_ms)
+        self.count += len(records)
+        return self._gap.id
+
+    def over(self) -> tuple[Gap, int] | None:
+        """All fits again: what is to be told of it, once; None when nothing was dropped."""
+        gap, count, self._gap, self.count = self._gap, self.count, None, 0
+        return (gap, count) if gap is not None else None
