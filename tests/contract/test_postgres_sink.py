@@ -197,6 +197,18 @@ def test_a_bad_record_is_a_dead_letter_in_the_table_and_in_the_file_and_its_neig
     sink.close()
 
 
+def test_each_bad_record_is_counted_once_however_it_was_found_out(database_url: str, connection: db.Connection) -> None:
+    unread, unstorable = record(5), record(6)
+    no_number(unread)
+    no_time(unstorable)
+    sink = PostgresSink(database_url, KeepingLetters())
+    sink.open()
+    sink.write([record(1), unread, unstorable, record(9)])
+    assert (sink.settled(), sink.rejected) == (4, 2)
+    assert len(ask(connection, "select from dead_letters")) == 2
+    sink.close()
+
+
 def test_a_dead_letter_that_even_its_table_refuses_is_in_the_file(
     database_url: str, connection: db.Connection, tmp_path: Path
 ) -> None:

@@ -86,10 +86,11 @@ def test_of_several_hosts_the_first_that_answers_is_used(database_url: str, wher
     place, _, name = rest.partition("/")
     host, port = place.split(":")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        ports = f"{free_ports(1)[0]},{silent.getsockname()[1]},{port}"
+        refused, never_asked = free_ports(2)
+        ports = f"{refused},{silent.getsockname()[1]},{port},{never_asked}"
         urls = {
             "in the path": f"{login}@{','.join(f'{host}:{each}' for each in ports.split(','))}/{name}",
-            "in the query": f"{login}@/{name}?host={host},{host},{host}&port={ports}",
+            "in the query": f"{login}@/{name}?host={host},{host},{host},{host}&port={ports}",
         }
         connection = db.connect(urls[where], name="test", timeout_s=1.0)
     assert ask(connection, "select current_database()") == [(name,)]
