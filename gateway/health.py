@@ -80,10 +80,11 @@ def health(known: Known) -> tuple[int, Body]:
     return (503 if status == UNHEALTHY else 200), body
 
 
-def ready(known: Known) -> bool:
-    """Whether events can be delivered: broker and database are connected, and what cannot be delivered at once can be kept."""
+def is_ready(known: Known) -> bool:
+    """Whether events can be delivered: broker and database are connected, and no process lacks room for what it reads."""
     _, body = health(known)
-    return bool(body["database_connected"] and body["queue_connected"]) and not list(_disk(known))
+    can_keep = not list(_disk(known))
+    return bool(body["database_connected"] and body["queue_connected"] and can_keep)
 
 
 def connections(known: Known) -> dict[str, Body]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.health import Known, connections, health, ready
+from gateway.health import Known, connections, health, is_ready
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.state import LaneState, QueueState, RouterState, TopicState, WorkerState
 
@@ -135,10 +135,10 @@ def test_a_spool_or_journal_over_four_fifths_of_its_bound_is_unhealthy_and_not_r
         lane = LaneState(connected=True, checked_ms=NOW_MS, spool_bytes=size_bytes)
         crowded_lane = router(lanes={"broker": lane, "postgres": here})
         assert look(router_state=crowded_lane)[0] == status
-        assert ready(known({}, crowded_lane)) is ready_then
+        assert is_ready(known({}, crowded_lane)) is ready_then
         private = busy("private", journal_bytes=size_bytes)
         assert look(private)[0] == status
-        assert ready(known({"private_00": private}, router())) is ready_then
+        assert is_ready(known({"private_00": private}, router())) is ready_then
     assert look(private, router_state=crowded_lane)[1]["reasons"] == [
         "the spool of broker holds 801 of 1000 bytes", "the journal of private_00 holds 801 of 1000 bytes",
     ]  # fmt: skip
@@ -149,8 +149,8 @@ def test_a_lane_that_takes_nothing_more_is_unhealthy_and_not_ready_in_its_own_wo
     lanes = {"broker": LaneState(connected=True, checked_ms=NOW_MS), "postgres": full}
     status, body = look(router_state=router(lanes=lanes))
     assert (status, body["reasons"]) == (503, ["the lane of postgres takes nothing more: no space left"])
-    assert not ready(known({}, router(lanes=lanes)))
-    assert ready(known({}, router()))
+    assert not is_ready(known({}, router(lanes=lanes)))
+    assert is_ready(known({}, router()))
 
 
 def test_wanted_private_topics_without_credentials_are_degraded() -> None:
