@@ -34,7 +34,7 @@ ASYNCAPI = "docs/asyncapi.json"
 #: Settings that are read and checked, and that nothing uses so far. A test compares this with the code.
 NO_EFFECT_YET = frozenset(
     {
-        "WS_GATEWAY_SPOOL_MAX_BYTES", "WS_GATEWAY_BALANCE_RETENTION_DAYS", "WS_GATEWAY_RECORDS_RETENTION_DAYS",
+        "WS_GATEWAY_BALANCE_RETENTION_DAYS", "WS_GATEWAY_RECORDS_RETENTION_DAYS",
     }
 )  # fmt: skip
 
