@@ -30,7 +30,7 @@ def blueprint(parts: Parts, prefix: str) -> APIBlueprint:
         "/health/ready", summary="Events can be delivered", operation_id=f"{name}_ready", responses={200: Readiness, 503: Readiness}
     )
     def ready() -> tuple[Response, int]:
-        """Whether broker and database are connected and the spools have room, by the words of the router and the workers."""
+        """Whether broker and database are connected, by the router's words, and there is room for what is read."""
         known = parts.known()
         _, body = health.health(known)
         is_ready = health.is_ready(known)

@@ -31,12 +31,6 @@ ENV_EXAMPLE = "env.example"
 SCHEMAS = "docs/schemas"
 ASYNCAPI = "docs/asyncapi.json"
 
-#: Settings that are read and checked, and that nothing uses so far. A test compares this with the code.
-NO_EFFECT_YET = frozenset(
-    {
-        "WS_GATEWAY_SPOOL_MAX_BYTES",
-    }
-)  # fmt: skip
 
 #: Left out of a `.env` that is copied from env.example: `make run` would go to the real exchange.
 COMMENTED_OUT = frozenset({"BYBIT_ENVIRONMENT"})
@@ -188,8 +182,6 @@ def _meaning(row: Setting) -> str:
     words = [row.meaning, f"Expected: {row.expected}."]
     if row.secret:
         words.append(f"Secret: also as `{row.name}_FILE`.")
-    if row.name in NO_EFFECT_YET:
-        words.append("No effect yet.")
     return " ".join(words)
 
 

@@ -84,7 +84,8 @@ def health(known: Known) -> tuple[int, Body]:
 def is_ready(known: Known) -> bool:
     """Whether events can be delivered: broker and database are connected, and what cannot be delivered at once can be kept."""
     _, body = health(known)
-    return bool(body["database_connected"] and body["queue_connected"]) and not list(_disk(known))
+    can_keep = not list(_disk(known))
+    return bool(body["database_connected"] and body["queue_connected"] and can_keep)
 
 
 def connections(known: Known) -> dict[str, Body]:

@@ -13,9 +13,6 @@ from gateway.protocol.endpoints import ENDPOINTS
 #: A state older than this speaks of a process that is gone or stuck; seconds. Written every second; five misses are no hiccup.
 STALE_S = 5.0
 
-#: A state file takes whole blocks, so that words which grow a little find room where the last ones stood.
-BLOCK_BYTES = 4096
-
 ConnectionStatus = Literal[
     "idle", "connecting", "authenticating", "subscribing", "connected", "reconnecting", "auth_failed", "standby"
 ]
@@ -144,21 +141,20 @@ def is_fresh(state: WorkerState | RouterState, now_ms: int) -> bool:
 
 
 def write(var_dir: Path, state: State) -> None:
-    """Replace `state/NAME.json` in one step: a reader sees the old or the new, never half. On a full disk it is written over."""
+    """Replace `state/NAME.json` in one step: a reader sees the old or the new, never half. A full disk still takes the new over the old."""
     folder = var_dir / "state"
     folder.mkdir(parents=True, exist_ok=True)
-    part, file = folder / f".{state.name}.{os.getpid()}.part", folder / f"{state.name}.json"
+    path, part = folder / f"{state.name}.json", folder / f".{state.name}.{os.getpid()}.part"
     words = msgspec.json.encode(state)
-    words += b"\n" * (-len(words) % BLOCK_BYTES)
     try:
         part.write_bytes(words)
+        part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)
-        with file.open("r+b", buffering=0) as stream:
-            stream.write(words)
-            stream.truncate()
-    else:
-        part.replace(file)
+        if not path.exists():
+            raise
+        with path.open("r+b", buffering=0) as file:  # over what is there: it needs no further block
+            file.write(words.ljust(path.stat().st_size))
 
 
 def read_router(var_dir: Path) -> RouterState | None:

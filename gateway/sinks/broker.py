@@ -51,7 +51,12 @@ class BrokerSink:
     name = "broker"
 
     def __init__(
-        self, url: str, declare: Callable[[], None], needs: Callable[[str, str], bool] = lambda _exchange, _key: False
+        self,
+        url: str,
+        declare: Callable[[], None],
+        needs: Callable[[str, str], bool] = lambda _exchange, _key: False,
+        *,
+        confirm_timeout_s: float = CONFIRM_TIMEOUT_S,
     ) -> None:
         """Both may raise SinkAway.
 
@@ -61,6 +66,7 @@ class BrokerSink:
         self._url = url
         self._declare = declare
         self._needs = needs
+        self._confirm_timeout_s = confirm_timeout_s
         self._connection: Any = None
         self._channel: Any = None
         self._window: deque[Record] = deque()  # unsettled, oldest first; its head is number _base
@@ -132,9 +138,11 @@ class BrokerSink:
             self._connection.heartbeat_check()
         now = time.monotonic()
         if now - self._heard > SILENCE_S:
-            raise SinkAway(f"RabbitMQ has said nothing for {SILENCE_S:.0f} s")
-        if self._window and not self._blocked and now - self._progress > CONFIRM_TIMEOUT_S:
-            raise SinkAway(f"RabbitMQ confirmed nothing for {CONFIRM_TIMEOUT_S:.0f} s with {len(self._window)} messages waiting")
+            raise SinkAway(f"RabbitMQ has said nothing for {SILENCE_S:g} s")
+        if self._window and not self._blocked and now - self._progress > self._confirm_timeout_s:
+            raise SinkAway(
+                f"RabbitMQ confirmed nothing for {self._confirm_timeout_s:g} s with {len(self._window)} messages waiting"
+            )
 
     def fileno(self) -> int:
         sock = self._connection.connection.transport.sock if self._connection is not None else None

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from select import select
 
 import pika
@@ -9,9 +10,11 @@ import pytest
 from sink_places import POLICY, QUEUE, broker, record, settle
 
 from gateway.errors import SinkAway
-from gateway.sinks.broker import BrokerSink
+from gateway.servers import RabbitMQ
+from gateway.sinks.broker import IO_TIMEOUT_S, NACK_PAUSE_S, BrokerSink
 from gateway.sinks.sink import Sink
 from gateway.sinks.topology import Topology
+from tests.valves import Valve
 
 
 def test_the_broker_gets_messages_as_the_contract_shapes_them(broker_url: str) -> None:
@@ -58,7 +61,7 @@ def _write_and_settle(sink: Sink) -> None:
     settle(sink, 1)
 
 
-def test_a_message_that_the_broker_refuses_is_published_again_until_it_is_taken(broker_url: str) -> None:
+def test_a_message_that_the_broker_refuses_is_published_again_after_a_pause_until_it_is_taken(broker_url: str) -> None:
     with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
         channel = connection.channel()
         channel.queue_declare(QUEUE, durable=True, arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
@@ -66,16 +69,144 @@ def test_a_message_that_the_broker_refuses_is_published_again_until_it_is_taken(
         sink = place.sink
         assert isinstance(sink, BrokerSink)
         sink.open()
+        began = time.monotonic()
         sink.write([record(1), record(2)])
-        until = time.monotonic() + 10
-        while not sink.nacked:
-            assert time.monotonic() < until, "nothing was refused within 10 s"
-            select([sink.fileno()], [], [], 0.1)
-            assert sink.settled() <= 1
-        first = None
-        while first is None:
-            first = channel.basic_get(QUEUE, auto_ack=True)[2]
+        turn_until(sink, lambda: sink.nacked >= 3)
+        assert sink.settled() == 1
+        assert time.monotonic() - began >= 2 * NACK_PAUSE_S, "three refusals, two pauses"
+        first = channel.basic_get(QUEUE, auto_ack=True)[2]
         settle(sink, 2)
         sink.close()
     assert json.loads(first)["payload"]["coins"][0]["wallet_balance"] == "1"
     assert place.arrived() == [2]
+
+
+def turn_until(sink: BrokerSink, claim: Callable[[], bool]) -> None:
+    """As its carrier does."""
+    until = time.monotonic() + 15
+    while not claim():
+        assert time.monotonic() < until, "the claim did not become true within 15 s"
+        select([sink.fileno()], [], [], 0.1)
+        sink.settled()
+        sink.tick()
+
+
+class Declaring:
+    """What makes the topology, and what is needed of it: a queue for balances, and one of a name of its own."""
+
+    def __init__(self, broker_url: str) -> None:
+        self.broker_url = broker_url
+        self.count = 0
+
+    def declare(self) -> None:
+        self.count += 1
+        with Topology(self.broker_url, POLICY) as topology:
+            topology.declare_base([])
+            topology.bind_service(QUEUE, ["balance.#"])
+            topology.bind_service("direct", [])
+
+    def needs(self, exchange: str, routing_key: str) -> bool:
+        return routing_key == "direct" if not exchange else routing_key.startswith("balance.")
+
+
+def test_what_comes_back_because_its_queue_has_gone_is_published_once_more_after_the_queue_was_made(broker_url: str) -> None:
+    declaring = Declaring(broker_url)
+    sink = BrokerSink(broker_url, declaring.declare, declaring.needs)
+    sink.open()
+    with Topology(broker_url, POLICY) as topology:
+        for queue in (QUEUE, "direct"):
+            assert topology.delete_if_idle(queue)
+    direct = [record(number) for number in (8, 9)]
+    for entry in direct:
+        entry.queue = entry.routing_key = "direct"
+    unwanted = record(7)
+    unwanted.routing_key = "nobody.-.-.-"
+    sink.write([record(1), unwanted, *direct, record(2), record(2), record(3)])
+    settle(sink, 7)
+    assert (sink.returned, declaring.count) == (1, 2)
+    with Topology(broker_url, POLICY) as topology:
+        assert {queue: depth.messages for queue, depth in topology.depths([QUEUE, "direct"]).items()} == {QUEUE: 4, "direct": 2}
+    sink.close()
+
+
+def test_what_comes_back_twice_is_counted_and_done(broker_url: str) -> None:
+    declared: list[None] = []
+
+    def declare() -> None:
+        declared.append(None)
+        with Topology(broker_url, POLICY) as topology:
+            topology.declare_base([])
+
+    sink = BrokerSink(broker_url, declare, lambda _exchange, _key: True)
+    sink.open()
+    sink.write([record(number) for number in range(5)])
+    settle(sink, 5)
+    assert (sink.returned, len(declared)) == (5, 2)
+    sink.close()
+
+
+def test_under_a_memory_alarm_nothing_is_sent_nothing_is_lost_and_the_connection_stays(
+    rabbitmq_server: RabbitMQ, broker_url: str
+) -> None:
+    place = broker("", broker_url)
+    sink = place.sink
+    assert isinstance(sink, BrokerSink)
+    sink.open()
+    rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "1")
+    try:
+        sink.write([record(0)])
+        turn_until(sink, lambda: not sink.ready())
+        socket = sink.fileno()
+        sink.write([record(number) for number in range(1, 3000)])
+        until = time.monotonic() + 12  # thrice the silence that is allowed
+        turn_until(sink, lambda: time.monotonic() > until)
+        assert (sink.fileno(), sink.settled(), sink.ready()) == (socket, 0, False)
+    finally:
+        rabbitmq_server.control("set_vm_memory_high_watermark", "0.4")
+    settle(sink, 3000)
+    assert sink.ready()
+    assert place.arrived() == list(range(3000))
+    sink.close()
+
+
+def test_a_broker_that_falls_silent_is_noticed_within_5_s_and_is_away_until_it_speaks(
+    rabbitmq_server: RabbitMQ, broker_url: str
+) -> None:
+    with Valve(rabbitmq_server.ports[0]) as valve:
+        place = broker("", broker_url)
+        sink = BrokerSink(broker_url.replace(f":{rabbitmq_server.ports[0]}/", f":{valve.port}/"), lambda: None)
+        place.sink.open()  # for the topology
+        place.sink.close()
+        sink.open()
+        sink.write([record(1)])
+        settle(sink, 1)
+        valve.shut()
+        sink.write([record(2)])
+        began = time.monotonic()
+        with pytest.raises(SinkAway, match="RabbitMQ has said nothing for 4 s"):
+            turn_until(sink, lambda: False)
+        assert time.monotonic() - began <= 5.0
+        began = time.monotonic()
+        with pytest.raises(SinkAway):
+            sink.open()
+        assert time.monotonic() - began <= IO_TIMEOUT_S + 1.0
+        sink.close()
+        valve.open()
+        sink.open()
+        sink.write([record(2)])
+        settle(sink, 1)
+        sink.close()
+    assert list(dict.fromkeys(place.arrived())) == [1, 2]
+
+
+def test_a_broker_that_speaks_and_confirms_nothing_is_away_in_the_end(broker_url: str) -> None:
+    place = broker("", broker_url)
+    sink = BrokerSink(broker_url, lambda: None, confirm_timeout_s=0.5)
+    place.sink.open()
+    place.sink.close()
+    sink.open()
+    sink._channel.events["basic_ack"].clear()
+    sink.write([record(1)])
+    with pytest.raises(SinkAway, match=r"RabbitMQ confirmed nothing for 0.5 s with 1 messages waiting"):
+        turn_until(sink, lambda: False)
+    sink.close()

@@ -71,12 +71,3 @@ def test_on_a_full_disk_the_words_are_written_over_the_old_ones(tmp_path: Path) 
     state.write(tmp_path, words)
     assert state.read_workers(tmp_path)["linear_00"].last_error == "the disk is full"
     assert not part.is_symlink()
-
-
-def test_a_state_file_takes_whole_blocks(tmp_path: Path) -> None:
-    for topics in (0, 1000):
-        words = worker("linear_00")
-        words.topics = {f"publicTrade.{number}": state.TopicState("live") for number in range(topics)}
-        state.write(tmp_path, words)
-        assert (tmp_path / "state" / "linear_00.json").stat().st_size % state.BLOCK_BYTES == 0
-        assert len(state.read_workers(tmp_path)["linear_00"].topics) == topics
