@@ -221,7 +221,10 @@ class Exchange:
         return [frame]
 
     def price(self, instrument: Instrument) -> Decimal:
-        return self.market.feeds[instrument.category, instrument.symbol].last_price
+        """The last one; of what the market does not have, or no longer has, the last that the account heard of."""
+        key = instrument.category, instrument.symbol
+        feed = self.market.feeds.get(key)
+        return self.account.marks.get(key, instrument.price) if feed is None else feed.last_price
 
     def on_endpoint(self, endpoint: str | None) -> list[Connection]:
         """Those of an endpoint; of all for None or *."""

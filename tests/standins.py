@@ -5,6 +5,7 @@ import signal
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+from gateway.errors import GatewayError
 from gateway.models import Json, Record
 from gateway.outbox import Outbox
 
@@ -53,6 +54,26 @@ class KeepingFetcher:
     def taken(self) -> list[tuple[str, Json]]:
         found, self.ready = self.ready, []
         return found
+
+
+class KeepingCheckpoints:
+    """In the place of PostgreSQL for one checkpoint: keeps what was written last, or is away with a fault."""
+
+    def __init__(self, value: dict[str, Json] | None = None) -> None:
+        self.value = value
+        self.writes = 0
+        self.fault: GatewayError | None = None
+
+    def read(self) -> dict[str, Json] | None:
+        if self.fault is not None:
+            raise self.fault
+        return self.value
+
+    def write(self, value: dict[str, Json]) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.value = value
+        self.writes += 1
 
 
 @contextmanager

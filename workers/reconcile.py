@@ -157,8 +157,6 @@ class Reconciler(threading.Thread):
                 self._busy = question is not None
             if question is not None:
                 self._answer(question)
-            with self._turn:
-                self._busy = False
             if self._unwritten and not self._write():
                 with self._turn:
                     if self._asked is None:
@@ -248,6 +246,7 @@ class Reconciler(threading.Thread):
     def _give(self, found: Found) -> None:
         with self._turn:
             self._found.append(found)
+            self._busy = not found.is_last
         os.eventfd_write(self._wake, 1)
 
 

@@ -15,8 +15,8 @@ from gateway.protocol.recent import Recent, Verdict
 from workers.held import LONGEST_S, Held, Item
 from workers.reconcile import Found, Reason, Reconciler
 
-#: Between two audits; seconds.
-AUDIT_S = 60.0
+#: Between two audits, and until one is tried again that has to wait for another read; seconds.
+AUDIT_S, AUDIT_AGAIN_S = 60.0, 1.0
 
 _ALL = ""
 
@@ -97,8 +97,8 @@ class Reconciliation(Generic[Item]):
     def tend(self, topics: Collection[str], now: float) -> None:
         """Audit when it is time. topics: those that are held."""
         if self._audit_at is not None and now >= self._audit_at:
-            self._audit_at = now + self._audit_s
-            self._reconciler.begin("audit", topics, self.recent.open_names())
+            begun = self._reconciler.begin("audit", topics, self.recent.open_names()) is not None
+            self._audit_at = now + (self._audit_s if begun else AUDIT_AGAIN_S)
 
     def news(self) -> list[News]:
         """What is to be told now; each is to be given to `settle` once it is handed on."""

@@ -11,12 +11,14 @@ from test_simulator_connection import Talk
 from test_simulator_streams import Listener, levels
 
 from simulator.dialect import Message
+from simulator.exchange import Exchange, Options
 from simulator.faults import Fault
 from simulator.market.funding_rates import EVERY_MS
 from simulator.market.instruments import CLOSED, PRELAUNCH, TRADING, Instrument
 from simulator.market.market import Market, Told
 from simulator.market.pre_market import ENTRIES, PHASES
 from simulator.market.topics import DEPTHS
+from simulator.rest import account_calls
 from simulator.rest.market_calls import CALLS
 
 NOON = int(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp()) * 1000
@@ -196,3 +198,15 @@ def test_topic_of_what_a_fault_delisted_shows_an_empty_book_and_who_holds_it_is_
     talk.exchange.list_instrument(instrument(talk.exchange.market, "spot", "BTCUSDT"), "")
     talk.exchange.step()
     assert talk.updates()[before:] == [1, 2]
+
+
+def test_a_position_of_an_instrument_that_is_gone_is_listed_all_the_same() -> None:
+    exchange = Exchange(Options(paused=True))
+    instrument = exchange.market.find("linear", "SOLUSDT")
+    assert instrument is not None
+    exchange.account.place(
+        instrument, side="Buy", price=instrument.price, quantity=instrument.step, now_ms=exchange.now_ms(), kind="Market"
+    )
+    exchange.market.delist("linear", "SOLUSDT", exchange.now_ms())
+    listed = account_calls.CALLS["/v5/position/list"](exchange, {"category": "linear", "settleCoin": "USDT"}, exchange.now_ms())
+    assert [row["symbol"] for row in listed["list"]] == ["SOLUSDT"]
