@@ -50,6 +50,12 @@ class Announcements:
         return records
 
 
+def tell_of_damage(announcements: Announcements, lane: str, lost: int, now_ms: int) -> None:
+    """Parts that a spool had taken, and that its disk did not keep."""
+    gap = Gap(new_gap_id(), "restarted", from_ms=now_ms, to_ms=now_ms, recovered=False)
+    announcements.tell("gap", f"{lost} parts in the spool of {lane} are damaged or missing", gap)
+
+
 @dataclass(slots=True)
 class Fullness:
     """Whether one lane takes nothing more: told once when it begins, and once when it is over."""

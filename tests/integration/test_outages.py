@@ -2,16 +2,19 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Consumer, RunningGateway, healthy_gateway, wait_for
+from running import ROOT, Consumer, RunningGateway, healthy_gateway, wait_for
 
 from gateway.servers import RabbitMQ
 from simulator.remote import RunningSimulator
 from tests.valves import Valve
+from workers.turn_lock import TurnLock
 
 
 @pytest.fixture
@@ -100,3 +103,23 @@ def test_a_spool_without_room_is_said_at_once_told_of_afterwards_and_loses_nothi
 
         found: list[dict[str, Any]] = []
         wait_for(lambda: told() == [("gap", None), ("recovered", True)], f"gap and recovered, found {found}")
+
+
+def test_a_second_router_leaves_the_spools_to_the_first_one_and_waits(tmp_path: Path) -> None:
+    first = TurnLock(tmp_path / "var" / "router.lock")
+    assert first.take()
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": "postgresql://127.0.0.1:1/none",
+        "BROKER_URL": "amqp://127.0.0.1:1/",
+    }
+    router = subprocess.Popen(
+        [sys.executable, "-m", "workers.router"], cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True
+    )
+    assert router.stdout is not None
+    assert "router waiting reason=another router still runs" in router.stdout.readline()
+    assert not (tmp_path / "var" / "bus.sock").exists()
+    router.terminate()
+    assert router.wait(5) == 0
+    router.stdout.close()

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from gateway.announcements import RECOVERED_AFTER_S, Announcements, Fullness
+from gateway.announcements import RECOVERED_AFTER_S, Announcements, Fullness, tell_of_damage
 from gateway.occurrences import Gap
 from gateway.wire import Stamp
 
@@ -60,3 +60,11 @@ def test_a_spool_without_room_is_told_once_and_once_again_when_it_has_had_room_f
     assert closed["recovered"] is True
     fullness.look("no space", 100.0, 100_000)
     assert payloads(said)[0]["gap_id"] != opened["gap_id"]
+
+
+def test_what_a_spool_lost_on_its_disk_is_a_gap() -> None:
+    said = announcements()
+    tell_of_damage(said, "broker", 3, 1000)
+    [gap] = payloads(said)
+    assert (gap["kind"], gap["cause"], gap["from"], gap["to"], gap["recovered"]) == ("gap", "restarted", 1000, 1000, False)
+    assert gap["detail"] == "3 parts in the spool of broker are damaged or missing"
