@@ -17,7 +17,7 @@ from api import access
 from api.app import create_app
 from cli import channel_docs, simulator_docs
 from cli.main import VERBS, commands
-from gateway import asyncapi, config, schemas
+from gateway import asyncapi, breaker, config, schemas
 from gateway.config import SETTINGS, Setting
 from gateway.protocol import session
 from gateway.protocol.endpoints import ENDPOINTS
@@ -34,7 +34,7 @@ ASYNCAPI = "docs/asyncapi.json"
 #: Settings that are read and checked, and that nothing uses so far. A test compares this with the code.
 NO_EFFECT_YET = frozenset(
     {
-        "WS_GATEWAY_SPOOL_MAX_BYTES", "WS_GATEWAY_BALANCE_RETENTION_DAYS", "WS_GATEWAY_RECORDS_RETENTION_DAYS",
+        "WS_GATEWAY_BALANCE_RETENTION_DAYS", "WS_GATEWAY_RECORDS_RETENTION_DAYS",
     }
 )  # fmt: skip
 
@@ -134,6 +134,10 @@ def topic_moves() -> str:
     return _moves(TOPIC_MOVES)
 
 
+def breaker_moves() -> str:
+    return _moves(breaker.MOVES)
+
+
 def _filled(rows: Callable[[], simulator_docs.Rows]) -> str:
     head, *others = rows()
     return table(head, others)
@@ -146,6 +150,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "commands": verbs,
     "session_moves": session_moves,
     "topic_moves": topic_moves,
+    "breaker_moves": breaker_moves,
     **{name: partial(_filled, rows) for name, rows in (channel_docs.TABLES | simulator_docs.TABLES).items()},
 }
 

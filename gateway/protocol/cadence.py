@@ -79,8 +79,8 @@ class Cadence:
 
 def cadence_of(channel: Channel, topic: str, category: str | None) -> Cadence | None:
     """None for a topic that is quiet by nature."""
-    floor_s = channel.cadence.get(category or "")
+    floor_s = channel.cadence_s.get(category or "")
     if floor_s is None:
         return None
-    resent_s = channel.cadence_at.get(depth_of(topic) or 0) if channel.cadence_at else None
+    resent_s = channel.resent_s.get(depth_of(topic) or 0) if channel.resent_s else None
     return Cadence(resent_s or floor_s, learns=resent_s is None)

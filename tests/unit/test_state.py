@@ -1,5 +1,6 @@
 """State files: whole or absent, every second, and only as long as the process turns."""
 
+import os
 import time
 from pathlib import Path
 
@@ -48,3 +49,48 @@ def test_a_reporter_renews_its_file_and_stops_when_its_giver_is_stuck(tmp_path: 
     reporter.give(worker("linear_00"))
     assert renewed(tmp_path, now_ms + 1800, 2.0)
     reporter.stop()
+
+
+def test_words_replace_the_last_ones_where_the_disk_has_no_room_for_a_second_file(tmp_path: Path) -> None:
+    first, folder = worker("linear_00"), tmp_path / "state"
+    first.last_error = "x" * 100
+    state.write(tmp_path, first)
+    (folder / f".linear_00.{os.getpid()}.part").mkdir()  # as good as a disk that refuses the file
+    for status in ("connected", "reconnecting"):
+        words = worker("linear_00")
+        words.connection_status = status  # type: ignore[assignment] # one of them
+        state.write(tmp_path, words)
+        assert state.read_worker(tmp_path, "linear_00") == words
+
+
+def test_the_last_words_are_written_and_urgent_ones_at_once(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path, worker("linear_00"))
+    reporter.start()
+    words = worker("linear_00")
+    words.journal_error = "full"
+    began = time.monotonic()
+    reporter.give(words, at_once=True)
+    while (found := state.read_worker(tmp_path, "linear_00")) is None or found.journal_error is None:
+        assert time.monotonic() - began < 0.5, "not at once"
+    last = worker("linear_00")
+    last.has_ended = True
+    reporter.give(last)
+    reporter.stop()
+    found = state.read_worker(tmp_path, "linear_00")
+    assert found is not None
+    assert found.has_ended
+
+
+def test_the_newest_run_is_the_one_that_the_exchange_spoke_to_last() -> None:
+    runs = [worker(f"private_0{number}") for number in range(3)]
+    assert state.newest_run(runs) is None
+    runs[0].last_frame_ms, runs[2].last_frame_ms = 5, 9
+    assert state.newest_run(runs) is runs[2]
+
+
+def test_maintenance_is_what_the_status_endpoint_says_and_only_while_it_speaks(tmp_path: Path) -> None:
+    words = worker("status_00")
+    words.maintenance = "Upgrade"
+    state.write(tmp_path, words)
+    assert state.maintenance(tmp_path, 1_000) == "Upgrade"
+    assert state.maintenance(tmp_path, 60_000) is None

@@ -67,7 +67,7 @@ CHANNELS: tuple[Channel, ...] = (
         fields=ticker.FIELDS,
         pushes_first=True,
         begins_whole=True,
-        cadence=_OFTEN,
+        cadence_s=_OFTEN,
         before_trading=True,
     ),
     Channel(
@@ -82,8 +82,8 @@ CHANNELS: tuple[Channel, ...] = (
         default_depth={"spot": 50, "linear": 50, "inverse": 50, "option": 25, "spread": 25},
         pushes_first=True,
         begins_whole=True,
-        cadence=_OFTEN,
-        cadence_at=_RESENT,
+        cadence_s=_OFTEN,
+        resent_s=_RESENT,
         is_book=True,
     ),
     Channel(
@@ -96,7 +96,7 @@ CHANNELS: tuple[Channel, ...] = (
         fields=orderbook.FIELDS,
         pushes_first=True,
         begins_whole=True,
-        cadence=_OFTEN,
+        cadence_s=_OFTEN,
         is_book=True,
     ),
     Channel(
@@ -123,7 +123,7 @@ CHANNELS: tuple[Channel, ...] = (
         intervals=_INTERVALS,
         default_interval="1",
         pushes_first=True,
-        cadence=_EVERY_CANDLE,
+        cadence_s=_EVERY_CANDLE,
         before_trading=True,
     ),
     Channel(
