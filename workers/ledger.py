@@ -11,6 +11,9 @@ from workers.voice import Voice
 
 log = logging.getLogger(__name__)
 
+#: Topics that a detail names.
+SHOWN = 5
+
 
 class Ledger:
     """Used by the worker's main thread alone.
@@ -85,6 +88,7 @@ class Ledger:
         *,
         is_private: bool,
         is_back: Callable[[str], bool],
+        is_held: Callable[[str], bool],
         is_wanted: Callable[[str], bool],
         now_ns: int,
     ) -> None:
@@ -95,6 +99,9 @@ class Ledger:
         if whole is not None:
             topics = [topic for topic in whole.topics if is_wanted(topic)]
             recovered, detail = verdict(topics, endpoint, is_private=is_private)
+            refused = sorted(topic for topic in topics if not is_held(topic))
+            if refused:
+                recovered, detail = False, f"{detail}; refused: {', '.join(refused[:SHOWN])}"
             self.end(whole.gap.id, now_ns=now_ns, recovered=recovered, detail=detail)
 
     def flush(self) -> None:

@@ -79,6 +79,19 @@ def test_what_this_run_tells_during_the_replay_stays_until_the_replay_is_through
     assert journal.messages == 0
 
 
+def test_while_frames_wait_to_be_read_nothing_is_released(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.keep_frame(1, b"it waits for what REST tells")
+    journal.is_withheld = True
+    journal.handed(1)
+    journal.settle(1)
+    assert journal.messages == 1
+    journal.is_withheld = False
+    journal.handed(2)
+    journal.settle(2)
+    assert journal.messages == 0
+
+
 def test_a_full_disk_is_said_and_forgotten_when_there_is_room(tmp_path: Path) -> None:
     journal = opened(tmp_path, max_bytes=4000)
     kept = 0

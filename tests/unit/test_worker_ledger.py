@@ -55,7 +55,7 @@ def test_a_process_that_stopped_as_told_leaves_one_gap_that_the_next_run_goes_on
     first.ledger.flush()
     second = Run(tmp_path, 2)
     second.ledger.was_away(None, ["orderbook.50.A"], now_ns=9 * SECOND_NS)
-    look: dict[str, Any] = {"is_private": False, "is_wanted": lambda _: True}
+    look: dict[str, Any] = {"is_private": False, "is_wanted": lambda _: True, "is_held": lambda _: True}
     second.ledger.look("linear", is_back=lambda topic: topic != "publicTrade.A", now_ns=10 * SECOND_NS, **look)
     second.ledger.look("linear", is_back=lambda _: True, now_ns=11 * SECOND_NS, **look)
     second.ledger.flush()
@@ -67,6 +67,17 @@ def test_a_process_that_stopped_as_told_leaves_one_gap_that_the_next_run_goes_on
     third = Run(tmp_path, 3)
     third.ledger.was_away(None, TOPICS, now_ns=12 * SECOND_NS)
     assert third.told() == [], "it was closed for good"
+
+
+def test_what_the_exchange_gives_no_more_is_not_recovered(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    run.ledger.connection_lost("disconnected", ["orderbook.50.A", "tickers.A"], from_ms=1, now_ns=SECOND_NS, detail="cut")
+    anything: dict[str, Any] = {"is_back": lambda _: True, "is_wanted": lambda _: True}
+    run.ledger.look("linear", is_private=False, is_held="tickers.A".__eq__, now_ns=2 * SECOND_NS, **anything)
+    run.ledger.flush()
+    closed = run.told()[-1]
+    assert closed["recovered"] is False
+    assert closed["detail"].endswith("refused: orderbook.50.A")
 
 
 def test_gaps_of_topics_that_an_earlier_run_left_open_are_closed_by_the_next(tmp_path: Path) -> None:

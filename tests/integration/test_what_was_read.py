@@ -159,7 +159,11 @@ def test_what_a_killed_public_worker_had_not_handed_over_lies_within_the_gap_of_
 
     [gap] = wait_for(closed, "the gap is closed")
     simulator.pause(on=True)
-    sent = {trade["i"]: entry.sent_ns // 1_000_000 for entry in simulator.ledger("linear", row["topic"]) for trade in entry.frame["data"]}
+    sent = {
+        trade["i"]: entry.sent_ns // 1_000_000
+        for entry in simulator.ledger("linear", row["topic"])
+        for trade in entry.frame["data"]
+    }
     newest = max(sent, key=lambda trade_id: sent[trade_id])
     events = consumer.take_until(row["queue"], lambda taken: any(e["payload"]["trade_id"] == newest for e in taken))
     arrived = {event["payload"]["trade_id"] for event in events}
