@@ -6,13 +6,10 @@ from collections.abc import Callable, Collection
 from gateway.memo import Memo
 from gateway.occurrences import Cause, Gap
 from workers.dispatch import Dispatch
-from workers.gaps import ENDED, Gaps, OpenGap, verdict
+from workers.gaps import ENDED, SHOWN, Gaps, OpenGap, verdict
 from workers.voice import Voice
 
 log = logging.getLogger(__name__)
-
-#: Topics that a detail names.
-SHOWN = 5
 
 
 class Ledger:
@@ -98,7 +95,7 @@ class Ledger:
         whole = self.gaps.restored(is_back)
         if whole is not None:
             topics = [topic for topic in whole.topics if is_wanted(topic)]
-            recovered, detail = verdict(topics, endpoint, is_private=is_private)
+            recovered, detail = verdict(topics, endpoint, is_private=is_private, judged=whole.judged)
             refused = sorted(topic for topic in topics if not is_held(topic))
             if refused:
                 recovered, detail = False, f"{detail}; refused: {', '.join(refused[:SHOWN])}"

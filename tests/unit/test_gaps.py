@@ -81,6 +81,31 @@ def test_the_verdict_names_the_kinds_of_which_events_may_be_missing(topics: list
     assert (found, words in detail) == (recovered, True), detail
 
 
+def test_a_gap_waits_for_whoever_promised_to_fetch_and_says_what_came_of_it() -> None:
+    gaps = Gaps()
+    gap = gaps.begin("disconnected", from_ms=1, topics=[BOOK, TRADES, KLINE])
+    gaps.promise(gap.id, [TRADES, KLINE])
+    gaps.judge(gap.id, TRADES, recovered=True, detail="12 fetched")
+    assert gaps.restored(lambda _: True) is None
+    gaps.judge(gap.id, KLINE, recovered=False, detail="not fetched within 60 s")
+    whole = gaps.restored(lambda _: True)
+    assert whole is not None
+    recovered, detail = verdict(whole.topics, "linear", is_private=False, judged=whole.judged)
+    assert (recovered, "publicTrade.BTCUSDT: 12 fetched" in detail) == (False, True)
+    assert verdict([BOOK, TRADES], "linear", is_private=False, judged=whole.judged)[0] is True, (
+        "of what is still wanted all is there"
+    )
+    gaps.judge("another", TRADES, recovered=True, detail="too late")
+
+
+def test_a_promise_dies_with_its_process() -> None:
+    gaps, later = Gaps(), Gaps()
+    gap = gaps.begin("disconnected", from_ms=1, topics=[TRADES])
+    gaps.promise(gap.id, [TRADES])
+    later.adopt(gaps.open)
+    assert later.restored(lambda _: True) is not None
+
+
 def test_of_the_account_nothing_is_recovered_that_nobody_fetched() -> None:
     assert verdict(["order", "wallet"], "private", is_private=True) == (False, NOTHING_FETCHED)
 
