@@ -17,7 +17,7 @@ from api import access
 from api.app import create_app
 from cli import channel_docs, simulator_docs
 from cli.main import VERBS, commands
-from gateway import asyncapi, config, schemas
+from gateway import asyncapi, breaker, config, schemas
 from gateway.config import SETTINGS, Setting
 from gateway.protocol import session
 from gateway.protocol.endpoints import ENDPOINTS
@@ -128,6 +128,10 @@ def topic_moves() -> str:
     return _moves(TOPIC_MOVES)
 
 
+def breaker_moves() -> str:
+    return _moves(breaker.MOVES)
+
+
 def _filled(rows: Callable[[], simulator_docs.Rows]) -> str:
     head, *others = rows()
     return table(head, others)
@@ -140,6 +144,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "commands": verbs,
     "session_moves": session_moves,
     "topic_moves": topic_moves,
+    "breaker_moves": breaker_moves,
     **{name: partial(_filled, rows) for name, rows in (channel_docs.TABLES | simulator_docs.TABLES).items()},
 }
 

@@ -46,8 +46,7 @@ class Packed:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct, frozen=True, gc=False):
     """One record. born: when it was put here, monotonic seconds."""
 
     place: int

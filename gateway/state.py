@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -150,7 +151,8 @@ def write(var_dir: Path, state: State) -> None:
         part.write_bytes(words)
         part.replace(path)
     except OSError:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         if not path.exists():
             raise
         with path.open("r+b", buffering=0) as file:  # over what is there: it needs no further block

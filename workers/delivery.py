@@ -262,6 +262,14 @@ class Delivery:
                 self.ledger.tell("overflow", now_ns=now_ns, detail=detail, gap=gap)
 
     @property
+    def delivered_ms(self) -> int | None:
+        """What was received until then is the router's, or on disk; None: all of it. Unix milliseconds."""
+        oldest_ns = self.bus.outbox.oldest_ns
+        if self.endpoint.authenticates or oldest_ns is None:
+            return self._overflow.since_ms
+        return min(oldest_ns // 1_000_000, self._overflow.since_ms or oldest_ns)
+
+    @property
     def must_wait(self) -> bool:
         """The private endpoint drops nothing: it stops reading until the router has taken what waits."""
         return self.endpoint.authenticates and self.bus.outbox.bytes > WAITING_BYTES

@@ -15,7 +15,7 @@ REFRESH_S = 600.0
 PATIENCE_S = 2.0
 #: No clock is off by more: a pong that says so is not believed, for a login dated by it would be refused; milliseconds.
 MOST_MS = 86_400_000
-#: Worth a line in the log: the exchange refuses REST calls dated more than a second ahead; milliseconds. Source: protocol notes, 9.1.
+#: Worth a line in the log: the exchange refuses REST calls dated twice as much ahead; milliseconds. Source: protocol notes, 9.1.
 SKEW_MS = 500
 
 

@@ -1,10 +1,11 @@
 """The gaps that a worker knows of: open ones, and which topics' next events follow on one. Pure; the worker tells what is found here.
 
     begin ─▶ open ─▶ end: recovered or not          marks: topic ─▶ the gap that its next event carries
-A gap of the connection waits for the topics that were on it; whoever fetches what was missed may judge it (`is_judged`).
+A gap of the connection waits for the topics that were on it. Whoever fetches what was missed judges it as a whole (`is_judged`, then
+`end`), or topic by topic (`promise`, then `judge`).
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 import msgspec
@@ -14,6 +15,8 @@ from gateway.protocol import channels
 
 #: Of a connection of which nobody fetched what was missed.
 NOTHING_FETCHED = "nothing was fetched: what happened meanwhile is not told again"
+#: Topics that a detail names.
+SHOWN = 5
 UNWANTED = "nobody wants it any more"
 ENDED = "its process ended before it was over; what follows is in the gap of the restart"
 
@@ -22,12 +25,16 @@ class OpenGap(msgspec.Struct):
     """One gap, as it is kept until it closes.
 
     topic   None: of the connection
-    topics  that a gap of the connection waits for
+    topics    that a gap of the connection waits for
+    promised  of them, those of which somebody fetches what was missed
+    judged    of them: whether all was fetched, and a clause for a person
     """
 
     gap: Gap
     topic: str | None = None
     topics: set[str] = msgspec.field(default_factory=set)
+    promised: set[str] = msgspec.field(default_factory=set)
+    judged: dict[str, tuple[bool, str]] = msgspec.field(default_factory=dict)
 
 
 class Gaps:
@@ -86,10 +93,22 @@ class Gaps:
         """Take over what an earlier run left open: the connection's gap goes on; the others, which are returned, cannot."""
         others = []
         for found in kept:
+            found.promised.clear()  # whoever promised is gone
             self._add(found)
             if found.gap.cause not in ("disconnected", "restarted"):
                 others.append(found)
         return others
+
+    def promise(self, gap_id: str, topics: Collection[str]) -> None:
+        """Somebody fetches what these topics missed: the gap stays open until each is judged."""
+        if gap_id in self._open:
+            self._open[gap_id].promised.update(topics)
+
+    def judge(self, gap_id: str, topic: str, *, recovered: bool, detail: str) -> None:
+        """What was fetched of one topic. A gap that is closed by now keeps its verdict."""
+        if gap_id in self._open:
+            self._open[gap_id].promised.discard(topic)
+            self._open[gap_id].judged[topic] = recovered, detail
 
     def unwanted(self, is_wanted: Callable[[str], bool]) -> list[str]:
         """Gaps of topics that nobody wants any more."""
@@ -98,7 +117,9 @@ class Gaps:
     def restored(self, is_back: Callable[[str], bool]) -> OpenGap | None:
         """The connection's gap, where all that it waits for is back and nobody else judges it."""
         found = self.connection
-        return found if found is not None and not self.is_judged and all(map(is_back, found.topics)) else None
+        if found is None or self.is_judged or found.promised:
+            return None
+        return found if all(map(is_back, found.topics)) else None
 
     def _add(self, kept: OpenGap) -> None:
         self._open[kept.gap.id] = kept
@@ -107,18 +128,25 @@ class Gaps:
         self.marks.update(dict.fromkeys(topics, kept.gap.id))
 
 
-def verdict(topics: Collection[str], endpoint: str, *, is_private: bool) -> tuple[bool, str]:
-    """What is to be said of a time without these topics, of which nobody fetched anything: (recovered, detail)."""
+def verdict(
+    topics: Collection[str], endpoint: str, *, is_private: bool, judged: Mapping[str, tuple[bool, str]] | None = None
+) -> tuple[bool, str]:
+    """What is to be said of a time without these topics: (recovered, detail). judged: those of which somebody fetched what was missed."""
+    judged = {topic: words for topic, words in (judged or {}).items() if topic in topics}
     if not topics:
         return False, UNWANTED
     if is_private:
         return False, NOTHING_FETCHED
-    rows = [channels.for_topic(topic, endpoint) for topic in topics]
+    rows = [channels.for_topic(topic, endpoint) for topic in topics if topic not in judged]
     missing = sorted({row.event_type for row in rows if not row.begins_whole})
     whole = sorted({row.event_type for row in rows if row.begins_whole})
     told = [f"{_list(whole)} began anew with a snapshot"] if whole else []
     lost = [f"nothing of {_list(missing)} was fetched of the time between"] if missing else []
-    return not missing, "; ".join(told + lost)
+    fetched = [f"{topic}: {words}" for topic, (_, words) in sorted(judged.items())]
+    if len(fetched) > SHOWN:
+        fetched = [*fetched[:SHOWN], f"and {len(fetched) - SHOWN} topics more"]
+    recovered = not missing and all(is_whole for is_whole, _ in judged.values())
+    return recovered, "; ".join(told + lost + fetched)
 
 
 def _list(words: list[str]) -> str:

@@ -46,7 +46,8 @@ Kept = KeptFrame | KeptRecords
 class Journal:
     """Used by the worker's main thread alone. Records have places in the outbox (`gateway/outbox.py`).
 
-    error  why the newest entry was not kept, in words; None: it was
+    error        why the newest entry was not kept, in words; None: it was
+    is_withheld  frames that were kept wait to be read, so nothing that is handed on counts until they are
     """
 
     def __init__(self, spool: Spool | None = None) -> None:
@@ -58,6 +59,7 @@ class Journal:
             deque()
         )  # (place of the last record, number of the last entry that is in it or before)
         self.error: str | None = None
+        self.is_withheld = False
 
     def open(self) -> Repair:
         """Take up what an earlier run left; `left` tells it."""
@@ -86,7 +88,7 @@ class Journal:
     def handed(self, place: int) -> None:
         """All that was kept so far, or was told by `left`, is in records up to this place."""
         number = self._position
-        if not self._handed or self._handed[-1][1] < number:
+        if not self.is_withheld and (not self._handed or self._handed[-1][1] < number):
             self._handed.append((place, number))
 
     def settle(self, place: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from gateway.memo import Memo
 from gateway.occurrences import Cause, Gap
 from workers.dispatch import Dispatch
-from workers.gaps import ENDED, Gaps, OpenGap, verdict
+from workers.gaps import ENDED, SHOWN, Gaps, OpenGap, verdict
 from workers.voice import Voice
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ class Ledger:
         *,
         is_private: bool,
         is_back: Callable[[str], bool],
+        is_held: Callable[[str], bool],
         is_wanted: Callable[[str], bool],
         now_ns: int,
     ) -> None:
@@ -94,7 +95,10 @@ class Ledger:
         whole = self.gaps.restored(is_back)
         if whole is not None:
             topics = [topic for topic in whole.topics if is_wanted(topic)]
-            recovered, detail = verdict(topics, endpoint, is_private=is_private)
+            recovered, detail = verdict(topics, endpoint, is_private=is_private, judged=whole.judged)
+            refused = sorted(topic for topic in topics if not is_held(topic))
+            if refused:
+                recovered, detail = False, f"{detail}; refused: {', '.join(refused[:SHOWN])}"
             self.end(whole.gap.id, now_ns=now_ns, recovered=recovered, detail=detail)
 
     def flush(self) -> None:

@@ -212,6 +212,7 @@ class Link:
             self._endpoint.name,
             is_private=self._endpoint.authenticates,
             is_back=self.subscriptions.is_back,
+            is_held=self.subscriptions.is_held,
             is_wanted=self.subscriptions.is_wanted,
             now_ns=self._outside.unix_ns(),
         )

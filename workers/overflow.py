@@ -20,6 +20,11 @@ class Overflow:
     count: int = 0
     _gap: Gap | None = None
 
+    @property
+    def since_ms(self) -> int | None:
+        """What was received until then has not been dropped; None: nothing was, or it has been told."""
+        return self._gap.from_ms if self._gap is not None else None
+
     def dropped(self, records: Sequence[Record]) -> str:
         """These found no room; the id of the gap that they make."""
         from_ms, to_ms = (record.received_ns // 1_000_000 for record in (records[0], records[-1]))

@@ -184,7 +184,7 @@ class Worker:
     def _state(self, topics: dict[str, TopicState], *, has_ended: bool = False) -> WorkerState:
         link, counts, journal, outbox = self.link, self.delivery.counts, self.delivery.journal, self.delivery.bus.outbox
         last_ms = link.intake.last_frame_ms
-        waits_ms = outbox.oldest_ns // 1_000_000 if outbox.oldest_ns and not self.endpoint.authenticates else None
+        waits_ms = self.delivery.delivered_ms
         return WorkerState(
             name=self.name,
             endpoint=self.endpoint.name,

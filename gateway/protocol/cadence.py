@@ -82,5 +82,5 @@ def cadence_of(channel: Channel, topic: str, category: str | None) -> Cadence | 
     floor_s = channel.cadence_s.get(category or "")
     if floor_s is None:
         return None
-    resent_s = channel.cadence_at_s.get(depth_of(topic) or 0) if channel.cadence_at_s else None
+    resent_s = channel.resent_s.get(depth_of(topic) or 0) if channel.resent_s else None
     return Cadence(resent_s or floor_s, learns=resent_s is None)

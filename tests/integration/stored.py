@@ -16,6 +16,7 @@ from typing import Any
 from running import wait_for
 
 from gateway import db, instruments, listings, names, store
+from gateway.memo import Memo
 from gateway.protocol.instruments import Catalog, Instrument, catalog
 from gateway.rest import Rest
 from simulator.remote import RunningSimulator
@@ -88,9 +89,13 @@ def bind(connection: db.Connection) -> None:
 
 @contextmanager
 def reading(
-    url: str, mine: Callable[[str], bool] = lambda _topic: True, endpoint: str = "linear", poll_s: float = 30.0
+    url: str,
+    mine: Callable[[str], bool] = lambda _topic: True,
+    endpoint: str = "linear",
+    poll_s: float = 30.0,
+    memo: Memo[Wishes] | None = None,
 ) -> Iterator[WantedReader]:
-    reader = WantedReader(url, name=f"{endpoint}_00", endpoint=endpoint, mine=mine, poll_s=poll_s)
+    reader = WantedReader(url, name=f"{endpoint}_00", endpoint=endpoint, mine=mine, poll_s=poll_s, memo=memo)
     reader.start()
     yield reader
     reader.stop()

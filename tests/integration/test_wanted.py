@@ -1,13 +1,17 @@
 """What a worker should hold, on a real PostgreSQL: the topics that wishes stand for, whose they are, and when they are looked up."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from running import wait_for
 from stored import add, bind, lists, reading, until
 
 from gateway import db, instruments, names, store
+from gateway.memo import Memo
 from gateway.protocol.instruments import Instrument
+from gateway.servers.server import free_ports
 from workers.exchange import owner
+from workers.wanted import Wishes
 
 
 def test_a_pattern_follows_listings_and_delistings(database_url: str, connection: db.Connection) -> None:
@@ -117,3 +121,22 @@ def test_what_a_pattern_names_is_looked_up_only_when_there_is_news(database_url:
         until(reader, "publicTrade.BTCUSDT", "publicTrade.SOLUSDT")
         lists(connection, "BTCUSDT", "ETHUSDT", "XRPUSDT")
         until(reader, "publicTrade.BTCUSDT", "publicTrade.ETHUSDT", "publicTrade.SOLUSDT", "publicTrade.XRPUSDT")
+
+
+def test_what_was_wanted_last_is_wanted_still_where_postgresql_is_away_at_the_start_until_it_answers(
+    tmp_path: Path, database_url: str, connection: db.Connection
+) -> None:
+    lists(connection, "BTCUSDT", "BTCPERP")
+    add(connection, "BTC*")
+    add(connection, "ETHUSDT", requesting_service="two")
+    bind(connection)
+    memo = Memo(tmp_path / "wishes.json", Wishes)
+    topics = ("publicTrade.BTCUSDT", "publicTrade.BTCPERP", "publicTrade.ETHUSDT")
+    with reading(database_url, memo=memo) as reader:
+        known = until(reader, *topics)
+        assert reader.remembered() is None, "it is the first run"
+    with reading(f"postgresql://nobody@127.0.0.1:{free_ports(1)[0]}/none", memo=memo) as reader:
+        assert until(reader, *topics) == known
+    store.cancel(connection, service="two")
+    with reading(database_url, memo=memo) as reader:
+        until(reader, *topics[:2])

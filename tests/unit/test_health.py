@@ -283,3 +283,23 @@ def test_a_clock_that_is_off_by_more_than_half_a_second_is_degraded_once_whoever
         _, body = look(old)
         assert body["clock_skew_ms"] == 900
         assert not any("clock" in reason for reason in body["reasons"]), "nobody measures it now"
+
+
+def test_a_worker_that_cannot_keep_what_it_reads_is_unhealthy_at_once_and_events_are_not_ready_to_be_delivered() -> None:
+    state = busy("private", journal_error="the disk is full")
+    status, body = look(state)
+    assert (status, body["status"]) == (503, "unhealthy")
+    assert body["reasons"] == ["private_00 cannot keep what it reads: the disk is full"]
+    for error, expected in (("the disk is full", False), (None, True)):
+        workers = {f"{name}_00": worker(name) for name in ENDPOINTS} | {"private_00": busy("private", journal_error=error)}
+        assert is_ready(known(workers, router())) is expected
+    silent = {"private_00": busy("private", journal_error="the disk is full", written_ms=NOW_MS - 60_000)}
+    assert is_ready(known(silent, router())), "nobody says so any more"
+
+
+def test_an_exchange_that_is_given_up_on_for_the_moment_is_said() -> None:
+    _, body = look(busy(connection_status="reconnecting", trouble_since_ms=NOW_MS - 5_000, breaker="open", last_error="refused"))
+    assert body["reasons"] == ["linear_00 has been reconnecting for 5 s, breaker open: refused"]
+    found = connections(known({"linear_00": busy(breaker="half-open")}, router()))["linear_00"]
+    assert found["breaker"] == "half-open"
+    assert found["journal"] == {"messages": 0, "bytes": 0, "error": None}

@@ -71,3 +71,36 @@ def test_on_a_full_disk_the_words_are_written_over_the_old_ones(tmp_path: Path) 
     state.write(tmp_path, words)
     assert state.read_workers(tmp_path)["linear_00"].last_error == "the disk is full"
     assert not part.is_symlink()
+
+
+def test_the_last_words_are_written_and_urgent_ones_at_once(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path, worker("linear_00"))
+    reporter.start()
+    words = worker("linear_00")
+    words.journal_error = "full"
+    began = time.monotonic()
+    reporter.give(words, at_once=True)
+    while (found := state.read_worker(tmp_path, "linear_00")) is None or found.journal_error is None:
+        assert time.monotonic() - began < 0.5, "not at once"
+    last = worker("linear_00")
+    last.has_ended = True
+    reporter.give(last)
+    reporter.stop()
+    found = state.read_worker(tmp_path, "linear_00")
+    assert found is not None
+    assert found.has_ended
+
+
+def test_the_newest_run_is_the_one_that_the_exchange_spoke_to_last() -> None:
+    runs = [worker(f"private_0{number}") for number in range(3)]
+    assert state.newest_run(runs) is None
+    runs[0].last_frame_ms, runs[2].last_frame_ms = 5, 9
+    assert state.newest_run(runs) is runs[2]
+
+
+def test_maintenance_is_what_the_status_endpoint_says_and_only_while_it_speaks(tmp_path: Path) -> None:
+    words = worker("status_00")
+    words.maintenance = "Upgrade"
+    state.write(tmp_path, words)
+    assert state.maintenance(tmp_path, 1_000) == "Upgrade"
+    assert state.maintenance(tmp_path, 60_000) is None

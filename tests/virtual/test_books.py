@@ -128,7 +128,7 @@ def test_no_event_in_sync_differs_from_the_exchanges_book(category: str, spoilin
     for topic in [*topics, *book_topics(running, category, other)]:
         last = [event for event in books_of(worker, topic.split(".", 2)[2]) if event["topic"] == topic][-1]
         assert last["payload"]["in_sync"], f"{topic} is whole at the end"
-    told = [event for event in worker.occurrences() if event["kind"] in ("gap", "recovered")]
+    told = [event for event in worker.occurrences() if event["cause"] == "hole"]
     assert len(told) > 20
     assert {event["topic"] for event in told} <= set(topics), "nothing is said of books that nobody spoiled"
 

@@ -29,6 +29,7 @@ from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import CONNECT_S, Route
 from workers.exchange_clock import ExchangeClock
+from workers.journal import Journal
 from workers.link import Link
 from workers.outside import Outside
 
@@ -193,12 +194,14 @@ class World:
         secret: str = USUAL.api_secret,
         budget: ConnectBudget | None = None,
         continuity: bool = True,
+        maintenance: Callable[[], str | None] = lambda: None,
+        journal: Journal | None = None,
     ) -> Worker:
         """A worker of an endpoint that wants these topics: topic → whether the exchange pushes a frame on subscribe."""
         endpoint, bus, dice = ENDPOINTS[name], KeepingBus(), Random(name)
         stamp = Stamp(worker=f"{name}_00", account="main", include_raw="off", started_ms=BEGAN_S * 1000)
         books = Books(endpoint.category, DirectFetcher(self.exchange, endpoint.category))
-        delivery = Delivery(f"{name}_00", endpoint, stamp, bus, KeepingLetters(), books, continuity)  # type: ignore[arg-type] # they have all that it uses
+        delivery = Delivery(f"{name}_00", endpoint, stamp, bus, KeepingLetters(), books, continuity, journal or Journal())  # type: ignore[arg-type] # they have all that it uses
         outside = Outside(
             clock=ExchangeClock(self._exchange_time, worker=name, unix_ns=self.clock.unix_ns),
             budget=budget,
@@ -206,6 +209,7 @@ class World:
             has_bytes=lambda connection: connection.pending(),
             now=self.now,
             unix_ns=self.clock.unix_ns,
+            maintenance=maintenance,
         )
         link = Link(
             endpoint,
@@ -229,6 +233,8 @@ class World:
                 continue
             worker.link.turn()
             while worker.line is not None and worker.line.has_bytes() and self.now() >= worker.free_at:
+                if worker.link.intake.is_stuck:
+                    break  # it reads nothing for now
                 worker.link.turn()
 
     def run_until(self, claim: Any, limit_s: float, *, what: str) -> float:

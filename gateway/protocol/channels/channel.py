@@ -61,7 +61,7 @@ class Channel:
     pushes_first  the exchange sends a frame on subscribe: the topic is `live` only then
     begins_whole  that frame tells all that holds: of a time without the topic nothing is missing but what was in between
     cadence_s     category → seconds within which a topic speaks, if it is not stalled; a category that is not there is quiet by nature
-    cadence_at_s  the same by depth, where the exchange resends by itself, so that no quiet market excuses a longer silence
+    resent_s      the same by depth, where the exchange resends by itself, so that no quiet market excuses a longer silence
     is_book       its events are an order book's, which can be materialised and published whole
     rest_snapshots  its snapshots come over REST: the stream has changes only
     derived_from  the channel_type whose frames its events are made from
@@ -87,7 +87,7 @@ class Channel:
     pushes_first: bool = False
     begins_whole: bool = False
     cadence_s: Mapping[str, float] = field(default_factory=dict)
-    cadence_at_s: Mapping[int, float] = field(default_factory=dict)
+    resent_s: Mapping[int, float] = field(default_factory=dict)
     is_book: bool = False
     rest_snapshots: bool = False
     derived_from: str | None = None

@@ -83,7 +83,7 @@ CHANNELS: tuple[Channel, ...] = (
         pushes_first=True,
         begins_whole=True,
         cadence_s=_OFTEN,
-        cadence_at_s=_RESENT,
+        resent_s=_RESENT,
         is_book=True,
     ),
     Channel(

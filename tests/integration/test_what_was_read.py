@@ -137,3 +137,37 @@ def test_a_second_private_process_takes_over_and_sends_first_what_the_one_before
             "private"
         ]
         assert json.loads((gateway.folder / "var" / "gaps" / "private.json").read_bytes()) == []
+
+
+def test_what_a_killed_public_worker_had_not_handed_over_lies_within_the_gap_of_its_restart(
+    gateway: RunningGateway, simulator: RunningSimulator, consumer: Consumer
+) -> None:
+    row = gateway.subscribe("trades", symbol="BTCUSDT", category="linear")
+    gateway.wait_until_held(row["id"])
+    pids = gateway.pids()
+    os.kill(pids["router_00"], signal.SIGSTOP)
+    wait_for(lambda: words_of(gateway, "linear_00").unacknowledged > 30, "trades wait in memory")
+    os.kill(pids["linear_00"], signal.SIGKILL)
+    wait_for(lambda: gateway.pids().get("linear_00", pids["linear_00"]) != pids["linear_00"], "the worker again")
+    os.kill(pids["router_00"], signal.SIGCONT)
+    gateway.wait_until_held(row["id"])
+    found: list[dict[str, Any]] = []
+
+    def closed() -> list[dict[str, Any]]:
+        found.extend(entry for entry in gaps_told(consumer) if entry["cause"] == "restarted")
+        return [entry for entry in found if entry["kind"] == "recovered"]
+
+    [gap] = wait_for(closed, "the gap is closed")
+    simulator.pause(on=True)
+    sent = {
+        trade["i"]: entry.sent_ns // 1_000_000
+        for entry in simulator.ledger("linear", row["topic"])
+        for trade in entry.frame["data"]
+    }
+    newest = max(sent, key=lambda trade_id: sent[trade_id])
+    events = consumer.take_until(row["queue"], lambda taken: any(e["payload"]["trade_id"] == newest for e in taken))
+    arrived = {event["payload"]["trade_id"] for event in events}
+    missing = {trade_id: at for trade_id, at in sent.items() if trade_id not in arrived}
+    assert [at for at in missing.values() if not gap["from"] - 100 <= at <= gap["to"] + 100] == []
+    assert gap["recovered"] is False
+    assert [event["gap_id"] for event in events if event["gap_id"]] == [gap["gap_id"]]
