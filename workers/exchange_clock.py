@@ -15,8 +15,8 @@ REFRESH_S = 600.0
 PATIENCE_S = 2.0
 #: No clock is off by more: a pong that says so is not believed, for a login dated by it would be refused; milliseconds.
 MOST_MS = 86_400_000
-#: Worth a line in the log: the exchange refuses REST calls dated more than this ahead; milliseconds. Source: protocol notes, 9.1.
-SKEW_MS = 1000
+#: Worth a line in the log: the exchange refuses REST calls dated twice as much ahead; milliseconds. Source: protocol notes, 9.1.
+SKEW_MS = 500
 
 
 class ExchangeClock:
@@ -64,7 +64,9 @@ class ExchangeClock:
             return
         was, self.ahead_ms = self.ahead_ms, server_ms - unix_ms
         if abs(self.ahead_ms) > SKEW_MS and (was is None or abs(was) <= SKEW_MS):
-            log.warning("%s clock_skew ahead_ms=%d: the exchange's clock is used for logins", self._worker, self.ahead_ms)
+            log.warning(
+                "%s clock_skew ahead_ms=%d: the exchange's clock is used for logins and signed calls", self._worker, self.ahead_ms
+            )
 
     def distrust(self) -> None:
         """A login was refused: ask before the next one."""
