@@ -1,7 +1,7 @@
 """PARTS of an account, and the REST lists that tell them. Source: protocol notes, sections 9.3 and 9.4.
 
-Spot tells conditional orders only when asked for them; linear wants a settle coin; options are asked by coin, since without one only BTC's
-are told; by settle coin, too, for coins that nobody has named.
+Spot tells conditional orders only when asked for them; linear wants a settle coin; options without any coin are BTC's alone. Executions
+know settle coins since 2026-01-13 only: those of options are asked by base coin, too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -85,7 +85,7 @@ class Part:
     def queries(self, coins: Sequence[str]) -> list[Fields]:
         """The calls that together tell all of it. coins: whose options are looked for."""
         found = list(self.lists.queries[self.category])
-        if self.category == "option" and found != [{}]:
+        if self.category == "option" and self.event_type == "execution":
             found += [{"baseCoin": coin} for coin in coins]
         return found
 

@@ -24,7 +24,7 @@ BODY_BYTES = 32 << 20
 #: Read at a time; bytes.
 _PART_BYTES = 1 << 16
 #: Connections that are kept for the next call, of as many threads.
-_KEPT = 4
+_KEPT = 8
 #: How the exchange bans an address. Source: protocol notes, section 9.2; other refusals with this status have other words.
 _BANNED, _BANNED_WORDS = 403, b"access too frequent"
 #: Statuses that say enough without a body: they count as codes. Source: the same section.

@@ -64,7 +64,9 @@ class ExchangeClock:
             return
         was, self.ahead_ms = self.ahead_ms, server_ms - unix_ms
         if abs(self.ahead_ms) > SKEW_MS and (was is None or abs(was) <= SKEW_MS):
-            log.warning("%s clock_skew ahead_ms=%d: the exchange's clock is used for logins", self._worker, self.ahead_ms)
+            log.warning(
+                "%s clock_skew ahead_ms=%d: the exchange's clock is used for logins and signed calls", self._worker, self.ahead_ms
+            )
 
     def distrust(self) -> None:
         """A login was refused: ask before the next one."""

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 #: connected: something may have been missed; audit: nothing should have been.
 Reason: TypeAlias = Literal["connected", "audit"]
 
-#: Calls at a time; as many connections are kept.
-THREADS = 4
+#: Calls at a time, of parts that have up to six of them: with an exchange 200 ms away all is read in the 2 s that live frames wait.
+THREADS = 8
 #: What cannot be read is tried for so long, at most so far apart; the next read begins where the last complete one ended. Seconds.
 PATIENCE_S, CAP_S = 120.0, 5.0
 #: A checkpoint that PostgreSQL did not take is written again after this; seconds.
