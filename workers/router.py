@@ -43,8 +43,8 @@ TURN_S = 0.5
 REPORT_EVERY_S = 1.0
 #: The longest wait between tries to reach a sink; seconds. A broker that is back is used within this.
 SINK_CAP_S = 5.0
-#: Sinks with a patience of their own: what they have not settled for this long goes through the spool; seconds. One thing that PostgreSQL is to store holds up all
-#: that its worker sends after it, so PostgreSQL is waited for only briefly.
+#: Sinks with a patience of their own: what they have not settled for this long goes through the spool; seconds. One thing that
+#: PostgreSQL is to store holds up all that its worker sends after it.
 PATIENCES_S = {"postgres": 0.1}
 #: A worker run that has not been heard for this long never comes back; seconds.
 FORGET_S = 3600.0
