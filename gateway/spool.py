@@ -108,15 +108,16 @@ class Spool:
             self._delete_released(keep=0)
         if self._is_over(size):
             raise SpoolFull(f"{self._folder} is full: {self.size_bytes} of {self._max_bytes} bytes wait")
-        number = self.last + 1
         try:
-            file, segment = self._room(number, size)
-            self._write(file, segment, segments.encode(number, payload))
+            try:
+                return self._append(payload, size)
+            except OSError:
+                if self.waiting or not self._segments:
+                    raise
+                self._delete_released(keep=0)  # the room that is missing is what nobody waits for any more
+                return self._append(payload, size)
         except OSError as fault:
             raise SpoolFull(f"{self._folder} cannot be written: {fault.strerror or fault}") from fault
-        segment.last = self.last = number
-        self._unsynced = True
-        return number
 
     def read(self, after: int, *, most_bytes: int = 1 << 20) -> list[tuple[int, bytes]]:
         """The records that follow a number, oldest first: at least one, if there is one, and about `most_bytes` of them."""
@@ -171,6 +172,14 @@ class Spool:
             self._file = self._mark = None
         self._segments.clear()
         self._cursor = (0, 0)
+
+    def _append(self, payload: bytes, size: int) -> int:
+        number = self.last + 1
+        file, segment = self._room(number, size)
+        self._write(file, segment, segments.encode(number, payload))
+        segment.last = self.last = number
+        self._unsynced = True
+        return number
 
     def _is_over(self, size: int) -> bool:
         return sum(segment.size for segment in self._segments) + size > self._max_bytes

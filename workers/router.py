@@ -44,9 +44,9 @@ TURN_S = 0.5
 REPORT_EVERY_S = 1.0
 #: The longest wait between tries to reach a sink; seconds. A broker that is back is used within this.
 SINK_CAP_S = 5.0
-#: What the sinks have not settled for this long goes through the spool; seconds. One thing that PostgreSQL is to store holds up all
-#: that its worker sends after it, so PostgreSQL is waited for only briefly.
-PATIENCES_S = {"broker": PATIENCE_S, "postgres": 0.1}
+#: Sinks with a patience of their own: what they have not settled for this long goes through the spool; seconds. One thing that
+#: PostgreSQL is to store holds up all that its worker sends after it.
+PATIENCES_S = {"postgres": 0.1}
 #: A worker run that has not been heard for this long never comes back; seconds.
 FORGET_S = 3600.0
 #: Between tries to get the lock that another router still holds; seconds.
@@ -56,7 +56,7 @@ LOCK_EVERY_S = 0.5
 def _lane(sink: Sink, settings: Settings, wake: Callable[[], None]) -> Lane:
     spool = Spool(settings.var_dir / "spool" / sink.name, max_bytes=settings.spool_max_bytes)
     carrier = Carrier(sink, backoff=Backoff(SINK_CAP_S, random.random), wake_router=wake)
-    return Lane(carrier, spool, patience_s=PATIENCES_S[sink.name])
+    return Lane(carrier, spool, patience_s=PATIENCES_S.get(sink.name, PATIENCE_S))
 
 
 def _state(router: Router, postgres: PostgresSink, keeper: TopologyKeeper, started_ms: int) -> RouterState:

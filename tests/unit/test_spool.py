@@ -143,6 +143,23 @@ def test_a_disk_that_fills_amid_a_record_keeps_nothing_of_it_and_goes_on_when_th
     assert everything(make(folder)) == expected
 
 
+def test_a_disk_that_is_full_of_what_was_released_has_room(folder: Path) -> None:
+    spool = make(folder, segment_bytes=1 << 20)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4999, limits[1]))
+    try:
+        for first in (1, 5, 9):
+            assert [spool.append(b"x" * 1000) for _ in range(4)] == list(range(first, first + 4))
+            with pytest.raises(SpoolFull, match="cannot be written: File too large"):
+                spool.append(b"x" * 1000)
+            spool.release(spool.last)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert spool.append(b"next") == 13
+    spool.close()
+    assert everything(make(folder)) == [(13, b"next")]
+
+
 def test_a_folder_holds_any_bytes_and_starts_all_the_same(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "00000000000000000007.log").write_bytes(random.Random(1).randbytes(5000))
