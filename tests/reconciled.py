@@ -30,7 +30,7 @@ class Endpoint:
         self.topics = topics
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
         self.reconciler = Reconciler(
-            reader, self.checkpoints, worker="w", wake=self._wake, dice=lambda: 0.05, patience_s=patience_s
+            reader, self.checkpoints, worker="w", wake=self._wake, dice=lambda: 0.05, patience_s=patience_s, write_again_s=0.05
         )
         self.account = Reconciliation[Event](self.reconciler)
         self.told: list[Event] = []

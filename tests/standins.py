@@ -61,7 +61,7 @@ class KeepingCheckpoints:
 
     def __init__(self, value: dict[str, Json] | None = None) -> None:
         self.value = value
-        self.writes = 0
+        self.writes = self.refused = 0
         self.fault: GatewayError | None = None
 
     def read(self) -> dict[str, Json] | None:
@@ -71,6 +71,7 @@ class KeepingCheckpoints:
 
     def write(self, value: dict[str, Json]) -> None:
         if self.fault is not None:
+            self.refused += 1
             raise self.fault
         self.value = value
         self.writes += 1

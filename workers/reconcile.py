@@ -100,6 +100,7 @@ class Reconciler(threading.Thread):
     def __init__(
         self, reader: AccountReader, checkpoints: Checkpoints, *, worker: str, wake: int, now: Callable[[], float] = time.monotonic,
         dice: Callable[[], float] = random.random, patience_s: float = PATIENCE_S,
+        write_again_s: float = WRITE_AGAIN_S,
     ) -> None:  # fmt: skip
         """`wake` is a descriptor that becomes readable when there is something to take."""
         super().__init__(name="reconciler", daemon=True)
@@ -109,6 +110,7 @@ class Reconciler(threading.Thread):
         self._wake = wake
         self._now = now
         self._patience_s = patience_s
+        self._write_again_s = write_again_s
         self._backoff = Backoff(CAP_S, dice)
         self._turn = threading.Condition()
         self._number = 0
@@ -160,7 +162,7 @@ class Reconciler(threading.Thread):
             if self._unwritten and not self._write():
                 with self._turn:
                     if self._asked is None:
-                        self._turn.wait(WRITE_AGAIN_S)
+                        self._turn.wait(self._write_again_s)
 
     def _answer(self, question: Question) -> None:
         until, left, lacks = self._now() + self._patience_s, question.parts, list[str]()

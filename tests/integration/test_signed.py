@@ -224,6 +224,16 @@ def test_a_refusal_names_neither_key_nor_secret(exchange: RunningSimulator, key:
     assert secret not in said
 
 
+@pytest.mark.parametrize("code", [10003, 10001])
+def test_a_key_that_the_exchange_repeats_is_not_shown(code: int) -> None:
+    def play(line: Line) -> None:
+        line.until(b"\r\n\r\n")
+        line.send(ok(b'{"retCode":%d,"retMsg":"no such key: %s"}' % (code, KEY.encode())))
+
+    with Listener(play) as listener, pytest.raises(ExchangeError, match="no such key: …"):
+        signed(listener.url("http")).answer("/v5/account/info")
+
+
 def test_a_ban_is_respected_by_every_process_of_the_host(exchange: RunningSimulator, tmp_path: Path) -> None:
     exchange.fault("rest", how="403", times=1)
     with pytest.raises(NotAsked, match="has banned this address"):

@@ -274,9 +274,13 @@ def test_a_checkpoint_is_kept_in_memory_while_postgresql_is_away(world: World) -
     assert executions(endpoint.told) == executions([*gap, *more])
     began = min(int(fields["startTime"]) for fields in world.asked_of("/v5/execution/list"))
     assert began > gap[0].timestamp_ms - 60_000
+    settled = endpoint.checkpoints.refused
+    endpoint.until(lambda: endpoint.checkpoints.refused > settled)
     endpoint.checkpoints.fault = None
-    endpoint.connect()
-    endpoint.until(lambda: endpoint.checkpoints.writes > 1)
+    endpoint.until(lambda: endpoint.checkpoints.writes == 2)
+    kept = endpoint.checkpoints.value
+    assert kept is not None
+    assert kept["execution.linear"]["until"] > more[-1].timestamp_ms - 60_000
 
 
 def test_a_checkpoint_that_postgresql_will_never_take_keeps_nothing_back(world: World) -> None:
@@ -300,6 +304,18 @@ def test_what_is_wanted_later_begins_then(world: World) -> None:
     after = happens(world)
     endpoint.connect()
     assert executions(endpoint.told) == executions(after)
+
+
+def test_what_nobody_wanted_for_a_while_begins_anew(world: World) -> None:
+    endpoint = endpoint_of(world)
+    endpoint.connect()
+    endpoint.topics = ["order"]
+    endpoint.connect()
+    happens(world)
+    world.unix_ms += 60_000
+    endpoint.topics = TOPICS
+    endpoint.connect()
+    assert executions(endpoint.told) == []
 
 
 def test_topics_that_rest_cannot_tell_are_not_read(world: World) -> None:
