@@ -1,0 +1,218 @@
+"""The judge: what the exchange told and knows, against what an independent consumer and PostgreSQL hold. Pure: all is given.
+
+lost        a fact was sent over a connection of the gateway's, did not arrive, and no row of `gaps` speaks of it
+announced   the same, but a row of `gaps` covers its topic and time
+missing     an execution, a final state or a balance of the account that the consumer or PostgreSQL does not hold
+misordered  within a routing key, after repeats are dropped
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from tests.chaos.recorder import Message
+from tests.chaos.truth import Account, Told
+
+#: Between a row of `gaps` and the facts it speaks of: what lay in sockets, and clocks that are read one after the other; nanoseconds.
+SLACK_NS = 2 * 10**9
+#: Sentences of one kind that are shown.
+SHOWN = 12
+
+#: Event type → what must not go back within a routing key: (whose order it is, its place).
+ORDERS: dict[str, Callable[[dict[str, Any]], tuple[Any, Any]]] = {
+    "execution": lambda payload: ("", payload["exec_time"]),
+    "order": lambda payload: (payload["order_id"], payload["updated_time"]),
+    "position": lambda payload: (payload["mode"], payload["updated_time"]),
+    "trade": lambda payload: ("", payload["cross_sequence"] or 0),
+}
+
+
+@dataclass
+class Held:
+    """All that there is to judge.
+
+    told      what was sent over the gateway's connections
+    account   as REST has it; first_wallet: as it was before anything happened
+    stored    rows of account_balances, oldest first
+    gaps      rows of the table
+    """
+
+    told: Sequence[Told]
+    messages: Sequence[Message]
+    account: Account
+    first_wallet: dict[str, Decimal]
+    stored: Sequence[dict[str, Any]]
+    gaps: Sequence[dict[str, Any]]
+
+
+@dataclass
+class Verdict:
+    """What was found. Counts by the first word of a fact; sentences, empty where all is well."""
+
+    sent: int = 0
+    arrived: int = 0
+    repeats: int = 0
+    announced: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    lost: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    missing: list[str] = field(default_factory=list)
+    misordered: list[str] = field(default_factory=list)
+    invented: list[str] = field(default_factory=list)
+    split: list[str] = field(default_factory=list)
+    holes: list[str] = field(default_factory=list)
+    database: list[str] = field(default_factory=list)
+
+    def wrong(self, may_announce: Collection[str]) -> list[str]:
+        """What speaks against it. may_announce: of what something may be missing that a row of `gaps` speaks of."""
+        found = [f"{len(rows)} {kind} lost without a word: {rows[0]}" for kind, rows in sorted(self.lost.items())]
+        found += [
+            f"{count} {kind} announced as missing, of which nothing may be"
+            for kind, count in sorted(self.announced.items())
+            if kind not in may_announce
+        ]
+        for name in ("missing", "misordered", "invented", "split", "holes", "database"):
+            rows = getattr(self, name)
+            found += [f"{name}: {row}" for row in rows[:SHOWN]] + (
+                [f"{name}: {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+            )
+        return found
+
+
+def judge(held: Held) -> Verdict:
+    verdict, firsts = Verdict(), without_repeats(held.messages)
+    verdict.repeats = len(held.messages) - len(firsts)
+    _find_lost(held, verdict)
+    _find_invented(held, verdict)
+    _find_split(held.messages, verdict)
+    _find_misordered(firsts, verdict)
+    _find_holes(held, verdict)
+    verdict.missing = lacks(held.account, firsts, held.first_wallet)
+    verdict.database = stored_lacks(held.account, firsts, held.stored)
+    return verdict
+
+
+def without_repeats(messages: Iterable[Message]) -> list[Message]:
+    """The first of each (queue, event type, event id)."""
+    return list({(each.queue, each.event_type, each.event_id): each for each in reversed(list(messages))}.values())[::-1]
+
+
+def lacks(account: Account, firsts: Sequence[Message], first_wallet: dict[str, Decimal]) -> list[str]:
+    """What the consumer does not hold of the account as it is now: executions, final states, latest balances."""
+    executions: dict[str, int] = {}
+    orders: dict[str, tuple[str, Decimal, int]] = {}
+    positions: dict[tuple[str, str, int], tuple[str, Decimal]] = {}
+    wallet: dict[str, Decimal] = {}
+    for each in firsts:
+        payload = each.payload
+        if each.event_type == "execution":
+            executions[payload["execution_id"]] = payload["exec_time"]
+        elif each.event_type == "order":
+            orders[payload["order_id"]] = payload["status"], Decimal(payload["executed_quantity"] or 0), payload["updated_time"]
+        elif each.event_type == "position":
+            key = str(each.category), payload["symbol"], payload["mode"]
+            positions[key] = payload["side"] or "", Decimal(payload["size"])
+        elif each.event_type == "balance":
+            wallet |= {coin["coin"]: Decimal(coin["wallet_balance"]) for coin in payload["coins"]}
+    found = [f"execution {key} of {at}" for key, at in account.executions.items() if key not in executions]
+    found += _differences("order", account.orders, orders)
+    flat = ("", Decimal(0))
+    known = {key: account.positions.get(key, flat) for key in (*positions, *account.positions)}
+    found += _differences("position", known, positions)
+    moved = {coin: account.wallet.get(coin, Decimal(0)) for coin in (*wallet, *account.wallet, *first_wallet)}
+    moved = {coin: balance for coin, balance in moved.items() if coin in wallet or balance != first_wallet.get(coin, Decimal(0))}
+    return found + _differences("balance", moved, wallet)
+
+
+def stored_lacks(account: Account, firsts: Sequence[Message], stored: Sequence[dict[str, Any]]) -> list[str]:
+    """What PostgreSQL does not hold of the balances that were delivered, and of the wallet as it is now."""
+    delivered = {(each.event_id, coin["coin"]) for each in firsts if each.event_type == "balance" for coin in each.payload["coins"]}
+    rows = {(str(row["event_id"]), row["coin"]) for row in stored}
+    found = [f"balance of {coin} in event {event_id} is not stored" for event_id, coin in sorted(delivered - rows)]
+    found += [f"balance of {coin} in event {event_id} was never delivered" for event_id, coin in sorted(rows - delivered)]
+    latest: dict[str, Decimal] = {}
+    for row in sorted(stored, key=lambda row: (row["event_timestamp"], row["received_at"])):
+        latest[row["coin"]] = row["wallet_balance"]
+    return found + _differences("stored balance", {coin: account.wallet.get(coin, Decimal(0)) for coin in latest}, latest)
+
+
+def _differences(what: str, expected: dict[Any, Any], found: dict[Any, Any]) -> list[str]:
+    return [f"{what} {key}: found {found.get(key)}; expected {value}" for key, value in expected.items() if found.get(key) != value]
+
+
+def covers(gap: dict[str, Any], endpoint: str, topic: str, at_ns: int) -> bool:
+    """Whether a row of `gaps` speaks of this topic at this time. One that is still open speaks of all that comes."""
+    if gap["endpoint"] != endpoint or gap["topic"] not in (None, "", topic):
+        return False
+    since, until = gap["from_at"].timestamp() * 1e9, gap["to_at"].timestamp() * 1e9 if gap["to_at"] else float("inf")
+    return bool(since - SLACK_NS <= at_ns <= until + SLACK_NS)
+
+
+def _find_lost(held: Held, verdict: Verdict) -> None:
+    facts = {each.fact for each in held.messages}
+    for told in held.told:
+        kind = told.fact[0]
+        verdict.sent += 1
+        if told.fact in facts:
+            verdict.arrived += 1
+        elif any(covers(gap, told.endpoint, told.topic, told.sent_ns) for gap in held.gaps):
+            verdict.announced[kind] += 1
+        else:
+            verdict.lost[kind].append(
+                f"{told.topic}, sent at {told.sent_ns // 1_000_000} on connection {told.connection}: {told.fact}"
+            )
+
+
+def _find_invented(held: Held, verdict: Verdict) -> None:
+    """Events of the stream that nobody sent."""
+    facts = {told.fact for told in held.told}
+    verdict.invented = [
+        f"{each.topic} {each.event_id}: {each.fact}"
+        for each in held.messages
+        if each.fact is not None and each.source == "stream" and each.fact not in facts
+    ]
+
+
+def _find_split(messages: Iterable[Message], verdict: Verdict) -> None:
+    """One fact under two ids."""
+    ids: dict[tuple[Any, ...], set[str]] = defaultdict(set)
+    for each in messages:
+        if each.fact is not None and each.fact[0] in ("trade", "execution", "order", "position"):
+            ids[each.event_type, each.category, *each.fact].add(each.event_id)
+    verdict.split = [f"{fact}: {sorted(found)}" for fact, found in ids.items() if len(found) > 1]
+
+
+def _find_misordered(firsts: Sequence[Message], verdict: Verdict) -> None:
+    by_key: dict[tuple[str, str], list[Message]] = defaultdict(list)
+    for each in firsts:
+        by_key[each.queue, each.key].append(each)
+    for (_, key), found in by_key.items():
+        for before, after in pairwise(found):
+            if (after.epoch, after.sequence) <= (before.epoch, before.sequence):
+                verdict.misordered.append(
+                    f"{key}: {after.epoch} {after.sequence} after {before.epoch} {before.sequence}, message {after.number}"
+                )
+        newest: dict[Any, Any] = {}
+        for each in found:
+            if each.event_type in ORDERS:
+                whose, place = ORDERS[each.event_type](each.payload)
+                if place < newest.get(whose, place):
+                    verdict.misordered.append(f"{key} {whose}: {place} after {newest[whose]}, message {each.number}")
+                newest[whose] = max(place, newest.get(whose, place))
+
+
+def _find_holes(held: Held, verdict: Verdict) -> None:
+    """Numbers that never came, of a key and epoch, below one that came; unless a row of `gaps` speaks of that time."""
+    by_run: dict[tuple[str, str, str], list[Message]] = defaultdict(list)
+    for each in held.messages:
+        if each.event_type != "system":  # its key has counted before anybody listened
+            by_run[each.queue, each.key, each.epoch].append(each)
+    for (_, key, epoch), found in by_run.items():
+        found.sort(key=lambda each: each.sequence)
+        for before, after in pairwise([None, *found]):
+            number = before.sequence if before else 0
+            if after is not None and after.sequence > number + 1:
+                endpoint = "private" if after.event_type in ("order", "execution", "position", "balance") else str(after.category)
+                if not any(covers(gap, endpoint, after.topic, after.received_ns) for gap in held.gaps):
+                    verdict.holes.append(f"{key} {epoch}: {number} is followed by {after.sequence}")

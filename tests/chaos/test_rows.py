@@ -1,0 +1,90 @@
+"""Each row of the table of faults: the gateway is put to it, and the judge looks at what came of it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.breakable import Broker, Store
+from tests.chaos.figures import measure
+from tests.chaos.judging import Held, Verdict, judge, lacks, stored_lacks
+from tests.chaos.results import Result, keep
+from tests.chaos.rows import ROWS, Row
+from tests.chaos.stage import Stage, stage
+from tests.integration.running import ROOT
+
+#: Where the results of the long forms are kept.
+KEPT = ROOT / "docs" / "chaos"
+#: After the trouble the exchange goes on for this long; seconds.
+AFTER_S = 4.0
+#: Between two looks at what is still missing; seconds.
+LOOK_S = 1.0
+
+STORED = "select event_id, coin, wallet_balance, event_timestamp, received_at from account_balances"
+
+
+def held(built: Stage) -> Held:
+    """All there is to judge, now that the exchange stands still."""
+    built.ledger.read()
+    return Held(
+        built.ledger.told, built.recording.read(), built.rest.account(), built.first_wallet, built.rows(STORED), built.gaps(),
+    )  # fmt: skip
+
+
+def settle(built: Stage, patience_s: float) -> None:
+    """Let the exchange go on, then stand still, until the account is complete at the consumer and in PostgreSQL, or patience ends."""
+    built.pass_time(AFTER_S)
+    built.simulator.pause(on=True)
+    account, look_at = built.rest.account(), 0.0
+
+    def complete() -> bool:
+        nonlocal look_at
+        if time.monotonic() < look_at or not built.is_quiet():
+            return False
+        look_at = time.monotonic() + LOOK_S
+        messages = built.recording.read()
+        return not lacks(account, messages, built.first_wallet) and not stored_lacks(account, messages, built.rows(STORED))
+
+    built.until(complete, patience_s)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name, marks=[pytest.mark.slice] if row.in_slice else []) for row in ROWS])
+def test_nothing_is_lost_and_nothing_is_hidden(
+    row: Row, tmp_path: Path, chaos_broker: Broker, chaos_store: Store, hosts: Iterator[str], is_long: bool, seed: int
+) -> None:
+    given = row.long if is_long else row.short
+    print(f"\n{row.name} {given} seed {seed}")  # noqa: T201 # whoever repeats a run needs it
+    try:
+        with stage(tmp_path, chaos_broker, chaos_store, host=next(hosts), seed=seed, settings=row.settings) as built:
+            row.act(built, **given)
+            settle(built, row.patience_s)
+            found = judge(held(built))
+            figures = measure(built.recording.messages, built.samples, built.faults) | built.figures
+            wrong = found.wrong(row.may_announce) + exceeded(figures, row.within if is_long else {})
+            result = result_of(row, seed, given, found, figures, len(built.gaps()), wrong)
+    finally:
+        chaos_broker.heal()
+        chaos_store.heal()
+    print(result)  # noqa: T201 # the figures of a run that failed are worth reading
+    if is_long:
+        keep(KEPT, result, [row.name for row in ROWS])
+    assert not wrong, "\n".join([f"seed {seed}", *wrong])
+
+
+def exceeded(figures: dict[str, float], within: dict[str, float]) -> list[str]:
+    return [
+        f"{name}: found {figures.get(name)}; expected at most {most:g}"
+        for name, most in within.items()
+        if not figures.get(name, most + 1) <= most
+    ]
+
+
+def result_of(
+    row: Row, seed: int, given: dict[str, object], found: Verdict, figures: dict[str, float], gaps: int, wrong: list[str]
+) -> Result:
+    return Result(
+        row.name, row.words, seed, given, found.sent, found.arrived, dict(found.announced), found.repeats, gaps, figures, row.within, wrong,
+    )  # fmt: skip
