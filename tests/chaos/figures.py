@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tests.chaos.recorder import Message
 from tests.chaos.stage import Sample
+from tests.chaos.truth import Account, Told
 
 MIB = 1 << 20
 
@@ -13,6 +14,29 @@ Spans = Sequence[tuple[int, int]]
 def measure(messages: Sequence[Message], samples: Sequence[Sample], faults: Spans) -> dict[str, float]:
     """All figures that these tell. faults: (from, to) in Unix nanoseconds."""
     return {**drain(messages, faults), **latency(messages, faults), **growth(samples, faults), **rate(messages)}
+
+
+def audit(messages: Sequence[Message], withheld: Sequence[Told], account: Account) -> dict[str, float]:
+    """From when a fault kept back an execution, or the last state of an order, to when it came all the same; seconds.
+
+    What never came counts as for ever.
+    """
+    came: dict[tuple[str, str], int] = {}
+    for each in messages:
+        if each.event_type == "execution":
+            came.setdefault(("execution", each.payload["execution_id"]), each.at_ns)
+        elif each.event_type == "order":
+            came.setdefault(("order", f"{each.payload['order_id']} {each.payload['updated_time']}"), each.at_ns)
+    waited = []
+    for told in withheld:
+        kind, identity, *more = told.fact
+        last = account.orders.get(identity)
+        if kind == "order" and last is not None and last[2] == int(more[1]):
+            identity = f"{identity} {more[1]}"
+        elif kind != "execution":
+            continue
+        waited.append((came.get((kind, identity), float("inf")) - told.sent_ns) / 1e9)
+    return {"audit_s": round(max(waited), 2)} if waited else {}
 
 
 def rate(messages: Sequence[Message]) -> dict[str, float]:

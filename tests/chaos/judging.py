@@ -1,7 +1,8 @@
 """The judge: what the exchange told and knows, against what an independent consumer and PostgreSQL hold. Pure: all is given.
 
-lost        a fact was sent over a connection of the gateway's, did not arrive, and no row of `gaps` speaks of it
+lost        a fact was sent over a connection of the gateway's, or a trade was made, did not arrive, and no row of `gaps` speaks of it
 announced   the same, but a row of `gaps` covers its topic and time
+untold      a row of `gaps` that is not closed, or that no `system` event and no first event after it speaks of
 missing     an execution, a final state or a balance of the account that the consumer or PostgreSQL does not hold
 misordered  within a routing key, after repeats are dropped
 """
@@ -18,6 +19,8 @@ from tests.chaos.truth import Account, Told
 
 #: Between a row of `gaps` and the facts it speaks of: what lay in sockets, and clocks that are read one after the other; nanoseconds.
 SLACK_NS = 2 * 10**9
+#: The kind of a trade that was made while nobody was told.
+UNSEEN = "unseen trade"
 #: Sentences of one kind that are shown.
 SHOWN = 12
 
@@ -35,12 +38,14 @@ class Held:
     """All that there is to judge.
 
     told      what was sent over the gateway's connections
+    trades    of contracts, (category, symbol, id) → their time: all that were made
     account   as REST has it; first_wallet: as it was before anything happened
     stored    rows of account_balances, oldest first
     gaps      rows of the table
     """
 
     told: Sequence[Told]
+    trades: dict[tuple[str, str, str], int]
     messages: Sequence[Message]
     account: Account
     first_wallet: dict[str, Decimal]
@@ -63,16 +68,28 @@ class Verdict:
     split: list[str] = field(default_factory=list)
     holes: list[str] = field(default_factory=list)
     database: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
+    causes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
-    def wrong(self, may_announce: Collection[str]) -> list[str]:
-        """What speaks against it. may_announce: of what something may be missing that a row of `gaps` speaks of."""
+    def wrong(self, may_announce: Collection[str], must_tell: Collection[str], may_tell: Collection[str]) -> list[str]:
+        """What speaks against it.
+
+        may_announce          of what something may be missing that a row of `gaps` speaks of
+        must_tell, may_tell   causes of which there must, or may, be a row of `gaps`; there is none of another cause
+        """
         found = [f"{len(rows)} {kind} lost without a word: {rows[0]}" for kind, rows in sorted(self.lost.items())]
         found += [
             f"{count} {kind} announced as missing, of which nothing may be"
             for kind, count in sorted(self.announced.items())
             if kind not in may_announce
         ]
-        for name in ("missing", "misordered", "invented", "split", "holes", "database"):
+        found += [f"no row of `gaps` says {cause}" for cause in sorted(must_tell) if not self.causes[cause]]
+        found += [
+            f"{count} rows of `gaps` say {cause}, which did not happen"
+            for cause, count in sorted(self.causes.items())
+            if count and cause not in (*must_tell, *may_tell)
+        ]
+        for name in ("missing", "misordered", "invented", "split", "holes", "database", "untold"):
             rows = getattr(self, name)
             found += [f"{name}: {row}" for row in rows[:SHOWN]] + (
                 [f"{name}: {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
@@ -84,10 +101,12 @@ def judge(held: Held) -> Verdict:
     verdict, firsts = Verdict(), without_repeats(held.messages)
     verdict.repeats = len(held.messages) - len(firsts)
     _find_lost(held, verdict)
+    _find_lost_trades(held, verdict)
     _find_invented(held, verdict)
     _find_split(held.messages, verdict)
     _find_misordered(firsts, verdict)
     _find_holes(held, verdict)
+    _find_untold(held, verdict)
     verdict.missing = lacks(held.account, firsts, held.first_wallet)
     verdict.database = stored_lacks(held.account, firsts, held.stored)
     return verdict
@@ -162,6 +181,38 @@ def _find_lost(held: Held, verdict: Verdict) -> None:
             verdict.lost[kind].append(
                 f"{told.topic}, sent at {told.sent_ns // 1_000_000} on connection {told.connection}: {told.fact}"
             )
+
+
+def _find_lost_trades(held: Held, verdict: Verdict) -> None:
+    """Those that were made while nobody was told: they are fetched, or a row that was not recovered says that they are missing."""
+    times: dict[str, list[int]] = defaultdict(list)
+    known = set()
+    for each in held.messages:
+        if each.event_type == "trade" and each.category == "linear":
+            times[str(each.symbol)].append(each.payload["trade_time"])
+            known.add((each.category, each.symbol, each.payload["trade_id"]))
+    for (category, symbol, identity), at_ms in held.trades.items():
+        if (category, symbol, identity) in known or at_ms <= min(times[symbol], default=at_ms):
+            continue
+        rows = [gap for gap in held.gaps if covers(gap, category, f"publicTrade.{symbol}", at_ms * 1_000_000)]
+        if any(not gap["recovered"] for gap in rows):
+            verdict.announced[UNSEEN] += 1
+        else:
+            verdict.lost[UNSEEN].append(f"{symbol}, made at {at_ms}: {identity}")
+
+
+def _find_untold(held: Held, verdict: Verdict) -> None:
+    spoken = {each.payload["gap_id"] for each in held.messages if each.event_type == "system"}
+    carried = {each.gap_id for each in held.messages}
+    for gap in held.gaps:
+        verdict.causes[gap["cause"]] += 1
+        name = f"{gap['cause']} of {gap['endpoint']} {gap['topic'] or '*'} from {gap['from_at']}"
+        if gap["to_at"] is None or gap["recovered"] is None:
+            verdict.untold.append(f"{name} is not closed")
+        if str(gap["id"]) not in spoken:
+            verdict.untold.append(f"{name}: no `system` event speaks of it")
+        if str(gap["id"]) not in carried:
+            verdict.untold.append(f"{name}: no event carries its gap_id")
 
 
 def _find_invented(held: Held, verdict: Verdict) -> None:

@@ -12,6 +12,7 @@ class Result:
     """One run of a row.
 
     given  its parameters
+    gaps   cause → rows of the table
     wrong  sentences, none where all is well
     """
 
@@ -23,7 +24,7 @@ class Result:
     arrived: int
     announced: dict[str, int]
     repeats: int
-    gaps: int
+    gaps: dict[str, int]
     figures: dict[str, float]
     limits: dict[str, float]
     wrong: list[str]
@@ -49,14 +50,14 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     ]  # fmt: skip
     for row in rows:
         given = ", ".join(f"{name} {_short(value)}" for name, value in row["given"].items())
-        announced = ", ".join(f"{count} {kind}" for kind, count in sorted(row["announced"].items())) or "0"
+        announced, gaps = (", ".join(f"{n} {of}" for of, n in sorted(row[name].items())) or "0" for name in ("announced", "gaps"))
         figures = ", ".join(
             f"{name} {value:g}" + (f" ({row['limits'][name]:g})" if name in row["limits"] else "")
             for name, value in row["figures"].items()
         )
         verdict = "holds" if not row["wrong"] else f"{len(row['wrong'])} wrong: {_cell(row['wrong'][0])}"
         cells = (
-            row["words"], given, row["seed"], f"{row['sent']:,}", f"{row['arrived']:,}", announced, row["repeats"], row["gaps"], figures,
+            row["words"], given, row["seed"], f"{row['sent']:,}", f"{row['arrived']:,}", announced, row["repeats"], gaps, figures,
             verdict,
         )  # fmt: skip
         lines.append("| " + " | ".join(map(str, cells)) + " |")

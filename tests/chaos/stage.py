@@ -7,6 +7,7 @@ exchange ══▶ gateway ══▶ [valve] ══▶ RabbitMQ ══▶ record
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,7 +24,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from simulator import remote
 from simulator.remote import RunningSimulator
 from tests.chaos.breakable import Broker, Store
-from tests.chaos.recorder import Message, Recording
+from tests.chaos.recorder import Recording
 from tests.chaos.truth import Ledger, Rest
 from tests.chaos.valve import Valve
 from tests.integration.running import RunningGateway, wait_for
@@ -40,11 +41,17 @@ WISHES: tuple[dict[str, str], ...] = (
     *({"channel_type": kind} for kind in ("order", "execution", "position", "balance", "system")),
 )
 #: How lively the exchange is: trades a second of each instrument, its steps, and seconds between what the account does.
-LIVELY = {"steps_per_s": 10, "trade_rate": 105, "account_every_s": 0.1, "status_every_s": 0}
+LIVELY = {"steps_per_s": 10, "trade_rate": 105, "account_every_s": 0.04, "status_every_s": 0}
 #: From the start of the gateway to the first events; seconds.
 READY_S = 60.0
 #: Between two looks at memory; seconds.
 LOOK_S = 0.5
+#: The exchange's stream must have brought these before a fault begins.
+FLOWING = {"trade", "orderbook", "order", "balance"}
+#: How late the slow line to PostgreSQL is, each way; seconds.
+SLOW_S = 0.3
+#: A disk that can be filled, and those of logs and states; bytes.
+DISK_BYTES, LOG_BYTES = 64 << 20, 16 << 20
 #: Whose memory is looked at.
 WATCHED = ("router_00", "private_00", "linear_00", "spot_00")
 
@@ -63,9 +70,13 @@ class Sample:
 class Stage:
     """What a fault acts upon, and what it notes.
 
+    host      the broker's virtual host
+    topics    (endpoint, topic) of all that is subscribed
+    queues    channel type → the service's queue
     faults    (from, to) of each time of trouble; Unix nanoseconds
     figures   measured by the fault itself
     samples   of memory, taken while time passes
+    paused_at when the exchange was told to stand still; Unix seconds
     """
 
     folder: Path
@@ -77,13 +88,16 @@ class Stage:
     recording: Recording
     ledger: Ledger
     rest: Rest
+    host: str
     database_url: str
     valves: dict[str, Valve]
     queues: dict[str, str]
+    topics: set[tuple[str, str]]
     first_wallet: dict[str, Any]
     faults: list[tuple[int, int]] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
+    paused_at: float = float("inf")
     _look_at: float = 0.0
 
     @contextmanager
@@ -102,7 +116,7 @@ class Stage:
         end = time.monotonic() + seconds
 
         def over() -> bool:
-            self._watch()
+            self.watch()
             return bool(claim()) or time.monotonic() >= end
 
         wait_for(over, "time passes", seconds + 60.0)
@@ -146,15 +160,22 @@ class Stage:
         messages = self.recording.read()
         return bool(messages) and time.time_ns() - messages[-1].at_ns > 2 * 10**9
 
-    def since(self, at_ns: int) -> list[Message]:
-        """Messages that came after a moment."""
-        return [message for message in self.recording.read() if message.at_ns > at_ns]
+    def fill_disk(self) -> None:
+        """No byte is left where the gateway keeps what must not be lost; logs and states have disks of their own."""
+        with (self.gateway.folder / "var" / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+            while True:
+                ballast.write(bytes(4096))
 
-    def _watch(self) -> None:
+    def empty_disk(self) -> None:
+        (self.gateway.folder / "var" / "ballast").unlink()
+
+    def watch(self) -> None:
+        """Look at memory and at what the exchange did, where the last look was long enough ago."""
         if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_S
         self.ledger.read()
+        self.ledger.read_trades()
         for name, pid in self.pids().items():
             if name in WATCHED:
                 with suppress(FileNotFoundError, ProcessLookupError):
@@ -164,36 +185,67 @@ class Stage:
 
 @contextmanager
 def stage(
-    folder: Path, broker: Broker, store: Store, *, host: str, seed: int, settings: dict[str, str] | None = None
+    folder: Path,
+    broker: Broker,
+    store: Store,
+    *,
+    host: str,
+    seed: int,
+    settings: dict[str, str],
+    processes: dict[str, int],
+    small_disk: bool,
 ) -> Iterator[Stage]:
-    """A stage on which events flow. host: a virtual host of the broker of its own; settings: of the gateway, besides those it needs."""
+    """A stage on which events flow.
+
+    host        a virtual host of the broker of its own
+    settings    of the gateway, besides those it needs; processes: numprocs of programs that have more than one
+    small_disk  the var folder lies on a disk that a test can fill
+    """
     with ExitStack() as parts:
         simulator = remote.start(folder, seed=seed, paused=True, **LIVELY)
         parts.callback(simulator.stop)
         broker_url, database_url = broker.url_of(host), store.new_database(host.replace("-", "_"))
-        valves = {"broker": Valve(broker.ports[0]), "store": Valve(store.ports[0], slow_s=0.3)}
+        valves = {"broker": Valve(broker.ports[0]), "store": Valve(store.ports[0], slow_s=SLOW_S)}
         for valve in valves.values():
             parts.enter_context(valve)
+        if small_disk:
+            parts.enter_context(_disks(folder / "var"))
         gateway = RunningGateway(
-            folder, valves["store"].url(database_url), valves["broker"].url(broker_url), simulator,
-            **({"WS_GATEWAY_CLASS_QUEUES": "none"} | (settings or {})),
+            folder, valves["store"].url(database_url), valves["broker"].url(broker_url), simulator, processes=processes,
+            **({"WS_GATEWAY_CLASS_QUEUES": "none"} | settings),
         )  # fmt: skip
         parts.callback(gateway.end)
         gateway.wait_until_healthy(READY_S)
         rows = [gateway.subscribe(service=SERVICE, **wish) for wish in WISHES]
-        for row in rows:
-            if row["channel_type"] != "system":
-                gateway.wait_until_held(row["id"])
+        topics = {(row["endpoint"], row["topic"]) for row in wanted(rows)}
+        for row in wanted(rows):
+            gateway.wait_until_held(row["id"])
         queues = {row["channel_type"]: row["queue"] for row in rows}
         recording = Recording(broker_url, folder / "recording.jsonl", sorted(set(queues.values())))
         parts.callback(recording.stop)
         rest = Rest(simulator)
         built = Stage(
-            folder, Random(seed), simulator, gateway, broker, store, recording, Ledger(simulator), rest, database_url, valves,
-            queues, rest.wallet(),
+            folder, Random(seed), simulator, gateway, broker, store, recording, Ledger(simulator), rest, host, database_url, valves,
+            queues, topics, rest.wallet(),
         )  # fmt: skip
         simulator.pause(on=False)
-        wait_for(
-            lambda: {entry.event_type for entry in recording.read()} >= {"trade", "orderbook", "order", "balance"}, "events flow"
-        )
+        wait_for(lambda: {entry.event_type for entry in recording.read()} >= FLOWING, "events flow")
         yield built
+
+
+def wanted(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Of the subscriptions, those that the exchange serves, each with its endpoint."""
+    for row in rows:
+        if row["channel_type"] != "system":
+            yield {**row, "endpoint": row["category"] or "private"}
+
+
+@contextmanager
+def _disks(var: Path) -> Iterator[None]:
+    """A small disk in memory, and on it two of their own for what a full disk shall not stop: logs and states. Needs root."""
+    with ExitStack() as mounted:
+        for folder, size in ((var, DISK_BYTES), (var / "log", LOG_BYTES), (var / "state", LOG_BYTES)):
+            folder.mkdir(exist_ok=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+            mounted.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
+        yield

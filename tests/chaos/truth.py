@@ -27,6 +27,9 @@ KINDS = {"spot": ("Order", "StopOrder")}
 #: Requests a second at the most: the address, and what it may ask, is shared with the gateway.
 PACE = 20.0
 
+#: Whose trades are looked at, and how often; seconds. A thousand are made in nine.
+CONTRACTS, TRADES_EVERY_S = ("BTCUSDT", "ETHUSDT", "SOLUSDT"), 3.0
+
 Row = dict[str, Any]
 
 
@@ -45,12 +48,16 @@ class Ledger:
     """The exchange's ledger, read on as it grows, so that it may forget.
 
     told      facts of pushed frames that were sent, in their order; withheld: of those that a fault kept back
+    trades    of contracts that were made, whether or not anybody was told: (category, symbol, id) → their time, Unix milliseconds
     """
 
     simulator: RunningSimulator
     told: list[Told] = field(default_factory=list)
     withheld: list[Told] = field(default_factory=list)
+    trades: dict[tuple[str, str, str], int] = field(default_factory=dict)
     _after: int = 0
+    _http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(timeout=10.0, retries=False))
+    _trades_due: float = 0.0
 
     def read(self) -> list[Told]:
         for entry in self.simulator.ledger(direction=None, after=self._after):
@@ -60,6 +67,16 @@ class Ledger:
                 for fact in facts_of_frame(entry.topic, entry.frame):
                     found.append(Told(entry.endpoint, entry.connection, entry.topic, fact, entry.sent_ns))
         return self.told
+
+    def read_trades(self) -> None:
+        """The last 1,000 of each contract, where the last look was long enough ago. The exchange forgets older ones."""
+        if time.monotonic() < self._trades_due:
+            return
+        self._trades_due = time.monotonic() + TRADES_EVERY_S
+        for symbol in CONTRACTS:
+            url = f"{self.simulator.rest_url}/v5/market/recent-trade?category=linear&symbol={symbol}&limit=1000"
+            for row in json.loads(self._http.request("GET", url).data)["result"]["list"]:
+                self.trades["linear", symbol, row["execId"]] = int(row["time"])
 
 
 @dataclass(frozen=True)
@@ -94,9 +111,7 @@ class Rest:
         orders: dict[str, tuple[str, Decimal, int]] = {}
         positions = {}
         for category, named in ALL.items():
-            filters = {"baseCoin": "BTC"} if category == "option" else {}
-            for row in self._rows("/v5/execution/list", category=category, limit="100", **filters):
-                executions[row["execId"]] = int(row["execTime"])
+            executions |= {row["execId"]: int(row["execTime"]) for row in self.executions(category)}
             for kind in KINDS.get(category, ("",)):
                 more = {"orderFilter": kind} if kind else {}
                 for path in ("/v5/order/history", "/v5/order/realtime"):
@@ -112,10 +127,11 @@ class Rest:
         [row] = self._get("/v5/account/wallet-balance", accountType="UNIFIED")["list"]
         return {coin["coin"]: Decimal(coin["walletBalance"]) for coin in row["coin"] if Decimal(coin["walletBalance"])}
 
-    def recent_trades(self, category: str, symbol: str) -> list[Row]:
-        """Newest first: 60 of spot, else 1,000."""
-        limit = "60" if category == "spot" else "1000"
-        return list(self._get("/v5/market/recent-trade", category=category, symbol=symbol, limit=limit)["list"])
+    def executions(self, category: str) -> list[Row]:
+        """All of a category, newest first."""
+        self._look_at_the_clock()
+        filters = {"baseCoin": "BTC"} if category == "option" else {}
+        return list(self._rows("/v5/execution/list", category=category, limit="100", **filters))
 
     def _rows(self, path: str, **query: str) -> Iterator[Row]:
         cursor = ""

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -23,7 +24,8 @@ class Flow(Enum):
 
     OPEN     all passes
     SLOW     all passes, each piece later by `slow_s`
-    SWALLOW  nothing passes and nothing is closed: what arrives is gone for good, and so is a connection that lost something
+    SWALLOW  nothing passes and nothing is closed: what arrives is gone for good. A connection that lost something is reset when the
+             valve stands otherwise again, as a machine answers that knows nothing of it any more
     CLOSED   connections are reset, new ones too
     """
 
@@ -38,7 +40,7 @@ class _Side:
     """One end of a connection.
 
     waiting  (when it is due, bytes) for this end
-    deaf     something for this end was swallowed: it gets nothing any more
+    deaf     something for this end was swallowed
     """
 
     sock: socket.socket
@@ -99,11 +101,11 @@ class Valve:
                     self._take()
                 elif key.data in self._sides:
                     self._read(key.data)
-            if self._flow is Flow.CLOSED:
-                self._reset_all()
+            if self._flow is not Flow.SWALLOW:
+                self._reset(lambda side: self._flow is Flow.CLOSED or side.deaf)
             for side in list(self._sides):
                 self._write(side)
-        self._reset_all()
+        self._reset(lambda _: True)
 
     def _soonest(self) -> float | None:
         """Until the next piece is due, or until a side that was full may be written to again; seconds."""
@@ -119,7 +121,7 @@ class Valve:
                 raise ConnectionRefusedError
             far = _Side(socket.create_connection(("127.0.0.1", self._to_port), timeout=5.0))
         except OSError:
-            _reset(sock)
+            reset(sock)
             return
         near.other, far.other = far, near
         for side in (near, far):
@@ -137,7 +139,7 @@ class Valve:
             return
         except OSError:
             piece = b""
-        if self._flow is Flow.SWALLOW or other.deaf:
+        if self._flow is Flow.SWALLOW:
             other.deaf = True
             if not piece:
                 self._selector.unregister(side.sock)  # its end is not told either
@@ -153,7 +155,7 @@ class Valve:
             self._selector.unregister(side.sock)
 
     def _write(self, side: _Side) -> None:
-        while side.waiting and side.waiting[0][0] <= time.monotonic() and not side.deaf:
+        while side.waiting and side.waiting[0][0] <= time.monotonic():
             due, piece = side.waiting.popleft()
             try:
                 sent = side.sock.send(piece)
@@ -166,9 +168,6 @@ class Valve:
             if sent < len(piece):
                 side.waiting.appendleft((due, piece[sent:]))
                 break
-        if side.deaf:
-            side.waiting.clear()
-            side.waiting_bytes = 0
         other = side.other
         if other in self._sides and side.waiting_bytes <= WAITING_BYTES and other.sock not in self._selector.get_map():
             self._selector.register(other.sock, selectors.EVENT_READ, other)
@@ -187,15 +186,18 @@ class Valve:
                         end.sock.sendall(b"".join(piece for _, piece in end.waiting))
                 end.sock.close()
 
-    def _reset_all(self) -> None:
-        for side in list(self._sides):
-            with suppress(KeyError):
-                self._selector.unregister(side.sock)
-            self._sides.discard(side)
-            _reset(side.sock)
+    def _reset(self, is_to_go: Callable[[_Side], bool]) -> None:
+        """Both ends of each connection of which one end is to go."""
+        for side in [each for each in self._sides if is_to_go(each)]:
+            for end in (side, side.other):
+                if end in self._sides:
+                    with suppress(KeyError):
+                        self._selector.unregister(end.sock)
+                    self._sides.discard(end)
+                    reset(end.sock)
 
 
-def _reset(sock: socket.socket) -> None:
+def reset(sock: socket.socket) -> None:
     """Leave without a goodbye."""
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
