@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.chaos.recorder import Message
 from tests.chaos.truth import Account, Told
@@ -114,7 +114,10 @@ def judge(held: Held) -> Verdict:
 
 def without_repeats(messages: Iterable[Message]) -> list[Message]:
     """The first of each (queue, event type, event id)."""
-    return list({(each.queue, each.event_type, each.event_id): each for each in reversed(list(messages))}.values())[::-1]
+    firsts: dict[tuple[str, str, str], Message] = {}
+    for each in messages:
+        firsts.setdefault((each.queue, each.event_type, each.event_id), each)
+    return list(firsts.values())
 
 
 def lacks(account: Account, firsts: Sequence[Message], first_wallet: dict[str, Decimal]) -> list[str]:
@@ -160,22 +163,38 @@ def _differences(what: str, expected: dict[Any, Any], found: dict[Any, Any]) -> 
     return [f"{what} {key}: found {found.get(key)}; expected {value}" for key, value in expected.items() if found.get(key) != value]
 
 
-def covers(gap: dict[str, Any], endpoint: str, topic: str, at_ns: int) -> bool:
-    """Whether a row of `gaps` speaks of this topic at this time. One that is still open speaks of all that comes."""
-    if gap["endpoint"] != endpoint or gap["topic"] not in (None, "", topic):
+def covers(gap: dict[str, Any], place: "Place", since_ns: int, until_ns: int | None = None) -> bool:
+    """Whether a row of `gaps` speaks of this place at this time, or between these. One that is open speaks of all that comes."""
+    if gap["cause"] == "queue_missing":  # the router's: what went through one queue
+        if place.queue not in str(gap["detail"]).split():
+            return False
+    elif gap["endpoint"] != place.endpoint or gap["topic"] not in (None, "", place.topic):
         return False
-    since, until = gap["from_at"].timestamp() * 1e9, gap["to_at"].timestamp() * 1e9 if gap["to_at"] else float("inf")
-    return bool(since - SLACK_NS <= at_ns <= until + SLACK_NS)
+    opened, closed = gap["from_at"].timestamp() * 1e9, gap["to_at"].timestamp() * 1e9 if gap["to_at"] else float("inf")
+    return bool(opened - SLACK_NS <= (until_ns or since_ns) and since_ns <= closed + SLACK_NS)
+
+
+class Place(NamedTuple):
+    """Where something went through. queue: "" where nothing of the topic ever came."""
+
+    endpoint: str
+    topic: str
+    queue: str
+
+
+def _queues(held: Held) -> dict[str, str]:
+    """Topic → the queue that has it."""
+    return {each.topic: each.queue for each in held.messages}
 
 
 def _find_lost(held: Held, verdict: Verdict) -> None:
-    facts = {each.fact for each in held.messages}
+    facts, queues = {each.fact for each in held.messages}, _queues(held)
     for told in held.told:
-        kind = told.fact[0]
+        kind, place = told.fact[0], Place(told.endpoint, told.topic, queues.get(told.topic, ""))
         verdict.sent += 1
         if told.fact in facts:
             verdict.arrived += 1
-        elif any(covers(gap, told.endpoint, told.topic, told.sent_ns) for gap in held.gaps):
+        elif any(covers(gap, place, told.sent_ns) for gap in held.gaps):
             verdict.announced[kind] += 1
         else:
             verdict.lost[kind].append(
@@ -186,7 +205,7 @@ def _find_lost(held: Held, verdict: Verdict) -> None:
 def _find_lost_trades(held: Held, verdict: Verdict) -> None:
     """Those that were made while nobody was told: they are fetched, or a row that was not recovered says that they are missing."""
     times: dict[str, list[int]] = defaultdict(list)
-    known = set()
+    known, queues = set(), _queues(held)
     for each in held.messages:
         if each.event_type == "trade" and each.category == "linear":
             times[str(each.symbol)].append(each.payload["trade_time"])
@@ -194,7 +213,9 @@ def _find_lost_trades(held: Held, verdict: Verdict) -> None:
     for (category, symbol, identity), at_ms in held.trades.items():
         if (category, symbol, identity) in known or at_ms <= min(times[symbol], default=at_ms):
             continue
-        rows = [gap for gap in held.gaps if covers(gap, category, f"publicTrade.{symbol}", at_ms * 1_000_000)]
+        topic = f"publicTrade.{symbol}"
+        place = Place(category, topic, queues.get(topic, ""))
+        rows = [gap for gap in held.gaps if covers(gap, place, at_ms * 1_000_000)]
         if any(not gap["recovered"] for gap in rows):
             verdict.announced[UNSEEN] += 1
         else:
@@ -211,7 +232,7 @@ def _find_untold(held: Held, verdict: Verdict) -> None:
             verdict.untold.append(f"{name} is not closed")
         if str(gap["id"]) not in spoken:
             verdict.untold.append(f"{name}: no `system` event speaks of it")
-        if str(gap["id"]) not in carried:
+        if gap["endpoint"] != "router" and str(gap["id"]) not in carried:
             verdict.untold.append(f"{name}: no event carries its gap_id")
 
 
@@ -262,8 +283,9 @@ def _find_holes(held: Held, verdict: Verdict) -> None:
     for (_, key, epoch), found in by_run.items():
         found.sort(key=lambda each: each.sequence)
         for before, after in pairwise([None, *found]):
-            number = before.sequence if before else 0
+            number, since_ns = (before.sequence, before.received_ns) if before else (0, 0)
             if after is not None and after.sequence > number + 1:
                 endpoint = "private" if after.event_type in ("order", "execution", "position", "balance") else str(after.category)
-                if not any(covers(gap, endpoint, after.topic, after.received_ns) for gap in held.gaps):
+                place = Place(endpoint, after.topic, after.queue)
+                if not any(covers(gap, place, since_ns, after.received_ns) for gap in held.gaps):
                     verdict.holes.append(f"{key} {epoch}: {number} is followed by {after.sequence}")
