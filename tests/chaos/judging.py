@@ -3,7 +3,7 @@
 lost        a fact was sent over a connection of the gateway's, or a trade was made, did not arrive, and no row of `gaps` speaks of it
 announced   the same, but a row of `gaps` covers its topic and time
 untold      a row of `gaps` that is not closed, or that no `system` event and no first event after it speaks of
-missing     an execution, a final state or a balance of the account that the consumer or PostgreSQL does not hold
+missing     an execution, a final state, a balance of the account or a closed candle, that the consumer does not hold
 misordered  within a routing key, after repeats are dropped
 """
 
@@ -14,6 +14,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from tests.chaos.completeness import lacking_candles, lacks, stored_lacks
 from tests.chaos.recorder import Message
 from tests.chaos.truth import Account, Told
 
@@ -21,6 +22,8 @@ from tests.chaos.truth import Account, Told
 SLACK_NS = 2 * 10**9
 #: The kind of a trade that was made while nobody was told.
 UNSEEN = "unseen trade"
+#: The kind of a trade of which REST keeps no more than 60.
+SPOT_TRADE = "spot trade"
 #: Sentences of one kind that are shown.
 SHOWN = 12
 
@@ -39,6 +42,7 @@ class Held:
 
     told      what was sent over the gateway's connections
     trades    of contracts, (category, symbol, id) → their time: all that were made
+    candles   start → close, of all minutes of linear BTCUSDT that are over
     account   as REST has it; first_wallet: as it was before anything happened
     stored    rows of account_balances, oldest first
     gaps      rows of the table
@@ -46,6 +50,7 @@ class Held:
 
     told: Sequence[Told]
     trades: dict[tuple[str, str, str], int]
+    candles: dict[int, str]
     messages: Sequence[Message]
     account: Account
     first_wallet: dict[str, Decimal]
@@ -99,7 +104,7 @@ class Verdict:
 
 def judge(held: Held) -> Verdict:
     verdict, firsts = Verdict(), without_repeats(held.messages)
-    verdict.repeats = len(held.messages) - len(firsts)
+    verdict.repeats = len(held.messages) - len({_place(each) for each in held.messages})
     _find_lost(held, verdict)
     _find_lost_trades(held, verdict)
     _find_invented(held, verdict)
@@ -107,7 +112,7 @@ def judge(held: Held) -> Verdict:
     _find_misordered(firsts, verdict)
     _find_holes(held, verdict)
     _find_untold(held, verdict)
-    verdict.missing = lacks(held.account, firsts, held.first_wallet)
+    verdict.missing = lacks(held.account, firsts, held.first_wallet) + lacking_candles(held.candles, held.messages)
     verdict.database = stored_lacks(held.account, firsts, held.stored)
     return verdict
 
@@ -120,47 +125,9 @@ def without_repeats(messages: Iterable[Message]) -> list[Message]:
     return list(firsts.values())
 
 
-def lacks(account: Account, firsts: Sequence[Message], first_wallet: dict[str, Decimal]) -> list[str]:
-    """What the consumer does not hold of the account as it is now: executions, final states, latest balances."""
-    executions: dict[str, int] = {}
-    orders: dict[str, tuple[str, Decimal, int]] = {}
-    positions: dict[tuple[str, str, int], tuple[str, Decimal]] = {}
-    wallet: dict[str, Decimal] = {}
-    for each in firsts:
-        payload = each.payload
-        if each.event_type == "execution":
-            executions[payload["execution_id"]] = payload["exec_time"]
-        elif each.event_type == "order":
-            orders[payload["order_id"]] = payload["status"], Decimal(payload["executed_quantity"] or 0), payload["updated_time"]
-        elif each.event_type == "position":
-            key = str(each.category), payload["symbol"], payload["mode"]
-            positions[key] = payload["side"] or "", Decimal(payload["size"])
-        elif each.event_type == "balance":
-            wallet |= {coin["coin"]: Decimal(coin["wallet_balance"]) for coin in payload["coins"]}
-    found = [f"execution {key} of {at}" for key, at in account.executions.items() if key not in executions]
-    found += _differences("order", account.orders, orders)
-    flat = ("", Decimal(0))
-    known = {key: account.positions.get(key, flat) for key in (*positions, *account.positions)}
-    found += _differences("position", known, positions)
-    moved = {coin: account.wallet.get(coin, Decimal(0)) for coin in (*wallet, *account.wallet, *first_wallet)}
-    moved = {coin: balance for coin, balance in moved.items() if coin in wallet or balance != first_wallet.get(coin, Decimal(0))}
-    return found + _differences("balance", moved, wallet)
-
-
-def stored_lacks(account: Account, firsts: Sequence[Message], stored: Sequence[dict[str, Any]]) -> list[str]:
-    """What PostgreSQL does not hold of the balances that were delivered, and of the wallet as it is now."""
-    delivered = {(each.event_id, coin["coin"]) for each in firsts if each.event_type == "balance" for coin in each.payload["coins"]}
-    rows = {(str(row["event_id"]), row["coin"]) for row in stored}
-    found = [f"balance of {coin} in event {event_id} is not stored" for event_id, coin in sorted(delivered - rows)]
-    found += [f"balance of {coin} in event {event_id} was never delivered" for event_id, coin in sorted(rows - delivered)]
-    latest: dict[str, Decimal] = {}
-    for row in sorted(stored, key=lambda row: (row["event_timestamp"], row["received_at"])):
-        latest[row["coin"]] = row["wallet_balance"]
-    return found + _differences("stored balance", {coin: account.wallet.get(coin, Decimal(0)) for coin in latest}, latest)
-
-
-def _differences(what: str, expected: dict[Any, Any], found: dict[Any, Any]) -> list[str]:
-    return [f"{what} {key}: found {found.get(key)}; expected {value}" for key, value in expected.items() if found.get(key) != value]
+def _place(message: Message) -> tuple[Any, ...]:
+    """What two messages share only where one repeats the other."""
+    return message.queue, message.key, message.epoch, message.sequence
 
 
 def covers(gap: dict[str, Any], place: "Place", since_ns: int, until_ns: int | None = None) -> bool:
@@ -190,7 +157,8 @@ def _queues(held: Held) -> dict[str, str]:
 def _find_lost(held: Held, verdict: Verdict) -> None:
     facts, queues = {each.fact for each in held.messages}, _queues(held)
     for told in held.told:
-        kind, place = told.fact[0], Place(told.endpoint, told.topic, queues.get(told.topic, ""))
+        kind = SPOT_TRADE if (told.endpoint, told.fact[0]) == ("spot", "trade") else told.fact[0]
+        place = Place(told.endpoint, told.topic, queues.get(told.topic, ""))
         verdict.sent += 1
         if told.fact in facts:
             verdict.arrived += 1
@@ -247,9 +215,10 @@ def _find_invented(held: Held, verdict: Verdict) -> None:
 
 
 def _find_split(messages: Iterable[Message], verdict: Verdict) -> None:
-    """One fact under two ids."""
+    """One fact under two ids, or one number for two."""
     ids: dict[tuple[Any, ...], set[str]] = defaultdict(set)
     for each in messages:
+        ids[_place(each)].add(each.event_id)
         if each.fact is not None and each.fact[0] in ("trade", "execution", "order", "position"):
             ids[each.event_type, each.category, *each.fact].add(each.event_id)
     verdict.split = [f"{fact}: {sorted(found)}" for fact, found in ids.items() if len(found) > 1]

@@ -46,7 +46,7 @@ class Message(msgspec.Struct):
     """One message as a judge needs it.
 
     fact      what of the exchange it tells, see `tests/facts.py`; None where no frame tells it
-    payload   of private events and of `system`; of trades what tells their order; else empty
+    payload   what of it a judge looks at
     number    counts the messages of a recording from 1
     """
 
@@ -78,6 +78,7 @@ LOOKED_AT = {
     "execution": ("execution_id", "exec_time", "price", "quantity", "fee"),
     "position": ("symbol", "mode", "size", "side", "updated_time", "position_sequence"),
     "balance": ("account_type", "coins"),
+    "kline": ("start", "close", "confirm"),
     "trade": ("trade_id", "cross_sequence", "trade_time"),
     "system": ("kind", "endpoint", "worker", "topic", "gap_id", "detail"),
 }

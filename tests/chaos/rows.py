@@ -11,11 +11,12 @@ from typing import Any
 from gateway.backoff import cap_for
 from simulator.faults import KINDS
 from tests.chaos import faults
-from tests.chaos.judging import UNSEEN
+from tests.chaos.judging import SPOT_TRADE, UNSEEN
 from tests.chaos.valve import Flow
 
-#: What of a public endpoint begins anew with a snapshot, so that what falls between two connections is announced, not fetched.
-BOOKS = frozenset({"book", "ticker", "kline"})
+#: What of a public endpoint begins anew with a snapshot, so that what falls between two connections is announced, not fetched; and
+#: what is older than the trades that REST keeps of spot.
+BOOKS = frozenset({"book", "ticker", "kline", SPOT_TRADE})
 #: What of the account only the stream tells: states that are followed by others. The last ones are fetched.
 STATES = frozenset({"order", "position", "wallet"})
 NOTHING: frozenset[str] = frozenset()

@@ -32,7 +32,7 @@ def message(number: int, kind: str, sequence: int, fact: tuple[Any, ...] | None,
 
 TOPICS = {
     "trade": "publicTrade.BTCUSDT", "execution": "execution", "order": "order", "position": "position", "balance": "wallet",
-    "system": "system",
+    "system": "system", "kline": "kline.1.BTCUSDT",
 }  # fmt: skip
 
 
@@ -61,11 +61,13 @@ MESSAGES = [
     ),
     message(7, "balance", 1, ("wallet", 1, 1), {"account_type": "UNIFIED", "coins": [{"coin": "USDT", "wallet_balance": "9.50"}]}),
     trade(8, 3, "t3"),
+    message(10, "kline", 1, ("kline", 1), {"start": BEGAN_MS, "close": "2", "confirm": True}),
 ]  # fmt: skip
 AT = datetime.fromtimestamp(BEGAN_MS / 1000, UTC)
 WHOLE = Held(
-    told=[Told("linear" if m.event_type == "trade" else "private", 1, m.topic, m.fact or (), m.received_ns) for m in MESSAGES],
+    told=[Told("linear" if m.event_type in ("trade", "kline") else "private", 1, m.topic, m.fact or (), m.received_ns) for m in MESSAGES],
     trades={("linear", "BTCUSDT", f"t{n}"): BEGAN_MS + at * 1000 for n, at in ((1, 1), (2, 2), (3, 8))},
+    candles={BEGAN_MS: "2"},
     messages=MESSAGES,
     account=Account(
         {"e": BEGAN_MS + 4000}, {"o": ("Filled", Decimal(2), BEGAN_MS + 4000)}, {("linear", "BTCUSDT", 0): ("Buy", Decimal(2))},
@@ -82,7 +84,14 @@ WHOLE = Held(
 def gap(**more: Any) -> dict[str, Any]:
     """The second trade's second, closed and recovered, unless said otherwise."""
     since, until = (datetime.fromtimestamp(BEGAN_MS / 1000 + at, UTC) for at in (1.5, 2.5))
-    row = {"id": "g", "endpoint": "linear", "topic": "publicTrade.BTCUSDT", "cause": "disconnected", "from_at": since, "to_at": until}
+    row = {
+        "id": "g",
+        "endpoint": "linear",
+        "topic": "publicTrade.BTCUSDT",
+        "cause": "disconnected",
+        "from_at": since,
+        "to_at": until,
+    }
     return {**row, "recovered": True, **more}
 
 
@@ -100,14 +109,16 @@ def changed(number: int, **more: Any) -> list[Message]:
     return [msgspec.structs.replace(each, **more) if each.number == number else each for each in MESSAGES]
 
 
-def wrong(held: Held, *, may_announce: tuple[str, ...] = (), must_tell: tuple[str, ...] = (), may_tell: tuple[str, ...] = ()) -> list[str]:
+def wrong(
+    held: Held, *, may_announce: tuple[str, ...] = (), must_tell: tuple[str, ...] = (), may_tell: tuple[str, ...] = ()
+) -> list[str]:
     return judge(held).wrong(may_announce, must_tell, may_tell)
 
 
 def test_nothing_speaks_against_evidence_that_is_whole() -> None:
     found = judge(WHOLE)
     assert found.wrong((), (), ()) == []
-    assert (found.sent, found.arrived, found.repeats) == (8, 8, 0)
+    assert (found.sent, found.arrived, found.repeats) == (9, 9, 0)
 
 
 def test_a_repeat_costs_nothing_and_is_counted() -> None:
@@ -131,6 +142,8 @@ def test_a_repeat_costs_nothing_and_is_counted() -> None:
             replace(WHOLE, messages=without(7)),
             ["1 wallet lost", "missing: balance USDT: found None; expected 9.5", "database: balance of USDT in event id-7 was never"],
         ),
+        (replace(WHOLE, candles={BEGAN_MS: "3"}), [f"missing: candle {BEGAN_MS}: found 2; expected 3"]),
+        (replace(WHOLE, messages=changed(10, payload={"start": BEGAN_MS, "close": "2", "confirm": False})), ["missing: candle"]),
         (replace(WHOLE, stored=[]), ["database: balance of USDT in event id-7 is not stored"]),
         (
             replace(WHOLE, stored=[{**WHOLE.stored[0], "wallet_balance": Decimal(10)}]),
@@ -146,6 +159,7 @@ def test_a_repeat_costs_nothing_and_is_counted() -> None:
             replace(WHOLE, messages=[MESSAGES[1], MESSAGES[0], *MESSAGES[2:]]),
             ["misordered: trade.linear.BTCUSDT.-: epoch-1 1 after epoch-1 2", "misordered: trade.linear.BTCUSDT.- : 1 after 2"],
         ),
+        (replace(WHOLE, messages=changed(2, sequence=1)), ["split: ('ws-gateway.trade.chaos', 'trade.linear.BTCUSDT.-', 'epoch-1', 1)"]),
         (replace(WHOLE, messages=changed(2, epoch="epoch-0")), ["misordered: trade.linear.BTCUSDT.-: epoch-0 2 after epoch-1 1"]),
         (
             replace(WHOLE, messages=changed(4, payload={**MESSAGES[3].payload, "updated_time": BEGAN_MS})),

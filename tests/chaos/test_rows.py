@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.chaos.breakable import Broker, Store
+from tests.chaos.completeness import lacks, stored_lacks
 from tests.chaos.figures import audit, measure
-from tests.chaos.judging import Held, Verdict, judge, lacks, stored_lacks
+from tests.chaos.judging import Held, Verdict, judge, without_repeats
 from tests.chaos.results import Result, keep
 from tests.chaos.rows import ROWS, Row
 from tests.chaos.stage import Stage, stage
@@ -25,16 +27,27 @@ STORED = "select event_id, coin, wallet_balance, event_timestamp, received_at fr
 
 
 def held(built: Stage) -> Held:
-    """All there is to judge, now that the exchange stands still: what stalls since then is our own doing."""
+    """All there is to judge, now that the exchange stands still."""
     built.ledger.read()
     return Held(
-        built.ledger.told, built.ledger.trades, built.recording.read(), built.rest.account(), built.first_wallet, built.rows(STORED),
-        [gap for gap in built.gaps() if gap["cause"] != "stalled" or gap["from_at"].timestamp() < built.paused_at - 1.0],
-    )  # fmt: skip
+        told=built.ledger.told,
+        trades=built.ledger.trades,
+        candles=built.rest.candles(int(built.paused_at * 1000) - 1000),
+        messages=built.recording.read(),
+        account=built.rest.account(),
+        first_wallet=built.first_wallet,
+        stored=built.rows(STORED),
+        gaps=gaps(built),
+    )
+
+
+def gaps(built: Stage) -> list[dict[str, Any]]:
+    """Those that began before the exchange stood still: what stalls since then is our own doing."""
+    return [gap for gap in built.gaps() if gap["from_at"].timestamp() < built.paused_at - 1.0]
 
 
 def settle(built: Stage, patience_s: float) -> None:
-    """Let the exchange go on, then stand still, until the account is complete at the consumer and in PostgreSQL, or patience ends."""
+    """Let the exchange go on, then stand still, until the account is complete and all gaps are closed, or patience ends."""
     built.pass_time(AFTER_S)
     built.simulator.pause(on=True)
     built.paused_at = time.time()
@@ -45,8 +58,10 @@ def settle(built: Stage, patience_s: float) -> None:
         if time.monotonic() < look_at or not built.is_quiet():
             return False
         look_at = time.monotonic() + LOOK_S
-        messages = built.recording.read()
-        return not lacks(account, messages, built.first_wallet) and not stored_lacks(account, messages, built.rows(STORED))
+        firsts = without_repeats(built.recording.read())
+        if lacks(account, firsts, built.first_wallet) or stored_lacks(account, firsts, built.rows(STORED)):
+            return False
+        return all(gap["to_at"] for gap in gaps(built))
 
     built.until(complete, patience_s)
 

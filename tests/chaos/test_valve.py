@@ -75,7 +75,9 @@ def test_a_slow_valve_is_late_each_way_and_loses_nothing(valve: Valve) -> None:
         assert 2 * SLOW_S <= time.monotonic() - began < 10 * SLOW_S
 
 
-def test_a_swallowing_valve_closes_nothing_and_answers_nothing_until_it_is_opened_and_knows_the_connection_no_more(valve: Valve) -> None:
+def test_a_swallowing_valve_closes_nothing_and_answers_nothing_until_it_is_opened_and_knows_the_connection_no_more(
+    valve: Valve,
+) -> None:
     with client(valve) as old, client(valve) as untouched:
         assert said(old, b"before") == b"before"
         assert said(untouched, b"before") == b"before"

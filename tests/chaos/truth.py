@@ -27,6 +27,8 @@ KINDS = {"spot": ("Order", "StopOrder")}
 #: Requests a second at the most: the address, and what it may ask, is shared with the gateway.
 PACE = 20.0
 
+#: The code of a refusal because of too many calls of this account.
+TOO_MANY = 10006
 #: Whose trades are looked at, and how often; seconds. A thousand are made in nine.
 CONTRACTS, TRADES_EVERY_S = ("BTCUSDT", "ETHUSDT", "SOLUSDT"), 3.0
 
@@ -133,6 +135,11 @@ class Rest:
         filters = {"baseCoin": "BTC"} if category == "option" else {}
         return list(self._rows("/v5/execution/list", category=category, limit="100", **filters))
 
+    def candles(self, until_ms: int) -> dict[int, str]:
+        """Start → close, of the minutes of linear BTCUSDT that were over then, as it is traded since ever."""
+        rows = self._get("/v5/market/kline", category="linear", symbol="BTCUSDT", interval="1", limit="1000")["list"]
+        return {int(row[0]): row[4] for row in rows if int(row[0]) + 60_000 <= until_ms}
+
     def _rows(self, path: str, **query: str) -> Iterator[Row]:
         cursor = ""
         while True:
@@ -161,6 +168,13 @@ class Rest:
         self._ahead_ms = int(self._result("/v5/market/time", "", {})["timeNano"]) // 1_000_000 - int(time.time() * 1000)
 
     def _result(self, path: str, text: str, headers: dict[str, str]) -> Row:
-        answer = json.loads(self._http.request("GET", f"{self._simulator.rest_url}{path}?{text}", headers=headers).data)
+        answer: Row = {}
+
+        def is_answered() -> bool:
+            nonlocal answer
+            answer = json.loads(self._http.request("GET", f"{self._simulator.rest_url}{path}?{text}", headers=headers).data)
+            return bool(answer["retCode"] != TOO_MANY)
+
+        wait_for(is_answered, "the exchange answers, which the gateway may have asked as much as it may be asked")
         assert answer["retCode"] == 0, answer
         return dict(answer["result"])
