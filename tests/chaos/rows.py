@@ -177,7 +177,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "disk_full", "no room for journal and spool", faults.disk_full,
         {"seconds": 4.0, "broker_away": False}, {"seconds": 30.0, "broker_away": False}, STATES, may_tell=frozenset({"disk_full"}) | HUNG,
-        within={"not_ready_s": 1.0}, within_short={"not_ready_s": 3.0}, small_disk=True, patience_s=40.0, in_slice=True,
+        within={"not_ready_s": 1.0}, within_short={"not_ready_s": 3.0}, small_disk=True, patience_s=40.0,
     ),
     Row(
         "disk_full_without_rabbitmq", "no room for journal and spool while RabbitMQ is away", faults.disk_full,
