@@ -33,7 +33,7 @@ check: install
 	@echo "the house's rules"; $(PYTHON) -m pytest -q tests/test_house.py
 
 test: check
-	$(PYTHON) -m pytest -v --tb=short --durations=10 -m "not chaos" tests  # with the slice of faults: "not chaos or slice"
+	$(PYTHON) -m tests
 
 lock: install
 	$(PYTHON) -m pip install --quiet pip-tools

@@ -88,7 +88,7 @@ def command(event_type: str | None, category: str | None, symbol: str | None, co
     """Show events as they come, without taking them from anybody. Ctrl-C ends it."""
     settings = running.settings()
     config.require(settings, "BROKER_URL")
-    binding = names.service_binding(event_type or "*", category=category, symbol=symbol, variant=None)
+    binding = names.service_binding(event_type or "*", category=category, symbol=symbol or None, variant=None)
     shown = 0
     with Consumer(settings.broker_url, bindings=[binding]) as consumer:
         try:

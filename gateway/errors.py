@@ -13,6 +13,7 @@ GatewayError
 │   └── AuthRefused     the private stream's login was refused
 └── LineFault           something is away: reconnect, keep what is not handed over
     ├── LinkLost        the exchange's socket
+    ├── SpoolFull       a spool or journal on disk has no room
     ├── SinkAway        the broker or PostgreSQL, as a sink of events
     └── StoreAway       PostgreSQL, as the place of wishes
         └── StoreUnready    it answers, but not as our database
@@ -91,6 +92,10 @@ class LineFault(GatewayError):
 
 class LinkLost(LineFault):
     """The exchange's socket closed, broke or fell silent."""
+
+
+class SpoolFull(LineFault):
+    """A record cannot be kept on disk: the bound is reached, or the disk refuses. It can once something was released."""
 
 
 class SinkAway(LineFault):

@@ -16,12 +16,20 @@ import pytest
 
 from gateway import db, migrate
 from gateway.servers import Postgres, RabbitMQ
+from gateway.servers.rabbitmq import USER
 from simulator import remote
 from simulator.remote import RunningSimulator
 from tests.zeromq import Context
 
-#: Virtual hosts made at the node's start; each test takes its own.
-HOSTS = [f"test-{number}" for number in range(600)]
+#: Virtual hosts are made so many at a time: at the node's start, and again when tests have used them up.
+HOSTS = 40
+#: Erlang, for many at once: each call of `rabbitmqctl` takes a second or two.
+MAKE_HOSTS = f"""
+    [begin
+        rabbit_vhost:add(Name, <<"tests">>),
+        rabbit_auth_backend_internal:set_permissions(<<"{USER}">>, Name, <<".*">>, <<".*">>, <<".*">>, <<"tests">>)
+    end || Name <- [NAMES]], ok.
+"""
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +42,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 
 @pytest.fixture(scope="session")
 def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
-    server = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), virtual_hosts=HOSTS)
+    server = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), virtual_hosts=hosts_from(0))
     server.start()
     yield server
     server.stop()
@@ -64,8 +72,19 @@ def new_database(new_empty_database: Callable[[], str]) -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def new_broker(rabbitmq_server: RabbitMQ) -> Callable[[], str]:
-    hosts = iter(HOSTS)
-    return lambda: rabbitmq_server.url_of(next(hosts))
+    def hosts() -> Iterator[str]:
+        yield from hosts_from(0)
+        for first in count(HOSTS, HOSTS):
+            names = hosts_from(first)
+            rabbitmq_server.control("eval", MAKE_HOSTS.replace("NAMES", ", ".join(f'<<"{name}">>' for name in names)))
+            yield from names
+
+    made = hosts()
+    return lambda: rabbitmq_server.url_of(next(made))
+
+
+def hosts_from(first: int) -> list[str]:
+    return [f"test-{number}" for number in range(first, first + HOSTS)]
 
 
 @pytest.fixture

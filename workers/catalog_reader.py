@@ -84,6 +84,7 @@ class CatalogReader(threading.Thread):
                 return UNPREPARED_S
             if left_s > 0.0:
                 self._add_coins()
+                self._trouble.over()
                 return self._pause_s(left_s)
             self._renew()
         except NotCredible as fault:

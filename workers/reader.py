@@ -72,9 +72,8 @@ class Readers:
             if wanted is None and now - reader.heard_at >= LATELY_S:
                 del self._by_topic[topic]
                 continue
-            if wanted is not None and reader.wanted is not None:
-                for event_type in wanted - reader.wanted:
-                    reader.memory.told.pop(event_type, None)
+            for event_type in (wanted or frozenset()) - (reader.wanted or frozenset()):
+                reader.memory.told.pop(event_type, None)
             reader.wanted = wanted
         self._wanted = event_types
 

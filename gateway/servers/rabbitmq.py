@@ -20,6 +20,7 @@ from gateway.servers.server import Report, Server, dying_with_us, quiet
 #: The script itself; the distribution's wrapper of the same name changes to another user.
 PLACES = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/sbin")
 USER = "gateway"
+NODE = "ws-gateway@localhost"
 #: A first start takes about 5 s on an idle machine; seconds.
 READY_S = 90.0
 
@@ -90,6 +91,19 @@ class RabbitMQ(Server):
         self._signal_node(signal.SIGKILL)
         super().kill()
 
+    def control(self, *words: str) -> str:
+        """What `rabbitmqctl` says of the node. Raises ServerError with its words where it fails."""
+        command = [str((find_binaries() or Path(PLACES[0])) / "rabbitmqctl"), "--node", NODE, "--quiet", *words]
+        environ = {
+            name: value for name, value in self._environment().items() if not name.endswith("_ERL_ARGS")
+        }  # those are the node's
+        done = subprocess.run(  # noqa: S603 # our own node
+            command, env=environ, cwd=self.folder, capture_output=True, text=True, timeout=READY_S, check=False
+        )
+        if done.returncode:
+            raise ServerError(f"rabbitmqctl {words[0]} failed: {(done.stderr or done.stdout).strip()}")
+        return done.stdout
+
     def _signal_node(self, how: signal.Signals) -> None:
         if self.is_running():
             with suppress(FileNotFoundError, ProcessLookupError, ValueError):
@@ -100,7 +114,7 @@ class RabbitMQ(Server):
         return kept | {
             "HOME": str(self.folder),  # the cookie lies there
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            "RABBITMQ_NODENAME": "ws-gateway@localhost",
+            "RABBITMQ_NODENAME": NODE,
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.ports[0]),
             "RABBITMQ_DIST_PORT": str(self.ports[1]),

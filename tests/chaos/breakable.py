@@ -1,6 +1,5 @@
 """Private servers that a test can break in ways that the gateway's own `stop` and `kill` do not know."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,25 +7,13 @@ import psycopg2
 
 from gateway import db
 from gateway.servers import Postgres, RabbitMQ
-from gateway.servers.rabbitmq import find_binaries
 
-#: A command of the broker's starts a virtual machine of its own; seconds.
-COMMAND_S = 60.0
 #: The default of RabbitMQ 3.10: alarm at this share of the machine's memory.
 NO_ALARM = "0.4"
 
 
 class Broker(RabbitMQ):
-    """A RabbitMQ node with its own command line."""
-
-    def control(self, *words: str) -> str:
-        """What `rabbitmqctl` says. Raises CalledProcessError."""
-        folder = find_binaries()
-        assert folder is not None
-        command = [str(folder / "rabbitmqctl"), "--node", "ws-gateway@localhost", "--quiet", *words]
-        environ = {name: value for name, value in self._environment().items() if not name.endswith("_ERL_ARGS")}
-        done = subprocess.run(command, env=environ, cwd=self.folder, capture_output=True, text=True, timeout=COMMAND_S, check=True)
-        return done.stdout
+    """A RabbitMQ node."""
 
     def raise_alarm(self) -> None:
         """Out of memory, it says: publishers are blocked until `end_alarm`."""

@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.breakable import Broker, Store
 
 #: Virtual hosts made at the node's start; each row takes its own.
-HOSTS = [f"chaos-{number}" for number in range(100)]
+HOSTS = [f"chaos-{number}" for number in range(60)]
 
 
 @pytest.fixture(scope="session")

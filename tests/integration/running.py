@@ -24,14 +24,14 @@ KEY = "test-key"
 PROGRAMS = ("private", "spot", "linear", "inverse", "option", "spread", "status", "router", "api", "prepare")
 
 
-def wait_for(claim: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
-    """The claim's value as soon as it is true; fails with `what` when it does not become so in time."""
+def wait_for(claim: Callable[[], Any], what: str | Callable[[], str], seconds: float = 20.0) -> Any:
+    """The claim's value as soon as it is true; fails with `what`, asked then, when it does not become so in time."""
     until = time.monotonic() + seconds
     while True:
         value = claim()
         if value:
             return value
-        assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
+        assert time.monotonic() < until, f"not within {seconds:g} s: {what if isinstance(what, str) else what()}"
         time.sleep(0.05)
 
 
@@ -102,7 +102,7 @@ class RunningGateway:
             return {}
 
     def wait_until_healthy(self, seconds: float = 40.0) -> None:
-        wait_for(lambda: self.health().get("status") == "healthy", f"healthy, but {self.health()}", seconds)
+        wait_for(lambda: self.health().get("status") == "healthy", lambda: f"healthy, but {self.health()}", seconds)
 
     def wait_for_the_catalog(self, seconds: float = 20.0) -> None:
         """Until every category's instruments were read: from then on symbols are verified."""

@@ -37,6 +37,18 @@ def test_bindings_are_one_for_all_or_one_for_each_that_was_ever_seen(connection:
     assert bindings(connection) == ["trade.linear.*.-", "trade.option.*.*"]
 
 
+def test_what_the_api_stores_for_all_is_what_the_queue_needs(client: FlaskClient, connection: db.Connection) -> None:
+    for category, symbol in (("linear", "*"), ("option", "BTC-*")):
+        status, row = call(
+            client,
+            "POST",
+            BASE,
+            json={"channel_type": "trades", "category": category, "symbol": symbol, "requesting_service": "tester"},
+        )
+        assert status == 201, row
+    assert queues.needed(store.service_queues(connection)) == {LEFT: ["trade.linear.*.-", "trade.option.*.BTC"]}
+
+
 def test_what_ended_long_ago_is_not_bound_any_more_but_unbound(connection: db.Connection) -> None:
     lists(connection, "BTCUSDT", "BTCOLD")
     lists(connection, "BTCUSDT")

@@ -65,7 +65,7 @@ def test_cut_connections_are_restored_and_no_other_is_touched(gateway: RunningGa
             after = {entry.endpoint: entry.number for entry in simulator.connections()}
             assert {name for name in before if before[name] != after.get(name)} == {endpoint}
     assert held_topics(simulator) == topics
-    wait_for(lambda: gateway.health()["status"] == "healthy", "healthy again")
+    gateway.wait_until_healthy(20.0)
     assert gateway.health()["connections"]["linear_00"]["reconnection_count"] == 3
 
 
@@ -84,7 +84,7 @@ def test_a_killed_process_comes_back_and_wanted_topics_are_restored(
         wait_for(back, f"{name} started again", 20.0)
         wait_for(lambda: held_topics(simulator) == topics, f"topics restored after {name}", 20.0)
         assert {other for other, pid in gateway.pids().items() if old[other] != pid} == {name}
-    wait_for(lambda: gateway.health().get("status") == "healthy", "healthy again", 20.0)
+    gateway.wait_until_healthy(20.0)
     for endpoint in ("spot", "linear", "inverse", "option", "spread"):
         consumer.take(rows[endpoint]["queue"])
         consumer.take_until(rows[endpoint]["queue"], bool)

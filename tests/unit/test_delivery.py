@@ -216,6 +216,16 @@ def test_whoever_begins_to_want_funding_is_told_what_holds(tmp_path: Path, conte
     assert [kind for kind, _ in told].index("funding") == 2, "with the first ticker after the wish"
 
 
+def test_whoever_wants_funding_after_nobody_did_is_told_what_holds(tmp_path: Path, context: Context) -> None:
+    out = make("linear", tmp_path, context)
+    for push, wanted in enumerate(({"tickers.A": frozenset(["funding"])}, {}, {"tickers.A": frozenset(["funding"])}), start=1):
+        out.want(wanted, now=push * 7200.0)
+        if wanted:
+            out.take(ticker("snapshot", push, **TICKER), 1, now=push * 7200.0)
+    out.flush()
+    assert [event["event_type"] for event in waiting(out)] == ["funding", "funding"]
+
+
 def test_funding_that_a_filter_left_out_was_not_told(tmp_path: Path, context: Context) -> None:
     out = make("linear", tmp_path, context)
     out.want({"tickers.A": frozenset(["ticker"])})

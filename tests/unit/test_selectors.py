@@ -76,18 +76,22 @@ def test_topics_are_those_of_the_instruments_and_option_trades_go_by_base_coin()
 
 def test_bindings_are_exactly_what_was_asked_for() -> None:
     def bindings(channel_type: str, category: str, pattern: str, symbols: list[str]) -> list[str]:
-        row, depth = channel(channel_type), 50 if channel_type == "orderbook" else None
-        whole = selectors.whole_of(row, category=category, pattern=pattern)
-        named = symbols if whole is None else [whole]
-        return selectors.bindings_of(row, category=category, depth=depth, interval=None, symbols=named)
+        row = channel(channel_type)
+        assert selectors.whole_of(row, category=category, pattern=pattern) is None
+        return selectors.bindings_of(row, category=category, depth=None, interval=None, symbols=symbols)
 
-    assert bindings("trades", "linear", "*", ["BTCUSDT"]) == ["trade.linear.*.-"]
-    assert bindings("orderbook", "linear", "**", []) == ["orderbook.linear.*.50"]
-    assert bindings("trades", "option", "*", []) == ["trade.option.*.*"]
     assert bindings("trades", "linear", "BTC*", ["BTCUSDT", "BTCPERP"]) == ["trade.linear.BTCUSDT.-", "trade.linear.BTCPERP.-"]
-    assert bindings("trades", "option", "XRP-*", ["XRP-30OCT26-0.4-P-USDT"]) == ["trade.option.*.XRP"]
     assert bindings("ticker", "option", "XRP-*", ["XRP-30OCT26-0.4-P-USDT"]) == ["ticker.option.XRP-30OCT26-0_4-P-USDT.-"]
     assert bindings("trades", "linear", "XRP-*", ["XRP-30OCT26"]) == ["trade.linear.XRP-30OCT26.-"]
     assert bindings("trades", "option", "XRP*", ["XRP-30OCT26-0.4-P-USDT"]) == ["trade.option.XRP-30OCT26-0_4-P-USDT.XRP"]
     assert bindings("order", "linear", "BTC*", ["BTCUSDT"]) == ["order.linear.BTCUSDT.*"]
     assert bindings("trades", "linear", "BTC*", []) == []
+
+
+def test_one_binding_is_enough_for_all_instruments_and_for_all_options_of_a_coin() -> None:
+    def whole(channel_type: str, category: str, pattern: str) -> str | None:
+        return selectors.whole_of(channel(channel_type), category=category, pattern=pattern)
+
+    assert [whole("trades", "linear", "*"), whole("orderbook", "linear", "**"), whole("trades", "option", "*")] == ["*"] * 3
+    assert whole("trades", "option", "XRP-*") == "XRP"
+    assert [whole("ticker", "option", "XRP-*"), whole("trades", "linear", "XRP-*"), whole("trades", "option", "XRP*")] == [None] * 3
