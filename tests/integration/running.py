@@ -60,7 +60,7 @@ class RunningGateway:
         self.folder = folder
         self.broker_url = broker_url
         self.port = free_ports(1)[0]
-        (folder / "var" / "log").mkdir(parents=True)
+        (folder / "var" / "log").mkdir(parents=True, exist_ok=True)
         conf = (ROOT / "supervisord.conf").read_text()
         for program, count in (processes or {}).items():
             before, section, after = conf.partition(f"[program:{program}]")

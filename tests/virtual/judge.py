@@ -1,81 +1,18 @@
 """The judge: what the exchange's ledger says was sent, against what came out of the gateway and what the gateway said is missing.
 
-Shares no code with the normalisers, but for what is a frame at all: it names each fact of a frame by what the exchange's documents say identifies it.
+Shares no code with the normalisers, but for what is a frame at all: `facts.py` names each fact of a frame.
 """
 
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from world import Worker
 
 from gateway.protocol.frames import Data, parse
 from simulator.ledger import Entry, Ledger
-
-#: Topic's first word → the facts of a frame, as the exchange identifies them.
-Facts = list[tuple[Any, ...]]
-
-
-def facts_of_frame(topic: str, frame: dict[str, Any]) -> Facts:
-    """What one sent frame tells, one entry for each event that it should become."""
-    family, data = topic.split(".", 1)[0], frame["data"]
-    if family == "orderbook":
-        return [("book", frame["type"], data["u"], data["seq"], len(data["b"]), len(data["a"]))]
-    if family == "tickers":
-        return [("ticker", frame["ts"])]
-    rows = data if isinstance(data, list) else [data]
-    named = {
-        "publicTrade": lambda row: ("trade", row["s"], row["i"], row["p"], row["v"]),
-        "kline": lambda row: ("kline", row["start"], row["timestamp"], row["close"], row["confirm"]),
-        "system": lambda row: ("status", row["id"]),
-        "order": lambda row: ("order", row["orderId"], row["orderStatus"], str(row["updatedTime"]), row["cumExecQty"]),
-        "execution": lambda row: ("execution", row["execId"], row["execPrice"], row["execQty"]),
-        "position": lambda row: ("position", row["symbol"], int(row["seq"]), row["size"], str(row["updatedTime"])),
-        "wallet": lambda row: ("wallet", frame["creationTime"], len(row["coin"])),
-    }
-    return [named[family](row) for row in rows]
-
-
-def fact_of_event(event: dict[str, Any]) -> tuple[Any, ...]:
-    """The same of one event."""
-    payload = event["payload"]
-    named = {
-        "orderbook": lambda: (
-            "book",
-            payload["kind"],
-            payload["update_id"],
-            payload["cross_sequence"],
-            len(payload["bids"]),
-            len(payload["asks"]),
-        ),
-        "ticker": lambda: ("ticker", milliseconds(event["timestamp"])),
-        "trade": lambda: ("trade", payload["symbol"], payload["trade_id"], payload["price"], payload["quantity"]),
-        "kline": lambda: ("kline", payload["start"], payload["timestamp"], payload["close"], payload["confirm"]),
-        "system_status": lambda: ("status", payload["id"]),
-        "order": lambda: (
-            "order",
-            payload["order_id"],
-            payload["status"],
-            str(payload["updated_time"]),
-            payload["executed_quantity"],
-        ),
-        "execution": lambda: ("execution", payload["execution_id"], payload["price"], payload["quantity"]),
-        "position": lambda: (
-            "position",
-            payload["symbol"],
-            payload["position_sequence"],
-            payload["size"],
-            str(payload["updated_time"]),
-        ),
-        "balance": lambda: ("wallet", milliseconds(event["timestamp"]), len(payload["coins"])),
-    }
-    return named[event["event_type"]]()
-
-
-def milliseconds(stamp: str) -> int:
-    return round(datetime.fromisoformat(stamp).timestamp() * 1000)
+from tests.facts import fact_of_event, facts_of_frame, milliseconds
 
 
 @dataclass(slots=True)

@@ -1,0 +1,229 @@
+"""The judge sees every kind of loss: each verdict on evidence that is made up, whole and then spoilt in one way."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.chaos.judging import UNSEEN, Held, judge
+from tests.chaos.recorder import Message
+from tests.chaos.truth import Account, Told
+
+SECOND = 10**9
+BEGAN_NS = 1_790_000_000 * SECOND
+BEGAN_MS = BEGAN_NS // 1_000_000
+KEYS = {"trade": "trade.linear.BTCUSDT.-", "execution": "execution.linear.BTCUSDT.-", "order": "order.linear.BTCUSDT.-"}
+
+
+def message(number: int, kind: str, sequence: int, fact: tuple[Any, ...] | None, payload: dict[str, Any], **more: Any) -> Message:
+    """Of linear BTCUSDT, one a second."""
+    at_ns = BEGAN_NS + number * SECOND
+    told = {
+        "number": number, "at_ns": at_ns, "queue": f"ws-gateway.{kind}.chaos", "key": KEYS.get(kind, f"{kind}.-.-.-"), "again": False,
+        "event_type": kind, "event_id": f"id-{number}", "category": "linear", "symbol": "BTCUSDT", "topic": TOPICS[kind],
+        "source": "stream", "epoch": "epoch-1", "sequence": sequence, "gap_id": None, "timestamp_ms": at_ns // 1_000_000,
+        "received_ns": at_ns, "fact": fact, "payload": payload,
+    }  # fmt: skip
+    return Message(**{**told, **more})
+
+
+TOPICS = {
+    "trade": "publicTrade.BTCUSDT", "execution": "execution", "order": "order", "position": "position", "balance": "wallet",
+    "system": "system", "kline": "kline.1.BTCUSDT",
+}  # fmt: skip
+
+
+def trade(number: int, sequence: int, identity: str, **more: Any) -> Message:
+    payload = {"trade_id": identity, "cross_sequence": sequence, "trade_time": BEGAN_MS + number * 1000}
+    return message(number, "trade", sequence, ("trade", "BTCUSDT", identity, "1", "1"), payload, **more)
+
+
+def order(number: int, sequence: int, status: str, executed: str) -> Message:
+    updated = BEGAN_MS + number * 1000
+    payload = {
+        "order_id": "o", "status": status, "executed_quantity": executed, "price": "1", "quantity": "2", "updated_time": updated,
+    }  # fmt: skip
+    return message(number, "order", sequence, ("order", "o", status, str(updated), executed), payload)
+
+
+MESSAGES = [
+    trade(1, 1, "t1"),
+    trade(2, 2, "t2"),
+    order(3, 1, "New", "0"),
+    order(4, 2, "Filled", "2"),
+    message(5, "execution", 1, ("execution", "e", "1", "2"), {"execution_id": "e", "exec_time": BEGAN_MS + 4000}),
+    message(
+        6, "position", 1, ("position", "BTCUSDT", 1, "2", "1"),
+        {"symbol": "BTCUSDT", "mode": 0, "size": "2", "side": "Buy", "updated_time": 1, "position_sequence": 1},
+    ),
+    message(7, "balance", 1, ("wallet", 1, 1), {"account_type": "UNIFIED", "coins": [{"coin": "USDT", "wallet_balance": "9.50"}]}),
+    trade(8, 3, "t3"),
+    message(10, "kline", 1, ("kline", 1), {"start": BEGAN_MS, "close": "2", "confirm": True}),
+]  # fmt: skip
+AT = datetime.fromtimestamp(BEGAN_MS / 1000, UTC)
+WHOLE = Held(
+    told=[Told("linear" if m.event_type in ("trade", "kline") else "private", 1, m.topic, m.fact or (), m.received_ns) for m in MESSAGES],
+    trades={("linear", "BTCUSDT", f"t{n}"): BEGAN_MS + at * 1000 for n, at in ((1, 1), (2, 2), (3, 8))},
+    candles={BEGAN_MS: "2"},
+    messages=MESSAGES,
+    account=Account(
+        {"e": BEGAN_MS + 4000}, {"o": ("Filled", Decimal(2), BEGAN_MS + 4000)}, {("linear", "BTCUSDT", 0): ("Buy", Decimal(2))},
+        {"USDT": Decimal("9.5"), "BTC": Decimal(1)},
+    ),
+    first_wallet={"USDT": Decimal(10), "BTC": Decimal(1)},
+    stored=[
+        {"event_id": "id-7", "coin": "USDT", "wallet_balance": Decimal("9.5"), "event_timestamp": AT, "received_at": AT},
+    ],
+    gaps=[],
+)  # fmt: skip
+
+
+def gap(**more: Any) -> dict[str, Any]:
+    """The second trade's second, closed and recovered, unless said otherwise."""
+    since, until = (datetime.fromtimestamp(BEGAN_MS / 1000 + at, UTC) for at in (1.5, 2.5))
+    row = {
+        "id": "g",
+        "endpoint": "linear",
+        "topic": "publicTrade.BTCUSDT",
+        "cause": "disconnected",
+        "from_at": since,
+        "to_at": until,
+    }
+    return {**row, "recovered": True, **more}
+
+
+TELLING = message(
+    9, "system", 1, None, {"kind": "gap", "endpoint": "linear", "worker": "linear_00", "topic": None, "gap_id": "g", "detail": None},
+    gap_id="g",
+)  # fmt: skip
+
+
+def without(*numbers: int) -> list[Message]:
+    return [each for each in MESSAGES if each.number not in numbers]
+
+
+def changed(number: int, **more: Any) -> list[Message]:
+    return [msgspec.structs.replace(each, **more) if each.number == number else each for each in MESSAGES]
+
+
+def wrong(
+    held: Held, *, may_announce: tuple[str, ...] = (), must_tell: tuple[str, ...] = (), may_tell: tuple[str, ...] = ()
+) -> list[str]:
+    return judge(held).wrong(may_announce, must_tell, may_tell)
+
+
+def test_nothing_speaks_against_evidence_that_is_whole() -> None:
+    found = judge(WHOLE)
+    assert found.wrong((), (), ()) == []
+    assert (found.sent, found.arrived, found.repeats) == (9, 9, 0)
+
+
+def test_a_repeat_costs_nothing_and_is_counted() -> None:
+    again = msgspec.structs.replace(MESSAGES[0], number=9, at_ns=BEGAN_NS + 9 * SECOND)
+    found = judge(replace(WHOLE, messages=[*MESSAGES, again]))
+    assert found.wrong((), (), ()) == []
+    assert found.repeats == 1
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "words"),
+    [
+        (replace(WHOLE, messages=without(2)), ["1 trade lost without a word", "1 unseen trade lost", "holes: trade.linear"]),
+        (replace(WHOLE, messages=without(8)), ["1 trade lost without a word", "1 unseen trade lost"]),
+        (replace(WHOLE, trades={**WHOLE.trades, ("linear", "BTCUSDT", "t9"): BEGAN_MS + 5000}), ["1 unseen trade lost"]),
+        (replace(WHOLE, messages=without(3)), ["1 order lost without a word", "holes: order.linear"]),
+        (replace(WHOLE, messages=without(4)), ["1 order lost", "missing: order o: found ('New'"]),
+        (replace(WHOLE, messages=without(5)), ["1 execution lost", "missing: execution e"]),
+        (replace(WHOLE, messages=without(6)), ["1 position lost", "missing: position ('linear', 'BTCUSDT', 0): found None"]),
+        (
+            replace(WHOLE, messages=without(7)),
+            ["1 wallet lost", "missing: balance USDT: found None; expected 9.5", "database: balance of USDT in event id-7 was never"],
+        ),
+        (replace(WHOLE, candles={BEGAN_MS: "3"}), [f"missing: candle {BEGAN_MS}: found 2; expected 3"]),
+        (replace(WHOLE, messages=changed(10, payload={"start": BEGAN_MS, "close": "2", "confirm": False})), ["missing: candle"]),
+        (replace(WHOLE, stored=[]), ["database: balance of USDT in event id-7 is not stored"]),
+        (
+            replace(WHOLE, stored=[{**WHOLE.stored[0], "wallet_balance": Decimal(10)}]),
+            ["database: stored balance USDT: found 10; expected 9.5"],
+        ),
+        (replace(WHOLE, account=replace(WHOLE.account, positions={})), ["missing: position ('linear', 'BTCUSDT', 0)"]),
+        (replace(WHOLE, told=WHOLE.told[1:]), ["invented: publicTrade.BTCUSDT id-1"]),
+        (
+            replace(WHOLE, messages=changed(2, fact=MESSAGES[0].fact)),
+            ["1 trade lost without a word", "split: ('trade', 'linear', 'trade', 'BTCUSDT', 't1'"],
+        ),
+        (
+            replace(WHOLE, messages=[MESSAGES[1], MESSAGES[0], *MESSAGES[2:]]),
+            ["misordered: trade.linear.BTCUSDT.-: epoch-1 1 after epoch-1 2", "misordered: trade.linear.BTCUSDT.- : 1 after 2"],
+        ),
+        (replace(WHOLE, messages=changed(2, sequence=1)), ["split: ('ws-gateway.trade.chaos', 'trade.linear.BTCUSDT.-', 'epoch-1', 1)"]),
+        (replace(WHOLE, messages=changed(2, epoch="epoch-0")), ["misordered: trade.linear.BTCUSDT.-: epoch-0 2 after epoch-1 1"]),
+        (
+            replace(WHOLE, messages=changed(4, payload={**MESSAGES[3].payload, "updated_time": BEGAN_MS})),
+            ["misordered: order.linear.BTCUSDT.- o", "missing: order o"],
+        ),
+    ],
+    ids=lambda value: value[0][:40] if isinstance(value, list) else "",
+)  # fmt: skip
+def test_spoilt_evidence_is_seen(spoilt: Held, words: list[str]) -> None:
+    found = wrong(spoilt)
+    assert [word for word in words if not any(word in sentence for sentence in found)] == []
+
+
+def test_a_loss_that_a_row_of_gaps_speaks_of_is_announced_and_only_what_may_be_missing_is_forgiven() -> None:
+    told = replace(WHOLE, messages=[*without(2), TELLING], gaps=[gap(recovered=False)])
+    assert wrong(told, may_announce=("trade", UNSEEN), must_tell=("disconnected",)) == []
+    assert wrong(told, must_tell=("disconnected",)) == [
+        "1 trade announced as missing, of which nothing may be",
+        "1 unseen trade announced as missing, of which nothing may be",
+    ]
+
+
+@pytest.mark.parametrize(("queue", "excused"), [("ws-gateway.trade.chaos", True), ("ws-gateway.trade.chaos-2", False)])
+def test_a_missing_queue_excuses_what_went_through_it_and_nothing_else(queue: str, excused: bool) -> None:
+    row = gap(endpoint="router", topic=None, cause="queue_missing", detail=f"{queue} was missing", recovered=False)
+    told = replace(WHOLE, messages=[*without(2), TELLING], gaps=[row])
+    assert (wrong(told, may_announce=("trade", UNSEEN), must_tell=("queue_missing",)) == []) is excused
+
+
+def test_a_row_of_gaps_that_says_recovered_does_not_excuse_a_trade_that_is_missing() -> None:
+    told = replace(WHOLE, messages=[*without(2), TELLING], gaps=[gap()])
+    found = wrong(told, may_announce=("trade", UNSEEN), must_tell=("disconnected",))
+    assert [sentence.partition(":")[0] for sentence in found] == ["1 unseen trade lost without a word"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"endpoint": "spot"},
+        {"topic": "publicTrade.ETHUSDT"},
+        {"from_at": datetime.fromtimestamp(BEGAN_MS / 1000 + 60, UTC), "to_at": None},
+        {"from_at": datetime.fromtimestamp(BEGAN_MS / 1000 - 60, UTC), "to_at": datetime.fromtimestamp(BEGAN_MS / 1000 - 50, UTC)},
+    ],
+    ids=["another endpoint", "another topic", "later", "earlier"],
+)
+def test_a_row_of_gaps_excuses_nothing_else(other: dict[str, Any]) -> None:
+    told = replace(WHOLE, messages=[*without(2), TELLING], gaps=[gap(**other)])
+    assert any("1 trade lost without a word" in sentence for sentence in wrong(told, may_tell=("disconnected",)))
+
+
+@pytest.mark.parametrize(
+    ("row", "messages", "words"),
+    [
+        (gap(to_at=None, recovered=None), [*MESSAGES, TELLING], "is not closed"),
+        (gap(), MESSAGES, "no `system` event speaks of it"),
+        (gap(), [*MESSAGES, msgspec.structs.replace(TELLING, gap_id=None)], "no event carries its gap_id"),
+        (gap(cause="overflow"), [*MESSAGES, TELLING], "1 rows of `gaps` say overflow, which did not happen"),
+    ],
+    ids=["open", "unspoken", "unmarked", "made up"],
+)
+def test_a_row_of_gaps_is_closed_and_spoken_of_and_true(row: dict[str, Any], messages: list[Message], words: str) -> None:
+    found = wrong(replace(WHOLE, messages=messages, gaps=[row]), may_tell=("disconnected",))
+    assert any(words in sentence for sentence in found)
+
+
+def test_a_fault_that_must_be_told_of_and_is_not_is_wrong() -> None:
+    assert wrong(WHOLE, must_tell=("restarted",)) == ["no row of `gaps` says restarted"]
