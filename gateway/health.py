@@ -102,6 +102,7 @@ def connections(known: Known) -> dict[str, Body]:
             "stale": state.stale,
             "unknown": state.unknown,
             "unknown_fields": state.unknown_fields,
+            "missed": state.missed,
             "unacknowledged": state.unacknowledged,
             "clock_skew_ms": state.clock_skew_ms,
             "breaker": state.breaker,

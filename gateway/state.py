@@ -38,6 +38,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     last_error                    the newest reason of a disconnect or refusal
     active_subscriptions          topics acknowledged on the wire
     stale                         changes of whole books that were in them already
+    missed                        facts of the account that only an audit over REST told: the stream looked healthy and did not
     journal_messages              records in its journal on disk, which nobody else has yet; journal_bytes: what they take there
     topics                        by the exchange's topic
     journal_error                 why what was read cannot be kept; None: it can
@@ -67,6 +68,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     unknown: int = 0
     unknown_fields: int = 0
     unacknowledged: int = 0
+    missed: int = 0
     journal_messages: int = 0
     journal_bytes: int = 0
     clock_skew_ms: int | None = None

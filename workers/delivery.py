@@ -1,7 +1,7 @@
 """From data frames to records: normalised, stamped, encoded once. `dispatch.py` sends them, `ledger.py` tells what is missing."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway import names
@@ -10,7 +10,8 @@ from gateway.dead_letters import DeadLetters
 from gateway.memo import Memo
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol import channels
-from gateway.protocol.channels.channel import Channel, Outcome
+from gateway.protocol.answers import Fact
+from gateway.protocol.channels.channel import Outcome
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.memory import Memory
@@ -18,6 +19,7 @@ from gateway.protocol.raw_records import RawRecords, as_it_came, raw_data
 from gateway.wire import Stamp, TopicReport
 from workers.books import Books, Standing
 from workers.complaints import Complaints, shown
+from workers.counts import Counts
 from workers.dispatch import Dispatch
 from workers.gaps import Gaps, OpenGap
 from workers.journal import Journal, Kept, KeptFrame
@@ -25,31 +27,17 @@ from workers.ledger import Ledger
 from workers.maintenance import Maintenance
 from workers.overflow import WAITING_BYTES, WAITING_S, Overflow
 from workers.reader import Reader, Readers
+from workers.unknown_fields import UnknownFields
 from workers.voice import Voice
 
 log = logging.getLogger(__name__)
 
 #: What an earlier run left is handed on so many bytes at a time, and no further ahead of the router than this.
 REPLAY_BYTES, REPLAY_AHEAD = 1 << 20, 16 << 20
-#: Names of unknown fields that are remembered, so that each is logged once.
-NOTED_FIELDS = 1000
 
 
-@dataclass(slots=True)
-class Counts:
-    """Since the process started.
-
-    dropped         public events that found no room
-    stale           changes of a whole book that were in it already
-    unknown         frames and records that could not be read; each is a dead letter
-    unknown_fields  keys that no table knows, each time one came; they are delivered all the same
-    """
-
-    events: int = 0
-    dropped: int = 0
-    stale: int = 0
-    unknown: int = 0
-    unknown_fields: int = 0
+def _always(_event: Event) -> bool:
+    return True
 
 
 @dataclass(slots=True)
@@ -59,6 +47,7 @@ class Delivery:
     continuity  whether a book's delta must bring the next `u`
     journal     what was read and is not the router's yet
     memo        where the open gaps are kept for the next run
+    passes      whether consumers are to be told what the stream brings; see `catchup.py`
     """
 
     worker: str
@@ -71,6 +60,7 @@ class Delivery:
     journal: Journal = field(default_factory=Journal)
     gaps: Gaps = field(default_factory=Gaps)
     memo: Memo[list[OpenGap]] | None = None
+    passes: Callable[[Event], bool] = _always
     counts: Counts = field(default_factory=Counts)
     maintenance: Maintenance = field(default_factory=Maintenance)
     readers: Readers = field(init=False)
@@ -81,10 +71,11 @@ class Delivery:
     _strange: Reader = field(default_factory=lambda: Reader(channels.RAW, Memory()))  # frames of no topic that is ours
     _overflow: Overflow = field(default_factory=Overflow)
     _frames: int = 0
-    _noted: set[tuple[str, str]] = field(default_factory=set)
+    _unknown: UnknownFields = field(init=False)
 
     def __post_init__(self) -> None:
         self.readers = Readers(self.endpoint.name, self.endpoint.category, self.continuity)
+        self._unknown = UnknownFields(self.worker)
         self.dispatch = Dispatch(self.worker, self.bus, self.journal)
         self._voice = Voice(self.worker, self.endpoint, self.stamp)
         self.ledger = Ledger(self._voice, self.dispatch, self.gaps, self.memo)
@@ -122,7 +113,8 @@ class Delivery:
             raise LookupError(f"the channel {reader.channel.channel_type} reads no topic, but was found for {data.topic}")
         outcomes = normalise(data, self.endpoint.category, reader.memory)
         if data.unknown:
-            self._note_unknown_fields(reader.channel, data.unknown)
+            self.counts.unknown_fields += len(data.unknown)
+            self._unknown.note(reader.channel.event_type, data.unknown)
         raws = RawRecords(data.text, len(outcomes))
         for place, outcome in enumerate(outcomes):
             if isinstance(outcome, Event):
@@ -139,11 +131,25 @@ class Delivery:
                 outcome.record = as_it_came(outcome.record, raws.at(place))
                 self._complain(reader, outcome, trace_id, received_ns)
                 continue
+            if not self.passes(outcome):
+                continue
             if reader.memory.hole is not None:
                 self._tell_of_holes(data.topic, reader, received_ns)  # before the event that shows it
             raw = raws.at(place) if self.stamp.carries_raw(outcome) else None
             self._add(outcome, reader, received_ns, trace_id, raw=raw)
         return self._tell_of_holes(data.topic, reader, received_ns)
+
+    def fetched(self, fact: Fact, now_ns: int) -> None:
+        """What REST told of a wanted topic: its record leaves with the next `flush`."""
+        reader = self.readers.of(fact.outcome.topic)
+        outcome = _routable(fact.outcome)
+        if reader is None or (isinstance(outcome, Event) and not reader.wants(outcome.event_type)):
+            return
+        trace_id = self._voice.trace_id()
+        if isinstance(outcome, BadRecord):
+            self._complain(reader, outcome, trace_id, now_ns)
+            return
+        self._add(outcome, reader, now_ns, trace_id, raw=fact.raw if self.stamp.carries_raw(outcome) else None)
 
     def _add(self, event: Event, reader: Reader, received_ns: int, trace_id: str, *, raw: Json = None, queue: str = "") -> None:
         """An event of the topic is on its way; the first one after a gap says so."""
@@ -154,14 +160,6 @@ class Delivery:
         self.dispatch.add(self.stamp.record(event, received_ns=received_ns, trace_id=trace_id, raw=raw, queue=queue))
         self.counts.events += 1
         reader.last_event_ms = received_ns // 1_000_000
-
-    def _note_unknown_fields(self, channel: Channel, keys: list[str]) -> None:
-        """Counted each time, logged the first time."""
-        self.counts.unknown_fields += len(keys)
-        for key in (key[:100] for key in keys):
-            if (channel.event_type, key) not in self._noted and len(self._noted) < NOTED_FIELDS:
-                self._noted.add((channel.event_type, key))
-                log.info("%s unknown_field event_type=%s key=%s", self.worker, channel.event_type, key)
 
     def tend(self, standing: Standing, now: float, now_ns: int) -> list[str]:
         """Whole books: deliver what came, fetch what is missing, deliver what services are to get now.

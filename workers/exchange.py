@@ -30,12 +30,13 @@ from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Route
 from workers.exchange_clock import ExchangeClock
-from workers.gaps import OpenGap
+from workers.gaps import Gaps, OpenGap
 from workers.journal import Journal
 from workers.link import Link
 from workers.outside import Outside
 from workers.turn_lock import TurnLock
 from workers.wanted import WantedReader, Wishes
+from workers.wiring import catchup_of, diagnosis_of, rest_of, signed_of
 from workers.worker import Worker, owner
 
 
@@ -56,7 +57,10 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     sender = BusSender(bus.address(settings.var_dir), f"{name}-{started_ms}-{os.getpid()}".encode())
     own = endpoint.name if private else name  # whoever has the turn goes on with what the one before left
     spool = Spool(settings.var_dir / "journal" / own, max_bytes=settings.spool_max_bytes)
-    rest = Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy)
+    rest = rest_of(settings, private=private)
+    credentials = Credentials(settings.api_key, signer(settings.api_secret)) if private and settings.has_credentials else None
+    clock = ExchangeClock(rest.server_time_ms, worker=name)
+    signed = signed_of(rest, credentials, clock)
     fetcher = BookFetcher(rest, category=endpoint.category or "", worker=name, wake=wanted.wake)
     delivery = Delivery(
         name,
@@ -67,21 +71,24 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         Books(endpoint.category, fetcher),
         continuity=settings.book_continuity,
         journal=Journal(spool),
+        gaps=Gaps(is_judged=signed is not None),
         memo=Memo(settings.var_dir / "gaps" / f"{own}.json", list[OpenGap]),
     )
     route = Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy)
     link = Link(
         endpoint,
         route,
-        credentials=Credentials(settings.api_key, signer(settings.api_secret)) if settings.has_credentials else None,
+        credentials=credentials,
         delivery=delivery,
         backoff=Backoff(cap_for(max(processes, len(ENDPOINTS))), random.random),
         outside=Outside(
-            clock=ExchangeClock(rest.server_time_ms, worker=name),
+            clock=clock,
             budget=ConnectBudget(settings.var_dir / "connects" / (urlsplit(route.url).hostname or ""), private=private),
             maintenance=lambda: state.maintenance(settings.var_dir, time.time_ns() // 1_000_000),
+            diagnosis=diagnosis_of(signed, worker=name, wake=wanted.wake),
         ),
         wake=wanted.wake,
+        catchup=catchup_of(settings, endpoint, rest, signed, delivery, wake=wanted.wake),
     )
     before = state.read_worker(settings.var_dir, name)
     link.intake.last_frame_ms = before.last_frame_ms if before is not None else None

@@ -114,10 +114,10 @@ class Gaps:
         """Gaps of topics that nobody wants any more."""
         return [key for key, kept in self._open.items() if kept.topic is not None and not is_wanted(kept.topic)]
 
-    def restored(self, is_back: Callable[[str], bool]) -> OpenGap | None:
+    def restored(self, is_back: Callable[[str], bool], is_wanted: Callable[[str], bool]) -> OpenGap | None:
         """The connection's gap, where all that it waits for is back and nobody else judges it."""
         found = self.connection
-        if found is None or self.is_judged or found.promised:
+        if found is None or self.is_judged or any(map(is_wanted, found.promised)):
             return None
         return found if all(map(is_back, found.topics)) else None
 

@@ -5,6 +5,7 @@ import logging
 from gateway.protocol.frames import Data, Pong, Unknown, parse
 from gateway.protocol.session import Session
 from gateway.protocol.subscriptions import Subscriptions
+from workers.catchup import Catchup
 from workers.delivery import Delivery
 from workers.dial import Connection
 from workers.outside import Outside
@@ -22,10 +23,11 @@ class Intake:
     last_data_ms   when the last push did
     """
 
-    def __init__(self, delivery: Delivery, subscriptions: Subscriptions, outside: Outside) -> None:
+    def __init__(self, delivery: Delivery, subscriptions: Subscriptions, outside: Outside, catchup: Catchup) -> None:
         self._delivery = delivery
         self._subscriptions = subscriptions
         self._outside = outside
+        self._catchup = catchup
         self._in_hand: tuple[int, bytes] | None = None  # received_ns and text that the disk refuses
         self.last_frame_ms: int | None = None
         self.last_data_ms: int | None = None
@@ -91,6 +93,8 @@ class Intake:
         is_asked_for = session.receive(frame, self._outside.now()) if session is not None else True
         if isinstance(frame, Data) and is_asked_for:
             self.last_data_ms = self.last_frame_ms
+            if self._catchup.holds((frame, received_ns), self._outside.now()):
+                return
             if self._delivery.take(frame, received_ns, self._outside.now()):
                 self._subscriptions.renew(frame.topic)
             return

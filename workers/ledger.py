@@ -92,7 +92,7 @@ class Ledger:
         """Close what is over: of topics that nobody wants any more, and of a connection that is whole again."""
         for gap_id in self.gaps.unwanted(is_wanted):
             self.end(gap_id, now_ns=now_ns, recovered=False, detail="nobody wants it any more")
-        whole = self.gaps.restored(is_back)
+        whole = self.gaps.restored(is_back, is_wanted)
         if whole is not None:
             topics = [topic for topic in whole.topics if is_wanted(topic)]
             recovered, detail = verdict(topics, endpoint, is_private=is_private, judged=whole.judged)

@@ -17,6 +17,7 @@ from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.session import Credentials, Session, State
 from gateway.protocol.subscriptions import Subscriptions
 from gateway.state import ConnectionStatus
+from workers.catchup import Catchup
 from workers.delivery import Delivery
 from workers.dial import Connection, Route
 from workers.intake import Intake
@@ -62,8 +63,9 @@ class Link:
         backoff: Backoff,
         outside: Outside,
         wake: int,
+        catchup: Catchup | None = None,
     ) -> None:
-        """`wake` is a descriptor that is readable when the loop should turn at once."""
+        """`wake` is a descriptor that is readable when the loop should turn at once. Without `catchup` nothing is fetched."""
         self._endpoint = endpoint
         self._route = route
         self._credentials = credentials
@@ -77,9 +79,12 @@ class Link:
         self._workless_since: float | None = None
         self._work: bool | None = None  # None: nobody has said yet
         self._was_online = False  # since there is work
+        self._has_settled = False  # on this connection: every wanted topic was held or refused
         self._watchdog = Watchdog()
         self.subscriptions = Subscriptions(endpoint)
-        self.intake = Intake(delivery, self.subscriptions, outside)
+        self.catchup = catchup or Catchup()
+        self.catchup.subscriptions = self.subscriptions
+        self.intake = Intake(delivery, self.subscriptions, outside, self.catchup)
         self.breaker = Breaker()
         self.status: ConnectionStatus = "idle"
         self.connected_since: int | None = None
@@ -110,6 +115,7 @@ class Link:
                 self._converse(self._live, self._outside.now())
             except LinkLost as fault:
                 self._lost(str(fault))
+        self.catchup.tend(self._outside.now(), self._outside.unix_ns())
         self._look_at_gaps()
         for topic in self._delivery.tend(self.subscriptions, self._outside.now(), self._outside.unix_ns()):
             self.subscriptions.renew(topic)
@@ -161,6 +167,7 @@ class Link:
         self._live = _Live(connection, session, now)
         self._workless_since = None
         self._delivery.new_connection(now)
+        self.catchup.opened()
 
     def _converse(self, live: _Live, now: float) -> None:
         session = live.session
@@ -229,10 +236,15 @@ class Link:
             self.connected_since = unix_ns // 1_000_000
             again, self._was_online = self._was_online, True
             self.reconnections += again
+            if self._outside.diagnosis is not None:
+                self._outside.diagnosis.over()
             self._delivery.tell("reconnected" if again else "connected", now_ns=unix_ns)
             log.info("%s session_online reconnections=%d", self._delivery.worker, self.reconnections)
         self.status = session.status  # type: ignore[assignment] # the session's words are a subset
         if self.status == "connected":
+            if not self._has_settled:
+                self._has_settled = True
+                self.catchup.settled(self._outside.now(), self._outside.unix_ns())
             self.breaker.succeeded()
             if lived_s >= STEADY_S:
                 self._backoff.succeeded()
@@ -241,6 +253,7 @@ class Link:
         log.log(log_level, "%s session_closed reason=%s", self._delivery.worker, reason)
         self.last_error = reason
         self.breaker.failed()
+        self.catchup.lost(self._outside.now())
         if self._online:
             now_ns, intake = self._outside.unix_ns(), self.intake
             last_ms = intake.last_frame_ms if self._endpoint.authenticates else intake.last_data_ms
@@ -250,6 +263,8 @@ class Link:
         refused = self._live is not None and self._live.session.state is State.AUTH_FAILED
         if refused:
             self._outside.clock.distrust()
+            if self._outside.diagnosis is not None:
+                self._outside.diagnosis.begin()
         self._let_go()
         self.status = "auth_failed" if refused else "reconnecting"
         self._dial_at = self._outside.now() + self._backoff.next_s()
@@ -257,6 +272,7 @@ class Link:
     def _rest(self) -> None:
         """Nobody wants anything: go, politely."""
         log.info("%s session_idle", self._delivery.worker)
+        self.catchup.lost(self._outside.now())
         self._let_go()
         self.status = "idle"
         self._was_online = False
@@ -266,12 +282,14 @@ class Link:
         if self._live is not None:
             self._live.connection.close()
             self._live = None
-        self._online = False
+        self._online = self._has_settled = False
         self.connected_since = None
         self.subscriptions.lost()
         self._delivery.lost(self._outside.now())
 
     def _look_for_trouble(self) -> None:
+        if self.status == "auth_failed" and self._outside.diagnosis is not None:
+            self.last_error = self._outside.diagnosis.words or self.last_error
         if not self._work or self.status == "connected":
             self.trouble_since = None
         elif self.trouble_since is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from workers.connects import ConnectBudget
+from workers.diagnosing import Diagnosis
 from workers.dial import Connection, Route
 from workers.exchange_clock import ExchangeClock
 
@@ -26,6 +27,7 @@ class Outside:
     clock        the exchange's time
     budget       of new connections; None: no limit
     maintenance  what the exchange says it is doing to itself just now; None: nothing that we know of
+    diagnosis    of refused logins; None: nobody asks why
     """
 
     clock: ExchangeClock
@@ -35,3 +37,4 @@ class Outside:
     now: Callable[[], float] = time.monotonic
     unix_ns: Callable[[], int] = time.time_ns
     maintenance: Callable[[], str | None] = lambda: None
+    diagnosis: Diagnosis | None = None

@@ -66,6 +66,11 @@ class Readers:
     _by_topic: dict[str, Reader] = field(default_factory=dict)
     _wanted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    @property
+    def wanted(self) -> Mapping[str, frozenset[str]]:
+        """Topic → the event classes that somebody asked for."""
+        return self._wanted
+
     def want(self, event_types: Mapping[str, frozenset[str]], now: float) -> None:
         """Replace what is asked of each topic, and let go of those that nobody wants and nobody hears.
 

@@ -54,19 +54,22 @@ class Refill(Generic[Item]):
         tape = self._tapes.get(event.topic)
         return tape is not None and tape.is_told(event)
 
-    def opened(self, event_types: Mapping[str, Collection[str]], gap_ids: Mapping[str, str], *, since_ms: int) -> None:
-        """A new connection: frames of what REST can tell wait from now on.
+    def opened(self, event_types: Mapping[str, Collection[str]], gap_ids: Mapping[str, str], *, since_ms: int) -> list[str]:
+        """A new connection: frames of what REST can tell wait from now on. The topics of which it can.
 
         event_types  what is wanted of each topic
         gap_ids      topics that had a gap
         since_ms     when it began, by our clock
         """
+        found = []
         for topic, gap_id in gap_ids.items():
             event_type = fillable(event_types.get(topic, ()))
             if event_type is not None:
+                found.append(topic)
                 self._held.expect(topic)
                 self._closing.pop(topic, None)
                 self._edges[topic] = event_type, self._tapes.setdefault(topic, Tape()).edge(since_ms), gap_id
+        return found
 
     def back(self, topics: Collection[str], now: float) -> set[str]:
         """These are held again, so that nothing more is missed: REST is asked. Those of them of which it will tell."""

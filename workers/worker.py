@@ -145,6 +145,7 @@ class Worker:
         now = time.monotonic()
         self.delivery.want(work.event_types, now)
         self.delivery.books.want(work.channels, work.snapshots)
+        self.link.catchup.want(work.channels.__contains__)
         for topic in sorted(anew):
             if not self.delivery.books.distrust(topic, now):
                 self.link.subscriptions.renew(topic)
@@ -206,6 +207,7 @@ class Worker:
             unknown=counts.unknown,
             unknown_fields=counts.unknown_fields,
             unacknowledged=len(outbox),
+            missed=link.catchup.missed,
             journal_messages=journal.messages,
             journal_bytes=journal.size_bytes,
             journal_error=journal.error,

@@ -1,0 +1,95 @@
+"""The account's catch-up: after every connection, and in an audit every minute, REST tells what the stream did not."""
+
+import logging
+from collections import deque
+from collections.abc import Collection
+
+from gateway.account_parts import parts_of
+from gateway.models import Event
+from workers.catchup import Catchup, Frame
+from workers.delivery import Delivery
+from workers.gaps import NOTHING_FETCHED
+from workers.reconciliation import News, Reconciliation
+
+log = logging.getLogger(__name__)
+
+#: What no list tells: said with every gap that was filled.
+IN_BETWEEN = "states that others followed are not told again"
+
+
+class AccountCatchup(Catchup):
+    """See `catchup.py`."""
+
+    def __init__(self, reconciliation: Reconciliation[Frame], delivery: Delivery) -> None:
+        self._account = reconciliation
+        self._delivery = delivery
+        self._topics: Collection[str] = ()  # when this connection was settled
+        self._handed: deque[tuple[News, int | None]] = deque()  # with the place of its last record, once it has one
+
+    @property
+    def missed(self) -> int:
+        return sum(self._account.missed.values())
+
+    def opened(self) -> None:
+        self._account.opened()
+
+    def settled(self, now: float, now_ns: int) -> None:
+        self._topics = self.subscriptions.names_delivering()
+        if not self._account.connected(self._topics, now):
+            self._close(now_ns, recovered=False, detail=NOTHING_FETCHED)
+
+    def holds(self, frame: Frame, now: float) -> bool:
+        return self._account.holds(frame, now)
+
+    def tend(self, now: float, now_ns: int) -> None:
+        self._settle()
+        for news in self._account.news():
+            self._tell(news, now_ns)
+        self._go_on(now)
+        self._account.tend(self.subscriptions.names_delivering(), now)
+
+    def lost(self, now: float) -> None:
+        self._account.lost()
+        self._go_on(now)
+
+    def passes(self, event: Event) -> bool:
+        if self._account.recent.is_late(event):
+            return False
+        self._account.recent.note(event)
+        return True
+
+    def _tell(self, news: News, now_ns: int) -> None:
+        events = [fact.outcome for fact in news.facts if isinstance(fact.outcome, Event)]
+        gap_id = None
+        if events and news.reason == "audit":
+            log.warning("%s audit_found events=%d: %s", self._delivery.worker, len(events), news.detail)
+            gap_id = self._delivery.ledger.begin(
+                "gap", "missed", now_ns=now_ns, from_ms=min(event.timestamp_ms for event in events),
+                topics={event.topic for event in events}, detail="the stream looked healthy and did not tell this",
+            )  # fmt: skip
+        for fact in (*news.facts, *news.bad):
+            self._delivery.fetched(fact, now_ns)
+        if gap_id is not None:
+            self._delivery.ledger.end(gap_id, now_ns=now_ns, recovered=True, detail=news.detail)
+        if news.is_last and news.reason == "connected":
+            blind = sorted(topic for topic in self._topics if not parts_of([topic]))
+            lacks = f"; nothing of {', '.join(blind)} was fetched" if blind else ""
+            self._close(now_ns, recovered=news.recovered and not blind, detail=f"{news.detail}{lacks}; {IN_BETWEEN}")
+        self._handed.append((news, None))
+
+    def _close(self, now_ns: int, *, recovered: bool, detail: str) -> None:
+        gap = self._delivery.gaps.connection
+        if gap is not None:
+            self._delivery.ledger.end(gap.gap.id, now_ns=now_ns, recovered=recovered, detail=detail)
+
+    def _go_on(self, now: float) -> None:
+        for data, received_ns in self._account.due(now):
+            self._delivery.take(data, received_ns, now)
+        self._delivery.journal.is_withheld = self._account.waiting > 0
+
+    def _settle(self) -> None:
+        """The next read begins behind what the router has by now. What was handed on in the last turn was sent at its end."""
+        outbox = self._delivery.bus.outbox
+        self._handed = deque((news, outbox.last if place is None else place) for news, place in self._handed)
+        while self._handed and (place := self._handed[0][1]) is not None and place <= outbox.settled:
+            self._account.settle(self._handed.popleft()[0])

@@ -1,0 +1,50 @@
+"""CATCH-UP: what the main loop does about a time that it missed. The account and the market each have their own; the others have this.
+
+dial ─▶ opened: frames wait ─▶ settled: REST is asked ─▶ tend: what it told goes out, then what waited ─▶ lost: what waits goes out
+"""
+
+from collections.abc import Callable
+
+from gateway.models import Event
+from gateway.protocol.frames import Data
+from gateway.protocol.subscriptions import Subscriptions
+
+#: A frame as the loop keeps it: with the nanoseconds of its receipt.
+Frame = tuple[Data, int]
+
+
+class Catchup:
+    """Of an endpoint of which REST tells nothing. Used by the worker's main thread alone. All `now` are monotonic seconds.
+
+    subscriptions  of the link, which sets it
+    """
+
+    subscriptions: Subscriptions
+
+    @property
+    def missed(self) -> int:
+        """Facts that only an audit of the healthy stream told, since the process began."""
+        return 0
+
+    def want(self, is_wanted: Callable[[str], bool]) -> None:
+        """Other topics are wanted from now on."""
+
+    def opened(self) -> None:
+        """A new connection: what it brings may have to wait for what was missed before."""
+
+    def settled(self, now: float, now_ns: int) -> None:
+        """Every wanted topic is held or refused, for the first time on this connection."""
+
+    def holds(self, frame: Frame, now: float) -> bool:  # noqa: ARG002 # nothing waits here
+        """Whether a frame waits; else it is to be delivered now."""
+        return False
+
+    def tend(self, now: float, now_ns: int) -> None:
+        """Deliver what REST told, and what has waited."""
+
+    def lost(self, now: float) -> None:
+        """The connection is gone: what waits is delivered."""
+
+    def passes(self, event: Event) -> bool:  # noqa: ARG002 # everything does here
+        """Whether consumers are to be told what the stream brings; not where REST has told it meanwhile, or something newer."""
+        return True

@@ -1,0 +1,20 @@
+"""What a worker counts."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the process started.
+
+    dropped         public events that found no room
+    stale           changes of a whole book that were in it already
+    unknown         frames and records that could not be read; each is a dead letter
+    unknown_fields  keys that no table knows, each time one came; they are delivered all the same
+    """
+
+    events: int = 0
+    dropped: int = 0
+    stale: int = 0
+    unknown: int = 0
+    unknown_fields: int = 0

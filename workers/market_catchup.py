@@ -1,0 +1,75 @@
+"""The market's catch-up: trades and candles of the time that a connection missed. Books and tickers begin with their snapshot."""
+
+from collections.abc import Callable
+
+from gateway.models import Event
+from workers.backfill import DEADLINES
+from workers.catchup import Catchup, Frame
+from workers.delivery import Delivery
+from workers.gaps import UNWANTED
+from workers.refill import Refill
+
+
+class MarketCatchup(Catchup):
+    """See `catchup.py`."""
+
+    def __init__(self, refill: Refill[Frame], delivery: Delivery) -> None:
+        self._refill = refill
+        self._delivery = delivery
+        self._awaited: dict[str, str] = {}  # topic → its gap, until the topic is held again
+
+    def want(self, is_wanted: Callable[[str], bool]) -> None:
+        self._refill.keep(is_wanted)
+        self._awaited = {topic: gap_id for topic, gap_id in self._awaited.items() if is_wanted(topic)}
+
+    def opened(self) -> None:
+        gap = self._delivery.gaps.connection
+        if gap is None:
+            return
+        wanted = self._delivery.readers.wanted
+        ids = {topic: gap.gap.id for topic in gap.topics if topic in wanted}
+        self._awaited = {topic: ids[topic] for topic in self._refill.opened(wanted, ids, since_ms=gap.gap.from_ms)}
+        self._delivery.gaps.promise(gap.gap.id, self._awaited)
+
+    def holds(self, frame: Frame, now: float) -> bool:
+        return self._refill.holds(frame[0].topic, frame, now)
+
+    def tend(self, now: float, now_ns: int) -> None:
+        if self._awaited:
+            self._look_for_topics(now)
+        for told in self._refill.news(now):
+            for fact in told.facts:
+                self._delivery.fetched(fact, now_ns)
+            if told.topic in self._awaited:
+                continue  # the connection was lost again: what it missed is asked for anew
+            self._delivery.gaps.judge(told.gap_id, told.topic, recovered=told.recovered, detail=told.detail)
+        self._go_on(now)
+
+    def lost(self, now: float) -> None:
+        self._refill.lost()
+        self._awaited = {}
+        self._go_on(now)
+
+    def passes(self, event: Event) -> bool:
+        if event.event_type in DEADLINES:
+            if self._refill.is_told(event):
+                return False
+            self._refill.note(event)
+        return True
+
+    def _look_for_topics(self, now: float) -> None:
+        """Those that are held again are asked for; those that will not be held have their verdict."""
+        back = [topic for topic in self._awaited if self.subscriptions.is_held(topic)]
+        lost = [topic for topic in self._awaited if topic not in back and self.subscriptions.is_back(topic)]
+        self._refill.back(back, now)
+        if lost:
+            self._refill.keep(lambda topic: topic not in lost)
+        for topic in lost:
+            words = "refused" if self.subscriptions.is_wanted(topic) else UNWANTED
+            self._delivery.gaps.judge(self._awaited[topic], topic, recovered=False, detail=words)
+        for topic in (*back, *lost):
+            del self._awaited[topic]
+
+    def _go_on(self, now: float) -> None:
+        for data, received_ns in self._refill.due(now):
+            self._delivery.take(data, received_ns, now)

@@ -1,0 +1,90 @@
+"""How a worker's way to the exchange's REST is put together: one budget of the host, and what fetches what was missed."""
+
+from dataclasses import dataclass
+
+from gateway import checkpoints, db, store
+from gateway.account_reader import AccountReader
+from gateway.budget import RestBudget, folder_of
+from gateway.config import Settings
+from gateway.errors import StoreAway
+from gateway.models import Json
+from gateway.protocol.endpoints import Endpoint
+from gateway.protocol.session import Credentials
+from gateway.rest import Rest
+from gateway.signed import SignedRest
+from workers.account_catchup import AccountCatchup
+from workers.backfill import Backfill
+from workers.catchup import Catchup, Frame
+from workers.delivery import Delivery
+from workers.diagnosing import Diagnosis
+from workers.exchange_clock import ExchangeClock
+from workers.market_catchup import MarketCatchup
+from workers.reconcile import Reconciler
+from workers.reconciliation import Reconciliation
+from workers.refill import Refill
+
+#: What the account's checkpoint is called in PostgreSQL.
+CHECKPOINT = "reconciliation"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoints:
+    """The checkpoint of one account in PostgreSQL: a connection for each call, which come once a minute. Raises StoreAway, StoreRefused."""
+
+    url: str
+    account: str
+    worker: str
+
+    def read(self) -> dict[str, Json] | None:
+        connection = self._connect()
+        try:
+            return checkpoints.read(connection, self.account, CHECKPOINT)
+        finally:
+            connection.close()
+
+    def write(self, value: dict[str, Json]) -> None:
+        connection = self._connect()
+        try:
+            checkpoints.write(connection, self.account, CHECKPOINT, value)
+        finally:
+            connection.close()
+
+    def _connect(self) -> db.Connection:
+        connection = db.connect(self.url, name=f"ws-gateway {self.worker} checkpoint")
+        if not store.schema_is_current(connection):
+            connection.close()
+            raise StoreAway(store.NOT_PREPARED)
+        return connection
+
+
+def rest_of(settings: Settings, *, private: bool) -> Rest:
+    """One connection pool, within what all processes of the host may ask together."""
+    budget = RestBudget(folder_of(settings.var_dir, settings.rest_base), private=private)
+    return Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy, budget=budget)
+
+
+def signed_of(rest: Rest, credentials: Credentials | None, clock: ExchangeClock) -> SignedRest | None:
+    """None: there is nothing to sign with."""
+    return SignedRest(rest, credentials, clock) if credentials is not None else None
+
+
+def diagnosis_of(signed: SignedRest | None, *, worker: str, wake: int) -> Diagnosis | None:
+    """Of refused logins."""
+    return Diagnosis(signed, worker=worker, wake=wake) if signed is not None else None
+
+
+def catchup_of(
+    settings: Settings, endpoint: Endpoint, rest: Rest, signed: SignedRest | None, delivery: Delivery, *, wake: int
+) -> Catchup:
+    """What fetches what this endpoint missed; it decides from then on what of the stream is told."""
+    catchup = Catchup()
+    if endpoint.authenticates and signed is not None:
+        reader = AccountReader(signed, coins=settings.option_base_coins)
+        kept = StoredCheckpoints(settings.database_url, settings.account, delivery.worker)
+        reconciler = Reconciler(reader, kept, worker=delivery.worker, wake=wake)
+        catchup = AccountCatchup(Reconciliation[Frame](reconciler), delivery)
+    elif endpoint.category is not None:
+        backfill = Backfill(rest, category=endpoint.category, worker=delivery.worker, wake=wake)
+        catchup = MarketCatchup(Refill[Frame](backfill), delivery)
+    delivery.passes = catchup.passes
+    return catchup
