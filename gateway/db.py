@@ -3,6 +3,7 @@
 No call waits for ever: the server ends a statement that takes too long, and who waits for a server that does not even do that gives up.
 """
 
+import math
 import select
 import time
 from collections.abc import Iterator
@@ -57,14 +58,23 @@ class _Patient(psycopg2.extensions.connection):
         super().__init__(dsn)
 
 
-def _wait(connection: _Patient) -> None:
-    """Called by psycopg2 in the place of libpq's own waiting, which knows no end. The exception closes the connection."""
-    until = time.monotonic() + connection.patience_s
+def _wait(connection: psycopg2.extensions.connection) -> None:
+    """Called by psycopg2 in the place of libpq's own waiting, which knows no end. The exception closes the connection.
+
+    It is so for all connections of the process: those that others make wait as long as they like.
+    """
+    patience_s = connection.patience_s if isinstance(connection, _Patient) else math.inf
+    until = time.monotonic() + patience_s
     while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
         sockets = [connection.fileno()]
         readers, writers = (sockets, []) if state == psycopg2.extensions.POLL_READ else ([], sockets)
-        if not any(select.select(readers, writers, [], max(0.0, until - time.monotonic()))):
-            raise psycopg2.OperationalError(f"no answer within {connection.patience_s:g} s")
+        if not any(select.select(readers, writers, [], _left_s(until))):
+            raise psycopg2.OperationalError(f"no answer within {patience_s:g} s")
+
+
+def _left_s(until: float) -> float | None:
+    """None: for ever."""
+    return None if until == math.inf else max(0.0, until - time.monotonic())
 
 
 def connect(
