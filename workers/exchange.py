@@ -102,7 +102,6 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         processes=processes,
         last_frame_ms=link.intake.last_frame_ms,
     )
-    lock = TurnLock(settings.var_dir / f"{endpoint.name}.lock") if private else None
     return Worker(
         name=name,
         endpoint=endpoint,
@@ -112,7 +111,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         link=link,
         delivery=delivery,
         reporter=Reporter(settings.var_dir, first),
-        lock=lock,
+        lock=TurnLock(settings.var_dir / f"{own}.lock"),
         has_credentials=settings.has_credentials,
         catalog=_catalog(settings, endpoint, rest, name) if endpoint.category is not None and number == 0 else None,
         before=before,

@@ -1,4 +1,7 @@
-"""Whose turn it is: of several processes of the private endpoint one is active; the others stand by and take over when it goes."""
+"""Whose turn it is: of processes that share a journal one is active; the others stand by and take over when it goes.
+
+All processes of the private endpoint share one. A public one has its own, which a second process of the same name must not touch.
+"""
 
 import fcntl
 import os

@@ -38,6 +38,7 @@ class Worker:
     """The process's parts, wired.
 
     siblings  the last words of the other processes of the endpoint
+    lock      of its journal: whoever has it works, any other process with the same one stands by
     before    its own last words of an earlier run; None: there was none, or they cannot be read
     syncer    of its journal
     """
@@ -50,7 +51,7 @@ class Worker:
     link: Link
     delivery: Delivery
     reporter: Reporter
-    lock: TurnLock | None
+    lock: TurnLock
     has_credentials: bool
     catalog: CatalogReader | None
     siblings: Callable[[], Iterable[WorkerState]]
@@ -101,7 +102,7 @@ class Worker:
         """Whether it is this process's turn, and what an earlier run left has been handed on: nothing new comes before that."""
         if self._has_begun:
             return True
-        if self.lock is not None and not self.lock.take():
+        if not self.lock.take():
             self.link.status = "standby"
             return False
         if not self._is_open:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from running import ROOT, wait_for
 
 from gateway.memo import Memo
 from gateway.servers.server import free_ports
+from gateway.state import read_worker
 from gateway.store import Wanted
 from simulator.remote import RunningSimulator
 from workers.wanted import Wishes
@@ -53,3 +54,25 @@ def test_topics_are_held_though_nobody_can_say_what_is_wanted(
     memo.write(Wishes(rows=[wish(topic, channel_type, category)]))
     with worker(tmp_path, simulator, endpoint):
         wait_for(lambda: any(topic in entry.topics for entry in simulator.connections(endpoint)), "the topic is held")
+
+
+def test_a_second_process_of_the_same_name_stands_by_until_the_first_has_gone(tmp_path: Path, simulator: RunningSimulator) -> None:
+    topic = "publicTrade.BTCUSDT"
+    Memo(tmp_path / "wishes" / "linear_00.json", Wishes).write(Wishes(rows=[wish(topic, "trades", "linear")]))
+
+    def numbers() -> list[int]:
+        return [entry.number for entry in simulator.connections("linear") if topic in entry.topics]
+
+    def standing_by() -> bool:
+        state = read_worker(tmp_path, "linear_00")  # both write it, in turn
+        return state is not None and state.connection_status == "standby"
+
+    with ExitStack() as second:
+        with worker(tmp_path, simulator, "linear"):
+            first = wait_for(numbers, "the first one holds the topic")
+            second.enter_context(worker(tmp_path, simulator, "linear"))
+            wait_for(standing_by, "the second one stands by")
+            assert numbers() == first
+        after = wait_for(numbers, "the second one holds the topic")
+        assert len(after) == 1
+        assert after != first

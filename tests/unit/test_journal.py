@@ -142,3 +142,4 @@ def test_in_any_life_what_was_not_acknowledged_is_told_again(steps: list[str]) -
                 journal, place, handed = opened(Path(name)), 0, 0
                 told = [kept.received_ns for kept in left(journal) if isinstance(kept, KeptFrame)]
                 assert told == outstanding
+        journal.close()
