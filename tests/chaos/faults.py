@@ -13,6 +13,8 @@ from tests.integration.running import wait_for
 BETWEEN_KILLS_S = (0.2, 4.0)
 #: A killed process runs again within this; seconds.
 AGAIN_S = 20.0
+#: The router has looked at all queues within this; seconds.
+LOOKED_AT_S = 7.0
 #: Everything that was held is held again within this, or the fault is not over; seconds.
 RESTORED_S = 60.0
 #: What is amiss must show in health within this, or it never will; seconds.
@@ -86,7 +88,8 @@ def rabbitmq_alarmed(stage: Stage, *, seconds: float) -> None:
 
 
 def rabbitmq_queue_deleted(stage: Stage, *, kinds: Collection[str], seconds: float) -> None:
-    """Somebody deletes queues of a service."""
+    """Somebody deletes queues of a service, which the router has looked at: it does so every 5 s."""
+    stage.pass_time(LOOKED_AT_S)
     with stage.trouble():
         for kind in kinds:
             stage.broker.control("-p", stage.host, "delete_queue", stage.queues[kind])
