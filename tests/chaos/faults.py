@@ -3,7 +3,7 @@
 import math
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from tests.chaos.stage import Stage
 from tests.chaos.valve import Flow
@@ -160,11 +160,11 @@ def _wait_until_ready(stage: Stage) -> None:
     stage.figures["ready_again_s"] = round(time.monotonic() - began, 2)
 
 
-def exchange_cut(stage: Stage, *, hows: Collection[str], endpoint: str) -> None:
-    """Its connections end, in each of these ways."""
-    for how in hows:
+def exchange_cut(stage: Stage, *, hows: Sequence[str], times: int) -> None:
+    """All its connections end, in each of these ways, so often."""
+    for how in [*hows] * times:
         with stage.trouble():
-            stage.simulator.cut(endpoint, how)
+            stage.simulator.cut("*", how)
             _restored(stage)
         stage.pass_time(1.0)
 
