@@ -3,7 +3,7 @@
 import math
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from tests.chaos.stage import Stage
 from tests.chaos.valve import Flow
@@ -13,6 +13,8 @@ from tests.integration.running import wait_for
 BETWEEN_KILLS_S = (0.2, 4.0)
 #: A killed process runs again within this; seconds.
 AGAIN_S = 20.0
+#: The router has looked at all queues within this; seconds.
+LOOKED_AT_S = 7.0
 #: Everything that was held is held again within this, or the fault is not over; seconds.
 RESTORED_S = 60.0
 #: What is amiss must show in health within this, or it never will; seconds.
@@ -86,7 +88,8 @@ def rabbitmq_alarmed(stage: Stage, *, seconds: float) -> None:
 
 
 def rabbitmq_queue_deleted(stage: Stage, *, kinds: Collection[str], seconds: float) -> None:
-    """Somebody deletes queues of a service."""
+    """Somebody deletes queues of a service, which the router has looked at: it does so every 5 s."""
+    stage.pass_time(LOOKED_AT_S)
     with stage.trouble():
         for kind in kinds:
             stage.broker.control("-p", stage.host, "delete_queue", stage.queues[kind])
@@ -157,11 +160,11 @@ def _wait_until_ready(stage: Stage) -> None:
     stage.figures["ready_again_s"] = round(time.monotonic() - began, 2)
 
 
-def exchange_cut(stage: Stage, *, hows: Collection[str], endpoint: str) -> None:
-    """Its connections end, in each of these ways."""
-    for how in hows:
+def exchange_cut(stage: Stage, *, hows: Sequence[str], times: int) -> None:
+    """All its connections end, in each of these ways, so often."""
+    for how in [*hows] * times:
         with stage.trouble():
-            stage.simulator.cut(endpoint, how)
+            stage.simulator.cut("*", how)
             _restored(stage)
         stage.pass_time(1.0)
 

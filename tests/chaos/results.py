@@ -65,7 +65,9 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _short(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, dict):
+        return "/".join(map(str, value.values()))
+    return " ".join(map(_short, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _cell(text: str) -> str:

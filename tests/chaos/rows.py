@@ -192,7 +192,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "exchange_cut", "the exchange ends its connections, in every way", faults.exchange_cut,
-        {"hows": ("abort", "mid_frame"), "endpoint": "*"}, {"hows": KINDS["cut"].hows * 5, "endpoint": "*"},
+        {"hows": ("abort", "mid_frame"), "times": 1}, {"hows": KINDS["cut"].hows, "times": 5},
         BOOKS | STATES, DISCONNECTED, in_slice=True,
     ),
     Row(

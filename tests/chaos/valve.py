@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import StrEnum, auto
 
 CHUNK_BYTES = 65_536
 #: Bytes that wait for a side that does not read; beyond them the other side is not read either.
 WAITING_BYTES = 1 << 20
 
 
-class Flow(Enum):
+class Flow(StrEnum):
     """How the valve stands.
 
     OPEN     all passes
