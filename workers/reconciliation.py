@@ -60,6 +60,7 @@ class Reconciliation(Generic[Item]):
         self._held: Held[Item] = Held(held_s)
         self._audit_s = audit_s
         self._audit_at: float | None = None  # monotonic seconds; None: the stream is not on
+        self._asked: frozenset[str] = frozenset()  # topics of the newest question
         self._number: int | None = None  # of the question about this connection
         self.recent = Recent()
         self.missed: Counter[str] = Counter()
@@ -72,6 +73,7 @@ class Reconciliation(Generic[Item]):
         """All topics are held: read what was missed. False: there is nothing that REST could tell."""
         self._number = self._reconciler.begin("connected", topics, self.recent.open_names())
         self._audit_at = now + self._audit_s
+        self._asked = frozenset(topics)
         if self._number is None:
             self._held.release(_ALL)
         return self._number is not None
@@ -95,8 +97,14 @@ class Reconciliation(Generic[Item]):
         return len(self._held)
 
     def tend(self, topics: Collection[str], now: float) -> None:
-        """Audit when it is time. topics: those that are held."""
-        if self._audit_at is not None and now >= self._audit_at:
+        """Audit when it is time, or when there is a new topic. topics: those that are held."""
+        if self._audit_at is None:
+            return
+        held = frozenset(topics)
+        if held - self._asked:
+            self._audit_at = now  # what happens to a new topic from now on is to be found
+        self._asked = held
+        if now >= self._audit_at:
             begun = self._reconciler.begin("audit", topics, self.recent.open_names()) is not None
             self._audit_at = now + (self._audit_s if begun else AUDIT_AGAIN_S)
 
