@@ -81,7 +81,9 @@ class Calls:
             self._budget.take(self._whole_s)
         url = f"{self._base}{path}?{query}" if query else self._base + path
         try:
-            response = self._http.request("GET", url, headers=headers, preload_content=False)
+            response = self._http.request(
+                "GET", url, headers=headers, preload_content=False, redirect=False
+            )  # signed for here alone
             body = self._body(response)
         except urllib3.exceptions.HTTPError as fault:
             raise LinkLost(f"{self.who} gives no answer: {_words(fault)}") from fault

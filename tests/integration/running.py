@@ -58,6 +58,7 @@ class RunningGateway:
     ) -> None:
         """`processes`: numprocs of programs that have more than one; `settings`: besides those every test needs."""
         self.folder = folder
+        self.database_url = database_url
         self.broker_url = broker_url
         self.port = free_ports(1)[0]
         (folder / "var" / "log").mkdir(parents=True, exist_ok=True)

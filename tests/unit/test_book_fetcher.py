@@ -32,6 +32,7 @@ class Exchange(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.body = GOOD
+        self.elsewhere: str | None = None
         self.gate = threading.Event()
         self.gate.set()
         self.asked: list[tuple[float, str]] = []
@@ -43,7 +44,9 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append((monotonic(), self.path.rpartition("symbol=")[2]))
         self.server.gate.wait(PATIENCE_S)
-        self.send_response(200)
+        self.send_response(200 if self.server.elsewhere is None else 302)
+        if self.server.elsewhere is not None:
+            self.send_header("location", self.server.elsewhere)
         self.send_header("content-length", str(len(self.server.body)))
         self.end_headers()
         self.wfile.write(self.server.body)
@@ -87,6 +90,16 @@ def test_an_answer_that_is_none_costs_itself_alone(body: bytes, exchange: Exchan
     fetcher.ask("orderbook.full.A")
     wait_until(lambda: select.select([wake], [], [], 0)[0] != [], wake)
     assert [topic for topic, _ in fetcher.taken()][-1:] == ["orderbook.full.A"]
+    assert fetcher.is_alive()
+
+
+@pytest.mark.parametrize("where", ["http://[oops/x", "", "ftp://elsewhere/", "/"])
+def test_an_answer_that_leads_elsewhere_costs_itself_alone(where: str, exchange: Exchange) -> None:
+    fetcher, wake = fetcher_of(exchange)
+    exchange.body, exchange.elsewhere = b"{}", where
+    fetcher.ask("orderbook.full.A")
+    wait_until(lambda: bool(exchange.asked) and fetcher.under_way == 0, wake)
+    assert len(exchange.asked) == 1, "nobody is led"
     assert fetcher.is_alive()
 
 
