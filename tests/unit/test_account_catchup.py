@@ -1,0 +1,208 @@
+"""The account's catch-up: what REST told goes out with the gap's id and verdict, an audit's finds are a gap, and the checkpoint waits for the router."""
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_delivery import make
+
+from gateway.models import Event
+from gateway.protocol.answers import Fact
+from gateway.protocol.frames import Data, parse
+from gateway.protocol.subscriptions import Subscriptions
+from tests.zeromq import Context
+from workers.account_catchup import AccountCatchup
+from workers.catchup import Frame
+from workers.delivery import Delivery
+from workers.reconcile import Found, Reason
+from workers.reconciliation import Reconciliation
+
+NOW_NS = 1_700_000_100_000_000_000
+TOPICS = ("execution", "order")
+
+
+class KeepingReconciler:
+    """In the place of the thread: tells what it was given to find, and keeps what it was asked and what was settled."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Reason, frozenset[str]]] = []
+        self.found: list[Found] = []
+        self.settled: list[Found] = []
+        self.is_blind = False
+
+    def begin(self, reason: Reason, topics: Collection[str], _believed: Mapping[str, frozenset[str]]) -> int | None:
+        if self.is_blind:
+            return None
+        self.asked.append((reason, frozenset(topics)))
+        return len(self.asked)
+
+    def taken(self) -> list[Found]:
+        found, self.found = self.found, []
+        return found
+
+    def settle(self, found: Found) -> None:
+        self.settled.append(found)
+
+
+class Loop:
+    """As much of the link as the catch-up needs. now: monotonic seconds."""
+
+    def __init__(self, folder: Path, context: Context, topics: Collection[str] = TOPICS) -> None:
+        self.out: Delivery = make("private", folder, context)
+        self.out.gaps.is_judged = True
+        self.out.want({topic: frozenset([topic]) for topic in topics})
+        self.reconciler = KeepingReconciler()
+        self.catchup = AccountCatchup(Reconciliation[Frame](self.reconciler), self.out)  # type: ignore[arg-type] # stands in for it
+        self.out.passes = self.catchup.passes
+        self.catchup.subscriptions = Subscriptions(self.out.endpoint)
+        self.now = 0.0
+        self._topics = topics
+
+    def connect(self) -> None:
+        subscriptions = self.catchup.subscriptions
+        subscriptions.want(dict.fromkeys(self._topics, False))
+        self.catchup.opened()
+        for request in subscriptions.to_send(self.now):
+            ack = parse(
+                json.dumps({"success": True, "ret_msg": "", "op": "subscribe", "req_id": request.req_id, "conn_id": "c"}).encode()
+            )
+            subscriptions.heard(ack, self.now)  # type: ignore[arg-type] # it is one
+        self.catchup.settled(self.now, NOW_NS)
+
+    def turn(self, *found: Found) -> list[dict[str, Any]]:
+        """One turn of the link; what went out with it."""
+        self.reconciler.found += found
+        before = self.out.bus.outbox.last
+        self.catchup.tend(self.now, NOW_NS)
+        self.out.flush()
+        return [json.loads(record.body) for record in self.out.bus.outbox.left(before)]
+
+    def hears(self, data: Data) -> None:
+        if not self.catchup.holds((data, NOW_NS), self.now):
+            self.out.take(data, NOW_NS, self.now)
+
+
+def execution(identity: str, at_ms: int = 1_700_000_000_000) -> dict[str, Any]:
+    return {
+        "category": "linear", "symbol": "BTCUSDT", "execId": identity, "execType": "Trade", "orderId": "o", "side": "Buy", "execPrice": "1",
+        "execQty": "2", "execFee": "0", "isMaker": False, "execTime": str(at_ms), "orderLinkId": "", "seq": 7,
+    }  # fmt: skip
+
+
+def frame(*identities: str) -> Data:
+    rows = [execution(identity) for identity in identities]
+    data = parse(json.dumps({"topic": "execution", "id": "1", "creationTime": 1_700_000_000_001, "data": rows}).encode())
+    assert isinstance(data, Data)
+    return data
+
+
+def fact(identity: str) -> Fact:
+    event = Event(
+        event_type="execution", category="linear", symbol="BTCUSDT", topic="execution", timestamp_ms=1_700_000_000_000,
+        identity=f"execution|linear|BTCUSDT|{identity}", payload={"execution_id": identity}, private=True, source="rest",
+    )  # fmt: skip
+    return Fact(event, {"execId": identity})
+
+
+def found(loop: Loop, *facts: Fact, reason: Reason = "connected", lacks: tuple[str, ...] = (), is_last: bool = True) -> Found:
+    return Found(len(loop.reconciler.asked), reason, list(facts), [], [], 1_700_000_060_000, is_last, lacks, {})
+
+
+def system(events: list[dict[str, Any]]) -> list[tuple[str, str | None, bool | None]]:
+    return [(e["payload"]["kind"], e["payload"]["cause"], e["payload"]["recovered"]) for e in events if e["event_type"] == "system"]
+
+
+def lose(loop: Loop) -> str:
+    loop.out.ledger.connection_lost("disconnected", TOPICS, from_ms=1_700_000_000_000, now_ns=NOW_NS, detail="cut")
+    loop.out.flush()
+    gap = loop.out.gaps.connection
+    assert gap is not None
+    return gap.gap.id
+
+
+def test_frames_wait_for_what_was_missed_which_carries_the_gap_and_closes_it(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    gap_id = lose(loop)
+    loop.connect()
+    assert loop.reconciler.asked == [("connected", frozenset(TOPICS))]
+    loop.hears(frame("live"))
+    assert loop.turn() == [], "it waits"
+    assert loop.out.journal.is_withheld, "and nothing that was kept counts as handed on"
+    events = loop.turn(found(loop, fact("missed-1"), fact("missed-2")))
+    executions = [event for event in events if event["event_type"] == "execution"]
+    assert [event["payload"]["execution_id"] for event in executions] == ["missed-1", "missed-2", "live"]
+    assert [event["gap_id"] for event in executions] == [gap_id, None, None]
+    assert system(events) == [("recovered", "disconnected", True)]
+    assert not loop.out.journal.is_withheld
+
+
+def test_frames_wait_no_longer_than_two_seconds(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    loop.connect()
+    loop.hears(frame("live"))
+    loop.now = 1.9
+    assert loop.turn() == []
+    loop.now = 2.0
+    assert [event["payload"]["execution_id"] for event in loop.turn()] == ["live"]
+    late = loop.turn(found(loop, fact("live"), fact("missed")))
+    assert [event["payload"]["execution_id"] for event in late if event["event_type"] == "execution"] == ["missed"]
+
+
+def test_what_is_lacking_is_said_with_the_verdict(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context, topics=(*TOPICS, "greeks"))
+    lose(loop)
+    loop.connect()
+    events = loop.turn(found(loop, lacks=("order.linear: the line is cut",)))
+    assert system(events) == [("recovered", "disconnected", False)]
+    detail = events[-1]["payload"]["detail"]
+    assert "order.linear: the line is cut" in detail
+    assert "nothing of greeks was fetched" in detail
+
+
+def test_a_gap_of_which_rest_tells_nothing_closes_at_once_and_says_so(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    lose(loop)
+    loop.reconciler.is_blind = True
+    loop.connect()
+    assert system(loop.turn()) == [("recovered", "disconnected", False)]
+    loop.hears(frame("live"))
+    assert [event["event_type"] for event in loop.turn()] == ["execution"], "nothing waits"
+
+
+def test_what_an_audit_finds_is_a_gap_of_its_own_and_counted(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    loop.connect()
+    loop.turn(found(loop))
+    loop.now = 61.0
+    loop.turn()
+    assert loop.reconciler.asked[-1] == ("audit", frozenset(TOPICS))
+    events = loop.turn(found(loop, fact("missed"), reason="audit"))
+    assert system(events) == [("gap", "missed", None), ("recovered", "missed", True)]
+    assert [event["gap_id"] for event in events if event["event_type"] == "execution"] == [events[0]["payload"]["gap_id"]]
+    assert loop.catchup.missed == 1
+    assert system(loop.turn(found(loop, fact("missed"), reason="audit"))) == [], "it was told"
+
+
+def test_the_checkpoint_moves_once_the_router_has_what_was_told(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    loop.connect()
+    news = found(loop, fact("missed"))
+    loop.turn(news)
+    loop.turn()
+    assert loop.reconciler.settled == []
+    loop.out.bus.outbox.next_batch()
+    loop.out.bus.outbox.acknowledged(1)
+    loop.turn()
+    assert loop.reconciler.settled == [news]
+
+
+@pytest.mark.parametrize("told_by_rest", [True, False])
+def test_the_stream_is_not_told_twice_what_rest_told(tmp_path: Path, context: Context, told_by_rest: bool) -> None:
+    loop = Loop(tmp_path, context)
+    loop.connect()
+    loop.turn(found(loop, *([fact("one")] if told_by_rest else [])))
+    loop.hears(frame("one", "two"))
+    events = loop.turn()
+    assert [event["payload"]["execution_id"] for event in events] == (["two"] if told_by_rest else ["one", "two"])
