@@ -1,0 +1,174 @@
+"""The market's catch-up: topics that come back are asked for, those that do not have their verdict, and the gap waits for all of them."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from test_account_catchup import NOW_NS
+from test_delivery import make, trades, waiting
+
+from gateway.models import Event
+from gateway.occurrences import Gap as Told
+from gateway.protocol.answers import Fact
+from gateway.protocol.frames import Ack
+from gateway.protocol.subscriptions import Subscriptions
+from tests.zeromq import Context
+from workers.backfill import Filled, Gap
+from workers.catchup import Frame
+from workers.delivery import Delivery
+from workers.market_catchup import MarketCatchup
+from workers.refill import Refill
+
+A, B = "publicTrade.A", "publicTrade.B"
+
+
+class KeepingBackfill:
+    """In the place of the threads: keeps what it was asked for, and tells what it was given."""
+
+    def __init__(self) -> None:
+        self.asked: list[Gap] = []
+        self.filled: list[Filled] = []
+
+    def begin(self, gaps: Iterable[Gap]) -> None:
+        self.asked += gaps
+
+    def forget(self, is_wanted: Callable[[str], bool]) -> None:
+        self.asked = [gap for gap in self.asked if is_wanted(gap.topic)]
+
+    def taken(self) -> list[Filled]:
+        found, self.filled = self.filled, []
+        return found
+
+
+class Loop:
+    """As much of the link as the catch-up needs."""
+
+    def __init__(self, folder: Path, context: Context) -> None:
+        self.out: Delivery = make("linear", folder, context)
+        self.out.want({A: frozenset(["trade"]), B: frozenset(["trade"])})
+        self.backfill = KeepingBackfill()
+        self.catchup = MarketCatchup(Refill[Frame](self.backfill), self.out)  # type: ignore[arg-type] # stands in for it
+        self.out.passes = self.catchup.passes
+        self.subscriptions = self.catchup.subscriptions = Subscriptions(self.out.endpoint)
+        self.subscriptions.want({A: False, B: False})
+        self.gap_id = ""
+
+    def lose(self) -> None:
+        self.catchup.lost(0.0)
+        self.subscriptions.lost()
+        self.out.ledger.connection_lost("disconnected", (A, B), from_ms=1_700_000_000_000, now_ns=NOW_NS, detail="cut")
+        gap = self.out.gaps.connection
+        assert gap is not None
+        self.gap_id = gap.gap.id
+
+    def open(self, *, refused: str = "") -> None:
+        self.catchup.opened()
+        self.subscribe(refused)
+
+    def subscribe(self, refused: str = "") -> None:
+        for request in self.subscriptions.to_send(0.0):
+            failed = [refused] if refused else []
+            held = [topic for topic in request.topics if topic not in failed]
+            self.subscriptions.heard(
+                Ack(op="subscribe", req_id=request.req_id, success=not failed, message="no", succeeded=held, failed=failed), 0.0
+            )
+
+    def turn(self) -> Told | None:
+        """One turn of the link; the gap, once it is closed."""
+        self.catchup.tend(0.0, NOW_NS)
+        subscriptions = self.subscriptions
+        self.out.ledger.look(
+            "linear", is_private=False, is_back=subscriptions.is_back, is_held=subscriptions.is_held,
+            is_wanted=subscriptions.is_wanted, now_ns=NOW_NS,
+        )  # fmt: skip
+        closed = [kept.gap for kept in self.out.gaps.ended if kept.gap.id == self.gap_id]
+        self.out.flush()
+        return closed[0] if closed else None
+
+    def told(self) -> list[str]:
+        return [event["payload"]["trade_id"] for event in waiting(self.out) if event["event_type"] == "trade"]
+
+    def fill(self, topic: str, *ids: str, recovered: bool = True) -> None:
+        self.backfill.filled.append(
+            Filled(topic, self.gap_id, [fact(topic, identity) for identity in ids], recovered, "" if recovered else "deeper")
+        )
+
+
+def fact(topic: str, identity: str) -> Fact:
+    symbol = topic.rpartition(".")[2]
+    event = Event(
+        event_type="trade", category="linear", symbol=symbol, topic=topic, timestamp_ms=1_700_000_000_500, source="rest",
+        identity=f"trade|linear|{symbol}|{identity}", payload={"trade_id": identity},
+    )  # fmt: skip
+    return Fact(event, None)
+
+
+def make_lost(tmp_path: Path, context: Context) -> Loop:
+    loop = Loop(tmp_path, context)
+    loop.out.take(trades("A", "1"), NOW_NS)
+    loop.lose()
+    return loop
+
+
+def test_the_gap_closes_once_all_that_was_promised_is_fetched(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    assert loop.turn() is None
+    assert [gap.topic for gap in loop.backfill.asked] == [A, B]
+    loop.fill(A, "2", "3")
+    assert loop.turn() is None, "one is still to come"
+    loop.fill(B)
+    gap = loop.turn()
+    assert gap is not None
+    assert gap.recovered
+    assert loop.told() == ["1", "2", "3"]
+
+
+def test_a_remainder_that_could_not_be_fetched_makes_the_verdict(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    loop.fill(A, recovered=False)
+    loop.fill(B)
+    gap = loop.turn()
+    assert gap is not None
+    assert gap.recovered is False
+
+
+def test_a_topic_that_is_refused_or_no_longer_wanted_holds_up_no_gap(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open(refused=B)
+    loop.turn()
+    assert [gap.topic for gap in loop.backfill.asked] == [A]
+    loop.subscriptions.want({B: False})
+    loop.catchup.want(lambda topic: topic == B)
+    gap = loop.turn()
+    assert gap is not None
+    assert gap.recovered is False
+
+
+def test_frames_wait_for_what_was_missed_and_what_rest_told_is_not_told_again(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    live = trades("A", "3", "4"), NOW_NS
+    assert loop.catchup.holds(live, 0.0)
+    loop.turn()
+    loop.fill(A, "2", "3")
+    loop.turn()
+    assert loop.told() == ["1", "2", "3", "4"]
+
+
+def test_a_connection_that_is_lost_again_meanwhile_is_asked_for_anew(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    loop.lose()
+    loop.catchup.opened()
+    loop.fill(A, "2")
+    loop.fill(B)
+    assert loop.turn() is None, "that was the first time away"
+    loop.subscribe()
+    assert loop.turn() is None
+    loop.fill(A, "2", "3")
+    loop.fill(B)
+    assert loop.turn() is not None
+    assert loop.told() == ["1", "2", "3"]
