@@ -15,6 +15,8 @@ BETWEEN_KILLS_S = (0.2, 4.0)
 AGAIN_S = 20.0
 #: The router has looked at all queues within this; seconds.
 LOOKED_AT_S = 7.0
+#: What the account does not trade by itself, so that an order stays as it was left.
+APART = "ETHUSDT"
 #: Everything that was held is held again within this, or the fault is not over; seconds.
 RESTORED_S = 60.0
 #: What is amiss must show in health within this, or it never will; seconds.
@@ -210,7 +212,9 @@ def account_busy_while_away(stage: Stage, *, fills: int) -> None:
         stage.simulator.cut("private", "abort")
         for _ in range(fills):
             side = stage.random.choice(("Buy", "Sell"))
-            [order, *_] = [frame for frame in stage.simulator.account("place", side=side) if frame["topic"] == "order"]
+            [order, *_] = [
+                frame for frame in stage.simulator.account("place", symbol=APART, side=side) if frame["topic"] == "order"
+            ]
             stage.simulator.account("fill", order_id=order["data"][0]["orderId"])
         left = {execution["execId"] for execution in stage.rest.executions("linear")}
         stage.simulator.lift(refusal)
