@@ -10,6 +10,7 @@ from cli import docs
 from gateway import config
 from gateway.config import SETTINGS, Settings
 from gateway.protocol.channels import CHANNELS
+from tests.chaos.rows import ROWS
 
 PAGES = sorted([docs.ROOT / "README.md", docs.ROOT / "CHANGELOG.md", *(docs.ROOT / "docs").rglob("*.md")])
 PACKAGES = ("gateway", "workers", "api", "cli", "simulator")
@@ -116,3 +117,24 @@ def test_the_channel_table_names_a_covering_case_for_every_channel_and_category(
         assert covered.startswith("`tests/"), row.channel_type
         for category in filter(None, row.topics):
             assert row.endpoint == "" or re.search(rf"\b{category} [1-9]", covered), (row.channel_type, category)
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    text = (docs.ROOT / "docs" / "GUARANTEES.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\w+/\w+\.py)::(\w+)`", text)
+    assert len(named) > 30
+    for path, test in named:
+        assert re.search(rf"^def {test}\(", (docs.ROOT / "tests" / path).read_text(encoding="utf-8"), re.MULTILINE), (
+            f"{path}::{test}"
+        )
+    faults = re.findall(r"`chaos (\w+)`", text)
+    assert len(faults) > 15
+    names = {row.name for row in ROWS}
+    assert set(faults) <= names
+    promises = [
+        part
+        for part in re.split(r"\n(?=\* |#|\n)", text.split("## From the socket", 1)[1].split("## What is not promised", 1)[0])
+        if part.startswith("* ")
+    ]
+    assert promises
+    assert [part for part in promises if "::" not in part and "`chaos " not in part] == []
