@@ -12,7 +12,7 @@ help:
 	@echo "make run       start everything here; Ctrl-C stops it"
 	@echo "make test      all checks and tests"
 	@echo "make check     format, lint, types and the rules of the house"
-	@echo "make chaos     every fault at full length, about two hours, or ROW=… SEED=…; results in docs/chaos"
+	@echo "make chaos     every fault at full length, an hour and a half, or ROW=… SEED=…; results in docs/chaos"
 	@echo "make fuzz      mutated frames for ten minutes, or FRAMES=… SECONDS=… SEED=…"
 	@echo "make lock      renew the pinned requirements"
 	@echo "make clean     remove $(VENV), caches and the data of make run"
