@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Generic
 
+from gateway.account_parts import parts_of
 from gateway.account_reader import SETTLED_MS
 from gateway.models import Event
 from gateway.protocol.answers import Fact
@@ -65,6 +66,16 @@ class Reconciliation(Generic[Item]):
         self.recent = Recent()
         self.missed: Counter[str] = Counter()
 
+    @property
+    def is_dead(self) -> bool:
+        """Nobody reads the account any more, nor ever will in this process."""
+        return self._reconciler.is_dead
+
+    def want(self, topics: Collection[str]) -> None:
+        """Topics that somebody wants, held or not: nothing else is followed any further."""
+        self._reconciler.want(topics)
+        self.recent.keep({part.name for part in parts_of(topics)})
+
     def opened(self) -> None:
         """A new connection: what it brings waits for what was missed before."""
         self._held.expect(_ALL)
@@ -119,6 +130,8 @@ class Reconciliation(Generic[Item]):
     def _judged(self, found: Found) -> News:
         for event in found.known:
             self.recent.learn(event)
+        for part, names in found.gone.items():
+            self.recent.forget(part, names)
         is_audit = found.reason == "audit"
         facts = list(self._new(found.facts, settled_ms=found.at_ms - SETTLED_MS if is_audit else None))
         if is_audit:
@@ -134,7 +147,7 @@ class Reconciliation(Generic[Item]):
             if not isinstance(event, Event):
                 continue
             if event.event_type == "balance":
-                is_new = self.recent.news(event, changed=settled_ms is not None) is not None
+                is_new = self.recent.news(event, settled_ms=settled_ms) is not None
             else:
                 is_new = self.recent.verdict(event, settled_ms=settled_ms) is Verdict.NEW
             if is_new:
