@@ -284,6 +284,17 @@ def test_an_audit_of_the_wallet_does_not_tell_what_was_read_before_the_stream_to
     assert recent.news(wallet(world), settled_ms=settled(world)) is None
 
 
+def test_a_look_so_soon_after_the_stream_told_a_coin_does_not_count(world: World) -> None:
+    recent, looks = Recent(), []
+    stale = wallet(world)
+    recent.note(first(world.do("wallet", balances={"ETH": "7"}), "balance"))
+    for after_ms in (1_000, 60_000, 60_000):
+        world.unix_ms += after_ms
+        again = Event(**{**msgspec.structs.asdict(stale), "timestamp_ms": world.now_ms()})
+        looks.append("ETH" in coins(recent.news(again, settled_ms=settled(world))))
+    assert looks == [False, False, True]
+
+
 def test_two_reads_of_the_wallet_that_differ_in_different_ways_tell_nothing(world: World) -> None:
     recent = Recent()
     recent.note(wallet(world))
