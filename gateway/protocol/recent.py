@@ -74,10 +74,14 @@ def is_open(event: Event) -> bool:
 
 
 class Recent:
-    """Used by one thread. Events of other classes are nobody's business here: `note` takes no notice."""
+    """Used by one thread. Events of other classes are nobody's business here: `note` takes no notice.
+
+    doubted_ms  when the newest wallet was read that differs from what was told, and has to be looked at again
+    """
 
     def __init__(self, most: int = MOST) -> None:
         """most: events that are remembered however old they are, and orders and positions; see `lately.py`."""
+        self.doubted_ms = 0
         self._told = Lately[int, bool](most)  # of (event class, identity) → whether REST told it
         self._states = Lately[tuple[str, str], State](most)
         self._coins = Lately[str, Coin](most)
@@ -201,6 +205,7 @@ class Recent:
         if self._doubts.get(name) == figures:
             return True
         self._doubts.put(name, figures, time_ms)
+        self.doubted_ms = time_ms
         return False
 
 

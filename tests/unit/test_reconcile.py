@@ -11,6 +11,7 @@ from gateway.account_reader import SEARCHES, AccountReader
 from gateway.errors import CredentialsRefused, ExchangeError, StoreAway, StoreRefused
 from gateway.models import Event
 from gateway.signed import SignedRest
+from workers.reconciliation import DOUBT_S
 
 SPOT, LINEAR, INVERSE = ("spot", "ETHUSDT"), ("linear", "BTCUSDT"), ("inverse", "BTCUSD")
 
@@ -399,6 +400,36 @@ def test_an_audit_tells_a_position_flat_once_two_reads_did_not_list_it(world: Wo
     assert (fact.outcome.source, fact.outcome.payload["size"]) == ("derived", "0")
     world.unix_ms += 60_000
     assert endpoint.audit().facts == []
+
+
+@pytest.mark.parametrize("what", ["a coin", "a position", "nothing"])
+def test_what_only_a_second_look_may_tell_is_looked_at_again_soon(world: World, what: str) -> None:
+    endpoint = endpoint_of(world)
+    endpoint.connect()
+    if what == "a coin":
+        world.do("wallet", balances={"ETH": "7"})
+    elif what == "a position":
+        (held,) = [event for event in world.do("fill", order_id=world.place()) if event.event_type == "position"]
+        endpoint.hears([event for event in world.told if event.event_type != "position"])
+        held.symbol = held.payload["symbol"] = "GONEUSDT"
+        endpoint.hears([held])
+        world.exchange.account.positions.clear()
+    world.unix_ms += 60_000
+    assert endpoint.audit().facts == []
+    world.asked.clear()
+    for after_s in (0.0, DOUBT_S):
+        endpoint.now += after_s
+        world.unix_ms += int(after_s * 1000)
+        endpoint.account.tend(TOPICS, endpoint.now)
+    if what == "nothing":
+        assert world.asked == []
+        return
+    assert len(endpoint.take().facts) == 1
+    world.asked.clear()
+    for after_s in (0.0, DOUBT_S):
+        endpoint.now += after_s
+        endpoint.account.tend(TOPICS, endpoint.now)
+    assert world.asked == [], "that was the last doubt"
 
 
 def test_a_position_whose_end_was_left_to_the_stream_is_told_by_the_next_process(world: World) -> None:
