@@ -5,20 +5,21 @@
     positions    open ones; by symbol those that were open and are not listed: flat ones are told so
     wallet       once; coins that held something and are not listed any more are told with zeros
 
-Lists overlap, and overlap what was told: whoever takes the facts knows what is new.
+Lists overlap, and overlap what was told: whoever takes the facts knows what is new. A list with a record that cannot be read tells what
+else is in it, but nothing follows from what is not.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from gateway.account_facts import events, flat, has_bad, held_coins, in_order, listed_coins, names, vanished
 from gateway.account_parts import Fields, Part
+from gateway.calls import Answer
 from gateway.errors import ExchangeError
-from gateway.models import BadRecord, Event
+from gateway.models import BadRecord, Event, Json
 from gateway.protocol.answers import Fact, facts_of
 from gateway.protocol.checkpoint import Mark
-from gateway.protocol.decimals import decimal
-from gateway.protocol.recent import is_empty, is_open, name_of
+from gateway.protocol.recent import is_open, name_of
 from gateway.signed import SignedRest
 
 #: Read again before the checkpoint, and what happened so lately is not yet behind it; milliseconds. Source: protocol notes, 9.4.
@@ -30,13 +31,10 @@ WEEK_MS = 7 * 86_400_000
 DEEPEST_MS = 30 * 86_400_000
 #: Reads in which an order that was open is looked for by its id and not found; then it is given up.
 SEARCHES = 5
+#: The last word of a position's name.
+MODES = ("0", "1", "2")
 #: The exchange's code for a parameter that it does not know, such as a coin without options, or a symbol that is gone.
 _NO_SUCH = 10001
-
-_WALLET = "/v5/account/wallet-balance"
-#: What a coin that has vanished from the wallet is told with, in the exchange's words; and which of our fields nobody told.
-_NOTHING = dict.fromkeys(("walletBalance", "equity", "usdValue", "locked", "totalOrderIM", "totalPositionIM"), "0")
-_DERIVED = ["wallet_balance", "available_balance", "frozen", "equity", "usd_value"]
 
 
 @dataclass(slots=True)
@@ -48,6 +46,7 @@ class Told:
     mark     where the next read begins; only once all of this has been handed on
     at_ms    the exchange's time when it was read
     lack     what is missing for good, one clause for a person; None: nothing
+    gone     orders that were open and that nobody looks for any longer
     """
 
     at_ms: int = 0
@@ -56,6 +55,7 @@ class Told:
     bad: list[Fact] = field(default_factory=list)
     mark: Mark = field(default_factory=lambda: Mark(0))
     lack: str | None = None
+    gone: frozenset[str] = frozenset()
 
 
 class AccountReader:
@@ -66,6 +66,7 @@ class AccountReader:
         self._rest = rest
         self._coins = coins
         self._searched: dict[str, int] = {}  # order id → reads in which it was not found
+        self._absent: dict[tuple[str, str], int] = {}  # part, position or coin → the read in which it was missing first
 
     def begin(self) -> None:
         """Before the parts of one read: a clock of ours that is ahead would skip what happens next."""
@@ -77,13 +78,15 @@ class AccountReader:
         if since is None:
             now = Mark(told.at_ms + (LAG_MS if part.event_type == "order" else OVERLAP_MS))
             _READ[part.event_type](self, part, now, frozenset(), told)
-            told.known += [*_events(told.facts)]
+            told.known += events(told.facts)
             told.facts = [fact for fact in told.facts if isinstance(fact.outcome, BadRecord)]
             told.mark = Mark(now.until_ms, told.mark.open)
         else:
             _READ[part.event_type](self, part, since, believed | since.open, told)
         told.bad = [fact for fact in told.facts if isinstance(fact.outcome, BadRecord)]
         told.facts = [fact for fact in told.facts if isinstance(fact.outcome, Event)]
+        if told.bad and told.lack is None:
+            told.lack = f"{part.name}: {len(told.bad)} records that REST told could not be read"
         return told
 
     def _executions(self, part: Part, since: Mark, _believed: frozenset[str], told: Told) -> None:
@@ -99,26 +102,29 @@ class AccountReader:
         found: list[Fact] = []
         for query in part.queries(self._coins):
             found += self._list(part, part.lists.path, query)
-        missing = believed - _names(found)
+        missing = believed - names(found)
         if not is_spread:
             for query in part.queries(self._coins):
                 found += self._closed(part, query, after_ms, missing)
         for window in _windows(after_ms, told.at_ms):
             for query in part.queries(self._coins):
                 found += self._list(part, part.lists.history, {**query, **window})
-        sought = [fact for name in sorted(missing - _names(found)) for fact in self._search(part, name)]
-        fresh, names = [*found, *sought], _names(sought) | missing
-        for fact in in_order(fresh):
+        sought = [fact for name in sorted(missing - names(found)) for fact in self._search(part, name)]
+        fresh = in_order([*found, *sought])
+        asked_for = names(sought) | missing
+        for fact in fresh:
             event = fact.outcome
-            is_known = isinstance(event, Event) and event.timestamp_ms < after_ms and name_of(event) not in names
+            is_known = isinstance(event, Event) and event.timestamp_ms < after_ms and name_of(event) not in asked_for
             (told.known.append(event) if isinstance(event, Event) and is_known else told.facts.append(fact))
-        latest = {name_of(event): event for event in _events(in_order(fresh))}
+        latest = {name_of(event): event for event in events(fresh)}
         lost = missing - latest.keys()
-        told.lack = told.lack or self._given_up(lost)
-        told.mark = Mark(
-            told.at_ms - SETTLED_MS,
-            frozenset(name for name, event in latest.items() if is_open(event)) | {name for name in lost if name in self._searched},
-        )
+        for order_id in believed - lost:
+            self._searched.pop(order_id, None)
+        if not has_bad(fresh):
+            told.gone = self._given_up(lost)
+        if told.gone:
+            told.lack = told.lack or f"{len(told.gone)} orders that were open are in no list of the exchange any more"
+        told.mark = Mark(told.at_ms - SETTLED_MS, _still_open(latest, believed, told.at_ms) | (lost - told.gone))
 
     def _positions(self, part: Part, since: Mark, believed: frozenset[str], told: Told) -> None:
         after_ms = self._after_ms(since, OVERLAP_MS, told)
@@ -129,28 +135,44 @@ class AccountReader:
                 told.known.append(event)
             else:
                 told.facts.append(fact)
-        absent = believed - _names(listed)
+        self._are_there(part, names(listed))
+        absent = frozenset(name for name in believed if name.rpartition("|")[2] in MODES) - names(listed)
+        unsaid = set[str]()
         for symbol in sorted({name.rpartition("|")[0] for name in absent}):
             rows = [fact for fact in self._of_symbol(part, symbol) if fact.outcome not in told.known]
             told.facts += rows
-            told.facts += [
-                _flat(part, name, told.at_ms) for name in sorted(absent - _names(rows)) if name.rpartition("|")[0] == symbol
-            ]
-        now = {name_of(event): event for event in [*told.known, *_events(in_order(told.facts))]}
-        told.mark = Mark(told.at_ms - SETTLED_MS, frozenset(name for name, event in now.items() if is_open(event)))
+            self._are_there(part, names(rows))
+            missing = sorted(name for name in absent - names(rows) if name.rpartition("|")[0] == symbol)
+            if has_bad(listed) or has_bad(rows):
+                unsaid.update(missing)
+            else:
+                told.facts += [flat(part, name, self._absent_since_ms(part, name, told.at_ms)) for name in missing]
+        now = {name_of(event): event for event in [*told.known, *events(in_order(told.facts))]}
+        told.mark = Mark(told.at_ms - SETTLED_MS, _still_open(now, believed, told.at_ms) | unsaid)
 
     def _wallet(self, part: Part, _since: Mark, believed: frozenset[str], told: Told) -> None:
         (query,) = part.queries(())
-        answer = self._rest.answer(part.lists.path, **query)
-        told.facts = facts_of(_WALLET, answer.body, topic=part.topic, endpoint="private", category=None)
-        held = frozenset(
-            f"{event.payload['account_type']}|{coin['coin']}"
-            for event in _events(told.facts)
-            for coin in event.payload["coins"]
-            if not is_empty(coin)
-        )
-        told.facts += _vanished(part, answer.body, believed - held)
-        told.mark = Mark(told.at_ms - SETTLED_MS, held)
+        listed = self._list(part, part.lists.path, query)
+        self._are_there(part, listed_coins(listed))
+        missing, kinds = believed - listed_coins(listed), {str(event.payload["account_type"]) for event in events(listed)}
+        gone = frozenset() if has_bad(listed) else frozenset(name for name in missing if name.partition("|")[0] in kinds)
+        if missing - gone:
+            told.lack = f"the wallet's list does not say what has become of {len(missing - gone)} coins"
+        young = {name for name in sorted(gone) if self._absent_since_ms(part, name, told.at_ms) > told.at_ms - SETTLED_MS}
+        told.facts = [*listed, *vanished(part, listed, gone)]
+        told.mark = Mark(told.at_ms - SETTLED_MS, held_coins(listed) | (missing - gone) | young)
+
+    def _absent_since_ms(self, part: Part, name: str, at_ms: int) -> int:
+        """The read in which it was missing first: an audit takes for settled what a second one finds. Then it begins anew."""
+        key = part.name, name
+        since_ms = self._absent.setdefault(key, at_ms)
+        if since_ms <= at_ms - SETTLED_MS:
+            del self._absent[key]
+        return since_ms
+
+    def _are_there(self, part: Part, found: frozenset[str]) -> None:
+        for name in found:
+            self._absent.pop((part.name, name), None)
 
     def _after_ms(self, since: Mark, overlap_ms: int, told: Told) -> int:
         """Where a read begins: not for ever back."""
@@ -168,18 +190,24 @@ class AccountReader:
         asked = {**part.of_category, **query, **_limit(part, part.lists.limit)}
         try:
             for answer in self._rest.pages(path, **asked):
-                yield facts_of(path, answer.body, topic=part.topic, endpoint="private", category=None)
+                yield facts_of(path, self._dated(answer), topic=part.topic, endpoint="private", category=None)
         except ExchangeError as fault:
-            if fault.ret_code != _NO_SUCH or "baseCoin" not in query:
-                raise  # a coin that has no options spoils no other's
+            if fault.ret_code != _NO_SUCH or not {"baseCoin", "orderId"} & query.keys():
+                raise  # a coin that has no options spoils no other's, nor does an id that is none
+
+    def _dated(self, answer: Answer) -> dict[str, Json]:
+        """The envelope. One that does not say when it was made, or cannot have been made then, has our idea of the exchange's time."""
+        said, now_ms = answer.body.get("time"), self._rest.clock.now_ms()
+        is_likely = type(said) is int and abs(said - now_ms) <= LAG_MS
+        return answer.body if is_likely else {**answer.body, "time": now_ms}
 
     def _closed(self, part: Part, query: Fields, after_ms: int, missing: frozenset[str]) -> list[Fact]:
         """Orders that ended lately, as far back as they were made since, or are missed."""
         found: list[Fact] = []
         for page in self._pages(part, part.lists.path, {**query, "openOnly": "1"}):
             found = [*page, *found]
-            made_ms = [event.payload.get("created_time") or 0 for event in _events(page)]
-            if made_ms and min(made_ms) < after_ms and not missing - _names(found):
+            made_ms = [_whole(event.payload.get("created_time")) for event in events(page)]
+            if made_ms and min(made_ms) < after_ms and not missing - names(found):
                 break
         return found
 
@@ -188,17 +216,17 @@ class AccountReader:
         for path in (part.lists.path, part.lists.history):
             found = self._list(part, path, {"orderId": order_id})
             if found:
-                self._searched.pop(order_id, None)
                 return found
-        self._searched[order_id] = self._searched.get(order_id, 0) + 1
         return []
 
-    def _given_up(self, lost: frozenset[str]) -> str | None:
-        """In words, where some have been looked for too often."""
-        given_up = [order_id for order_id in lost if self._searched.get(order_id, 0) >= SEARCHES]
+    def _given_up(self, lost: frozenset[str]) -> frozenset[str]:
+        """Those that have been looked for too often."""
+        for order_id in lost:
+            self._searched[order_id] = self._searched.get(order_id, 0) + 1
+        given_up = frozenset(order_id for order_id in lost if self._searched[order_id] >= SEARCHES)
         for order_id in given_up:
             del self._searched[order_id]
-        return f"{len(given_up)} orders that were open are in no list of the exchange any more" if given_up else None
+        return given_up
 
     def _of_symbol(self, part: Part, symbol: str) -> list[Fact]:
         """Its rows, flat ones too; none of a symbol that is gone."""
@@ -220,29 +248,6 @@ _READ: Mapping[str, _Read] = {
 }
 
 
-def in_order(facts: Iterable[Fact]) -> list[Fact]:
-    """Once each, as they happened: by time, then `seq`, then as the exchange lists them; fills of one order by what they left of it.
-
-    Source: protocol notes, section 9.3: equal times come unordered.
-    """
-    once: dict[Any, Fact] = {}
-    for place, fact in enumerate(facts):
-        once.setdefault(fact.outcome.identity if isinstance(fact.outcome, Event) else place, fact)
-    first: dict[tuple[int, Any, Any], int] = {}
-
-    def rank(entry: tuple[int, Fact]) -> tuple[int, int, int, Any]:
-        place, outcome = entry[0], entry[1].outcome
-        if isinstance(outcome, BadRecord):
-            return 0, 0, place, 0
-        payload = outcome.payload
-        sequence = payload.get("cross_sequence") or 0
-        among = first.setdefault((outcome.timestamp_ms, sequence, payload.get("order_id")), place)
-        left = decimal(payload.get("leaves_qty")) if outcome.event_type == "execution" else None
-        return outcome.timestamp_ms, sequence if type(sequence) is int else 0, among, -(left or 0)
-
-    return [fact for _, fact in sorted(enumerate(once.values()), key=rank)]
-
-
 def _limit(part: Part, rows: str) -> dict[str, str]:
     return {"limit": rows} if part.lists.limit else {}
 
@@ -255,38 +260,12 @@ def _windows(after_ms: int, now_ms: int) -> Iterator[dict[str, str]]:
     yield {"startTime": str(after_ms)}
 
 
-def _events(facts: Iterable[Fact]) -> Iterator[Event]:
-    return (fact.outcome for fact in facts if isinstance(fact.outcome, Event))
+def _whole(found: Json) -> int:
+    return found if type(found) is int else 0
 
 
-def _names(facts: Iterable[Fact]) -> frozenset[str]:
-    return frozenset(name_of(event) for event in _events(facts))
-
-
-def _flat(part: Part, name: str, at_ms: int) -> Fact:
-    """A position that was open and that the exchange does not mention any more. It is our conclusion, and says so."""
-    symbol, _, mode = name.rpartition("|")
-    row = {"symbol": symbol, "size": "0", "side": "", "positionIdx": int(mode), "updatedTime": str(at_ms)}
-    body = {"result": {"category": part.category, "list": [row]}, "time": at_ms}
-    return _ours(facts_of(part.lists.path, body, topic=part.topic, endpoint="private", category=None)[0])
-
-
-def _vanished(part: Part, body: dict[str, Any], names: frozenset[str]) -> list[Fact]:
-    """Coins that the wallet held and does not list any more: an event of their own beside the account's, with zeros of ours."""
-    found = []
-    for row in body["result"]["list"]:
-        coins = sorted(coin for kind, _, coin in (name.partition("|") for name in names) if kind == row.get("accountType"))
-        if coins:
-            told = {**body, "result": {"list": [{**row, "coin": [{"coin": coin, **_NOTHING} for coin in coins]}]}}
-            fact = _ours(facts_of(_WALLET, told, topic=part.topic, endpoint="private", category=None)[0])
-            for coin in fact.outcome.payload["coins"] if isinstance(fact.outcome, Event) else ():
-                coin["derived"] = list(_DERIVED)
-            found.append(fact)
-    return found
-
-
-def _ours(fact: Fact) -> Fact:
-    """Not what the exchange says."""
-    if isinstance(fact.outcome, Event):
-        fact.outcome.source = "derived"
-    return Fact(fact.outcome, None)
+def _still_open(latest: Mapping[str, Event], believed: frozenset[str], at_ms: int) -> frozenset[str]:
+    """What is open, and what was until so lately that an audit may have left its end to the stream."""
+    return frozenset(
+        name for name, event in latest.items() if is_open(event) or (name in believed and event.timestamp_ms > at_ms - SETTLED_MS)
+    )

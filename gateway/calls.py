@@ -11,7 +11,7 @@ from urllib3.contrib.socks import SOCKSProxyManager
 from gateway import timely
 from gateway.budget import RestBudget
 from gateway.errors import LinkLost, NotAsked
-from gateway.protocol.frames import decode
+from gateway.protocol.frames import decode, is_too_deep
 from gateway.proxy import Proxy, proxy_of
 from gateway.tls import client_context, trouble
 
@@ -25,6 +25,8 @@ BODY_BYTES = 32 << 20
 _PART_BYTES = 1 << 16
 #: Connections that are kept for the next call, of as many threads.
 _KEPT = 8
+#: Digits of a time in nanoseconds, with a century to spare.
+LONGEST_NUMBER = 20
 #: How the exchange bans an address. Source: protocol notes, section 9.2; other refusals with this status have other words.
 _BANNED, _BANNED_WORDS = 403, b"access too frequent"
 #: Statuses that say enough without a body: they count as codes. Source: the same section.
@@ -59,6 +61,11 @@ class Answer:
 def query_of(fields: Mapping[str, str]) -> str:
     """The query string as it is sent, byte for byte: signatures are over it."""
     return urllib.parse.urlencode(fields)
+
+
+def is_number(text: str) -> bool:
+    """Whether a header or a field of an answer is a whole number of a size that a time can have."""
+    return len(text) <= LONGEST_NUMBER and text.isascii() and text.isdecimal()
 
 
 class Calls:
@@ -102,6 +109,8 @@ class Calls:
             raise LinkLost(f"{self.who} answered HTTP {status} without JSON: {body[:40]!r}") from fault
         if not isinstance(answer, dict) or type(answer.get("retCode")) is not int:
             raise LinkLost(f"{self.who} answered HTTP {status} without a retCode: {body[:40]!r}")
+        if is_too_deep(body, answer):
+            raise LinkLost(f"{self.who} answered with lists and objects within each other: {body[:40]!r}")
         return answer
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from gateway.budget import RestBudget
-from gateway.calls import TIMEOUT_S, Answer, Calls, query_of
+from gateway.calls import TIMEOUT_S, Answer, Calls, is_number, query_of
 from gateway.errors import ExchangeError, LinkLost
 from gateway.paging import pages
 
@@ -69,7 +69,7 @@ class Rest:
     def server_time_ms(self) -> int:
         """The exchange's clock, Unix milliseconds."""
         found = self.get("/v5/market/time").get("timeNano")
-        if not isinstance(found, str) or not found.isdigit():
+        if not isinstance(found, str) or not is_number(found):
             raise LinkLost(f"{self.calls.who} tells no time: found timeNano {found!r}")
         return int(found) // 1_000_000
 

@@ -1,11 +1,12 @@
 """Signed REST calls of one account: GET only, dated by the exchange's clock, asked again where that helps."""
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
-from gateway.calls import Answer, query_of
+from gateway.calls import Answer, is_number, query_of
 from gateway.errors import CredentialsRefused, ExchangeError
 from gateway.paging import pages
 from gateway.protocol.ret_codes import Remedy, meaning
@@ -41,7 +42,7 @@ class Clock(Protocol):
 class SignedRest:
     """Raises LinkLost and NotAsked as the public calls do, CredentialsRefused where a person must act, else ExchangeError.
 
-    One thread at a time.
+    May be used by several threads.
 
     clock_reads  how often the exchange did not like our time, and was asked for its own
     """
@@ -50,17 +51,23 @@ class SignedRest:
         self, rest: Rest, credentials: Credentials, clock: Clock, *, now: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
+        self._rest = rest
         self._calls = rest.calls
         self._credentials = credentials
         self._clock = clock
         self._now = now
         self._pause = pause
         self.clock_reads = 0
+        self._turn = threading.Lock()  # of what follows, and of the count
         self._free_at: dict[str, float] = {}  # path → when it may be asked again, monotonic seconds
 
     @property
     def clock(self) -> Clock:
         return self._clock
+
+    def apart(self) -> "SignedRest":
+        """The same account, with a count of its own."""
+        return SignedRest(self._rest, self._credentials, self._clock, now=self._now, pause=self._pause)
 
     def answer(self, path: str, **fields: str) -> Answer:
         """One whose code is 0."""
@@ -76,7 +83,8 @@ class SignedRest:
             if tries[remedy] >= TRIES.get(remedy, 1) or wait_s > LONGEST_S:
                 raise self._refusal(answer)
             if remedy is Remedy.CLOCK:
-                self.clock_reads += 1
+                with self._turn:
+                    self.clock_reads += 1
                 self._clock.reread()
             self._pause(wait_s)
 
@@ -86,17 +94,17 @@ class SignedRest:
         return pages(lambda asked: self.answer(path, **asked), fields, who=who, most=MOST_PAGES)
 
     def _ask(self, path: str, query: str) -> Answer:
-        wait_s = self._free_at.get(path, 0.0) - self._now()
+        with self._turn:
+            wait_s = self._free_at.get(path, 0.0) - self._now()
         if wait_s > 0.0:
             self._pause(wait_s)
         began = self._now()
         key, sign = self._credentials.key, self._credentials.sign
         headers = rest_headers(key, sign, timestamp_ms=self._clock.now_ms(), payload=query)
         answer = self._calls.get(path, query, headers)
-        if (
-            answer.code == 0 and answer.headers.get("x-bapi-limit-status") == "0"
-        ):  # some of this second's calls began before this one
-            self._free_at[path] = began + ROLLING_S
+        if answer.code == 0 and answer.headers.get("x-bapi-limit-status") == "0":
+            with self._turn:  # some of this second's calls began before this one
+                self._free_at[path] = max(self._free_at.get(path, 0.0), began + ROLLING_S)
         return answer
 
     def _wait_s(self, remedy: Remedy, headers: Mapping[str, str], tries: int) -> float:
@@ -105,7 +113,7 @@ class SignedRest:
         if remedy is not Remedy.WAIT:
             return 0.0
         reset = headers.get("x-bapi-limit-reset-timestamp", "")
-        if not reset.isdecimal() or not reset.isascii():
+        if not is_number(reset):
             return RESET_S
         return max(0.0, (int(reset) - self._clock.now_ms()) / 1000.0)
 

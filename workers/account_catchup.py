@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from gateway.account_parts import parts_of
 from gateway.models import Event
@@ -29,6 +29,13 @@ class AccountCatchup(Catchup):
     @property
     def missed(self) -> int:
         return sum(self._account.missed.values())
+
+    @property
+    def is_dead(self) -> bool:
+        return self._account.is_dead
+
+    def want(self, is_wanted: Callable[[str], bool]) -> None:
+        self._account.want([topic for topic in self.subscriptions.states() if is_wanted(topic)])
 
     def opened(self) -> None:
         self._account.opened()
@@ -72,10 +79,17 @@ class AccountCatchup(Catchup):
         if gap_id is not None:
             self._delivery.ledger.end(gap_id, now_ns=now_ns, recovered=True, detail=news.detail)
         if news.is_last and news.reason == "connected":
-            blind = sorted(topic for topic in self._topics if not parts_of([topic]))
+            blind = self._not_fetched()
             lacks = f"; nothing of {', '.join(blind)} was fetched" if blind else ""
             self._close(now_ns, recovered=news.recovered and not blind, detail=f"{news.detail}{lacks}; {IN_BETWEEN}")
         self._handed.append((news, None))
+
+    def _not_fetched(self) -> list[str]:
+        """Of the topics that the gap is about and somebody still wants: those that no list tells, and those that were not held."""
+        gap, states = self._delivery.gaps.connection, self.subscriptions.states()
+        wanted = sorted(topic for topic in gap.topics if topic in states) if gap is not None else []
+        refused = [f"{topic} ({states[topic][1] or states[topic][0]})" for topic in wanted if topic not in self._topics]
+        return [topic for topic in wanted if topic in self._topics and not parts_of([topic])] + refused
 
     def _close(self, now_ns: int, *, recovered: bool, detail: str) -> None:
         gap = self._delivery.gaps.connection

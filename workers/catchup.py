@@ -26,6 +26,11 @@ class Catchup:
         """Facts that only an audit of the healthy stream told, since the process began."""
         return 0
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether what fetches has ended for a reason that nobody foresaw: the process must end, too, and begin anew."""
+        return False
+
     def want(self, is_wanted: Callable[[str], bool]) -> None:
         """Other topics are wanted from now on."""
 

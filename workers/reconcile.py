@@ -14,8 +14,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
+from gateway.account_facts import in_order
 from gateway.account_parts import LISTS, Part, parts_of
-from gateway.account_reader import AccountReader, Told, in_order
+from gateway.account_reader import AccountReader, Told
 from gateway.backoff import Backoff
 from gateway.errors import CredentialsRefused, ExchangeError, LinkLost, StoreAway, StoreRefused
 from gateway.models import Event, Json
@@ -72,6 +73,7 @@ class Found:
     is_last   the question is answered
     lacks     what is missing, one clause for a person each; where it is the last, empty means that all was read
     marks     parts → where the next read begins, once this is handed on
+    gone      parts → orders that nobody looks for any longer
     """
 
     number: int
@@ -83,6 +85,7 @@ class Found:
     is_last: bool
     lacks: tuple[str, ...]
     marks: Checkpoint
+    gone: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -119,7 +122,8 @@ class Reconciler(threading.Thread):
         self._found: deque[Found] = deque()
         self._marks: Checkpoint | None = None  # None: PostgreSQL has not been asked yet
         self._unwritten = False
-        self._wanted: frozenset[str] = frozenset()  # names of the parts of the newest question
+        self._wanted: frozenset[str] | None = None  # names of parts; None: nobody has said yet
+        self._lasting: frozenset[str] | None = None  # of them, those that somebody has wanted ever since
         self._trouble = Trouble(log, f"{worker} account_not_read")
         self._store_trouble = Trouble(log, f"{worker} checkpoint_not_kept")
 
@@ -131,11 +135,26 @@ class Reconciler(threading.Thread):
                 return None
             self._number += 1
             self._asked = Question(self._number, reason, parts, believed)
-            self._wanted = frozenset(part.name for part in parts)
             self._turn.notify()
         if self.ident is None:
             self.start()  # once in a life: a thread cannot be started again
         return self._number
+
+    def want(self, topics: Collection[str]) -> None:
+        """Topics that somebody wants, held or not. What nobody wants is forgotten: a later wish begins then."""
+        wanted = frozenset(part.name for part in parts_of(topics))
+        with self._turn:
+            self._wanted = wanted
+            self._lasting = wanted if self._lasting is None else self._lasting & wanted
+            if self._marks is not None and not self._marks.keys() <= wanted:
+                self._marks = {name: mark for name, mark in self._marks.items() if name in wanted}
+                self._unwritten = True
+                self._turn.notify()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its thread has ended, which it never does unless something happened that nobody foresaw; stderr has it."""
+        return self.ident is not None and not self.is_alive()
 
     def taken(self) -> list[Found]:
         with self._turn:
@@ -146,7 +165,8 @@ class Reconciler(threading.Thread):
     def settle(self, found: Found) -> None:
         """All of it has been handed on: the next read begins where it ended."""
         with self._turn:
-            self._marks = {name: mark for name, mark in {**(self._marks or {}), **found.marks}.items() if name in self._wanted}
+            marks, wanted = {**(self._marks or {}), **found.marks}, self._wanted
+            self._marks = {name: mark for name, mark in marks.items() if wanted is None or name in wanted}
             self._unwritten = True
             self._turn.notify()
 
@@ -225,6 +245,7 @@ class Reconciler(threading.Thread):
                 self._store_trouble.say(str(fault))
                 kept = {}
             with self._turn:
+                kept = {name: mark for name, mark in kept.items() if self._lasting is None or name in self._lasting}
                 self._marks = {**kept, **(self._marks or {})}
         return self._marks
 
@@ -266,4 +287,5 @@ def _found(question: Question, tried: _Round, *, is_last: bool, lacks: Collectio
         is_last=is_last,
         lacks=tuple(lacks),
         marks={part.name: told.mark for part, told in tried.told.items()},
+        gone={part.name: told.gone for part, told in tried.told.items() if told.gone},
     )

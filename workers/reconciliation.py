@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Generic
 
+from gateway.account_parts import parts_of
 from gateway.account_reader import SETTLED_MS
 from gateway.models import Event
 from gateway.protocol.answers import Fact
@@ -17,6 +18,8 @@ from workers.reconcile import Found, Reason, Reconciler
 
 #: Between two audits, and until one is tried again that has to wait for another read; seconds.
 AUDIT_S, AUDIT_AGAIN_S = 60.0, 1.0
+#: After an audit that found what only a second look may tell; well beyond what is young, for REST may lag. Seconds.
+DOUBT_S = 10.0
 
 _ALL = ""
 
@@ -61,9 +64,20 @@ class Reconciliation(Generic[Item]):
         self._audit_s = audit_s
         self._audit_at: float | None = None  # monotonic seconds; None: the stream is not on
         self._asked: frozenset[str] = frozenset()  # topics of the newest question
+        self._is_in_doubt = False  # since the newest audit
         self._number: int | None = None  # of the question about this connection
         self.recent = Recent()
         self.missed: Counter[str] = Counter()
+
+    @property
+    def is_dead(self) -> bool:
+        """Nobody reads the account any more, nor ever will in this process."""
+        return self._reconciler.is_dead
+
+    def want(self, topics: Collection[str]) -> None:
+        """Topics that somebody wants, held or not: nothing else is followed any further."""
+        self._reconciler.want(topics)
+        self.recent.keep({part.name for part in parts_of(topics)})
 
     def opened(self) -> None:
         """A new connection: what it brings waits for what was missed before."""
@@ -101,6 +115,8 @@ class Reconciliation(Generic[Item]):
         if self._audit_at is None:
             return
         held = frozenset(topics)
+        if self._is_in_doubt:
+            self._audit_at, self._is_in_doubt = min(self._audit_at, now + DOUBT_S), False
         if held - self._asked:
             self._audit_at = now  # what happens to a new topic from now on is to be found
         self._asked = held
@@ -119,6 +135,8 @@ class Reconciliation(Generic[Item]):
     def _judged(self, found: Found) -> News:
         for event in found.known:
             self.recent.learn(event)
+        for part, names in found.gone.items():
+            self.recent.forget(part, names)
         is_audit = found.reason == "audit"
         facts = list(self._new(found.facts, settled_ms=found.at_ms - SETTLED_MS if is_audit else None))
         if is_audit:
@@ -134,9 +152,12 @@ class Reconciliation(Generic[Item]):
             if not isinstance(event, Event):
                 continue
             if event.event_type == "balance":
-                is_new = self.recent.news(event, changed=settled_ms is not None) is not None
+                is_new = self.recent.news(event, settled_ms=settled_ms) is not None
+                self._is_in_doubt = self._is_in_doubt or self.recent.doubted_ms == event.timestamp_ms
             else:
-                is_new = self.recent.verdict(event, settled_ms=settled_ms) is Verdict.NEW
+                verdict = self.recent.verdict(event, settled_ms=settled_ms)
+                is_new = verdict is Verdict.NEW
+                self._is_in_doubt = self._is_in_doubt or (verdict is Verdict.YOUNG and event.source == "derived")
             if is_new:
                 self.recent.note(event)
                 yield fact

@@ -6,7 +6,7 @@ A part is an event class of a category, such as `order.linear`; the wallet is on
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from gateway.models import Json
+from gateway.models import LATEST_MS, Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +39,7 @@ def from_json(found: Json) -> Checkpoint:
 
 def _mark(found: Json) -> Mark | None:
     if not isinstance(found, dict) or type(found.get("until")) is not int or not isinstance(found.get("open"), list):
+        return None
+    if not 0 <= found["until"] <= LATEST_MS:
         return None
     return Mark(found["until"], frozenset(name for name in found["open"] if isinstance(name, str)))

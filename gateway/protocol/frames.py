@@ -96,13 +96,17 @@ def parse(text: bytes) -> Frame:
         return Unknown(f"not JSON: {fault}", text)
     if not isinstance(frame, dict):
         return Unknown(f"expected a JSON object, found {type(frame).__name__}", text)
-    # A frame with few brackets cannot be deep; counting them costs next to nothing.
-    if text.count(b"{") + text.count(b"[") > DEEPEST and _is_too_deep(frame):
+    if is_too_deep(text, frame):
         return Unknown(f"lists and objects within each other; expected at most {DEEPEST}", text)
     topic = frame.get("topic")
     if isinstance(topic, str) and topic and "data" in frame:
         return Data(topic, _text(frame.get("type")), _milliseconds(frame), frame["data"], frame, text)
     return _control(frame, text)
+
+
+def is_too_deep(text: bytes, found: dict[str, Json]) -> bool:
+    """Of an object and its JSON. A text with few brackets cannot be deep; counting them costs next to nothing."""
+    return text.count(b"{") + text.count(b"[") > DEEPEST and _is_deep(found)
 
 
 def short(found: Json) -> str:
@@ -111,7 +115,7 @@ def short(found: Json) -> str:
     return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
 
 
-def _is_too_deep(frame: dict[str, Json]) -> bool:
+def _is_deep(frame: dict[str, Json]) -> bool:
     layer: list[Json] = [frame]
     for _ in range(DEEPEST):
         parts = (part for holder in layer for part in (holder.values() if isinstance(holder, dict) else holder))

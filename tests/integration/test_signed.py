@@ -170,6 +170,60 @@ def test_a_reset_that_is_far_away_is_not_waited_for() -> None:
     assert pause.waits == []
 
 
+@pytest.mark.parametrize("reset", ["9" * 400, "9" * 5_000, "²", "-1", "", "1e3"])
+def test_a_reset_that_is_no_time_is_a_second(reset: str) -> None:
+    bodies = iter((b'{"retCode":10006}', b'{"retCode":0}'))
+
+    def play(line: Line) -> None:
+        while True:
+            line.until(b"\r\n\r\n")
+            body = next(bodies)
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nX-Bapi-Limit-Reset-Timestamp: {reset}\r\n\r\n"
+            line.send(head.encode("latin-1") + body)
+
+    pause = Pauses()
+    with Listener(play) as listener:
+        assert signed(listener.url("http"), pause=pause).answer("/v5/account/info").code == 0
+    assert pause.waits == [1.0]
+
+
+@pytest.mark.parametrize("nanoseconds", ['"²"', '"' + "9" * 30 + '"', '""', '"-5"', "5", "null", "[]"])
+def test_a_time_that_is_none_is_a_fault_of_the_line(nanoseconds: str) -> None:
+    def play(line: Line) -> None:
+        line.until(b"\r\n\r\n")
+        line.send(ok(b'{"retCode":0,"result":{"timeNano":%b}}' % nanoseconds.encode()))
+
+    with Listener(play) as listener, pytest.raises(LinkLost, match="tells no time"):
+        Rest(listener.url("http")).server_time_ms()
+
+
+def test_an_answer_that_goes_too_deep_is_a_fault_of_the_line() -> None:
+    def play(line: Line) -> None:
+        line.until(b"\r\n\r\n")
+        line.send(ok(b'{"retCode":0,"result":' + b"[" * 300 + b"]" * 300 + b"}"))
+
+    with Listener(play) as listener, pytest.raises(LinkLost, match="within each other"):
+        signed(listener.url("http")).answer("/v5/account/info")
+
+
+def test_a_clock_that_others_asked_for_says_nothing_of_a_refused_login(exchange: RunningSimulator) -> None:
+    """Readers of the account use the same calls, several at a time."""
+    rest = signed(exchange.rest_url)
+
+    class Busy:
+        """A clock that another thread asks for whenever it is looked at."""
+
+        def now_ms(self) -> int:
+            busy.clock_reads += 1
+            return rest.clock.now_ms()
+
+        def reread(self) -> None:
+            rest.clock.reread()
+
+    busy = SignedRest(Rest(exchange.rest_url), Credentials(KEY, signing.signer(SECRET)), Busy())
+    assert "takes the same key and secret" in diagnose(busy)
+
+
 def test_whoever_has_nothing_left_this_second_waits_for_the_next() -> None:
     left = iter(("1", "0", "49"))
 

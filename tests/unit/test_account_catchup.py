@@ -30,7 +30,11 @@ class KeepingReconciler:
         self.asked: list[tuple[Reason, frozenset[str]]] = []
         self.found: list[Found] = []
         self.settled: list[Found] = []
-        self.is_blind = False
+        self.wanted: list[set[str]] = []
+        self.is_blind = self.is_dead = False
+
+    def want(self, topics: Collection[str]) -> None:
+        self.wanted.append(set(topics))
 
     def begin(self, reason: Reason, topics: Collection[str], _believed: Mapping[str, frozenset[str]]) -> int | None:
         if self.is_blind:
@@ -60,15 +64,14 @@ class Loop:
         self.now = 0.0
         self._topics = topics
 
-    def connect(self) -> None:
+    def connect(self, refused: Collection[str] = ()) -> None:
         subscriptions = self.catchup.subscriptions
-        subscriptions.want(dict.fromkeys(self._topics, False))
         self.catchup.opened()
-        for request in subscriptions.to_send(self.now):
-            ack = parse(
-                json.dumps({"success": True, "ret_msg": "", "op": "subscribe", "req_id": request.req_id, "conn_id": "c"}).encode()
-            )
-            subscriptions.heard(ack, self.now)  # type: ignore[arg-type] # it is one
+        for is_taken, topics in ((True, [topic for topic in self._topics if topic not in refused]), (False, self._topics)):
+            subscriptions.want(dict.fromkeys(topics, False))
+            for request in subscriptions.to_send(self.now):
+                ack = {"success": is_taken, "ret_msg": "" if is_taken else "no such topic", "op": "subscribe", "conn_id": "c"}
+                subscriptions.heard(parse(json.dumps({**ack, "req_id": request.req_id}).encode()), self.now)  # type: ignore[arg-type]
         self.catchup.settled(self.now, NOW_NS)
 
     def turn(self, *found: Found) -> list[dict[str, Any]]:
@@ -114,8 +117,8 @@ def system(events: list[dict[str, Any]]) -> list[tuple[str, str | None, bool | N
     return [(e["payload"]["kind"], e["payload"]["cause"], e["payload"]["recovered"]) for e in events if e["event_type"] == "system"]
 
 
-def lose(loop: Loop) -> str:
-    loop.out.ledger.connection_lost("disconnected", TOPICS, from_ms=1_700_000_000_000, now_ns=NOW_NS, detail="cut")
+def lose(loop: Loop, *more: str) -> str:
+    loop.out.ledger.connection_lost("disconnected", (*TOPICS, *more), from_ms=1_700_000_000_000, now_ns=NOW_NS, detail="cut")
     loop.out.flush()
     gap = loop.out.gaps.connection
     assert gap is not None
@@ -152,13 +155,48 @@ def test_frames_wait_no_longer_than_two_seconds(tmp_path: Path, context: Context
 
 def test_what_is_lacking_is_said_with_the_verdict(tmp_path: Path, context: Context) -> None:
     loop = Loop(tmp_path, context, topics=(*TOPICS, "greeks"))
-    lose(loop)
+    lose(loop, "greeks")
     loop.connect()
     events = loop.turn(found(loop, lacks=("order.linear: the line is cut",)))
     assert system(events) == [("recovered", "disconnected", False)]
     detail = events[-1]["payload"]["detail"]
     assert "order.linear: the line is cut" in detail
     assert "nothing of greeks was fetched" in detail
+
+
+def test_a_topic_of_the_gap_that_the_exchange_refuses_now_is_lacking_and_its_part_is_still_wanted(
+    tmp_path: Path, context: Context
+) -> None:
+    loop = Loop(tmp_path, context, topics=(*TOPICS, "position"))
+    lose(loop, "position")
+    loop.connect(refused=["position"])
+    assert loop.reconciler.asked == [("connected", frozenset(TOPICS))]
+    (told,) = loop.turn(found(loop))
+    assert (told["payload"]["kind"], told["payload"]["recovered"]) == ("recovered", False)
+    assert "nothing of position (no such topic) was fetched" in told["payload"]["detail"]
+    loop.catchup.want(lambda _topic: True)
+    assert loop.reconciler.wanted == [{*TOPICS, "position"}]
+
+
+def test_a_topic_of_the_gap_that_nobody_wants_any_more_is_not_lacking(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    lose(loop, "position", "greeks")
+    loop.connect()
+    assert system(loop.turn(found(loop))) == [("recovered", "disconnected", True)]
+
+
+def test_a_topic_that_is_new_since_the_gap_lacks_nothing(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context, topics=(*TOPICS, "greeks"))
+    lose(loop)
+    loop.connect()
+    assert system(loop.turn(found(loop))) == [("recovered", "disconnected", True)]
+
+
+def test_a_reader_that_died_is_seen(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    assert not loop.catchup.is_dead
+    loop.reconciler.is_dead = True
+    assert loop.catchup.is_dead
 
 
 def test_a_gap_of_which_rest_tells_nothing_closes_at_once_and_says_so(tmp_path: Path, context: Context) -> None:

@@ -247,7 +247,9 @@ def test_a_position_that_was_closed_is_told_flat(world: World, mode: str) -> Non
     found = account.read()
     flat = [event for event in told(found, "position") if event.payload["side"] is None and event.payload["mode"] == position.idx]
     assert [(event.source, event.payload["size"]) for event in flat] == [("rest", "0.000")]
-    assert found["position.linear"].mark.open == frozenset()
+    assert found["position.linear"].mark.open == {f"BTCUSDT|{position.idx}"}, "an audit leaves what is so young to the stream"
+    world.unix_ms += OVERLAP_MS + 1
+    assert account.read()["position.linear"].mark.open == frozenset()
 
 
 def test_a_position_of_a_symbol_that_is_gone_is_told_flat_as_our_own_conclusion(world: World) -> None:
@@ -256,6 +258,9 @@ def test_a_position_of_a_symbol_that_is_gone_is_told_flat_as_our_own_conclusion(
     account.checkpoint["position.linear"] = Mark(world.unix_ms, frozenset(["GONEUSDT|0"]))
     (event,) = told(account.read())
     assert (event.source, event.symbol, event.payload["size"], event.payload["side"]) == ("derived", "GONEUSDT", "0", None)
+    world.unix_ms += 60_000
+    (again,) = told(account.read())
+    assert (again.identity, again.timestamp_ms) == (event.identity, event.timestamp_ms), "it is the same conclusion"
     assert told(account.read()) == []
 
 
@@ -273,6 +278,8 @@ def test_a_coin_that_has_vanished_from_the_wallet_is_told_with_zeros_of_our_own(
     assert coin["derived"] == ["wallet_balance", "available_balance", "frozen", "equity", "usd_value"]
     assert gone.payload["total_equity"] == wallet.payload["total_equity"]
     assert gone.identity != wallet.identity
+    world.unix_ms += 60_000
+    assert len(told(account.read(), "balance")) == 2, "an audit needs two looks"
     assert len(told(account.read(), "balance")) == 1
 
 

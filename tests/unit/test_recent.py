@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from accounts import World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.models import Event
+from gateway.models import Event, Source
 from gateway.protocol.answers import events_of
 from gateway.protocol.checkpoint import Mark, from_json, to_json
 from gateway.protocol.recent import Recent, Verdict, name_of, part_of
@@ -113,6 +114,98 @@ def test_a_frame_of_an_older_state_than_rest_told_is_late(world: World) -> None:
     assert recent.is_late(placed)
 
 
+def states(event: Event, *words: tuple[str, str]) -> list[Event]:
+    """States of one order in one moment: status and executed quantity."""
+    found = []
+    for status, executed in words:
+        payload = {**event.payload, "status": status, "executed_quantity": executed}
+        identity = f"{event.identity.rpartition('|')[0]}|{status}|{executed}"
+        found.append(Event(**{**msgspec.structs.asdict(event), "payload": payload, "identity": identity}))
+    return found
+
+
+def copied(event: Event, source: Source) -> Event:
+    return Event(**{**msgspec.structs.asdict(event), "source": source})
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        (("New", "0"), ("Cancelled", "0")), (("PartiallyFilled", "1"), ("PartiallyFilledCanceled", "1")),
+        (("Untriggered", "0"), ("Deactivated", "0")), (("New", "0"), ("Rejected", "0")),
+    ],
+)  # fmt: skip
+def test_two_states_of_one_moment_end_closed_whoever_tells_them_first(
+    world: World, opening: tuple[str, str], closing: tuple[str, str]
+) -> None:
+    world.place()
+    opened, closed = states(first(world.told, "order"), opening, closing)
+    name = opened.payload["order_id"]
+    by_rest = Recent()
+    by_rest.note(copied(closed, "rest"))
+    assert [by_rest.is_late(opened), by_rest.is_late(closed)] == [True, True], "both were held"
+    assert by_rest.verdict(copied(opened, "rest")) is Verdict.STALE
+    assert name not in by_rest.open_names().get("order.linear", ())
+    opened_by_rest = Recent()
+    opened_by_rest.note(copied(opened, "rest"))
+    assert [opened_by_rest.is_late(opened), opened_by_rest.is_late(closed)] == [True, False], "the end is news"
+    opened_by_rest.note(closed)
+    assert name not in opened_by_rest.open_names().get("order.linear", ())
+    streamed = Recent()
+    for event in (closed, opened):
+        assert not streamed.is_late(event)
+        streamed.note(event)
+    assert name not in streamed.open_names().get("order.linear", ())
+    assert streamed.verdict(copied(opened, "rest")) is Verdict.TOLD
+
+
+def test_of_two_states_of_one_moment_that_are_both_open_rests_is_the_last(world: World) -> None:
+    world.place()
+    before, after = states(first(world.told, "order"), ("New", "0"), ("Untriggered", "0"))
+    recent = Recent()
+    recent.note(copied(after, "rest"))
+    assert [recent.is_late(before), recent.is_late(after)] == [True, True]
+
+
+def test_an_order_that_rest_told_closed_is_not_opened_by_a_later_frame(world: World) -> None:
+    world.place()
+    opened, closed = states(first(world.told, "order"), ("New", "0"), ("Cancelled", "0"))
+    opened.timestamp_ms += 5
+    recent = Recent()
+    recent.note(copied(closed, "rest"))
+    assert recent.is_late(opened)
+
+
+def test_of_two_states_of_a_position_of_one_moment_rests_is_the_last(world: World) -> None:
+    one = first(world.do("fill", order_id=world.place()), "position")
+    two = Event(**{**msgspec.structs.asdict(one), "identity": f"{one.identity}x", "payload": {**one.payload, "size": "9"}})
+    recent = Recent()
+    recent.note(copied(two, "rest"))
+    assert [recent.is_late(one), recent.is_late(two)] == [True, True]
+
+
+def test_an_order_that_is_given_up_and_a_part_that_nobody_wants_are_not_believed_open(world: World) -> None:
+    recent = Recent()
+    for event in [*world.do("place"), *world.do("fill", order_id=world.place())]:
+        recent.note(event)
+    recent.note(wallet(world))
+    (order_id,) = recent.open_names()["order.linear"]
+    recent.forget("order.linear", [order_id, "another"])
+    assert "order.linear" not in recent.open_names()
+    assert recent.open_names()["position.linear"]
+    recent.keep({"order.linear"})
+    assert recent.open_names() == {"balance": frozenset()}
+
+
+def test_what_an_audit_reads_again_is_remembered_however_much_it_is(world: World) -> None:
+    """5,000 a second are more than are remembered of old."""
+    fills = [first(world.do("fill", order_id=world.place(), after_ms=1), "execution") for _ in range(40)]
+    recent = Recent(most=10)
+    for event in fills:
+        recent.note(event)
+    assert {recent.verdict(event) for event in fills} == {Verdict.TOLD}
+
+
 def test_frames_of_the_stream_are_never_late_for_each_other(world: World) -> None:
     order_id = world.place()
     placed = first(world.told, "order")
@@ -156,18 +249,103 @@ def test_a_wallet_tells_no_coin_of_which_something_newer_was_told(world: World) 
     read = wallet(world)
     recent = Recent()
     recent.note(first(world.do("wallet", coins=["ETH"]), "balance"))
-    assert set(coins(recent.news(read, changed=False))) == set(coins(wallet(world))) - {"ETH"}
+    assert set(coins(recent.news(read))) == set(coins(wallet(world))) - {"ETH"}
 
 
 def test_an_audit_of_the_wallet_tells_only_what_differs(world: World) -> None:
     recent = Recent()
     recent.note(wallet(world))
     world.unix_ms += 60_000
-    assert recent.news(wallet(world), changed=True) is None
-    assert recent.news(wallet(world), changed=False) is not None
+    assert recent.news(wallet(world), settled_ms=settled(world)) is None
+    assert recent.news(wallet(world)) is not None
     world.do("wallet", balances={"ETH": "7"})
     world.unix_ms += 60_000
-    assert coins(recent.news(wallet(world), changed=True)) == ["ETH"]
+    assert coins(recent.news(wallet(world), settled_ms=settled(world))) == [], "the stream may be about to tell it"
+    world.unix_ms += 60_000
+    assert coins(recent.news(wallet(world), settled_ms=settled(world))) == ["ETH"]
+
+
+def settled(world: World) -> int:
+    return world.now_ms() - 5_000
+
+
+def test_an_audit_of_the_wallet_does_not_tell_what_was_read_before_the_stream_told_something_newer(world: World) -> None:
+    recent = Recent()
+    recent.note(wallet(world))
+    world.unix_ms += 60_000
+    stale = wallet(world)
+    recent.note(first(world.do("wallet", balances={"ETH": "7"}), "balance"))
+    stale.timestamp_ms = world.now_ms() + 1  # so it says, and does not know it yet
+    assert recent.news(stale, settled_ms=stale.timestamp_ms - 5_000) is None
+    world.unix_ms += 60_000
+    stale.timestamp_ms = world.now_ms()
+    assert recent.news(stale, settled_ms=settled(world)) is None
+    world.unix_ms += 60_000
+    assert recent.news(wallet(world), settled_ms=settled(world)) is None
+
+
+def test_a_look_so_soon_after_the_stream_told_a_coin_does_not_count(world: World) -> None:
+    recent, looks = Recent(), []
+    stale = wallet(world)
+    recent.note(first(world.do("wallet", balances={"ETH": "7"}), "balance"))
+    for after_ms in (1_000, 60_000, 60_000):
+        world.unix_ms += after_ms
+        again = Event(**{**msgspec.structs.asdict(stale), "timestamp_ms": world.now_ms()})
+        looks.append("ETH" in coins(recent.news(again, settled_ms=settled(world))))
+    assert looks == [False, False, True]
+
+
+def test_two_reads_of_the_wallet_that_differ_in_different_ways_tell_nothing(world: World) -> None:
+    recent = Recent()
+    recent.note(wallet(world))
+    for balance in ("7", "8", "9"):
+        world.do("wallet", balances={"ETH": balance})
+        world.unix_ms += 60_000
+        assert recent.news(wallet(world), settled_ms=settled(world)) is None
+
+
+def test_a_push_of_the_wallet_loses_the_coins_of_which_rest_told_something_newer(world: World) -> None:
+    recent = Recent()
+    recent.learn(wallet(world))
+    late = first(world.do("wallet", balances={"ETH": "7", "BTC": "2"}), "balance")
+    early = first(world.do("wallet", balances={"BTC": "3"}), "balance")
+    world.unix_ms += 10
+    (eth,) = [wallet(world)]
+    eth.payload["coins"] = [coin for coin in eth.payload["coins"] if coin["coin"] == "ETH"]
+    recent.note(eth)
+    assert not recent.is_late(late)
+    assert coins(late) == ["BTC"]
+    recent.note(late)
+    assert not recent.is_late(early)
+    assert coins(early) == ["BTC"]
+
+
+def test_a_push_of_the_wallet_that_is_behind_rest_in_every_coin_is_late(world: World) -> None:
+    recent = Recent()
+    recent.learn(wallet(world))
+    late = first(world.do("wallet", balances={"ETH": "7"}), "balance")
+    world.unix_ms += 10
+    recent.note(wallet(world))
+    assert recent.is_late(late)
+    after = first(world.do("wallet", balances={"ETH": "8"}), "balance")
+    assert not recent.is_late(after)
+
+
+def test_a_push_that_names_no_coin_is_not_late(world: World) -> None:
+    told = first(world.do("wallet", balances={"ETH": "7"}), "balance")
+    told.payload["coins"] = []
+    assert not Recent().is_late(told)
+
+
+def test_what_a_lagging_read_hid_is_told_by_the_next_audit(world: World) -> None:
+    recent = Recent()
+    lagging = wallet(world)
+    pushed = first(world.do("wallet", balances={"ETH": "7"}), "balance")
+    lagging.timestamp_ms = world.now_ms() + 5
+    recent.note(lagging)
+    assert recent.is_late(pushed)
+    world.unix_ms += 60_000
+    assert coins(recent.news(wallet(world), settled_ms=settled(world))) == ["ETH"]
 
 
 def test_padding_of_an_amount_is_no_difference(world: World) -> None:
@@ -176,14 +354,15 @@ def test_padding_of_an_amount_is_no_difference(world: World) -> None:
     for coin in padded.payload["coins"]:
         coin["wallet_balance"] += "0" if "." in coin["wallet_balance"] else ".000"
     recent.note(padded)
-    world.unix_ms += 1
-    assert recent.news(wallet(world), changed=True) is None
+    for _ in range(2):
+        world.unix_ms += 60_000
+        assert recent.news(wallet(world), settled_ms=settled(world)) is None
 
 
 def test_memory_is_bounded_and_the_oldest_is_forgotten(world: World) -> None:
     recent = Recent(most=10)
     for _ in range(20):
-        for event in world.do("fill", order_id=world.place()):
+        for event in world.do("fill", order_id=world.place(), after_ms=60_000):
             recent.note(event)
     fills = [event for event in world.told if event.event_type == "execution"]
     assert recent.verdict(fills[0]) is Verdict.NEW

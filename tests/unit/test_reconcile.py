@@ -7,10 +7,11 @@ from accounts import TOPICS, World
 from reconciled import Endpoint
 from standins import KeepingCheckpoints
 
-from gateway.account_reader import AccountReader
+from gateway.account_reader import SEARCHES, AccountReader
 from gateway.errors import CredentialsRefused, ExchangeError, StoreAway, StoreRefused
 from gateway.models import Event
 from gateway.signed import SignedRest
+from workers.reconciliation import DOUBT_S
 
 SPOT, LINEAR, INVERSE = ("spot", "ETHUSDT"), ("linear", "BTCUSDT"), ("inverse", "BTCUSD")
 
@@ -309,13 +310,146 @@ def test_what_is_wanted_later_begins_then(world: World) -> None:
 def test_what_nobody_wanted_for_a_while_begins_anew(world: World) -> None:
     endpoint = endpoint_of(world)
     endpoint.connect()
-    endpoint.topics = ["order"]
-    endpoint.connect()
+    endpoint.account.want(["order"])
+    endpoint.account.want(TOPICS)
     happens(world)
     world.unix_ms += 60_000
-    endpoint.topics = TOPICS
     endpoint.connect()
     assert executions(endpoint.told) == []
+
+
+def test_what_is_wanted_and_not_held_for_a_while_is_read_from_where_it_was_left(world: World) -> None:
+    endpoint = endpoint_of(world)
+    endpoint.account.want(TOPICS)
+    endpoint.connect()
+    endpoint.topics = ["order"]  # the exchange refuses the others
+    gap = happens(world)
+    endpoint.connect()
+    world.unix_ms += 60_000
+    endpoint.audit()
+    endpoint.topics = TOPICS
+    endpoint.audit()
+    assert executions(endpoint.told) == executions(gap)
+
+
+def test_a_new_wish_begins_when_it_comes_though_a_checkpoint_of_long_ago_is_there(world: World) -> None:
+    """All private topics went, and the process that knew it died, or nobody wanted anything when this one began."""
+    first = endpoint_of(world)
+    first.connect()
+    first.until(lambda: first.checkpoints.writes > 0)
+    first.account.want([])
+    first.until(lambda: first.checkpoints.value == {})
+    first.account.want(TOPICS)
+    happens(world)
+    world.unix_ms += 3_600_000
+    first.connect()
+    assert first.told == []
+    first.until(lambda: bool(first.checkpoints.value))
+    second = endpoint_of(world, checkpoints=first.checkpoints)
+    second.account.want([])
+    happens(world)
+    world.unix_ms += 3_600_000
+    second.account.want(TOPICS)
+    second.connect()
+    assert second.told == []
+
+
+class Broken(AccountReader):
+    """Raises what nobody foresaw."""
+
+    def begin(self) -> None:
+        raise ZeroDivisionError
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_of_what_nobody_foresaw_is_seen(world: World) -> None:
+    endpoint = Endpoint(Broken(cast(SignedRest, world)), TOPICS, None)
+    assert not endpoint.account.is_dead
+    endpoint.account.connected(TOPICS, 0.0)
+    endpoint.until(lambda: endpoint.account.is_dead)
+
+
+def test_an_order_that_is_given_up_is_looked_for_no_more(world: World) -> None:
+    endpoint = endpoint_of(world, "order.linear")
+    endpoint.connect()
+    placed = world.do("place")[0]
+    placed.payload["order_id"] = "nowhere"
+    endpoint.hears([placed])
+    for _ in range(SEARCHES):
+        world.unix_ms += 60_000
+        news = endpoint.audit()
+    assert news.lacks == ("1 orders that were open are in no list of the exchange any more",)
+    world.asked.clear()
+    world.unix_ms += 60_000
+    endpoint.audit()
+    assert not [fields for _, fields in world.asked if "orderId" in fields]
+
+
+def test_an_audit_tells_a_position_flat_once_two_reads_did_not_list_it(world: World) -> None:
+    endpoint = endpoint_of(world, "position.linear")
+    endpoint.connect()
+    (held,) = [event for event in world.do("fill", order_id=world.place()) if event.event_type == "position"]
+    held.symbol = held.payload["symbol"] = "GONEUSDT"
+    endpoint.hears([held])
+    world.exchange.account.positions.clear()
+    world.unix_ms += 60_000
+    assert endpoint.audit().facts == []
+    world.unix_ms += 60_000
+    (fact,) = endpoint.audit().facts
+    assert isinstance(fact.outcome, Event)
+    assert (fact.outcome.source, fact.outcome.payload["size"]) == ("derived", "0")
+    world.unix_ms += 60_000
+    assert endpoint.audit().facts == []
+
+
+@pytest.mark.parametrize("what", ["a coin", "a position", "nothing"])
+def test_what_only_a_second_look_may_tell_is_looked_at_again_soon(world: World, what: str) -> None:
+    endpoint = endpoint_of(world)
+    endpoint.connect()
+    if what == "a coin":
+        world.do("wallet", balances={"ETH": "7"})
+    elif what == "a position":
+        (held,) = [event for event in world.do("fill", order_id=world.place()) if event.event_type == "position"]
+        endpoint.hears([event for event in world.told if event.event_type != "position"])
+        held.symbol = held.payload["symbol"] = "GONEUSDT"
+        endpoint.hears([held])
+        world.exchange.account.positions.clear()
+    world.unix_ms += 60_000
+    assert endpoint.audit().facts == []
+    world.asked.clear()
+    for after_s in (0.0, DOUBT_S):
+        endpoint.now += after_s
+        world.unix_ms += int(after_s * 1000)
+        endpoint.account.tend(TOPICS, endpoint.now)
+    if what == "nothing":
+        assert world.asked == []
+        return
+    assert len(endpoint.take().facts) == 1
+    world.asked.clear()
+    for after_s in (0.0, DOUBT_S):
+        endpoint.now += after_s
+        endpoint.account.tend(TOPICS, endpoint.now)
+    assert world.asked == [], "that was the last doubt"
+
+
+def test_a_position_whose_end_was_left_to_the_stream_is_told_by_the_next_process(world: World) -> None:
+    first = endpoint_of(world, "position.linear")
+    first.connect()
+    first.until(lambda: first.checkpoints.writes > 0)
+    first.hears(world.do("fill", order_id=world.place(quantity="0.010")))
+    world.unix_ms += 60_000
+    position = next(iter(world.exchange.account.positions.values()))
+    world.exchange.account.place(
+        position.instrument, side="Sell", price=position.entry, quantity=position.size, now_ms=world.now_ms(), kind="Market",
+        reduce_only=True,
+    )  # fmt: skip
+    writes = first.checkpoints.writes
+    assert first.audit().facts == [], "it is young"
+    first.until(lambda: first.checkpoints.writes > writes)
+    world.unix_ms += 3_600_000
+    second = endpoint_of(world, "position.linear", checkpoints=first.checkpoints)
+    second.connect()
+    assert [event.payload["side"] for event in second.of("position")] == [None]
 
 
 def test_topics_that_rest_cannot_tell_are_not_read(world: World) -> None:
