@@ -96,17 +96,23 @@ class Backfill:
         self._turn = threading.Condition()
         self._waiting: dict[str, tuple[Gap, float]] = {}  # topic → the gap, and when it may be asked for; in their order
         self._filled: deque[Filled] = deque()
-        self._threads = 0
+        self._threads: list[threading.Thread] = []
 
     def begin(self, gaps: Iterable[Gap]) -> None:
         """Fetch them, trades first. A newer gap of a topic takes the place of an older one that still waits."""
         with self._turn:
             for gap in sorted(gaps, key=lambda gap: list(DEADLINES).index(gap.event_type)):
                 self._waiting[gap.topic] = gap, 0.0
-            started, self._threads = self._threads, min(THREADS, max(self._threads, len(self._waiting)))
+            missing = min(THREADS, len(self._waiting)) - len(self._threads)
             self._turn.notify_all()
-        for number in range(started, self._threads):
-            threading.Thread(target=self._work, name=f"backfill-{number}", daemon=True).start()
+        for _ in range(missing):
+            self._threads.append(threading.Thread(target=self._work, name=f"backfill-{len(self._threads)}", daemon=True))
+            self._threads[-1].start()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether a thread has ended, which none ever should."""
+        return not all(thread.is_alive() for thread in self._threads)
 
     def forget(self, is_wanted: Callable[[str], bool]) -> None:
         """Leave all that nobody wants any more."""

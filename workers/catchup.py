@@ -26,6 +26,11 @@ class Catchup:
         """Facts that only an audit of the healthy stream told, since the process began."""
         return 0
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether a thread of it has ended by itself: nothing is fetched any more, and only a new process helps."""
+        return False
+
     def want(self, is_wanted: Callable[[str], bool]) -> None:
         """Other topics are wanted from now on."""
 

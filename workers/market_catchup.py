@@ -18,6 +18,10 @@ class MarketCatchup(Catchup):
         self._delivery = delivery
         self._awaited: dict[str, str] = {}  # topic → its gap, until the topic is held again
 
+    @property
+    def is_dead(self) -> bool:
+        return self._refill.is_dead
+
     def want(self, is_wanted: Callable[[str], bool]) -> None:
         self._refill.keep(is_wanted)
         self._awaited = {topic: gap_id for topic, gap_id in self._awaited.items() if is_wanted(topic)}

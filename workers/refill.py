@@ -104,6 +104,11 @@ class Refill(Generic[Item]):
         return self._held.due(now)
 
     @property
+    def is_dead(self) -> bool:
+        """Whether nobody can be trusted to ask REST any more."""
+        return self._backfill.is_dead
+
+    @property
     def waiting(self) -> int:
         """Frames that wait."""
         return len(self._held)

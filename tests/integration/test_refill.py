@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from exchange_client import Client
 from listener import Line, Listener
+from running import wait_for
 
 from gateway.budget import RestBudget
 from gateway.models import Event
@@ -291,3 +292,14 @@ def test_a_ban_is_a_remainder_and_no_storm(exchange: RunningSimulator, tmp_path:
     assert len(asked) <= 4  # those that were under way when the first was told
     assert not any(news.recovered for news in found)
     assert "banned" in found[0].detail
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_has_died_is_seen(exchange: RunningSimulator) -> None:
+    endpoint = Endpoint(exchange.rest_url, "linear")
+    assert not endpoint.refill.is_dead
+    endpoint.back("publicTrade.BTCUSDT")
+    endpoint.news()
+    assert not endpoint.refill.is_dead
+    endpoint.back("kline.of-no-shape-that-we-know")
+    wait_for(lambda: endpoint.refill.is_dead, "its thread has ended")
