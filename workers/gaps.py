@@ -60,9 +60,11 @@ class Gaps:
         return gap
 
     def extend(self, gap_id: str, topics: Collection[str]) -> Gap:
-        """A gap of the connection lasts on, and more topics wait."""
+        """A gap of the connection lasts on, and more topics wait. What was lost stays lost; what was fetched is fetched anew."""
         found = self._open[gap_id]
-        self._add(OpenGap(found.gap, None, found.topics | set(topics)))
+        found.topics |= set(topics)
+        found.judged = {topic: words for topic, words in found.judged.items() if not words[0]}
+        self._add(found)
         return found.gap
 
     def end(self, gap_id: str, *, to_ms: int, recovered: bool) -> OpenGap | None:
@@ -105,10 +107,14 @@ class Gaps:
             self._open[gap_id].promised.update(topics)
 
     def judge(self, gap_id: str, topic: str, *, recovered: bool, detail: str) -> None:
-        """What was fetched of one topic. A gap that is closed by now keeps its verdict."""
-        if gap_id in self._open:
-            self._open[gap_id].promised.discard(topic)
-            self._open[gap_id].judged[topic] = recovered, detail
+        """What was fetched of one topic; once something was lost, it stays so. A gap that is closed by now keeps its verdict."""
+        found = self._open.get(gap_id)
+        if found is None:
+            return
+        found.promised.discard(topic)
+        was_whole, _ = found.judged.get(topic, (True, ""))
+        if was_whole or not recovered:
+            found.judged[topic] = recovered, detail
 
     def unwanted(self, is_wanted: Callable[[str], bool]) -> list[str]:
         """Gaps of topics that nobody wants any more."""
