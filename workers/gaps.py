@@ -28,6 +28,7 @@ class OpenGap(msgspec.Struct):
     topics    that a gap of the connection waits for
     promised  of them, those of which somebody fetches what was missed
     judged    of them: whether all was fetched, and a clause for a person
+    detail    what was said of its end
     """
 
     gap: Gap
@@ -35,6 +36,7 @@ class OpenGap(msgspec.Struct):
     topics: set[str] = msgspec.field(default_factory=set)
     promised: set[str] = msgspec.field(default_factory=set)
     judged: dict[str, tuple[bool, str]] = msgspec.field(default_factory=dict)
+    detail: str | None = None
 
 
 class Gaps:
@@ -59,15 +61,17 @@ class Gaps:
         self._add(OpenGap(gap, topic, set(topics)))
         return gap
 
-    def extend(self, gap_id: str, topics: Collection[str]) -> Gap:
+    def extend(self, gap_id: str, topics: Collection[str], *, from_ms: int | None = None) -> Gap:
         """A gap of the connection lasts on, and more topics wait. What was lost stays lost; what was fetched is fetched anew."""
         found = self._open[gap_id]
         found.topics |= set(topics)
+        if from_ms is not None and from_ms < found.gap.from_ms:
+            found.gap = replace(found.gap, from_ms=from_ms)
         found.judged = {topic: words for topic, words in found.judged.items() if not words[0]}
         self._add(found)
         return found.gap
 
-    def end(self, gap_id: str, *, to_ms: int, recovered: bool) -> OpenGap | None:
+    def end(self, gap_id: str, *, to_ms: int, recovered: bool, detail: str | None = None) -> OpenGap | None:
         """Close one; None where there is no such gap open."""
         found = self._open.pop(gap_id, None)
         if found is None:
@@ -75,6 +79,7 @@ class Gaps:
         self.ended.append(found)
         self.is_changed = True
         found.gap = replace(found.gap, to_ms=max(to_ms, found.gap.from_ms), recovered=recovered)
+        found.detail = detail
         return found
 
     def of(self, cause: Cause, topic: str | None = None) -> str | None:
@@ -92,9 +97,16 @@ class Gaps:
         return list(self._open.values())
 
     def adopt(self, kept: Iterable[OpenGap]) -> list[OpenGap]:
-        """Take over what an earlier run left open: the connection's gap goes on; the others, which are returned, cannot."""
+        """Take over what an earlier run left open: the connection's gap goes on; the others, which are returned, cannot.
+
+        What it had closed is in `ended`: it may have died before anybody heard of that.
+        """
         others = []
         for found in kept:
+            if found.gap.to_ms is not None:
+                self.ended.append(found)
+                self.is_changed = True
+                continue
             found.promised.clear()  # whoever promised is gone
             self._add(found)
             if found.gap.cause not in ("disconnected", "restarted"):
