@@ -88,7 +88,7 @@ class Worker:
             self.catalog.stop()
         self.link.close()
         self.delivery.bus.flush(FLUSH_S, patience_s=PATIENCE_S)
-        self.delivery.close()
+        self.delivery.close(time.time_ns())
         self.syncer.stop()
         self.reporter.give(self._state({}, has_ended=True))
         self.reporter.stop()
@@ -214,6 +214,7 @@ class Worker:
             active_subscriptions=link.subscriptions.held,
             events=counts.events,
             dropped=counts.dropped,
+            repeated=counts.repeated,
             stale=counts.stale,
             unknown=counts.unknown,
             unknown_fields=counts.unknown_fields,
