@@ -99,6 +99,7 @@ def connections(known: Known) -> dict[str, Body]:
             "wanted": state.wanted,
             "events": state.events,
             "dropped": state.dropped,
+            "repeated": state.repeated,
             "stale": state.stale,
             "unknown": state.unknown,
             "unknown_fields": state.unknown_fields,

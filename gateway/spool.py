@@ -264,8 +264,10 @@ class Syncer(threading.Thread):
         self._stopped = threading.Event()
 
     def stop(self) -> None:
+        """It may never have been started: of a process that stands by, nobody's spool is open."""
         self._stopped.set()
-        self.join()
+        if self.ident is not None:
+            self.join()
 
     def run(self) -> None:
         while not self._stopped.wait(self._every_s):

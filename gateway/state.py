@@ -37,6 +37,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     last_frame_ms                 when the last frame of any kind arrived
     last_error                    the newest reason of a disconnect or refusal
     active_subscriptions          topics acknowledged on the wire
+    repeated                      events that the stream told late: REST had told them, or something newer
     stale                         changes of whole books that were in them already
     missed                        facts of the account that only an audit over REST told: the stream looked healthy and did not
     journal_messages              records in its journal on disk, which nobody else has yet; journal_bytes: what they take there
@@ -64,6 +65,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     active_subscriptions: int = 0
     events: int = 0
     dropped: int = 0
+    repeated: int = 0
     stale: int = 0
     unknown: int = 0
     unknown_fields: int = 0

@@ -16,7 +16,8 @@ from gateway.errors import ExchangeError, LinkLost
 from gateway.models import Event
 from gateway.protocol.answers import Fact, facts_of
 from gateway.protocol.channels import named_by
-from gateway.protocol.tape import Edge, moment, oldest
+from gateway.protocol.channels.kline import last_ms
+from gateway.protocol.tape import Edge, moment, newest, oldest
 from gateway.rest import Rest
 
 log = logging.getLogger(__name__)
@@ -71,16 +72,18 @@ class Gap:
 class Filled:
     """What came of it.
 
+    gap        as it was given: of two that were asked for the same topic, this one is answered
     facts      all that REST tells behind the edge, oldest first; the stream may have told some of it meanwhile
     recovered  it reaches back to what was told last
     detail     one clause for a person
+    newest_ms  the newest that REST lists; 0: it lists nothing; None: it was not asked, or did not answer
     """
 
-    topic: str
-    gap_id: str
+    gap: Gap
     facts: list[Fact]
     recovered: bool
     detail: str
+    newest_ms: int | None = None
 
 
 class Backfill:
@@ -96,17 +99,24 @@ class Backfill:
         self._turn = threading.Condition()
         self._waiting: dict[str, tuple[Gap, float]] = {}  # topic → the gap, and when it may be asked for; in their order
         self._filled: deque[Filled] = deque()
-        self._threads = 0
+        self._threads: list[threading.Thread] = []
 
-    def begin(self, gaps: Iterable[Gap]) -> None:
+    def begin(self, gaps: Iterable[Gap], *, after_s: float = 0.0) -> None:
         """Fetch them, trades first. A newer gap of a topic takes the place of an older one that still waits."""
+        at = self._now() + after_s
         with self._turn:
             for gap in sorted(gaps, key=lambda gap: list(DEADLINES).index(gap.event_type)):
-                self._waiting[gap.topic] = gap, 0.0
-            started, self._threads = self._threads, min(THREADS, max(self._threads, len(self._waiting)))
+                self._waiting[gap.topic] = gap, at
+            missing = min(THREADS, len(self._waiting)) - len(self._threads)
             self._turn.notify_all()
-        for number in range(started, self._threads):
-            threading.Thread(target=self._work, name=f"backfill-{number}", daemon=True).start()
+        for _ in range(missing):
+            self._threads.append(threading.Thread(target=self._work, name=f"backfill-{len(self._threads)}", daemon=True))
+            self._threads[-1].start()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether a thread has ended, which none ever should."""
+        return not all(thread.is_alive() for thread in self._threads)
 
     def forget(self, is_wanted: Callable[[str], bool]) -> None:
         """Leave all that nobody wants any more."""
@@ -141,38 +151,40 @@ class Backfill:
 
     def _fill(self, gap: Gap) -> Filled | None:
         """None: again later."""
+        late = f"not fetched within {DEADLINES[gap.event_type]:g} s"
         if self._now() >= gap.until:
-            return self._lost(gap, f"not fetched within {DEADLINES[gap.event_type]:g} s")
+            return self._lost(gap, late)
         try:
-            return self._trades(gap) if gap.event_type == "trade" else self._candles(gap)
+            filled = self._trades(gap) if gap.event_type == "trade" else self._candles(gap)
         except ExchangeError as fault:
             if fault.ret_code == _NO_SUCH:
                 return self._lost(gap, f"the exchange refuses to tell: {fault}")
             return self._failed(gap, fault)
         except LinkLost as fault:
             return self._failed(gap, fault)
+        return filled if self._now() < gap.until else self._lost(gap, late)  # it waited for its turn
 
     def _failed(self, gap: Gap, fault: LinkLost | ExchangeError) -> Filled | None:
         log.debug("%s backfill_failed topic=%s reason=%s", self._worker, gap.topic, fault)
         return None if self._now() + AGAIN_S < gap.until else self._lost(gap, f"not fetched in time: {fault}")
 
     def _lost(self, gap: Gap, detail: str) -> Filled:
-        return Filled(gap.topic, gap.gap_id, [], False, detail)
+        return Filled(gap, [], False, detail)
 
     def _trades(self, gap: Gap) -> Filled:
         lists, name = TRADES[self._category], self._symbol(gap.topic)
         fields = {"baseCoin" if self._category == "option" and "-" not in name else "symbol": name, "limit": str(lists.limit)}
         told = self._facts(lists.path, gap.topic, fields)
-        first = oldest(_events(told))
+        first, last = oldest(_events(told)), newest(_events(told))
         reaches = first is None or first <= (gap.edge.newest_ms or gap.edge.cut_ms)
         missed = [fact for fact in told if not isinstance(fact.outcome, Event) or gap.edge.misses(fact.outcome)]
         detail = "" if reaches else f"deeper than the {len(told)} trades that the exchange still tells"
-        return Filled(gap.topic, gap.gap_id, missed, reaches, detail)
+        return Filled(gap, missed, reaches, detail, last or 0)
 
     def _candles(self, gap: Gap) -> Filled:
-        """Closed ones; the running one is the stream's."""
+        """Closed ones; the running one is the stream's. Where none was ever told, the one that ran when the gap began is the first."""
         _, interval, symbol = gap.topic.split(".", 2)
-        start_ms = gap.edge.newest_ms or gap.edge.cut_ms
+        start_ms = gap.edge.newest_ms or gap.edge.cut_ms - (last_ms(interval, 0) or 0)
         fields = {"symbol": symbol, "interval": interval, "start": str(start_ms), "limit": str(_CANDLES)}
         told: list[Fact] = []
         reaches = False
@@ -184,9 +196,9 @@ class Backfill:
             if reaches or first is None:
                 break
             fields["end"] = str(first - 1)
-        missed = [fact for fact in told if not isinstance(fact.outcome, Event) or _is_missed(fact.outcome, gap.edge)]
+        missed = [fact for fact in told if not isinstance(fact.outcome, Event) or _is_missed(fact.outcome, gap.edge, start_ms)]
         detail = "" if reaches else f"deeper than {_PAGES * _CANDLES} candles"
-        return Filled(gap.topic, gap.gap_id, missed, reaches, detail)
+        return Filled(gap, missed, reaches, detail, newest(_events(told)) or 0)
 
     def _facts(self, path: str, topic: str, fields: Mapping[str, str]) -> list[Fact]:
         """Oldest first."""
@@ -207,13 +219,9 @@ def fillable(event_types: Collection[str]) -> str | None:
     return next((event_type for event_type in DEADLINES if event_type in event_types), None)
 
 
-def _is_missed(event: Event, edge: Edge) -> bool:
+def _is_missed(event: Event, edge: Edge, start_ms: int) -> bool:
     """A closed candle that consumers were not told."""
-    return (
-        event.payload["confirm"] is True
-        and moment(event) >= (edge.newest_ms or edge.cut_ms)
-        and hash(event.identity) not in edge.told
-    )
+    return event.payload["confirm"] is True and moment(event) >= start_ms and hash(event.identity) not in edge.told
 
 
 def _events(facts: Iterable[Fact]) -> Iterable[Event]:

@@ -25,7 +25,7 @@ from workers.gaps import Gaps, OpenGap
 from workers.journal import Journal, Kept, KeptFrame
 from workers.ledger import Ledger
 from workers.maintenance import Maintenance
-from workers.overflow import WAITING_BYTES, WAITING_S, Overflow
+from workers.overflow import WAITING_BYTES, Overflow
 from workers.reader import Reader, Readers
 from workers.unknown_fields import UnknownFields
 from workers.voice import Voice
@@ -34,10 +34,6 @@ log = logging.getLogger(__name__)
 
 #: What an earlier run left is handed on so many bytes at a time, and no further ahead of the router than this.
 REPLAY_BYTES, REPLAY_AHEAD = 1 << 20, 16 << 20
-
-
-def _always(_event: Event) -> bool:
-    return True
 
 
 @dataclass(slots=True)
@@ -60,7 +56,7 @@ class Delivery:
     journal: Journal = field(default_factory=Journal)
     gaps: Gaps = field(default_factory=Gaps)
     memo: Memo[list[OpenGap]] | None = None
-    passes: Callable[[Event], bool] = _always
+    passes: Callable[[Event], bool] = lambda _event: True
     counts: Counts = field(default_factory=Counts)
     maintenance: Maintenance = field(default_factory=Maintenance)
     readers: Readers = field(init=False)
@@ -132,6 +128,7 @@ class Delivery:
                 self._complain(reader, outcome, trace_id, received_ns)
                 continue
             if not self.passes(outcome):
+                self.counts.repeated += 1
                 continue
             if reader.memory.hole is not None:
                 self._tell_of_holes(data.topic, reader, received_ns)  # before the event that shows it
@@ -221,13 +218,25 @@ class Delivery:
         self.dispatch.pump()
         return False
 
-    def close(self) -> None:
+    def close(self, now_ns: int) -> None:
         """The worker ends: what the router has not taken stays on disk. Frames of the private endpoint are there already."""
         if not self.endpoint.authenticates:
-            self.dispatch.keep_rest()
+            self._keep_rest(now_ns)
         self.dispatch.pump()
         self.journal.close()
         self.bus.close()
+
+    def _keep_rest(self, now_ns: int) -> None:
+        """What was dropped is told by now, or by the next run; the gap that it goes on with covers what the disk refuses."""
+        since_ms = self.delivered_ms
+        self._overflow.tell(self.ledger, now_ns)
+        self.flush()
+        lost = self.dispatch.keep_rest()
+        if lost and since_ms is not None:
+            self.counts.dropped += lost
+            detail = f"{lost} events could be neither sent nor kept"
+            self.ledger.goes_on(self.readers.wanted, from_ms=since_ms, now_ns=now_ns, detail=detail)
+            self.flush()
 
     def _again(self, kept: Kept, now: float) -> None:
         if not isinstance(kept, KeptFrame):
@@ -245,19 +254,10 @@ class Delivery:
         self.dispatch.pump()
         if self.endpoint.authenticates:
             return
-        dropped = self.bus.make_room(WAITING_BYTES, WAITING_S)
-        if dropped:
-            self.counts.dropped += len(dropped)
-            gap_id = self._overflow.dropped(dropped)
-            for topic in {record.topic for record in dropped}:
-                self.bus.outbox.mark(topic, gap_id)
+        dropped = self._overflow.make_room(self.bus)
+        self.counts.dropped += dropped
         if self._overflow.count and self.bus.outbox.bytes < WAITING_BYTES // 2 and not dropped:
-            told = self._overflow.over()
-            if told is not None:
-                gap, count = told
-                log.warning("%s overflow dropped=%d", self.worker, count)
-                detail = f"{count} events found no room and were dropped"
-                self.ledger.tell("overflow", now_ns=now_ns, detail=detail, gap=gap)
+            self._overflow.tell(self.ledger, now_ns)
 
     @property
     def delivered_ms(self) -> int | None:

@@ -49,8 +49,11 @@ class Dispatch:
         self.bus.pump()
         self.journal.settle(self.bus.outbox.settled)
 
-    def keep_rest(self) -> None:
-        """The end, and the router did not take it all: what is not on disk yet is put there, for the next run to send."""
+    def keep_rest(self) -> int:
+        """The end, and the router did not take it all: what is not on disk yet is put there, for the next run to send.
+
+        How many records the disk refused.
+        """
         self.pump()
         rest = [
             record for record in self.bus.outbox.left(self._on_disk) if record.event_type not in KEPT
@@ -63,3 +66,4 @@ class Dispatch:
             log.error("%s not_kept records=%d reason=%s", self._worker, len(rest) - kept, self.journal.error)
         if rest:
             log.warning("%s kept_for_the_next_run records=%d: the router did not take them in time", self._worker, kept)
+        return len(rest) - kept + len(self._own)

@@ -142,7 +142,7 @@ def _arguments(arguments: Sequence[str]) -> tuple[Endpoint, int, int]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one worker until SIGTERM."""
+    """Run one worker until SIGTERM, or until a part of it is dead; the exit code."""
     try:
         endpoint, number, processes = _arguments(arguments)
         settings = config.load()
@@ -155,8 +155,7 @@ def main(arguments: Sequence[str]) -> int:
 
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_signal: worker.stop())
-    worker.run()
-    return 0
+    return worker.run()
 
 
 if __name__ == "__main__":

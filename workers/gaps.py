@@ -28,6 +28,7 @@ class OpenGap(msgspec.Struct):
     topics    that a gap of the connection waits for
     promised  of them, those of which somebody fetches what was missed
     judged    of them: whether all was fetched, and a clause for a person
+    detail    what was said of its end
     """
 
     gap: Gap
@@ -35,6 +36,7 @@ class OpenGap(msgspec.Struct):
     topics: set[str] = msgspec.field(default_factory=set)
     promised: set[str] = msgspec.field(default_factory=set)
     judged: dict[str, tuple[bool, str]] = msgspec.field(default_factory=dict)
+    detail: str | None = None
 
 
 class Gaps:
@@ -59,13 +61,17 @@ class Gaps:
         self._add(OpenGap(gap, topic, set(topics)))
         return gap
 
-    def extend(self, gap_id: str, topics: Collection[str]) -> Gap:
-        """A gap of the connection lasts on, and more topics wait."""
+    def extend(self, gap_id: str, topics: Collection[str], *, from_ms: int | None = None) -> Gap:
+        """A gap of the connection lasts on, and more topics wait. What was lost stays lost; what was fetched is fetched anew."""
         found = self._open[gap_id]
-        self._add(OpenGap(found.gap, None, found.topics | set(topics)))
+        found.topics |= set(topics)
+        if from_ms is not None and from_ms < found.gap.from_ms:
+            found.gap = replace(found.gap, from_ms=from_ms)
+        found.judged = {topic: words for topic, words in found.judged.items() if not words[0]}
+        self._add(found)
         return found.gap
 
-    def end(self, gap_id: str, *, to_ms: int, recovered: bool) -> OpenGap | None:
+    def end(self, gap_id: str, *, to_ms: int, recovered: bool, detail: str | None = None) -> OpenGap | None:
         """Close one; None where there is no such gap open."""
         found = self._open.pop(gap_id, None)
         if found is None:
@@ -73,6 +79,7 @@ class Gaps:
         self.ended.append(found)
         self.is_changed = True
         found.gap = replace(found.gap, to_ms=max(to_ms, found.gap.from_ms), recovered=recovered)
+        found.detail = detail
         return found
 
     def of(self, cause: Cause, topic: str | None = None) -> str | None:
@@ -90,9 +97,16 @@ class Gaps:
         return list(self._open.values())
 
     def adopt(self, kept: Iterable[OpenGap]) -> list[OpenGap]:
-        """Take over what an earlier run left open: the connection's gap goes on; the others, which are returned, cannot."""
+        """Take over what an earlier run left open: the connection's gap goes on; the others, which are returned, cannot.
+
+        What it had closed is in `ended`: it may have died before anybody heard of that.
+        """
         others = []
         for found in kept:
+            if found.gap.to_ms is not None:
+                self.ended.append(found)
+                self.is_changed = True
+                continue
             found.promised.clear()  # whoever promised is gone
             self._add(found)
             if found.gap.cause not in ("disconnected", "restarted"):
@@ -105,10 +119,14 @@ class Gaps:
             self._open[gap_id].promised.update(topics)
 
     def judge(self, gap_id: str, topic: str, *, recovered: bool, detail: str) -> None:
-        """What was fetched of one topic. A gap that is closed by now keeps its verdict."""
-        if gap_id in self._open:
-            self._open[gap_id].promised.discard(topic)
-            self._open[gap_id].judged[topic] = recovered, detail
+        """What was fetched of one topic; once something was lost, it stays so. A gap that is closed by now keeps its verdict."""
+        found = self._open.get(gap_id)
+        if found is None:
+            return
+        found.promised.discard(topic)
+        was_whole, _ = found.judged.get(topic, (True, ""))
+        if was_whole or not recovered:
+            found.judged[topic] = recovered, detail
 
     def unwanted(self, is_wanted: Callable[[str], bool]) -> list[str]:
         """Gaps of topics that nobody wants any more."""

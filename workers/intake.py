@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 
 #: Frames read before what they hold goes to the bus as one batch, and before anything else gets its turn.
 FRAMES_PER_TURN = 64
+#: A pong that is read longer than this after all was read last may have waited for us, and says nothing of the clock; seconds. Longer
+#: than the loop sleeps.
+FRESH_S = 0.5
 
 
 class Intake:
@@ -29,6 +32,8 @@ class Intake:
         self._outside = outside
         self._catchup = catchup
         self._in_hand: tuple[int, bytes] | None = None  # received_ns and text that the disk refuses
+        self._read_all_at = float("-inf")  # monotonic seconds
+        self._is_fresh = False  # what is read now has just arrived
         self.last_frame_ms: int | None = None
         self.last_data_ms: int | None = None
 
@@ -39,6 +44,13 @@ class Intake:
 
     def read(self, connection: Connection, session: Session) -> bool:
         """Take the frames that are here, a bounded number; whether that were all."""
+        self._is_fresh = self._outside.now() - self._read_all_at <= FRESH_S
+        is_all = self._read(connection, session)
+        if is_all:
+            self._read_all_at = self._outside.now()
+        return is_all
+
+    def _read(self, connection: Connection, session: Session) -> bool:
         if not self.retry(session):
             return False
         for _ in range(FRAMES_PER_TURN):
@@ -99,7 +111,7 @@ class Intake:
                 self._subscriptions.renew(frame.topic)
             return
         log.debug("%s < %s", self._delivery.worker, text)
-        if isinstance(frame, Pong) and frame.server_ms is not None:
+        if isinstance(frame, Pong) and frame.server_ms is not None and self._is_fresh:
             self._outside.clock.noticed(frame.server_ms, received_ns // 1_000_000)
         elif isinstance(frame, Unknown):
             self._delivery.unread(frame, received_ns)

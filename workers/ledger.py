@@ -47,7 +47,7 @@ class Ledger:
 
     def end(self, gap_id: str, *, now_ns: int, recovered: bool, detail: str | None = None) -> None:
         """Close a gap, if it is open, and say what came of it. Whoever fetched what was missed calls this too."""
-        closed = self.gaps.end(gap_id, to_ms=now_ns // 1_000_000, recovered=recovered)
+        closed = self.gaps.end(gap_id, to_ms=now_ns // 1_000_000, recovered=recovered, detail=detail)
         if closed is not None:
             self.tell("recovered", now_ns=now_ns, topic=closed.topic, detail=detail, gap=closed.gap)
 
@@ -69,15 +69,26 @@ class Ledger:
     def was_away(self, since_ms: int | None, topics: Collection[str], *, now_ns: int) -> None:
         """The process begins, and takes up what an earlier one left open. since_ms: when that ended without a word; None: it did not."""
         kept = self._memo.read() if self._memo is not None else None
-        for left in self.gaps.adopt(kept or []):
+        others = self.gaps.adopt(kept or [])
+        for closed in self.gaps.ended:
+            self.tell("recovered", now_ns=now_ns, topic=closed.topic, detail=closed.detail, gap=closed.gap)
+        for left in others:
             self.end(left.gap.id, now_ns=now_ns, recovered=False, detail=ENDED)
-        goes_on = self.gaps.connection
-        if goes_on is not None:
-            gap = self.gaps.extend(goes_on.gap.id, topics)
-            self.tell("gap", now_ns=now_ns, detail="the process was away", gap=gap)
+        if self.gaps.connection is not None:
+            self.goes_on(topics, from_ms=since_ms, now_ns=now_ns, detail="the process was away")
         elif since_ms is not None and topics:
             detail = "the process ended without a word: nobody knows what the exchange sent until it is back"
             self.begin("gap", "restarted", now_ns=now_ns, from_ms=since_ms, topics=topics, detail=detail)
+
+    def goes_on(self, topics: Collection[str], *, from_ms: int | None, now_ns: int, detail: str) -> None:
+        """The connection's gap lasts over the process's end, and begins there at the latest; where there is none, one opens."""
+        was_open = self.gaps.connection
+        if was_open is not None:
+            gap = self.gaps.extend(was_open.gap.id, topics, from_ms=from_ms)
+            self.tell("gap", now_ns=now_ns, detail=detail, gap=gap)
+        else:
+            from_ms = from_ms or now_ns // 1_000_000
+            self.begin("gap", "restarted", now_ns=now_ns, from_ms=from_ms, topics=topics, detail=detail)
 
     def look(
         self,

@@ -2,7 +2,12 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from gateway.models import Event
+from gateway.protocol import channels
+from gateway.protocol.memory import Memory
+from gateway.protocol.tape import oldest
 from workers.backfill import DEADLINES
 from workers.catchup import Catchup, Frame
 from workers.delivery import Delivery
@@ -18,8 +23,13 @@ class MarketCatchup(Catchup):
         self._delivery = delivery
         self._awaited: dict[str, str] = {}  # topic → its gap, until the topic is held again
 
+    @property
+    def is_dead(self) -> bool:
+        return self._refill.is_dead
+
     def want(self, is_wanted: Callable[[str], bool]) -> None:
-        self._refill.keep(is_wanted)
+        for topic, gap_id in self._refill.keep(is_wanted).items():
+            self._delivery.gaps.judge(gap_id, topic, recovered=False, detail=UNWANTED)
         self._awaited = {topic: gap_id for topic, gap_id in self._awaited.items() if is_wanted(topic)}
 
     def opened(self) -> None:
@@ -32,7 +42,7 @@ class MarketCatchup(Catchup):
         self._delivery.gaps.promise(gap.gap.id, self._awaited)
 
     def holds(self, frame: Frame, now: float) -> bool:
-        return self._refill.holds(frame[0].topic, frame, now)
+        return self._refill.holds(frame[0].topic, frame, now, self._first_ms)
 
     def tend(self, now: float, now_ns: int) -> None:
         if self._awaited:
@@ -40,9 +50,8 @@ class MarketCatchup(Catchup):
         for told in self._refill.news(now):
             for fact in told.facts:
                 self._delivery.fetched(fact, now_ns)
-            if told.topic in self._awaited:
-                continue  # the connection was lost again: what it missed is asked for anew
-            self._delivery.gaps.judge(told.gap_id, told.topic, recovered=told.recovered, detail=told.detail)
+            if told.is_last:
+                self._delivery.gaps.judge(told.gap_id, told.topic, recovered=told.recovered, detail=told.detail)
         self._go_on(now)
 
     def lost(self, now: float) -> None:
@@ -69,6 +78,15 @@ class MarketCatchup(Catchup):
             self._delivery.gaps.judge(self._awaited[topic], topic, recovered=False, detail=words)
         for topic in (*back, *lost):
             del self._awaited[topic]
+
+    def _first_ms(self, frame: Frame) -> int | None:
+        """The earliest moment of the trades and candles that a frame tells; None where there are none that can be read."""
+        data, endpoint = frame[0], self._delivery.endpoint
+        normalise = channels.for_topic(data.topic, endpoint.name).normalise
+        if normalise is None:
+            return None
+        outcomes = normalise(replace(data, unknown=[]), endpoint.category, Memory())  # it is read again when it is told
+        return oldest(outcome for outcome in outcomes if isinstance(outcome, Event) and outcome.event_type in DEADLINES)
 
     def _go_on(self, now: float) -> None:
         for data, received_ns in self._refill.due(now):

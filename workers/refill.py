@@ -1,16 +1,17 @@
 """What the main loop does about public gaps: trades and candles of a topic wait for what REST tells of the time before.
 
 opened ─▶ the edges are noted, frames wait ─▶ back: its topic is held, REST is asked ─▶ news ─▶ frames go on, without those it told
+A connection that is lost again before the answer changes nothing of what is missed: the same edge is asked for again.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 from gateway.models import Event
 from gateway.protocol.answers import Fact
 from gateway.protocol.tape import Edge, Tape
-from workers.backfill import DEADLINES, Backfill, Filled, Gap, fillable
+from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, fillable
 from workers.held import LONGEST_S, Held, Item
 
 #: So long after REST told of a topic the stream may still bring what it told; seconds.
@@ -21,15 +22,39 @@ LATE_S = 10.0
 class Refilled:
     """What REST told of one topic's gap; consumers are to be told the facts now, in this order.
 
-    recovered  it reaches back to what was told last
+    is_last    REST will tell no more of it
+    recovered  all of it was told: back to what was told last, and up to the first that the stream brought
     detail     one clause for a person
     """
 
     topic: str
     gap_id: str
     facts: list[Fact]
+    is_last: bool
     recovered: bool
     detail: str
+
+
+@dataclass(slots=True)
+class _Question:
+    """What is missing of a topic, from when its connection is there until the answer was taken.
+
+    edge         what was told last before anything of this was missed
+    gap          as REST was asked for it; None: it was not yet
+    first_ms     the earliest that the stream has brought since: REST is to reach it; None: nothing came
+    is_repeated  it did not, so it was asked once more
+    fetched      facts that were told
+    recovered    nothing is known to be lost
+    """
+
+    event_type: str
+    edge: Edge
+    gap_id: str
+    gap: Gap | None = None
+    first_ms: int | None = None
+    is_repeated: bool = False
+    fetched: int = 0
+    recovered: bool = True
 
 
 class Refill(Generic[Item]):
@@ -39,7 +64,7 @@ class Refill(Generic[Item]):
         self._backfill = backfill
         self._held: Held[Item] = Held(held_s)
         self._tapes: dict[str, Tape] = {}
-        self._edges: dict[str, tuple[str, Edge, str]] = {}  # topic → event class, what was told last, gap; until REST is asked
+        self._questions: dict[str, _Question] = {}  # by topic
         self._closing: dict[str, float] = {}  # topic → when what REST told is no longer looked for on the stream; monotonic seconds
 
     def note(self, event: Event) -> None:
@@ -68,32 +93,47 @@ class Refill(Generic[Item]):
                 found.append(topic)
                 self._held.expect(topic)
                 self._closing.pop(topic, None)
-                self._edges[topic] = event_type, self._tapes.setdefault(topic, Tape()).edge(since_ms), gap_id
+                known = self._questions.get(topic)
+                if known is None:
+                    edge = self._tapes.setdefault(topic, Tape()).edge(since_ms)
+                    self._questions[topic] = _Question(event_type, edge, gap_id)
+                else:  # its answer never came
+                    known.gap_id, known.gap, known.first_ms, known.is_repeated = gap_id, None, None, False
         return found
 
     def back(self, topics: Collection[str], now: float) -> set[str]:
         """These are held again, so that nothing more is missed: REST is asked. Those of them of which it will tell."""
-        found = {topic: self._edges.pop(topic) for topic in topics if topic in self._edges}
-        self._backfill.begin(
-            Gap(topic, event_type, edge, gap_id, now + DEADLINES[event_type]) for topic, (event_type, edge, gap_id) in found.items()
-        )
-        return set(found)
+        asked = []
+        for topic in topics:
+            known = self._questions.get(topic)
+            if known is not None and known.gap is None:
+                known.gap = Gap(topic, known.event_type, known.edge, known.gap_id, now + DEADLINES[known.event_type])
+                asked.append(known.gap)
+        self._backfill.begin(asked)
+        return {gap.topic for gap in asked}
 
-    def keep(self, is_wanted: Callable[[str], bool]) -> None:
-        """Forget what nobody wants any more."""
+    def keep(self, is_wanted: Callable[[str], bool]) -> dict[str, str]:
+        """Forget what nobody wants any more. Topics of which something was still to be told, and their gaps."""
         self._backfill.forget(is_wanted)
+        unanswered = {}
         for topic in [topic for topic in self._tapes if not is_wanted(topic)]:
             del self._tapes[topic]
-            self._edges.pop(topic, None)
+            known = self._questions.pop(topic, None)
+            if known is not None:
+                unanswered[topic] = known.gap_id
             self._closing.pop(topic, None)
             self._held.release(topic)
+        return unanswered
 
     def lost(self) -> None:
         """The connection is gone; what it brought goes out."""
         self._held.release_all()
 
-    def holds(self, topic: str, item: Item, now: float) -> bool:
-        """Whether a frame waits; else it is to be delivered now."""
+    def holds(self, topic: str, item: Item, now: float, first_ms: Callable[[Item], int | None]) -> bool:
+        """Whether a frame waits; else it is to be delivered now. first_ms: the earliest moment of what it tells."""
+        known = self._questions.get(topic)
+        if known is not None and known.first_ms is None:
+            known.first_ms = first_ms(item)
         return self._held.put(topic, item, now)
 
     def due(self, now: float) -> list[Item]:
@@ -104,21 +144,50 @@ class Refill(Generic[Item]):
         return self._held.due(now)
 
     @property
+    def is_dead(self) -> bool:
+        """Whether nobody can be trusted to ask REST any more."""
+        return self._backfill.is_dead
+
+    @property
     def waiting(self) -> int:
         """Frames that wait."""
         return len(self._held)
 
     def news(self, now: float) -> list[Refilled]:
         """What REST told of topics that somebody still wants."""
-        return [self._judged(filled, now) for filled in self._backfill.taken() if filled.topic in self._tapes]
+        return [told for filled in self._backfill.taken() if (told := self._judged(filled, now)) is not None]
 
-    def _judged(self, filled: Filled, now: float) -> Refilled:
-        facts = list(self._new(self._tapes[filled.topic], filled.facts))
-        if filled.topic not in self._edges:  # else the connection is a newer one by now, and its gap still to be filled
-            self._held.release(filled.topic)
-            self._closing[filled.topic] = now + LATE_S
-        words = f"{len(facts)} fetched" + (f"; {filled.detail}" if filled.detail else "")
-        return Refilled(filled.topic, filled.gap_id, facts, filled.recovered, words)
+    def _judged(self, filled: Filled, now: float) -> Refilled | None:
+        """None: nobody waits for it any more."""
+        topic, known = filled.gap.topic, self._questions.get(filled.gap.topic)
+        if known is None or known.edge is not filled.gap.edge:
+            return None
+        facts = list(self._new(self._tapes[topic], filled.facts))
+        known.fetched += len(facts)
+        is_last = known.gap is filled.gap  # else the connection is a newer one by now, and the same was or will be asked again
+        detail = filled.detail
+        if is_last:
+            known.recovered &= filled.recovered
+            if filled.newest_ms is not None and known.first_ms is not None and filled.newest_ms < known.first_ms:
+                if not known.is_repeated and now + AGAIN_S < filled.gap.until:
+                    self._ask_again(known, filled.gap, filled.newest_ms)
+                    is_last = False
+                else:
+                    known.recovered = False
+                    detail = detail or "REST has not caught up with the stream"
+        if is_last:
+            del self._questions[topic]
+            self._held.release(topic)
+            self._closing[topic] = now + LATE_S
+        words = f"{known.fetched} fetched" + (f"; {detail}" if detail else "")
+        return Refilled(topic, filled.gap.gap_id, facts, is_last, known.recovered, words)
+
+    def _ask_again(self, known: _Question, gap: Gap, newest_ms: int) -> None:
+        """REST lags behind the stream: what it lists by and by is to reach back to what it listed now."""
+        known.is_repeated = True
+        known.edge = replace(gap.edge, newest_ms=newest_ms or gap.edge.newest_ms)
+        known.gap = replace(gap, edge=known.edge)
+        self._backfill.begin([known.gap], after_s=AGAIN_S)
 
     def _new(self, tape: Tape, facts: Iterable[Fact]) -> Iterable[Fact]:
         for fact in facts:

@@ -66,13 +66,13 @@ class Worker:
     _report_due: float = 0.0
     _word: str = ""
 
-    def run(self) -> None:
-        """Until `stopping`."""
+    def run(self) -> int:
+        """Until `stopping`, or until a part of it is dead; the process's exit code."""
         self.wanted.start()
         self.reporter.start()
         if self.catalog is not None:
             self.catalog.start()
-        while not self.stopping:
+        while not self.stopping and not self._is_dead():
             self._follow_wishes()
             if self._begins():
                 self.link.turn()
@@ -88,15 +88,25 @@ class Worker:
             self.catalog.stop()
         self.link.close()
         self.delivery.bus.flush(FLUSH_S, patience_s=PATIENCE_S)
-        self.delivery.close()
+        self.delivery.close(time.time_ns())
         self.syncer.stop()
         self.reporter.give(self._state({}, has_ended=True))
         self.reporter.stop()
+        return 0 if self.stopping else 1
 
     def stop(self) -> None:
         """Soon; may be called by a signal."""
         self.stopping = True
         os.eventfd_write(self.wanted.wake, 1)
+
+    def _is_dead(self) -> bool:
+        """Whether a thread has ended that never should: what it did is done by nobody, so the process ends and is started anew."""
+        own = [self.wanted, self.reporter, self.syncer, *([self.catalog] if self.catalog is not None else [])]
+        dead = [thread.name for thread in own if thread.ident is not None and not thread.is_alive()]
+        dead += ["catch-up"] if self.link.catchup.is_dead else []
+        if dead:
+            logger.error("%s thread_dead names=%s: the process ends, to be started anew", self.name, ",".join(dead))
+        return bool(dead)
 
     def _begins(self) -> bool:
         """Whether it is this process's turn, and what an earlier run left has been handed on: nothing new comes before that."""
@@ -204,6 +214,7 @@ class Worker:
             active_subscriptions=link.subscriptions.held,
             events=counts.events,
             dropped=counts.dropped,
+            repeated=counts.repeated,
             stale=counts.stale,
             unknown=counts.unknown,
             unknown_fields=counts.unknown_fields,

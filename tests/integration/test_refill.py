@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from exchange_client import Client
 from listener import Line, Listener
+from running import wait_for
 
 from gateway.budget import RestBudget
 from gateway.models import Event
@@ -18,10 +19,11 @@ from gateway.protocol import channels
 from gateway.protocol.answers import events_of
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.memory import Memory
+from gateway.protocol.tape import moment
 from gateway.rest import Rest
 from simulator import remote
 from simulator.remote import RunningSimulator
-from workers.backfill import Backfill
+from workers.backfill import DEADLINES, Backfill
 from workers.refill import LATE_S, Refill, Refilled
 
 PATIENCE_S = 20.0
@@ -67,10 +69,10 @@ class Endpoint:
         assert self.refill.back(topics, self.now()) == set(topics)
 
     def news(self, count: int = 1) -> list[Refilled]:
-        """What REST brings, as consumers are told it."""
+        """What REST brings, as consumers are told it, until it has told all of so many topics."""
         found: list[Refilled] = []
         until = monotonic() + PATIENCE_S
-        while len(found) < count:
+        while sum(news.is_last for news in found) < count:
             assert monotonic() < until, f"{len(found)} of {count} came"
             select.select([self._wake], [], [], 0.05)
             found += self.refill.news(self.now())
@@ -173,14 +175,14 @@ def test_frames_wait_for_what_was_before_them_and_go_without_what_rest_told(
     types = {topic: ["trade"]}
     endpoint.refill.opened(types, {topic: "gap"}, since_ms=0)
     live = sent(exchange, "linear", topic)[-4:]  # of the new connection, and in REST's answer, too
-    assert [endpoint.refill.holds(topic, event, endpoint.now()) for event in live] == [True] * 4
+    assert [endpoint.refill.holds(topic, event, endpoint.now(), moment) for event in live] == [True] * 4
     assert endpoint.refill.due(endpoint.now()) == []
     endpoint.refill.back([topic], endpoint.now())
     endpoint.news()
     gone_on = endpoint.refill.due(endpoint.now())
     assert gone_on == live
     assert [endpoint.refill.is_told(event) for event in gone_on] == [True] * 4
-    assert not endpoint.refill.holds(topic, live[0], endpoint.now())
+    assert not endpoint.refill.holds(topic, live[0], endpoint.now(), moment)
     endpoint.now.ahead_s += LATE_S
     endpoint.refill.due(endpoint.now())
     assert not endpoint.refill.is_told(live[0])
@@ -291,3 +293,45 @@ def test_a_ban_is_a_remainder_and_no_storm(exchange: RunningSimulator, tmp_path:
     assert len(asked) <= 4  # those that were under way when the first was told
     assert not any(news.recovered for news in found)
     assert "banned" in found[0].detail
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_has_died_is_seen(exchange: RunningSimulator) -> None:
+    endpoint = Endpoint(exchange.rest_url, "linear")
+    assert not endpoint.refill.is_dead
+    endpoint.back("publicTrade.BTCUSDT")
+    endpoint.news()
+    assert not endpoint.refill.is_dead
+    endpoint.back("kline.of-no-shape-that-we-know")
+    wait_for(lambda: endpoint.refill.is_dead, "its thread has ended")
+
+
+class SlowTurn(RestBudget):
+    """The budget of a host that has asked so much that this turn comes late."""
+
+    clock: Clock
+
+    def take(self, patience_s: float) -> None:
+        super().take(patience_s)
+        self.clock.ahead_s += DEADLINES["trade"]
+
+
+def test_what_waited_too_long_for_its_turn_is_said_to_be_lost(
+    exchange: RunningSimulator, witness: Callable[..., None], tmp_path: Path
+) -> None:
+    budget = SlowTurn(tmp_path, private=False)
+    endpoint, topic = Endpoint(exchange.rest_url, "linear", budget=budget), "publicTrade.BTCUSDT"
+    budget.clock = endpoint.now
+    witness("linear", topic)
+    exchange.step(5)
+    endpoint.back(topic)
+    (news,) = endpoint.news()
+    assert (news.facts, news.recovered, news.detail) == ([], False, "0 fetched; not fetched within 10 s")
+
+
+def test_the_candle_that_ran_when_the_gap_began_is_told_though_none_was_told_before(exchange: RunningSimulator) -> None:
+    endpoint, all_of_them = Endpoint(exchange.rest_url, "linear"), candles(exchange)
+    ran = all_of_them[2]
+    endpoint.back("kline.1.BTCUSDT", since_ms=ran.payload["start"] + 40_000)
+    endpoint.news()
+    assert identities(endpoint.told) == identities(all_of_them[2:5])

@@ -14,6 +14,7 @@ from stored import OPTION, load
 
 from gateway import db, instruments
 from gateway.asking import REMEMBERED_S, SHORTLY_S
+from gateway.calls import Answer
 from gateway.errors import RequestError
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.resolution import Resolved, Resolver
@@ -25,11 +26,11 @@ from simulator.remote import RunningSimulator
 class CountingRest(Rest):
     """The real calls, and how many there were."""
 
-    calls = 0
+    counted = 0
 
-    def get(self, path: str, **fields: str) -> dict[str, Any]:
-        self.calls += 1
-        return super().get(path, **fields)
+    def answer(self, path: str, **fields: str) -> Answer:
+        self.counted += 1
+        return super().answer(path, **fields)
 
 
 def resolver(exchange: RunningSimulator, *, default: str = "linear", enabled: tuple[str, ...] = CATEGORIES) -> Resolver:
@@ -38,7 +39,7 @@ def resolver(exchange: RunningSimulator, *, default: str = "linear", enabled: tu
 
 def calls(of: Resolver) -> int:
     assert isinstance(of.rest, CountingRest)
-    return of.rest.calls
+    return of.rest.counted
 
 
 def resolve(

@@ -9,15 +9,20 @@ import pytest
 from gateway import bus
 from gateway.bus import BusSender
 from gateway.dead_letters import DeadLetters
+from gateway.memo import Memo
+from gateway.models import Record
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.raw_records import raw_records
+from gateway.spool import Spool
 from gateway.wire import Stamp, unpack
 from tests.standins import KeepingFetcher
 from tests.zeromq import Context
 from workers import complaints
 from workers.books import Books
 from workers.delivery import Delivery
+from workers.gaps import OpenGap
+from workers.journal import Journal, KeptRecords
 from workers.overflow import WAITING_BYTES
 
 
@@ -306,6 +311,57 @@ def test_a_public_endpoint_without_room_drops_the_oldest_counts_them_and_tells_t
     assert told["payload"]["from"] == 1000
     assert told["payload"]["to"] >= 1000
     assert str(out.counts.dropped) in told["payload"]["detail"]
+
+
+class NarrowBus(BusSender):
+    """With room for little."""
+
+    def make_room(self, most_bytes: int, most_s: float) -> list[Record]:
+        return super().make_room(min(most_bytes, 2_500), most_s)
+
+
+def make_narrow(folder: Path, context: Context, journal_bytes: int) -> Delivery:
+    """A worker whose router takes nothing, and which has had to drop the first of three trades."""
+    sender = NarrowBus(bus.address(folder), b"w", context=context)
+    out = Delivery(
+        "w", ENDPOINTS["linear"], Stamp(worker="w", account="main", include_raw="off", started_ms=1), sender,
+        DeadLetters(folder, "w"), Books("linear", KeepingFetcher()),
+        journal=Journal(Spool(folder / "journal", max_bytes=journal_bytes)), memo=Memo(folder / "gaps.json", list[OpenGap]),
+    )  # fmt: skip
+    out.journal.open()
+    out.want({"publicTrade.A": frozenset(["trade"])})
+    for number in (1, 2, 3):
+        out.take(trades("A", f"{number}"), number * 1_000_000_000)
+    out.flush()
+    out.pump(1)
+    assert out.counts.dropped == 1
+    return out
+
+
+def test_a_worker_that_stops_tells_of_what_it_dropped(tmp_path: Path, context: Context) -> None:
+    make_narrow(tmp_path, context, 1 << 20).close(9_000_000_000)
+    journal = Journal(Spool(tmp_path / "journal", max_bytes=1 << 20))
+    journal.open()
+    left = [json.loads(record.body) for kept in journal.left(1 << 20) if isinstance(kept, KeptRecords) for record in kept.records]
+    told = [event["payload"] for event in left if event["event_type"] == "system"]
+    assert [(entry["kind"], entry["from"], entry["to"], entry["recovered"]) for entry in told] == [("overflow", 1000, 1000, False)]
+    assert [event["payload"]["trade_id"] for event in left if event["event_type"] == "trade"] == ["2", "3"]
+    assert not (tmp_path / "gaps.json").exists(), "nothing else is missing"
+
+
+def test_what_a_worker_that_stops_can_neither_send_nor_keep_is_in_the_gap_of_the_next_run(tmp_path: Path, context: Context) -> None:
+    out = make_narrow(tmp_path, context, 16)
+    out.close(9_000_000_000)
+    assert out.counts.dropped > 1
+    [kept] = Memo(tmp_path / "gaps.json", list[OpenGap]).read() or []
+    assert (kept.gap.cause, kept.gap.from_ms, kept.gap.to_ms, kept.topics) == ("restarted", 1000, None, {"publicTrade.A"})
+
+
+def test_what_rest_has_told_already_is_counted_when_the_stream_tells_it(tmp_path: Path, context: Context) -> None:
+    out = make("linear", tmp_path, context)
+    out.passes = lambda event: event.payload["trade_id"] != "1"
+    out.take(trades("A", "1", "2"), 1)
+    assert (out.counts.events, out.counts.repeated) == (1, 1)
 
 
 def test_what_waited_too_long_is_dropped_though_there_is_room(tmp_path: Path, context: Context) -> None:

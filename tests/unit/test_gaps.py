@@ -24,8 +24,8 @@ def test_a_connection_that_is_lost_again_before_it_is_whole_lasts_on_as_one_gap(
     gaps.marks.clear()
     assert gaps.extend(gap.id, [TRADES]) == gap
     assert gaps.marks == {BOOK: gap.id, TRADES: gap.id}
-    assert gaps.restored({BOOK}.__contains__) is None
-    found = gaps.restored({BOOK, TRADES}.__contains__)
+    assert gaps.restored({BOOK}.__contains__, lambda _: True) is None
+    found = gaps.restored({BOOK, TRADES}.__contains__, lambda _: True)
     assert found is not None
     assert found.gap == gap
 
@@ -33,7 +33,7 @@ def test_a_connection_that_is_lost_again_before_it_is_whole_lasts_on_as_one_gap(
 def test_a_gap_that_somebody_judges_waits_for_the_judge() -> None:
     gaps = Gaps(is_judged=True)
     gap = gaps.begin("restarted", from_ms=5, topics=["order"])
-    assert gaps.restored(lambda _: True) is None
+    assert gaps.restored(lambda _: True, lambda _: True) is None
     closed = gaps.end(gap.id, to_ms=9, recovered=True)
     assert closed is not None
     assert (closed.gap.to_ms, closed.gap.recovered) == (9, True)
@@ -86,9 +86,9 @@ def test_a_gap_waits_for_whoever_promised_to_fetch_and_says_what_came_of_it() ->
     gap = gaps.begin("disconnected", from_ms=1, topics=[BOOK, TRADES, KLINE])
     gaps.promise(gap.id, [TRADES, KLINE])
     gaps.judge(gap.id, TRADES, recovered=True, detail="12 fetched")
-    assert gaps.restored(lambda _: True) is None
+    assert gaps.restored(lambda _: True, lambda _: True) is None
     gaps.judge(gap.id, KLINE, recovered=False, detail="not fetched within 60 s")
-    whole = gaps.restored(lambda _: True)
+    whole = gaps.restored(lambda _: True, lambda _: True)
     assert whole is not None
     recovered, detail = verdict(whole.topics, "linear", is_private=False, judged=whole.judged)
     assert (recovered, "publicTrade.BTCUSDT: 12 fetched" in detail) == (False, True)
@@ -98,12 +98,26 @@ def test_a_gap_waits_for_whoever_promised_to_fetch_and_says_what_came_of_it() ->
     gaps.judge("another", TRADES, recovered=True, detail="too late")
 
 
+def test_what_was_lost_of_a_gap_that_lasts_on_stays_lost_and_what_was_fetched_is_to_be_fetched_anew() -> None:
+    gaps = Gaps()
+    gap = gaps.begin("disconnected", from_ms=1, topics=[TRADES, KLINE])
+    gaps.promise(gap.id, [TRADES, KLINE])
+    gaps.judge(gap.id, TRADES, recovered=False, detail="deeper")
+    gaps.judge(gap.id, KLINE, recovered=True, detail="1 fetched")
+    gaps.extend(gap.id, [BOOK])
+    [kept] = gaps.open
+    assert kept.judged == {TRADES: (False, "deeper")}
+    gaps.judge(gap.id, TRADES, recovered=True, detail="2 fetched")
+    gaps.judge(gap.id, KLINE, recovered=True, detail="3 fetched")
+    assert kept.judged == {TRADES: (False, "deeper"), KLINE: (True, "3 fetched")}
+
+
 def test_a_promise_dies_with_its_process() -> None:
     gaps, later = Gaps(), Gaps()
     gap = gaps.begin("disconnected", from_ms=1, topics=[TRADES])
     gaps.promise(gap.id, [TRADES])
     later.adopt(gaps.open)
-    assert later.restored(lambda _: True) is not None
+    assert later.restored(lambda _: True, lambda _: True) is not None
 
 
 def test_of_the_account_nothing_is_recovered_that_nobody_fetched() -> None:

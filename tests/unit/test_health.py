@@ -260,7 +260,8 @@ def test_the_worst_connection_speaks_for_all() -> None:
 
 
 def test_connections_show_every_count_of_a_worker() -> None:
-    counts = {name: place for place, name in enumerate(("events", "dropped", "stale", "unknown", "unknown_fields"), start=1)}
+    names = ("events", "dropped", "repeated", "stale", "unknown", "unknown_fields")
+    counts = {name: place for place, name in enumerate(names, start=1)}
     shown = connections(known({"linear_00": busy(**counts)}, router()))["linear_00"]
     assert {name: shown[name] for name in counts} == counts
 

@@ -19,6 +19,7 @@ from workers.market_catchup import MarketCatchup
 from workers.refill import Refill
 
 A, B = "publicTrade.A", "publicTrade.B"
+NOW_MS = NOW_NS // 1_000_000
 
 
 class KeepingBackfill:
@@ -27,9 +28,11 @@ class KeepingBackfill:
     def __init__(self) -> None:
         self.asked: list[Gap] = []
         self.filled: list[Filled] = []
+        self.after_s = 0.0
 
-    def begin(self, gaps: Iterable[Gap]) -> None:
+    def begin(self, gaps: Iterable[Gap], *, after_s: float = 0.0) -> None:
         self.asked += gaps
+        self.after_s = after_s
 
     def forget(self, is_wanted: Callable[[str], bool]) -> None:
         self.asked = [gap for gap in self.asked if is_wanted(gap.topic)]
@@ -87,10 +90,14 @@ class Loop:
     def told(self) -> list[str]:
         return [event["payload"]["trade_id"] for event in waiting(self.out) if event["event_type"] == "trade"]
 
-    def fill(self, topic: str, *ids: str, recovered: bool = True) -> None:
-        self.backfill.filled.append(
-            Filled(topic, self.gap_id, [fact(topic, identity) for identity in ids], recovered, "" if recovered else "deeper")
-        )
+    def asked(self, topic: str) -> list[Gap]:
+        return [gap for gap in self.backfill.asked if gap.topic == topic]
+
+    def fill(self, topic: str, *ids: str, recovered: bool = True, gap: Gap | None = None, newest_ms: int = NOW_MS) -> None:
+        """REST answers the newest question about a topic, or an older one."""
+        facts = [fact(topic, identity) for identity in ids]
+        answered = gap or self.asked(topic)[-1]
+        self.backfill.filled.append(Filled(answered, facts, recovered, "" if recovered else "deeper", newest_ms))
 
 
 def fact(topic: str, identity: str) -> Fact:
@@ -172,3 +179,118 @@ def test_a_connection_that_is_lost_again_meanwhile_is_asked_for_anew(tmp_path: P
     loop.fill(B)
     assert loop.turn() is not None
     assert loop.told() == ["1", "2", "3"]
+
+
+def test_what_nobody_has_answered_is_still_asked_for_after_another_loss(tmp_path: Path, context: Context) -> None:
+    """What the first connection brought meanwhile is no proof that nothing is missing before it."""
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    [first] = loop.asked(A)
+    assert loop.catchup.holds((trades("A", "5"), NOW_NS), 0.0)
+    loop.lose()
+    assert loop.told() == ["1"], "it goes out with the next turn"
+    loop.open()
+    loop.turn()
+    again = loop.asked(A)[-1]
+    assert again is not first
+    assert again.edge == first.edge
+    loop.fill(A, "2", "5", "6")
+    loop.fill(B)
+    gap = loop.turn()
+    assert gap is not None
+    assert gap.recovered
+    assert loop.told() == ["1", "5", "2", "6"]
+
+
+def test_an_older_answer_tells_what_it_has_and_decides_nothing(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    [first] = loop.asked(A)
+    loop.lose()
+    loop.open()
+    loop.turn()
+    loop.fill(B)
+    live = trades("A", "4"), NOW_NS
+    assert loop.catchup.holds(live, 0.0)
+    loop.fill(A, "2", gap=first)
+    assert loop.turn() is None
+    assert loop.told() == ["1", "2"], "the frame waits for the newer answer"
+    loop.fill(A, "2", "3", recovered=False)
+    gap = loop.turn()
+    assert gap is not None
+    assert gap.recovered is False
+    assert loop.told() == ["1", "2", "3", "4"]
+
+
+def test_what_was_lost_stays_lost_though_the_next_time_away_is_fetched(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    loop.fill(A, recovered=False)
+    assert loop.turn() is None
+    loop.lose()
+    loop.open()
+    loop.turn()
+    loop.fill(A)
+    loop.fill(B)
+    gap = loop.turn()
+    assert gap is not None
+    assert gap.recovered is False
+
+
+def test_a_topic_that_goes_and_comes_back_before_its_answer_holds_up_no_gap(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    [asked] = loop.asked(A)
+    loop.catchup.want(lambda topic: topic == B)
+    loop.catchup.want(lambda _topic: True)
+    loop.fill(A, "2", gap=asked)
+    loop.fill(B)
+    gap = loop.turn()
+    assert gap is not None
+    assert gap.recovered is False
+    assert loop.told() == ["1"], "nobody waited for it"
+
+
+#: When the trades of `trades` were.
+LIVE_MS = 1_700_000_000_000
+
+
+def test_rest_that_lags_behind_the_stream_is_asked_once_more_and_the_frames_wait(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    assert loop.catchup.holds((trades("A", "4"), NOW_NS), 0.0)
+    loop.fill(A, "2", newest_ms=LIVE_MS - 1)
+    loop.fill(B)
+    assert loop.turn() is None
+    assert loop.told() == ["1", "2"]
+    first, again = loop.asked(A)
+    assert (again.edge.newest_ms, again.until) == (LIVE_MS - 1, first.until), "it is to reach back to what was listed"
+    assert loop.backfill.after_s > 0.0
+    loop.fill(A, "2", "3", "4", newest_ms=LIVE_MS)
+    gap = loop.turn()
+    assert gap is not None
+    assert gap.recovered
+    assert loop.told() == ["1", "2", "3", "4"]
+
+
+def test_rest_that_goes_on_lagging_makes_the_verdict(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    assert loop.catchup.holds((trades("A", "4"), NOW_NS), 0.0)
+    loop.fill(A, "2", newest_ms=LIVE_MS - 2)
+    loop.fill(B)
+    loop.turn()
+    loop.fill(A, "2", newest_ms=LIVE_MS - 1)
+    gap = loop.turn()
+    assert gap is not None
+    assert gap.recovered is False
+    assert len(loop.asked(A)) == 2
+    assert loop.told() == ["1", "2", "4"]
+    told = [event["payload"] for event in waiting(loop.out) if event["event_type"] == "system"]
+    assert "publicTrade.A: 1 fetched; REST has not caught up with the stream" in told[-1]["detail"]

@@ -103,3 +103,33 @@ def test_a_gap_is_on_disk_before_anybody_hears_of_it_and_until_its_end_was_sent(
     run.ledger.flush()
     assert seen == [1, 1]
     assert run.memo.read() == []
+
+
+def test_a_gap_that_was_closed_before_its_run_was_killed_is_told_again_and_not_opened(tmp_path: Path) -> None:
+    first = Run(tmp_path, 1)
+    first.ledger.connection_lost("disconnected", TOPICS, from_ms=4_000, now_ns=5 * SECOND_NS, detail="cut")
+    first.ledger.flush()
+    gap = first.ledger.gaps.connection
+    assert gap is not None
+    first.ledger.end(gap.gap.id, now_ns=7 * SECOND_NS, recovered=True, detail="12 fetched")
+    first.memo.write([*first.ledger.gaps.open, *first.ledger.gaps.ended])  # killed between the two writes of `flush`
+    second = Run(tmp_path, 2)
+    second.ledger.was_away(6_000, TOPICS, now_ns=9 * SECOND_NS)
+    second.ledger.flush()
+    [again, restart] = second.told()
+    assert (again["kind"], again["gap_id"], again["to"], again["recovered"]) == ("recovered", gap.gap.id, 7_000, True)
+    assert again["detail"] == "12 fetched"
+    assert (restart["kind"], restart["cause"], restart["from"]) == ("gap", "restarted", 6_000)
+    assert [kept.gap.cause for kept in second.memo.read() or []] == ["restarted"]
+
+
+def test_a_gap_that_lasts_on_begins_where_the_run_before_had_delivered(tmp_path: Path) -> None:
+    """What waited in the memory of a killed process is lost, and older than the loss of its connection."""
+    first = Run(tmp_path, 1)
+    first.ledger.connection_lost("disconnected", TOPICS, from_ms=4_000, now_ns=5 * SECOND_NS, detail="cut")
+    first.ledger.flush()
+    for since_ms, expected in ((3_000, 3_000), (9_000, 3_000), (None, 3_000)):
+        run = Run(tmp_path, 2)
+        run.ledger.was_away(since_ms, TOPICS, now_ns=9 * SECOND_NS)
+        run.ledger.flush()
+        assert [entry["from"] for entry in run.told()] == [expected]

@@ -84,3 +84,17 @@ def test_a_worker_that_ends_meanwhile_hands_on_the_frame_in_hand(tmp_path: Path)
     worker.link.close()
     assert not worker.link.intake.is_stuck
     assert len(worker.bus.records) > before
+
+
+def test_pongs_that_waited_unread_say_nothing_of_the_clock(tmp_path: Path) -> None:
+    world, worker, spool = start(tmp_path)
+    assert worker.link.clock_skew_ms == 0
+    spool.is_full = True
+    world.run(50)
+    assert worker.link.intake.is_stuck
+    spool.is_full = False
+    world.run_until(lambda: not worker.line or not worker.line.has_bytes(), 5, what="all is read")
+    assert worker.link.clock_skew_ms == 0
+    world.exchange.do(Fault(kind="clock", amount=2_000.0))
+    world.run(25)
+    assert worker.link.clock_skew_ms == 2_000, "later ones do again"
