@@ -39,7 +39,7 @@ def held(built: Stage) -> Held:
         stored=built.rows(STORED),
         gaps=gaps(built),
         ended=built.ended,
-        shared=built.class_queues.values(),
+        shared=frozenset(built.class_queues.values()),
     )
 
 
