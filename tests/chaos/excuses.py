@@ -5,6 +5,7 @@ where nobody was told, until the topic is sent again. All else that is missing b
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from tests.chaos.stage import Ending
@@ -42,6 +43,11 @@ def covers(gap: Gap, place: Place, since_ns: int, until_ns: int | None = None) -
 def is_of(gap: Gap, endpoint: str, topic: str) -> bool:
     """Whether a row of a worker's is about this topic."""
     return gap["endpoint"] == endpoint and gap["topic"] in (None, "", topic)
+
+
+def milliseconds(at: datetime) -> int:
+    """Unix time; floats of it are not exact."""
+    return round(at.timestamp() * 1000)
 
 
 def excuses_a_hole(gap: Gap, place: Place, since_ns: int, until_ns: int) -> bool:

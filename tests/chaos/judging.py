@@ -8,20 +8,18 @@ misordered  within a routing key, after repeats are dropped
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 from tests.chaos.completeness import lacking_candles, lacks, stored_lacks
-from tests.chaos.excuses import Endings, Place, covers, excuses_a_hole
+from tests.chaos.excuses import Endings, Gap, Place, covers
 from tests.chaos.marks import unmarked
+from tests.chaos.order import holes, key_of, misordered, place_of, split
 from tests.chaos.recorder import Message
 from tests.chaos.stage import Ending
 from tests.chaos.truth import Account, Made, Told
-from tests.facts import identity
 
 #: The kind of a trade that was made while nobody was told.
 UNSEEN = "unseen trade"
@@ -31,14 +29,6 @@ SPOT_TRADE = "spot trade"
 SHOWN = 12
 #: Of a verdict, what lists sentences.
 SENTENCES = ("missing", "misordered", "invented", "split", "holes", "database", "untold")
-
-#: Event type → what must not go back within a routing key: (whose order it is, its place).
-ORDERS: dict[str, Callable[[dict[str, Any]], tuple[Any, Any]]] = {
-    "execution": lambda payload: ("", payload["exec_time"]),
-    "order": lambda payload: (payload["order_id"], payload["updated_time"]),
-    "position": lambda payload: (payload["mode"], payload["updated_time"]),
-    "trade": lambda payload: ("", payload["cross_sequence"] or 0),
-}
 
 
 @dataclass
@@ -62,7 +52,7 @@ class Held:
     account: Account
     first_wallet: dict[str, Decimal]
     stored: Sequence[dict[str, Any]]
-    gaps: Sequence[dict[str, Any]]
+    gaps: Sequence[Gap]
     ended: Sequence[Ending] = ()
     shared: Collection[str] = ()
 
@@ -134,14 +124,14 @@ def judge(held: Held) -> Verdict:
 
 def _judge(held: Held) -> Verdict:
     verdict, firsts = Verdict(), without_repeats(held.messages)
-    verdict.repeats = len(held.messages) - len({_place(each) for each in held.messages})
+    verdict.repeats = len(held.messages) - len({place_of(each) for each in held.messages})
     _find_lost(held, verdict)
     _find_lost_trades(held, verdict)
     verdict.missing += lacks(held.account, firsts, held.first_wallet) + lacking_candles(held.candles, held.messages)
     _find_invented(held, verdict)
-    _find_split(held.messages, verdict)
-    _find_misordered(held, firsts, verdict)
-    _find_holes(held, verdict)
+    verdict.split = split(held.messages)
+    verdict.misordered = misordered(firsts, held.gaps)
+    verdict.holes = holes(held.messages, held.gaps)
     _find_untold(held, firsts, verdict)
     verdict.database = stored_lacks(held.account, firsts, held.stored)
     return verdict
@@ -155,23 +145,13 @@ def without_repeats(messages: Iterable[Message]) -> list[Message]:
     return list(firsts.values())
 
 
-def _place(message: Message) -> tuple[Any, ...]:
-    """What two messages share only where one repeats the other."""
-    return message.queue, message.key, message.epoch, message.sequence
-
-
-def _key(message: Message) -> tuple[Any, ...]:
-    """The fact that it tells, with where it comes from: two categories may have facts that look the same."""
-    return message.endpoint, message.topic, message.fact
-
-
 def _queues(held: Held) -> dict[tuple[str, str], str]:
     """(endpoint, topic) → the queue that has it."""
     return {(each.endpoint, each.topic): each.queue for each in held.messages}
 
 
 def _find_lost(held: Held, verdict: Verdict) -> None:
-    facts, queues, endings = set(map(_key, held.messages)), _queues(held), Endings(held.ended, held.told)
+    facts, queues, endings = set(map(key_of, held.messages)), _queues(held), Endings(held.ended, held.told)
     for told in held.told:
         kind = SPOT_TRADE if (told.endpoint, told.fact[0]) == ("spot", "trade") else told.fact[0]
         place = Place(told.endpoint, told.topic, queues.get((told.endpoint, told.topic), ""))
@@ -231,7 +211,7 @@ def _find_untold(held: Held, firsts: Sequence[Message], verdict: Verdict) -> Non
     ]
 
 
-def _name(gap: dict[str, Any]) -> str:
+def _name(gap: Gap) -> str:
     return f"{gap['cause']} of {gap['endpoint']} {gap['topic'] or '*'} from {gap['from_at']}"
 
 
@@ -241,68 +221,5 @@ def _find_invented(held: Held, verdict: Verdict) -> None:
     verdict.invented = [
         f"{each.topic} {each.event_id}: {each.fact}"
         for each in held.messages
-        if each.fact is not None and each.source == "stream" and _key(each) not in facts
+        if each.fact is not None and each.source == "stream" and key_of(each) not in facts
     ]
-
-
-def _find_split(messages: Iterable[Message], verdict: Verdict) -> None:
-    """One thing under two ids, one number for two, or one id for two that differ."""
-    ids: dict[tuple[Any, ...], set[str]] = defaultdict(set)
-    facts: dict[tuple[str, str], set[tuple[Any, ...]]] = defaultdict(set)
-    for each in messages:
-        ids[_place(each)].add(each.event_id)
-        named = identity(each.fact) if each.fact is not None else None
-        if named is not None:
-            ids[each.event_type, each.category, *named].add(each.event_id)
-            facts[each.event_type, each.event_id].add(_key(each))
-    verdict.split = [f"{named}: {sorted(found)}" for named, found in ids.items() if len(found) > 1]
-    verdict.split += [f"{named}: {sorted(map(str, found))}" for named, found in facts.items() if len(found) > 1]
-
-
-def _find_misordered(held: Held, firsts: Sequence[Message], verdict: Verdict) -> None:
-    by_key: dict[tuple[str, str], list[Message]] = defaultdict(list)
-    for each in firsts:
-        by_key[each.queue, each.key].append(each)
-    for (_, key), found in by_key.items():
-        for before, after in pairwise(found):
-            if (after.epoch, after.sequence) <= (before.epoch, before.sequence):
-                verdict.misordered.append(
-                    f"{key}: {after.epoch} {after.sequence} after {before.epoch} {before.sequence}, message {after.number}"
-                )
-        newest: dict[Any, Any] = {}
-        for each in found:
-            if each.event_type in ORDERS and not _is_told_late(each, held.gaps):
-                whose, place = ORDERS[each.event_type](each.payload)
-                if place < newest.get(whose, place):
-                    verdict.misordered.append(f"{key} {whose}: {place} after {newest[whose]}, message {each.number}")
-                newest[whose] = max(place, newest.get(whose, place))
-
-
-def _is_told_late(message: Message, gaps: Iterable[dict[str, Any]]) -> bool:
-    """Whether an audit found it, and says so: newer events of its key had been told before it was found."""
-    if message.event_type not in ("execution", "order") or message.source != "rest":
-        return False
-    missed = (gap for gap in gaps if gap["cause"] == "missed" and gap["endpoint"] == message.endpoint and gap["to_at"])
-    return any(_ms(gap["from_at"]) <= message.timestamp_ms <= message.received_ms == _ms(gap["to_at"]) for gap in missed)
-
-
-def _ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
-
-
-def _find_holes(held: Held, verdict: Verdict) -> None:
-    """Numbers that never came, of a key and epoch, below one that came; unless a row of `gaps` says that such were lost then."""
-    by_run: dict[tuple[str, str, str], list[Message]] = defaultdict(list)
-    begins: dict[str, int] = {}
-    for each in held.messages:
-        begins[each.epoch] = min(each.received_ns, begins.get(each.epoch, each.received_ns))
-        if each.event_type != "system":  # its key has counted before anybody listened
-            by_run[each.queue, each.key, each.epoch].append(each)
-    for (_, key, epoch), found in by_run.items():
-        found.sort(key=lambda each: each.sequence)
-        for before, after in pairwise([None, *found]):
-            number, since_ns = (before.sequence, before.received_ns) if before else (0, begins[epoch])
-            if after is not None and after.sequence > number + 1:
-                place = Place(after.endpoint, after.topic, after.queue)
-                if not any(excuses_a_hole(gap, place, since_ns, after.received_ns) for gap in held.gaps):
-                    verdict.holes.append(f"{key} {epoch}: {number} is followed by {after.sequence}")
