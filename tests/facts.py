@@ -3,8 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-#: Topic's first word → the facts of a frame, as the exchange identifies them.
 Facts = list[tuple[Any, ...]]
+
+#: Kind of a fact → how many of its first words name it, as the exchange's documents do; the others are what is said of it.
+NAMED_BY = {"trade": 3, "execution": 2, "order": 4, "position": 4}
+#: Event types of the account's stream.
+OF_THE_ACCOUNT = ("order", "execution", "execution_fast", "position", "balance", "greeks")
 
 
 def facts_of_frame(topic: str, frame: dict[str, Any]) -> Facts:
@@ -20,8 +24,15 @@ def facts_of_frame(topic: str, frame: dict[str, Any]) -> Facts:
         "kline": lambda row: ("kline", row["start"], row["timestamp"], row["close"], row["confirm"]),
         "system": lambda row: ("status", row["id"]),
         "order": lambda row: ("order", row["orderId"], row["orderStatus"], str(row["updatedTime"]), row["cumExecQty"]),
-        "execution": lambda row: ("execution", row["execId"], row["execPrice"], row["execQty"]),
-        "position": lambda row: ("position", row["symbol"], int(row["seq"]), row["size"], str(row["updatedTime"])),
+        "execution": lambda row: ("execution", row["execId"], row["execPrice"], row["execQty"], row["execFee"] or None),
+        "position": lambda row: (
+            "position",
+            row["symbol"],
+            int(row["positionIdx"]),
+            int(row["seq"]),
+            row["size"],
+            str(row["updatedTime"]),
+        ),
         "wallet": lambda row: ("wallet", frame["creationTime"], len(row["coin"])),
     }
     return [named[family](row) for row in rows]
@@ -50,10 +61,11 @@ def fact_of_event(event: dict[str, Any]) -> tuple[Any, ...]:
             str(payload["updated_time"]),
             payload["executed_quantity"],
         ),
-        "execution": lambda: ("execution", payload["execution_id"], payload["price"], payload["quantity"]),
+        "execution": lambda: ("execution", payload["execution_id"], payload["price"], payload["quantity"], payload["fee"]),
         "position": lambda: (
             "position",
             payload["symbol"],
+            payload["mode"],
             payload["position_sequence"],
             payload["size"],
             str(payload["updated_time"]),
@@ -61,6 +73,19 @@ def fact_of_event(event: dict[str, Any]) -> tuple[Any, ...]:
         "balance": lambda: ("wallet", milliseconds(event["timestamp"]), len(payload["coins"])),
     }
     return named[event["event_type"]]()
+
+
+def identity(fact: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """What the exchange names it by, whatever is said of it; None where nothing names it."""
+    words = NAMED_BY.get(fact[0])
+    return None if words is None else fact[:words]
+
+
+def endpoint_of(event_type: str, category: str | None) -> str:
+    """The exchange's endpoint that tells such events."""
+    if event_type in OF_THE_ACCOUNT:
+        return "private"
+    return "status" if event_type == "system_status" else category or ""
 
 
 def milliseconds(stamp: str) -> int:

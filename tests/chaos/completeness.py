@@ -5,19 +5,20 @@ from decimal import Decimal
 from typing import Any
 
 from tests.chaos.recorder import Message
-from tests.chaos.truth import Account
+from tests.chaos.truth import Account, Execution
 
 
 def lacks(account: Account, firsts: Sequence[Message], first_wallet: dict[str, Decimal]) -> list[str]:
     """What the consumer does not hold of the account as it is now: executions, final states, latest balances."""
-    executions: dict[str, int] = {}
+    executions: dict[str, Execution] = {}
     orders: dict[str, tuple[str, Decimal, int]] = {}
     positions: dict[tuple[str, str, int], tuple[str, Decimal]] = {}
     wallet: dict[str, Decimal] = {}
     for each in firsts:
         payload = each.payload
         if each.event_type == "execution":
-            executions[payload["execution_id"]] = payload["exec_time"]
+            figures = (Decimal(payload[name] or 0) for name in ("price", "quantity", "fee"))
+            executions[payload["execution_id"]] = Execution(payload["exec_time"], *figures)
         elif each.event_type == "order":
             orders[payload["order_id"]] = payload["status"], Decimal(payload["executed_quantity"] or 0), payload["updated_time"]
         elif each.event_type == "position":
@@ -25,7 +26,7 @@ def lacks(account: Account, firsts: Sequence[Message], first_wallet: dict[str, D
             positions[key] = payload["side"] or "", Decimal(payload["size"])
         elif each.event_type == "balance":
             wallet |= {coin["coin"]: Decimal(coin["wallet_balance"]) for coin in payload["coins"]}
-    found = [f"execution {key} of {at}" for key, at in account.executions.items() if key not in executions]
+    found = _differences("execution", account.executions, executions)
     found += _differences("order", account.orders, orders)
     flat = ("", Decimal(0))
     known = {key: account.positions.get(key, flat) for key in (*positions, *account.positions)}

@@ -5,7 +5,8 @@ import signal
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from tests.chaos.stage import Stage
+from tests.chaos.figures import skew_error_ms
+from tests.chaos.stage import Ending, Stage
 from tests.chaos.valve import Flow
 from tests.integration.running import wait_for
 
@@ -50,9 +51,11 @@ def everything_restarted(stage: Stage, *, broker_away: bool) -> None:
         if broker_away:
             stage.broker.stop()
             stage.pass_time(2.0)
-        began = time.monotonic()
+        began, at_ns = time.monotonic(), time.time_ns()
+        running = stage.pids()
         stage.gateway.control("stop", "all")
         stage.figures["stop_s"] = round(time.monotonic() - began, 2)
+        stage.ended += [Ending(name, at_ns, time.time_ns()) for name in running]
         if broker_away:
             stage.broker.start()
         stage.gateway.control("start", "all")
@@ -90,11 +93,13 @@ def rabbitmq_alarmed(stage: Stage, *, seconds: float) -> None:
 
 
 def rabbitmq_queue_deleted(stage: Stage, *, kinds: Collection[str], seconds: float) -> None:
-    """Somebody deletes queues of a service, which the router has looked at: it does so every 5 s."""
+    """Somebody deletes queues of a service, and those of the same classes, which the router has looked at: it does so every 5 s."""
     stage.pass_time(LOOKED_AT_S)
     with stage.trouble():
         for kind in kinds:
-            stage.broker.control("-p", stage.host, "delete_queue", stage.queues[kind])
+            for queue in (stage.queues[kind], stage.class_queues.get(kind)):
+                if queue is not None:
+                    stage.broker.control("-p", stage.host, "delete_queue", queue)
         stage.pass_time(seconds)
 
 
@@ -248,7 +253,7 @@ def clock_wrong(stage: Stage, *, ahead_ms: int, seconds: float) -> None:
         _restored(stage)
         stage.until(lambda: any("clock" in reason for reason in stage.gateway.health().get("reasons", [])), seconds)
         health = stage.gateway.health()
-        stage.figures["skew_error_ms"] = abs(abs(health["clock_skew_ms"] or 0) - abs(ahead_ms))
+        stage.figures["skew_error_ms"] = skew_error_ms(health["clock_skew_ms"], ahead_ms)
         stage.figures["unwarned"] = float(not any("clock" in reason for reason in health["reasons"]))
     stage.simulator.lift(skew)
 

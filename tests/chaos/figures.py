@@ -40,6 +40,11 @@ def audit(messages: Sequence[Message], withheld: Sequence[Told], account: Accoun
     return {"audit_s": round(max(waited), 2)} if waited else {}
 
 
+def skew_error_ms(found_ms: int | None, ahead_ms: int) -> float:
+    """How far off health is about the exchange's clock; one that is ahead counts as positive, and none told as zero."""
+    return float(abs((found_ms or 0) - ahead_ms))
+
+
 def rate(messages: Sequence[Message]) -> dict[str, float]:
     """Events a second that left sockets, over the whole run."""
     received = [each.received_ns for each in messages]

@@ -18,7 +18,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
-from tests.facts import fact_of_event, milliseconds
+from tests.facts import endpoint_of, fact_of_event, milliseconds
 
 #: Between two tries to reach the broker, or a queue that is not there; seconds.
 RETRY_S = 0.2
@@ -68,6 +68,15 @@ class Message(msgspec.Struct):
     received_ns: int
     fact: tuple[Any, ...] | None
     payload: dict[str, Any]
+
+    @property
+    def endpoint(self) -> str:
+        """The exchange's, that it comes from."""
+        return endpoint_of(self.event_type, self.category)
+
+    @property
+    def received_ms(self) -> int:
+        return self.received_ns // 1_000_000
 
 
 #: Event types whose facts no frame tells.

@@ -32,6 +32,8 @@ HUNG = frozenset({"disconnected", "stalled", "overflow", "unacknowledged", "hole
 BACK_S = cap_for(7) + 5.0
 #: Memory is flat when it grows by no more than this in the second half of an outage; MiB. Events of 30 s take twice that.
 FLAT_MIB = 12.0
+#: Facts that the end of a process may cost: what was sent in the last moment, and by a row of `gaps`.
+LAST_WORDS = 10.0
 #: How the way back to the exchange fails, step by step.
 STEPS = (
     *({"kind": "refuse", "how": how} for how in KINDS["refuse"].hows),
@@ -76,8 +78,8 @@ class Row:
 
 def _kills(name: str, words: str, programs: tuple[str, ...], **more: Any) -> Row:
     """Three kills in the short form, a hundred in the long one."""
-    given = {"programs": programs}
-    return Row(name, words, faults.processes_killed, {**given, "times": 3}, {**given, "times": 100}, **more)
+    given, within = {"programs": programs}, {"announced_per_ending": LAST_WORDS}
+    return Row(name, words, faults.processes_killed, {**given, "times": 3}, {**given, "times": 100}, within=within, **more)
 
 
 def _rabbitmq(how: str, seconds: float, words: str, **more: Any) -> Row:
@@ -109,7 +111,8 @@ def _fills(count: int, **more: Any) -> Row:
 ROWS: tuple[Row, ...] = (
     Row(
         "processes_killed", "kill -9 of any process at random moments", faults.processes_killed,
-        {"programs": ALL_PROGRAMS, "times": 5}, {"programs": ALL_PROGRAMS, "times": 50}, BOOKS | STATES, may_tell=RESTARTED, in_slice=True,
+        {"programs": ALL_PROGRAMS, "times": 5}, {"programs": ALL_PROGRAMS, "times": 50}, BOOKS | STATES, may_tell=RESTARTED,
+        within={"announced_per_ending": LAST_WORDS}, in_slice=True,
     ),
     _kills("router_killed", "kill -9 of the router", ROUTER),
     _kills("private_killed", "kill -9 of the worker of the account's stream", PRIVATE, may_announce=STATES, must_tell=RESTARTED),
@@ -133,11 +136,13 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "everything_restarted", "SIGTERM for all programs, and their start", faults.everything_restarted,
-        {"broker_away": False}, {"broker_away": False}, BOOKS | STATES | {UNSEEN}, RESTARTED, within={"stop_s": 20.0},
+        {"broker_away": False}, {"broker_away": False}, BOOKS | STATES | {UNSEEN}, RESTARTED,
+        within={"stop_s": 20.0, "announced_per_ending": LAST_WORDS},
     ),
     Row(
         "everything_restarted_without_rabbitmq", "the same while RabbitMQ is away", faults.everything_restarted,
-        {"broker_away": True}, {"broker_away": True}, BOOKS | STATES | {UNSEEN}, RESTARTED, within={"stop_s": 20.0},
+        {"broker_away": True}, {"broker_away": True}, BOOKS | STATES | {UNSEEN}, RESTARTED,
+        within={"stop_s": 20.0, "announced_per_ending": LAST_WORDS},
     ),
     _rabbitmq("kill", 15.0, "RabbitMQ is killed, for 15 s", in_slice=True),
     _rabbitmq("kill", 60.0, "RabbitMQ is killed, for 60 s"),
@@ -148,6 +153,7 @@ ROWS: tuple[Row, ...] = (
         "rabbitmq_away_and_processes_killed", "kill -9 of the router and of the account's worker while RabbitMQ is away",
         faults.rabbitmq_away, {"how": "kill", "seconds": 9.0, "killed": ROUTER + PRIVATE},
         {"how": "kill", "seconds": 60.0, "killed": ROUTER + PRIVATE + ROUTER + PRIVATE}, STATES, RESTARTED,
+        within={"announced_per_ending": LAST_WORDS},
     ),
     Row(
         "rabbitmq_alarmed", "RabbitMQ's memory alarm", faults.rabbitmq_alarmed, {"seconds": 8.0}, {"seconds": 60.0},
@@ -158,6 +164,11 @@ ROWS: tuple[Row, ...] = (
         "rabbitmq_queues_deleted", "somebody deletes a service's queues", faults.rabbitmq_queue_deleted,
         {"kinds": ("trades", "order"), "seconds": 8.0}, {"kinds": ("trades", "order"), "seconds": 30.0},
         frozenset({"trade", "order", UNSEEN}), frozenset({"queue_missing"}),
+    ),
+    Row(
+        "rabbitmq_class_queues_deleted", "the same where class queues take what a deleted one would have made come back",
+        faults.rabbitmq_queue_deleted, {"kinds": ("trades", "order"), "seconds": 8.0}, {"kinds": ("trades", "order"), "seconds": 30.0},
+        frozenset({"trade", "order", UNSEEN}), frozenset({"queue_missing"}), settings={"WS_GATEWAY_CLASS_QUEUES": "all"},
     ),
     Row(
         "rabbitmq_half_open", "the line to RabbitMQ swallows all and closes nothing", faults.line_turned,

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 from xmlrpc.client import ServerProxy
 
 import psycopg2
@@ -66,14 +66,31 @@ class Sample:
     resident_bytes: int
 
 
+class Ending(NamedTuple):
+    """A process was ended, or told to end; Unix nanoseconds.
+
+    over_ns  it is over by then; as at_ns where it was killed
+    """
+
+    program: str
+    at_ns: int
+    over_ns: int
+
+    @property
+    def endpoint(self) -> str:
+        """The exchange's, where it has one."""
+        return self.program.partition("_")[0]
+
+
 @dataclass
 class Stage:
     """What a fault acts upon, and what it notes.
 
     host      the broker's virtual host
     topics    (endpoint, topic) of all that is subscribed
-    queues    channel type → the service's queue
+    queues    channel type → the service's queue; class_queues: → the one that all consumers of its class share, where there are such
     faults    (from, to) of each time of trouble; Unix nanoseconds
+    ended     processes that the fault ended
     figures   measured by the fault itself
     samples   of memory, taken while time passes
     paused_at when the exchange was told to stand still; Unix seconds
@@ -92,9 +109,11 @@ class Stage:
     database_url: str
     valves: dict[str, Valve]
     queues: dict[str, str]
+    class_queues: dict[str, str]
     topics: set[tuple[str, str]]
     first_wallet: dict[str, Any]
     faults: list[tuple[int, int]] = field(default_factory=list)
+    ended: list[Ending] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     paused_at: float = float("inf")
@@ -132,7 +151,10 @@ class Stage:
     def signal(self, name: str, how: signal.Signals) -> int:
         """Signal a process that runs; its pid."""
         pid = int(wait_for(lambda: self.pids().get(name), f"{name} runs"))
+        at_ns = time.time_ns()
         os.kill(pid, how)
+        if how is signal.SIGKILL:
+            self.ended.append(Ending(name, at_ns, at_ns))
         return pid
 
     def lane(self, name: str) -> dict[str, Any]:
@@ -221,16 +243,23 @@ def stage(
         for row in wanted(rows):
             gateway.wait_until_held(row["id"])
         queues = {row["channel_type"]: row["queue"] for row in rows}
-        recording = Recording(broker_url, folder / "recording.jsonl", sorted(set(queues.values())))
+        given = {"WS_GATEWAY_CLASS_QUEUES": "none"} | settings
+        shared = {} if given["WS_GATEWAY_CLASS_QUEUES"] == "none" else {kind: class_queue(name) for kind, name in queues.items()}
+        recording = Recording(broker_url, folder / "recording.jsonl", sorted({*queues.values(), *shared.values()}))
         parts.callback(recording.stop)
         rest = Rest(simulator)
         built = Stage(
             folder, Random(seed), simulator, gateway, broker, store, recording, Ledger(simulator), rest, host, database_url, valves,
-            queues, topics, rest.wallet(),
+            queues, shared, topics, rest.wallet(),
         )  # fmt: skip
         simulator.pause(on=False)
         wait_for(lambda: {entry.event_type for entry in recording.read()} >= FLOWING, "events flow")
         yield built
+
+
+def class_queue(service_queue: str) -> str:
+    """The queue of the same class that everybody shares."""
+    return service_queue.removesuffix(f".{SERVICE}")
 
 
 def wanted(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

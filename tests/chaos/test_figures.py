@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from tests.chaos.figures import MIB, audit, drain, growth, latency
+from tests.chaos.figures import MIB, audit, drain, growth, latency, skew_error_ms
 from tests.chaos.recorder import Message
 from tests.chaos.stage import Sample
-from tests.chaos.truth import Account, Told
+from tests.chaos.truth import Account, Execution, Told
 
 SECOND = 10**9
 OUTAGE = [(100 * SECOND, 110 * SECOND)]
@@ -49,15 +49,21 @@ def test_growth_is_that_of_the_second_half(sizes: tuple[int, ...], expected: flo
     assert growth(samples, OUTAGE) == {"late_growth_mib": expected}
 
 
+@pytest.mark.parametrize(("found_ms", "error"), [(2990, 10.0), (-3000, 6000.0), (None, 3000.0)])
+def test_health_that_takes_ahead_for_behind_is_twice_as_far_off(found_ms: int | None, error: float) -> None:
+    assert skew_error_ms(found_ms, 3000) == error
+    assert skew_error_ms(None if found_ms is None else -found_ms, -3000) == error
+
+
 def test_a_process_that_was_started_anew_did_not_grow() -> None:
     samples = [Sample(104 * SECOND, "router_00", 7, 10 * MIB), Sample(108 * SECOND, "router_00", 8, 90 * MIB)]
     assert growth(samples, OUTAGE) == {"late_growth_mib": 0.0}
 
 
 def test_the_audit_counts_executions_and_last_states_from_when_they_were_held_back() -> None:
-    account = Account({"e": 1}, {"o": ("Filled", Decimal(1), 5000)}, {}, {})
+    account = Account({"e": Execution(1, Decimal(1), Decimal(1), Decimal(0))}, {"o": ("Filled", Decimal(1), 5000)}, {}, {})
     withheld = [
-        Told("private", 1, "execution", ("execution", "e", "1", "1"), 100 * SECOND),
+        Told("private", 1, "execution", ("execution", "e", "1", "1", "0"), 100 * SECOND),
         Told("private", 1, "order", ("order", "o", "New", "4000", "0"), 100 * SECOND),  # another state followed: nobody can tell it
         Told("private", 1, "order", ("order", "o", "Filled", "5000", "1"), 100 * SECOND),
     ]

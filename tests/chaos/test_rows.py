@@ -38,6 +38,8 @@ def held(built: Stage) -> Held:
         first_wallet=built.first_wallet,
         stored=built.rows(STORED),
         gaps=gaps(built),
+        ended=built.ended,
+        shared=frozenset(built.class_queues.values()),
     )
 
 
@@ -84,6 +86,7 @@ def test_nothing_is_lost_and_nothing_is_hidden(
             evidence = held(built)
             found = judge(evidence)
             figures = measure(evidence.messages, built.samples, built.faults) | built.figures
+            figures |= announced_per_ending(found) if built.ended else {}
             figures |= audit(evidence.messages, built.ledger.withheld, evidence.account)
             wrong = found.wrong(row.may_announce, row.must_tell, row.may_tell)
             wrong += exceeded(figures, row.within if is_long else {**row.within, **row.within_short})
@@ -103,6 +106,11 @@ def exceeded(figures: dict[str, float], within: dict[str, float]) -> list[str]:
         for name, most in within.items()
         if not figures.get(name, most + 1) <= most
     ]
+
+
+def announced_per_ending(found: Verdict) -> dict[str, float]:
+    """The most that one end of a process is an excuse for."""
+    return {"announced_per_ending": float(max(found.by_ending.values(), default=0))}
 
 
 def result_of(row: Row, seed: int, given: dict[str, object], found: Verdict, figures: dict[str, float], wrong: list[str]) -> Result:

@@ -35,6 +35,23 @@ CONTRACTS, TRADES_EVERY_S = ("BTCUSDT", "ETHUSDT", "SOLUSDT"), 3.0
 Row = dict[str, Any]
 
 
+class Execution(NamedTuple):
+    """What a fill was."""
+
+    time_ms: int
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+
+
+class Made(NamedTuple):
+    """What a trade of the market was."""
+
+    time_ms: int
+    price: Decimal
+    quantity: Decimal
+
+
 class Told(NamedTuple):
     """One fact of one sent frame. sent_ns: Unix nanoseconds."""
 
@@ -50,13 +67,13 @@ class Ledger:
     """The exchange's ledger, read on as it grows, so that it may forget.
 
     told      facts of pushed frames that were sent, in their order; withheld: of those that a fault kept back
-    trades    of contracts that were made, whether or not anybody was told: (category, symbol, id) → their time, Unix milliseconds
+    trades    of contracts that were made, whether or not anybody was told: (category, symbol, id) → what it was
     """
 
     simulator: RunningSimulator
     told: list[Told] = field(default_factory=list)
     withheld: list[Told] = field(default_factory=list)
-    trades: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    trades: dict[tuple[str, str, str], Made] = field(default_factory=dict)
     _after: int = 0
     _http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(timeout=10.0, retries=False))
     _trades_due: float = 0.0
@@ -78,20 +95,21 @@ class Ledger:
         for symbol in CONTRACTS:
             url = f"{self.simulator.rest_url}/v5/market/recent-trade?category=linear&symbol={symbol}&limit=1000"
             for row in json.loads(self._http.request("GET", url).data)["result"]["list"]:
-                self.trades["linear", symbol, row["execId"]] = int(row["time"])
+                made = Made(int(row["time"]), Decimal(row["price"]), Decimal(row["size"]))
+                self.trades["linear", symbol, row["execId"]] = made
 
 
 @dataclass(frozen=True)
 class Account:
     """The account as REST tells it.
 
-    executions  execution id → its time
+    executions  execution id → what it was
     orders      order id → status, executed quantity, update time
     positions   (category, symbol, positionIdx) → side ("" when flat), size; only open ones
     wallet      coin → wallet balance; only those that are not zero
     """
 
-    executions: dict[str, int]
+    executions: dict[str, Execution]
     orders: dict[str, tuple[str, Decimal, int]]
     positions: dict[tuple[str, str, int], tuple[str, Decimal]]
     wallet: dict[str, Decimal]
@@ -109,11 +127,11 @@ class Rest:
     def account(self) -> Account:
         """Consistent only while the account stands still."""
         self._look_at_the_clock()
-        executions: dict[str, int] = {}
+        executions: dict[str, Execution] = {}
         orders: dict[str, tuple[str, Decimal, int]] = {}
         positions = {}
         for category, named in ALL.items():
-            executions |= {row["execId"]: int(row["execTime"]) for row in self.executions(category)}
+            executions |= {row["execId"]: execution(row) for row in self.executions(category)}
             for kind in KINDS.get(category, ("",)):
                 more = {"orderFilter": kind} if kind else {}
                 for path in ("/v5/order/history", "/v5/order/realtime"):
@@ -178,3 +196,8 @@ class Rest:
         wait_for(is_answered, "the exchange answers, which the gateway may have asked as much as it may be asked")
         assert answer["retCode"] == 0, answer
         return dict(answer["result"])
+
+
+def execution(row: Row) -> Execution:
+    """Of a row of the list of executions."""
+    return Execution(int(row["execTime"]), Decimal(row["execPrice"]), Decimal(row["execQty"]), Decimal(row["execFee"] or 0))

@@ -1,0 +1,90 @@
+"""What may be missing, and why: a row of `gaps` that covers it, and where a process was ended, only what was under way to it then. Pure.
+
+A fact that was sent to a process that was ended is excused from shortly before its end on, on the connection that ended with it, and
+where nobody was told, until the topic is sent again. All else that is missing beside a `restarted` row is lost.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from tests.chaos.stage import Ending
+from tests.chaos.truth import Told
+
+#: Between a row of `gaps` and the facts it speaks of: what lay in sockets, and clocks that are read one after the other; nanoseconds.
+SLACK_NS = 2 * 10**9
+#: What was sent so shortly before a process ended may have lain in its socket, or in the memory of a public one; nanoseconds.
+UNDER_WAY_NS = 300_000_000
+#: Causes by which a number that was stamped may never come. A connection that is away, or a topic that is silent, stamps nothing.
+STAMPED_AND_LOST = ("overflow", "queue_missing", "disk_full")
+
+Gap = dict[str, Any]
+
+
+class Place(NamedTuple):
+    """Where something went through. queue: "" where nothing of the topic ever came."""
+
+    endpoint: str
+    topic: str
+    queue: str
+
+
+def covers(gap: Gap, place: Place, since_ns: int, until_ns: int | None = None) -> bool:
+    """Whether a row of `gaps` speaks of this place at this time, or between these. One that is open speaks of all that comes."""
+    if gap["cause"] == "queue_missing":  # the router's: what went through one queue
+        if place.queue not in str(gap["detail"]).split():
+            return False
+    elif not is_of(gap, place.endpoint, place.topic):
+        return False
+    opened, closed = gap["from_at"].timestamp() * 1e9, gap["to_at"].timestamp() * 1e9 if gap["to_at"] else float("inf")
+    return bool(opened - SLACK_NS <= (until_ns or since_ns) and since_ns <= closed + SLACK_NS)
+
+
+def is_of(gap: Gap, endpoint: str, topic: str) -> bool:
+    """Whether a row of a worker's is about this topic."""
+    return gap["endpoint"] == endpoint and gap["topic"] in (None, "", topic)
+
+
+def milliseconds(at: datetime) -> int:
+    """Unix time; floats of it are not exact."""
+    return round(at.timestamp() * 1000)
+
+
+def excuses_a_hole(gap: Gap, place: Place, since_ns: int, until_ns: int) -> bool:
+    """Whether numbers may be missing because of it, that were stamped between these."""
+    is_its_cause = gap["cause"] in STAMPED_AND_LOST or (gap["cause"] == "restarted" and place.endpoint != "private")
+    return is_its_cause and covers(gap, place, since_ns, until_ns)
+
+
+class Endings:
+    """The ends of processes, and what each connection was sent."""
+
+    def __init__(self, ended: Sequence[Ending], told: Iterable[Told]) -> None:
+        self._ended = ended
+        self._spans: dict[tuple[str, int], tuple[int, int]] = {}  # (endpoint, connection) → its first and last fact
+        self._begins: dict[tuple[str, str, int], int] = {}  # (endpoint, topic, connection) → its first fact
+        for each in told:
+            first, last = self._spans.get((each.endpoint, each.connection), (each.sent_ns, each.sent_ns))
+            self._spans[each.endpoint, each.connection] = min(first, each.sent_ns), max(last, each.sent_ns)
+            self._begins.setdefault((each.endpoint, each.topic, each.connection), each.sent_ns)
+
+    def of(self, told: Told) -> Ending | None:
+        """The one that a fact may have been lost by."""
+        first, last = self._spans[told.endpoint, told.connection]
+        for ending in self._ended:
+            ended_it = first < ending.at_ns and last <= ending.over_ns + UNDER_WAY_NS
+            if ending.endpoint == told.endpoint and ended_it and told.sent_ns >= ending.at_ns - UNDER_WAY_NS:
+                return ending
+        return None
+
+    def of_the_untold(self, endpoint: str, topic: str, at_ns: int) -> Ending | None:
+        """The one because of which nobody may have been told what happened then."""
+        for ending in self._ended:
+            later = [
+                began for (of, name, connection), began in self._begins.items()
+                if (of, name) == (endpoint, topic) and self._spans[of, connection][0] >= ending.at_ns
+            ]  # fmt: skip
+            until_ns = min(later, default=at_ns)
+            if ending.endpoint == endpoint and ending.at_ns - UNDER_WAY_NS <= at_ns <= until_ns:
+                return ending
+        return None

@@ -1,0 +1,48 @@
+"""Which event must carry the id of a gap: of each topic that a row of `gaps` speaks of, the first one behind it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from tests.chaos.excuses import Gap, is_of, milliseconds
+from tests.chaos.recorder import Message
+
+
+def unmarked(gaps: Sequence[Gap], firsts: Iterable[Message]) -> Iterator[tuple[Gap, str]]:
+    """Gaps of workers, and topics of them whose first event behind the gap does not carry its id.
+
+    A gap that closes once REST has told what it missed is followed by that already; so it is the first event behind its beginning, or
+    the first behind its end. One event follows on several gaps, and can carry one id.
+    """
+    by_topic: dict[tuple[str, str], list[Message]] = defaultdict(list)
+    for each in firsts:
+        if each.event_type != "system":
+            by_topic[each.endpoint, each.topic].append(each)
+    for gap in gaps:
+        if gap["endpoint"] == "router":
+            continue
+        for (endpoint, topic), found in by_topic.items():
+            if is_of(gap, endpoint, topic) and not _is_marked(gap, [row for row in gaps if is_of(row, endpoint, topic)], found):
+                yield gap, topic
+
+
+def _is_marked(gap: Gap, rows: Sequence[Gap], found: Sequence[Message]) -> bool:
+    """rows: of the topic. True, too, where no event followed."""
+    if gap["to_at"] is None:
+        return True  # an open one is wrong enough
+    began, ended = milliseconds(gap["from_at"]), milliseconds(gap["to_at"])
+    if gap["cause"] == "missed":  # it is told of together with what it missed, in the moment in which it closes
+        found = [each for each in found if each.source == "rest" and each.received_ms == ended]
+        return not found or found[0].gap_id == str(gap["id"])
+    heads = [*_head(found, began + 1), *_head(found, ended)]
+    same = {
+        str(row["id"])
+        for row in rows
+        if row["to_at"] is None or (row["to_at"] >= gap["from_at"] and gap["to_at"] >= row["from_at"])
+    }
+    return not heads or any(each.gap_id in same for each in heads)
+
+
+def _head(found: Sequence[Message], since_ms: int) -> list[Message]:
+    """The first that was received then or later, and what shares its millisecond."""
+    later = [each for each in found if each.received_ms >= since_ms]
+    return [each for each in later if each.received_ms == later[0].received_ms]

@@ -1,0 +1,95 @@
+"""Order, numbers and names of what came, for the judge. Pure; sentences of what is wrong, none where all is well."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from tests.chaos.excuses import Gap, Place, excuses_a_hole, milliseconds
+from tests.chaos.recorder import Message
+from tests.facts import identity
+
+#: Event type → what must not go back within a routing key: (whose order it is, its place).
+ORDERS: dict[str, Callable[[dict[str, Any]], tuple[Any, Any]]] = {
+    "execution": lambda payload: ("", payload["exec_time"]),
+    "order": lambda payload: (payload["order_id"], payload["updated_time"]),
+    "position": lambda payload: (payload["mode"], payload["updated_time"]),
+    "trade": lambda payload: ("", payload["cross_sequence"] or 0),
+}
+
+
+def place_of(message: Message) -> tuple[Any, ...]:
+    """What two messages share only where one repeats the other."""
+    return message.queue, message.key, message.epoch, message.sequence
+
+
+def key_of(message: Message) -> tuple[Any, ...]:
+    """The fact that it tells, with where it comes from: two categories may have facts that look the same."""
+    return message.endpoint, message.topic, message.fact
+
+
+def split(messages: Iterable[Message]) -> list[str]:
+    """One thing under two ids, one number for two, or one id for two that differ."""
+    ids: dict[tuple[Any, ...], set[str]] = defaultdict(set)
+    facts: dict[tuple[str, str], set[tuple[Any, ...]]] = defaultdict(set)
+    for each in messages:
+        ids[place_of(each)].add(each.event_id)
+        named = identity(each.fact) if each.fact is not None else None
+        if named is not None:
+            ids[each.event_type, each.category, *named].add(each.event_id)
+            facts[each.event_type, each.event_id].add(key_of(each))
+    return [f"{named}: {sorted(found)}" for named, found in ids.items() if len(found) > 1] + [
+        f"{named}: {sorted(map(str, found))}" for named, found in facts.items() if len(found) > 1
+    ]
+
+
+def misordered(firsts: Iterable[Message], gaps: Sequence[Gap]) -> list[str]:
+    """Within a routing key."""
+    wrong = []
+    by_key: dict[tuple[str, str], list[Message]] = defaultdict(list)
+    for each in firsts:
+        by_key[each.queue, each.key].append(each)
+    for (_, key), found in by_key.items():
+        for before, after in pairwise(found):
+            if (after.epoch, after.sequence) <= (before.epoch, before.sequence):
+                wrong.append(
+                    f"{key}: {after.epoch} {after.sequence} after {before.epoch} {before.sequence}, message {after.number}"
+                )
+        newest: dict[Any, Any] = {}
+        for each in found:
+            if each.event_type in ORDERS and not _is_told_late(each, gaps):
+                whose, place = ORDERS[each.event_type](each.payload)
+                if place < newest.get(whose, place):
+                    wrong.append(f"{key} {whose}: {place} after {newest[whose]}, message {each.number}")
+                newest[whose] = max(place, newest.get(whose, place))
+    return wrong
+
+
+def _is_told_late(message: Message, gaps: Iterable[Gap]) -> bool:
+    """Whether an audit found it, and says so: newer events of its key had been told before it was found."""
+    if message.event_type not in ("execution", "order") or message.source != "rest":
+        return False
+    missed = (gap for gap in gaps if gap["cause"] == "missed" and gap["endpoint"] == message.endpoint and gap["to_at"])
+    return any(
+        milliseconds(gap["from_at"]) <= message.timestamp_ms <= message.received_ms == milliseconds(gap["to_at"]) for gap in missed
+    )
+
+
+def holes(messages: Sequence[Message], gaps: Sequence[Gap]) -> list[str]:
+    """Numbers that never came, of a key and epoch, below one that came; unless a row of `gaps` says that such were lost then."""
+    by_run: dict[tuple[str, str, str], list[Message]] = defaultdict(list)
+    begins: dict[str, int] = {}
+    wrong = []
+    for each in messages:
+        begins[each.epoch] = min(each.received_ns, begins.get(each.epoch, each.received_ns))
+        if each.event_type != "system":  # its key has counted before anybody listened
+            by_run[each.queue, each.key, each.epoch].append(each)
+    for (_, key, epoch), found in by_run.items():
+        found.sort(key=lambda each: each.sequence)
+        for before, after in pairwise([None, *found]):
+            number, since_ns = (before.sequence, before.received_ns) if before else (0, begins[epoch])
+            if after is not None and after.sequence > number + 1:
+                place = Place(after.endpoint, after.topic, after.queue)
+                if not any(excuses_a_hole(gap, place, since_ns, after.received_ns) for gap in gaps):
+                    wrong.append(f"{key} {epoch}: {number} is followed by {after.sequence}")
+    return wrong
