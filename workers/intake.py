@@ -18,6 +18,9 @@ FRAMES_PER_TURN = 64
 #: than the loop sleeps.
 FRESH_S = 0.5
 
+#: A full disk is over once it has taken everything for so long: room comes and goes while the router catches up; seconds.
+ROOM_S = 2.0
+
 
 class Intake:
     """Of one worker; used by its main thread alone.
@@ -32,6 +35,7 @@ class Intake:
         self._outside = outside
         self._catchup = catchup
         self._in_hand: tuple[int, bytes] | None = None  # received_ns and text that the disk refuses
+        self._room_since: float | None = None  # when the disk took the frame in hand; monotonic seconds
         self._read_all_at = float("-inf")  # monotonic seconds
         self._is_fresh = False  # what is read now has just arrived
         self.last_frame_ms: int | None = None
@@ -68,15 +72,21 @@ class Intake:
     def retry(self, session: Session | None) -> bool:
         """Try again to keep the frame in hand, if there is one; whether there is none any more. session: None where it has ended."""
         if self._in_hand is None:
+            if self._room_since is not None and self._outside.now() - self._room_since >= ROOM_S:
+                self._has_room()
             return True
         received_ns, text = self._in_hand
         if not self._keep(received_ns, text):
             return False
+        self._room_since = self._outside.now()
         self._let_go(received_ns, text, session)
+        return True
+
+    def _has_room(self) -> None:
+        self._room_since = None
         detail = "there is room again; what came meanwhile waited unread in the socket"
         self._delivery.ledger.end_of("disk_full", None, now_ns=self._outside.unix_ns(), recovered=True, detail=detail)
         log.warning("%s journal has_room_again", self._delivery.worker)
-        return True
 
     def close(self) -> None:
         """The worker ends: what is in hand goes on without being kept."""
@@ -89,10 +99,14 @@ class Intake:
             return True
         if self._in_hand is None:
             self._in_hand = received_ns, text
+            self._room_since = None
+            if delivery.gaps.of("disk_full") is not None:
+                return False  # a little room came and went
             why = delivery.journal.error or "the journal takes nothing"
             log.error("%s journal_full reason=%s: nothing is read until there is room", delivery.worker, why)
             now_ns = self._outside.unix_ns()
-            delivery.ledger.begin("gap", "disk_full", now_ns=now_ns, from_ms=received_ns // 1_000_000, detail=why)
+            topics = self._subscriptions.names_delivering()
+            delivery.ledger.begin("gap", "disk_full", now_ns=now_ns, from_ms=received_ns // 1_000_000, topics=topics, detail=why)
         return False
 
     def _let_go(self, received_ns: int, text: bytes, session: Session | None) -> None:
