@@ -109,7 +109,8 @@ def run(settings: Settings) -> int:
     )
     postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER))
     lanes = [
-        _lane(sink, settings, wake_router) for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs), postgres)
+        _lane(sink, settings, wake_router)
+        for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs, keeper.mend), postgres)
     ]
     for lane in lanes:
         repair = lane.open()

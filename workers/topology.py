@@ -8,7 +8,7 @@ disk has forgotten, is done here. AMQP shows whether a queue is there, but not w
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from gateway import db, listings, names, pruning, queues, store
@@ -19,6 +19,7 @@ from gateway.occurrences import Gap, new_gap_id
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.pruning import KEEP_ALL, Retention
 from gateway.sightings import Sightings
+from gateway.sinks.returned import Route
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.state import QueueState
 from gateway.trouble import Trouble
@@ -87,6 +88,10 @@ class TopologyKeeper(threading.Thread):
             for queue, bindings in self._bindings.items():
                 topology.bind_service(queue, bindings)
             self._sightings.saw(self._all(), _now_ms())
+
+    def mend(self, _routes: Collection[Route]) -> None:
+        """Make what messages that came back should have reached. Raises SinkAway. Called by the broker's carrier."""
+        self.declare()
 
     def run(self) -> None:
         while True:
