@@ -18,6 +18,7 @@ from itertools import chain
 
 from gateway import part as parts
 from gateway.carrier import Carrier
+from gateway.damage import Damage, Hole, Whole
 from gateway.errors import SpoolFull
 from gateway.models import Record
 from gateway.part import Part, Ticket
@@ -36,6 +37,8 @@ READ_BYTES = 1 << 20
 PATIENCE_S = 1.0
 #: Between tries to keep something in a spool that is full; seconds.
 RETRY_S = 0.5
+#: A file of the spool that the disk does not let us read for this long is given up; seconds.
+GIVE_UP_S = 30.0
 
 
 class Lane:
@@ -61,7 +64,10 @@ class Lane:
         self._flight_bytes = 0
         self._fed = 0  # the carrier has the spool up to this number
         self._total = 0
-        self._released_total = 0
+        self._released = Whole()
+        self._damage = Damage()
+        self._unread = ""  # why the spool cannot be read
+        self._unread_since = self._read_at = 0.0
         self._written = 0
         self._store_at = 0.0
         self._refusal = ""
@@ -69,12 +75,16 @@ class Lane:
     def open(self) -> Repair:
         """Take up what an earlier process left in the spool; it goes first."""
         repair = self.spool.open()
-        first = self.spool.read(self.spool.released, most_bytes=1)
-        last = self.spool.read(self.spool.last - 1, most_bytes=1) if first else []
-        if first and last:
-            records, total = parts.decode(first[0][1])
-            self._released_total = total - len(records)
-            self._total = parts.decode(last[0][1])[1]
+        first, last = self._found(self.spool.released), self._found(self.spool.newest - 1)
+        self._released = Whole(self.spool.released, None if self.spool.waiting else 0)
+        if first is not None and last is not None:
+            number, records, total = first
+            self._released = Whole(self.spool.released, total - len(records) if number == self.spool.released + 1 else None)
+            self._total = last[2]
+        self._damage.begin(self._released)
+        if repair.bytes_behind:
+            newest_ns = parts.newest_ns(last[1]) if last is not None else None
+            self._damage.cut(Whole(self.spool.last, None, newest_ns), repair.bytes_behind)
         self._fed = self.spool.released
         if repair.records or repair.lost or repair.bytes_cut:
             log.info("%s spool_found messages=%d lost=%d bytes_cut=%d", self.name, self._spooled, repair.lost, repair.bytes_cut)
@@ -97,6 +107,10 @@ class Lane:
             self._store(now)
         if self._ready:
             self._feed(now)
+
+    def damaged(self) -> list[Hole]:
+        """What was found missing in the spool since; each once."""
+        return self._damage.taken()
 
     def settled(self) -> list[Ticket]:
         """The tickets of which this lane holds nothing in memory alone any more; each once."""
@@ -144,12 +158,13 @@ class Lane:
             spool_messages=self._spooled,
             spool_bytes=self.spool.size_bytes,
             full=self.full,
+            unread=self._unread or None,
         )
 
     @property
     def _spooled(self) -> int:
         """Records in the spool."""
-        return self._total - self._released_total if self.spool.waiting else 0
+        return self._total - (self._released.total or 0) if self.spool.waiting else 0
 
     def _takes_directly(self, now: float) -> bool:
         """Whether a new part may go to the carrier without being kept: nothing is before it but what the carrier has."""
@@ -179,13 +194,14 @@ class Lane:
                 self._outbox.append(part.ticket)
         self._collected, self._ready = news.settled, news.ready
         if released is not None:
-            self._released_total = released.total
+            self._released = Whole(released.number, released.total, released.newest_ns)
             self.spool.release(released.number)
             self._note_empty()
 
     def _note_empty(self) -> None:
         """Past what could not be read too, once nothing before it is left."""
         if not self._given and self._fed >= self.spool.last:
+            self._released = Whole(self.spool.last, self._total, self._released.received_ns)
             self.spool.release(self.spool.last)
         if not self.spool.waiting:
             log.info("%s spool_empty", self.name)
@@ -196,6 +212,7 @@ class Lane:
         self._given.clear()
         self._flight_records = self._flight_bytes = 0
         self._fed = self.spool.released
+        self._damage.begin(self._released)
         self._store(now)
 
     def _store(self, now: float) -> None:
@@ -208,6 +225,7 @@ class Lane:
                 if not part.number:
                     self._keep(part)
                     self._fed = part.number  # it stands behind the cursor: its confirmation releases it
+                    self._damage.read(Whole(part.number, part.total, part.newest_ns), part.count)
             while self._held:
                 self._keep(self._held[0])
                 self._held.popleft()
@@ -228,17 +246,47 @@ class Lane:
 
     def _feed(self, now: float) -> None:
         while self._fed < self.spool.last and self._has_room():
-            found = self.spool.read(self._fed, most_bytes=min(READ_BYTES, self._room_bytes - self._flight_bytes))
-            if not found:  # the spool has said so
-                self._fed = self.spool.last
-                self._note_empty()
+            if now < self._read_at:
+                return
+            try:
+                found = self.spool.read(self._fed, most_bytes=min(READ_BYTES, self._room_bytes - self._flight_bytes))
+            except SpoolFull as fault:
+                self._not_read(str(fault), now)
+                return
+            self._unread = ""
             for number, payload in found:
-                records, total = parts.decode(payload)
-                self._give(Part(len(records), len(payload), (), number=number, total=total), records, now)
                 self._fed = number
+                if (part := parts.decode(payload)) is not None:
+                    records, total = part
+                    whole = Whole(number, total, parts.newest_ns(records))
+                    self._damage.read(whole, len(records))
+                    self._give(Part(len(records), len(payload), (), None, number, total, whole.received_ns), records, now)
+            if not found or self._fed == self.spool.last:
+                self._fed = self.spool.last
+                self._damage.ended(self._fed, self._total)
+                self._note_empty()
         while self._held and self._has_room():  # the carrier has all of the spool
-            part = self._held.popleft()
-            self._give(part, part.records, now)
+            part_held = self._held.popleft()
+            self._give(part_held, part_held.records, now)
+
+    def _not_read(self, reason: str, now: float) -> None:
+        """The disk refuses: again in a moment, and at last without the file."""
+        if not self._unread:
+            self._unread_since = now
+            log.error("%s spool_not_read reason=%s", self.name, reason)
+        self._unread = reason
+        self._read_at = now + RETRY_S
+        if now - self._unread_since > GIVE_UP_S:
+            self.spool.set_aside(self._fed)
+
+    def _found(self, after: int) -> tuple[int, list[Record], int] | None:
+        """The next part behind a number, as number, records and total; None: there is none, or it cannot be read now."""
+        try:
+            found = self.spool.read(after, most_bytes=1)
+        except SpoolFull:
+            return None  # it is said when it is to be given
+        part = parts.decode(found[0][1]) if found else None
+        return (found[0][0], *part) if part is not None else None
 
     def _give(self, part: Part, records: Sequence[Record], now: float) -> None:
         part.given_at = now

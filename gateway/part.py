@@ -39,6 +39,7 @@ class Part:
     ticket             None once it has come back
     number             in the spool; 0: in memory only
     total              records ever kept in the spool, up to and with this part
+    newest_ns          when the newest of them was received; Unix nanoseconds
     given_at           when the carrier got them; monotonic seconds
     """
 
@@ -48,11 +49,16 @@ class Part:
     ticket: Ticket | None = None
     number: int = 0
     total: int = 0
+    newest_ns: int | None = None
     given_at: float = 0.0
 
 
 def of(ticket: Ticket, records: Sequence[Record]) -> Part:
-    return Part(len(records), sum(len(record.body) for record in records), records, ticket)
+    return Part(len(records), sum(len(record.body) for record in records), records, ticket, newest_ns=newest_ns(records))
+
+
+def newest_ns(records: Sequence[Record]) -> int | None:
+    return records[-1].received_ns if records else None
 
 
 def encode(records: Sequence[Record], total: int) -> bytes:
@@ -60,12 +66,11 @@ def encode(records: Sequence[Record], total: int) -> bytes:
     return _TOTAL.pack(total) + pack(records)
 
 
-def decode(payload: bytes) -> tuple[list[Record], int]:
-    """Records and total; no records, and an error in the log, where a version wrote them that this one does not understand."""
-    total = int(_TOTAL.unpack_from(payload)[0]) if len(payload) >= _TOTAL.size else 0
+def decode(payload: bytes) -> tuple[list[Record], int] | None:
+    """Records and total; None, and an error in the log, where a version wrote them that this one does not understand."""
     try:
-        return unpack(payload[_TOTAL.size :]), total
-    except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+        return unpack(payload[_TOTAL.size :]), int(_TOTAL.unpack_from(payload)[0])
+    except (msgspec.DecodeError, msgspec.ValidationError, struct.error) as fault:
         reason = str(fault)
     log.error("spool part_unreadable bytes=%d reason=%s", len(payload), reason)
-    return [], total
+    return None

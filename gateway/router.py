@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.announcements import Announcements, Fullness
+from gateway.announcements import Announcements, Fullness, tell_of_damage
 from gateway.bus import Batch
 from gateway.lane import Lane
 from gateway.models import Record
@@ -90,7 +90,10 @@ class Router:
 
     def _announce(self, now: float) -> None:
         for lane, fullness in zip(self.lanes, self._fullness, strict=True):
-            fullness.look(lane.full, now, time.time_ns() // 1_000_000)
+            now_ms = time.time_ns() // 1_000_000
+            fullness.look(lane.full, now, now_ms)
+            for hole in lane.damaged():
+                tell_of_damage(self.announcements, lane.name, hole, now_ms)
         own = self.announcements.taken()
         if own:
             self._spread(Ticket(b"", 0), own, now)

@@ -90,6 +90,7 @@ class LaneState(msgspec.Struct, kw_only=True):
     returned        messages that no queue wanted; nacked: refused by the broker, and published again
     spool_messages  records on disk; spool_bytes: what they take there
     full            why nothing more is taken; None: all is well
+    unread          why what is on disk cannot be read; None: it can
     """
 
     connected: bool
@@ -103,6 +104,7 @@ class LaneState(msgspec.Struct, kw_only=True):
     spool_messages: int = 0
     spool_bytes: int = 0
     full: str | None = None
+    unread: str | None = None
 
 
 class QueueState(msgspec.Struct):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gateway import bus, config, log
-from gateway.announcements import WORKER, Announcements, tell_of_damage
+from gateway.announcements import WORKER, Announcements
 from gateway.backoff import Backoff
 from gateway.bus import BusReceiver
 from gateway.carrier import Carrier
@@ -113,9 +113,7 @@ def run(settings: Settings) -> int:
         for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs, keeper.mend), postgres)
     ]
     for lane in lanes:
-        repair = lane.open()
-        if repair.lost:
-            tell_of_damage(announcements, lane.name, repair.lost, started_ms)
+        lane.open()
     receiver = BusReceiver(bus.address(settings.var_dir))
     router = Router(receiver, lanes, announcements)
     reporter = Reporter(settings.var_dir, _state(router, postgres, keeper, started_ms))
