@@ -115,7 +115,10 @@ class QueueState(msgspec.Struct):
 
 
 class RouterState(msgspec.Struct, kw_only=True):
-    """The router's words: its lanes, the queues, and how many subscriptions are active in PostgreSQL."""
+    """The router's words: its lanes, the queues, and how many subscriptions are active in PostgreSQL.
+
+    queues_ms  when the queues were looked at
+    """
 
     name: str
     pid: int
@@ -123,6 +126,7 @@ class RouterState(msgspec.Struct, kw_only=True):
     started_ms: int
     lanes: dict[str, LaneState] = msgspec.field(default_factory=dict)
     queues: dict[str, QueueState] = msgspec.field(default_factory=dict)
+    queues_ms: int = 0
     active_subscriptions: int | None = None
     events: int = 0
 

@@ -67,6 +67,7 @@ def _state(router: Router, postgres: PostgresSink, keeper: TopologyKeeper, start
         started_ms=started_ms,
         lanes={lane.name: lane.state() for lane in router.lanes},
         queues=keeper.depths,
+        queues_ms=keeper.looked_ms,
         active_subscriptions=postgres.active_subscriptions,
         events=router.events,
     )
