@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.damage import Hole
 from gateway.models import Record
@@ -63,21 +63,26 @@ def tell_of_damage(announcements: Announcements, lane: str, hole: Hole, now_ms: 
 
 @dataclass(slots=True)
 class Fullness:
-    """Whether one lane takes nothing more: told once when it begins, and once when it is over."""
+    """Whether one lane takes nothing more: told once when it begins, and once when it is over.
+
+    gap  the one that is open, perhaps since an earlier process
+    """
 
     lane: str
     announcements: Announcements
-    _gap: Gap | None = None
-    _full_at: float = field(default=0.0)
+    gap: Gap | None = None
+    _full_at: float | None = None
 
     def look(self, full: str | None, now: float, now_ms: int) -> None:
         """full: the lane's word; now: monotonic seconds."""
         if full is not None:
             self._full_at = now
-            if self._gap is None:
-                self._gap = Gap(new_gap_id(), "disk_full", from_ms=now_ms)
-                self.announcements.tell("gap", f"{full}; nothing is taken from the workers, which keep what they have", self._gap)
-        elif self._gap is not None and now - self._full_at >= RECOVERED_AFTER_S:
-            closed = Gap(self._gap.id, "disk_full", self._gap.from_ms, to_ms=now_ms, recovered=True)
-            self._gap = None
+            if self.gap is None:
+                self.gap = Gap(new_gap_id(), "disk_full", from_ms=now_ms)
+                self.announcements.tell("gap", f"{full}; nothing is taken from the workers, which keep what they have", self.gap)
+        elif self.gap is not None and self._full_at is None:
+            self._full_at = now  # it is an earlier process's
+        elif self.gap is not None and self._full_at is not None and now - self._full_at >= RECOVERED_AFTER_S:
+            closed = Gap(self.gap.id, "disk_full", self.gap.from_ms, to_ms=now_ms, recovered=True)
+            self.gap = None
             self.announcements.tell("recovered", f"the spool of {self.lane} has room again", closed)

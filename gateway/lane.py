@@ -22,6 +22,7 @@ from gateway.damage import Damage, Hole, Whole
 from gateway.errors import SpoolFull
 from gateway.models import Record
 from gateway.part import Part, Ticket
+from gateway.since import Since
 from gateway.spool import Repair, Spool
 from gateway.state import LaneState
 
@@ -66,6 +67,7 @@ class Lane:
         self._total = 0
         self._released = Whole()
         self._damage = Damage()
+        self._since = Since()
         self._unread = ""  # why the spool cannot be read
         self._unread_since = self._read_at = 0.0
         self._written = 0
@@ -75,12 +77,13 @@ class Lane:
     def open(self) -> Repair:
         """Take up what an earlier process left in the spool; it goes first."""
         repair = self.spool.open()
-        first, last = self._found(self.spool.released), self._found(self.spool.newest - 1)
+        first, last = parts.behind(self.spool, self.spool.released), parts.behind(self.spool, self.spool.newest - 1)
         self._released = Whole(self.spool.released, None if self.spool.waiting else 0)
         if first is not None and last is not None:
             number, records, total = first
             self._released = Whole(self.spool.released, total - len(records) if number == self.spool.released + 1 else None)
             self._total = last[2]
+            self._since.kept(number, records[0].received_ns // 1_000_000 if records else 0)
         self._damage.begin(self._released)
         if repair.bytes_behind:
             newest_ns = parts.newest_ns(last[1]) if last is not None else None
@@ -130,7 +133,6 @@ class Lane:
         return bool(self._given)
 
     def close(self) -> None:
-        """The carrier has ended."""
         self.spool.close()
 
     @property
@@ -159,12 +161,21 @@ class Lane:
             spool_bytes=self.spool.size_bytes,
             full=self.full,
             unread=self._unread or None,
+            blocked_ms=carrier.blocked_ms,
+            blocked=getattr(carrier.sink, "pause", None),
+            oldest_ms=self._oldest_ms,
         )
 
     @property
     def _spooled(self) -> int:
-        """Records in the spool."""
         return self._total - (self._released.total or 0) if self.spool.waiting else 0
+
+    @property
+    def _oldest_ms(self) -> int | None:
+        """Since when the oldest record waits. All that is in memory alone is newer than the spool."""
+        if self.spool.waiting:
+            return self._since.oldest(self.spool.released)
+        return next((part.came_ms for part in chain(self._given, self._held)), None)
 
     def _takes_directly(self, now: float) -> bool:
         """Whether a new part may go to the carrier without being kept: nothing is before it but what the carrier has."""
@@ -199,11 +210,12 @@ class Lane:
             self._note_empty()
 
     def _note_empty(self) -> None:
-        """Past what could not be read too, once nothing before it is left."""
+        """Past what could not be read, too."""
         if not self._given and self._fed >= self.spool.last:
             self._released = Whole(self.spool.last, self._total, self._released.received_ns)
             self.spool.release(self.spool.last)
         if not self.spool.waiting:
+            self._since.clear()
             log.info("%s spool_empty", self.name)
 
     def _lost(self, now: float) -> None:
@@ -239,6 +251,7 @@ class Lane:
         total = self._total + part.count
         part.number = self.spool.append(parts.encode(part.records, total))
         part.total = self._total = total
+        self._since.kept(part.number, part.came_ms)
         part.records = ()
         if part.ticket is not None:
             self._outbox.append(part.ticket)
@@ -266,8 +279,8 @@ class Lane:
                 self._damage.ended(self._fed, self._total)
                 self._note_empty()
         while self._held and self._has_room():  # the carrier has all of the spool
-            part_held = self._held.popleft()
-            self._give(part_held, part_held.records, now)
+            held = self._held.popleft()
+            self._give(held, held.records, now)
 
     def _not_read(self, reason: str, now: float) -> None:
         """The disk refuses: again in a moment, and at last without the file."""
@@ -278,15 +291,6 @@ class Lane:
         self._read_at = now + RETRY_S
         if now - self._unread_since > GIVE_UP_S:
             self.spool.set_aside(self._fed)
-
-    def _found(self, after: int) -> tuple[int, list[Record], int] | None:
-        """The next part behind a number, as number, records and total; None: there is none, or it cannot be read now."""
-        try:
-            found = self.spool.read(after, most_bytes=1)
-        except SpoolFull:
-            return None  # it is said when it is to be given
-        part = parts.decode(found[0][1]) if found else None
-        return (found[0][0], *part) if part is not None else None
 
     def _give(self, part: Part, records: Sequence[Record], now: float) -> None:
         part.given_at = now

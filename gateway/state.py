@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from gateway.breaker import Word
+from gateway.occurrences import Gap
 from gateway.protocol.endpoints import ENDPOINTS
 
 #: A state older than this speaks of a process that is gone or stuck; seconds. Written every second; five misses are no hiccup.
@@ -91,6 +92,9 @@ class LaneState(msgspec.Struct, kw_only=True):
     spool_messages  records on disk; spool_bytes: what they take there
     full            why nothing more is taken; None: all is well
     unread          why what is on disk cannot be read; None: it can
+    full_gap        the gap that is open because nothing more is taken
+    blocked_ms      since when its sink, which is there, takes nothing; None: it does. blocked: why, in the sink's words
+    oldest_ms       since when the oldest record is here that is not settled; None: there is none
     """
 
     connected: bool
@@ -105,6 +109,10 @@ class LaneState(msgspec.Struct, kw_only=True):
     spool_bytes: int = 0
     full: str | None = None
     unread: str | None = None
+    full_gap: Gap | None = None
+    blocked_ms: int | None = None
+    blocked: str | None = None
+    oldest_ms: int | None = None
 
 
 class QueueState(msgspec.Struct):

@@ -11,8 +11,9 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gateway import db, listings, pruning, queues, store
@@ -69,7 +70,7 @@ class TopologyKeeper(threading.Thread):
         announcements: Announcements,
         *,
         retention: Retention = KEEP_ALL,
-        seen: Collection[str] = (),
+        seen: Mapping[str, QueueState] = MappingProxyType({}),
         seen_ms: int = 0,
     ) -> None:
         """seen: queues that an earlier process saw, the last time at `seen_ms`."""
@@ -93,8 +94,8 @@ class TopologyKeeper(threading.Thread):
         self._made: deque[_Made] = deque()
         self._turns: list[str] = []  # queues whose turn to be bound again is to come
         self._prune_due = 0.0
-        self.depths: dict[str, QueueState] = {}
-        self.looked_ms = 0
+        self.depths = dict(seen)
+        self.looked_ms = seen_ms
 
     def stop(self) -> None:
         self._stopping = True

@@ -48,6 +48,7 @@ class BrokerSink:
 
     returned  messages that reached no queue: confirmed, counted and done
     nacked    messages that the broker refused and that are published again
+    pause     why the broker asks for one; None: it does not
     """
 
     name = "broker"
@@ -82,7 +83,7 @@ class BrokerSink:
         self._pending: deque[int] = deque()  # numbers that were written while nothing may go out, ascending
         self._nacked: deque[tuple[float, int]] = deque()  # when to publish it again, and its number
         self._back = Returned()
-        self._blocked = False
+        self.pause: str | None = None
         self._progress = self._heard = 0.0
         self._heard_frames = 0
         self.returned = 0
@@ -96,7 +97,7 @@ class BrokerSink:
         for kept in (self._window, self._done, self._tags, self._pending, self._nacked, self._back):
             kept.clear()
         self._base = self._tag = self._heard_frames = 0
-        self._blocked = False
+        self.pause = None
         self._declare()
         self._connection = connection(self._url, timeout_s=IO_TIMEOUT_S, heartbeat_s=HEARTBEAT_S)
         self._connection.transport_options |= {"on_blocked": self._on_blocked, "on_unblocked": self._on_unblocked}
@@ -135,7 +136,7 @@ class BrokerSink:
         return self._base
 
     def ready(self) -> bool:
-        return not self._blocked and not self._back.holds
+        return self.pause is None and not self._back.holds
 
     def tick(self) -> None:
         with _faults():
@@ -144,7 +145,7 @@ class BrokerSink:
         now = time.monotonic()
         if now - self._heard > SILENCE_S:
             raise SinkAway(f"RabbitMQ has said nothing for {SILENCE_S:g} s")
-        if self._window and not self._blocked and now - self._progress > self._confirm_timeout_s:
+        if self._window and self.pause is None and now - self._progress > self._confirm_timeout_s:
             raise SinkAway(
                 f"RabbitMQ confirmed nothing for {self._confirm_timeout_s:g} s with {len(self._window)} messages waiting"
             )
@@ -232,11 +233,11 @@ class BrokerSink:
         return not goes_again
 
     def _on_blocked(self, reason: str) -> None:
-        self._blocked = True
+        self.pause = reason
         log.warning("broker blocked reason=%s", reason)
 
     def _on_unblocked(self) -> None:
-        self._blocked = False
+        self.pause = None
         self._progress = time.monotonic()
         log.info("broker unblocked")
 

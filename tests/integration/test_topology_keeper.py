@@ -22,6 +22,7 @@ from gateway.errors import SinkAway
 from gateway.pruning import Retention
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology
+from gateway.state import QueueState
 from gateway.wire import Stamp
 from tests.valves import Valve
 from workers.topology import TopologyKeeper
@@ -338,13 +339,13 @@ def test_a_queue_that_an_earlier_process_saw_is_missing_since_then(
 ) -> None:
     add(connection, "BTCUSDT")
     told = announcements()
-    keeper = TopologyKeeper(
-        database_url, broker_url, POLICY, ("trade",), told, seen=[QUEUE, "ws-gateway.trade", "old"], seen_ms=1000
-    )
+    seen = dict.fromkeys((QUEUE, "ws-gateway.trade", "old"), QueueState(0, 0))
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, ("trade",), told, seen=seen, seen_ms=1000)
     keeper.keep()
     found = dict(gaps(told))
     assert found.keys() == {QUEUE, "ws-gateway.trade"}
     assert {gap["from"] for gap in found.values()} == {1000}
+    assert keeper.depths.keys() == {QUEUE, "ws-gateway.trade"}
 
 
 def test_what_somebody_wishes_is_known_at_once(

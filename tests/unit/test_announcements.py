@@ -63,6 +63,20 @@ def test_a_spool_without_room_is_told_once_and_once_again_when_it_has_had_room_f
     assert payloads(said)[0]["gap_id"] != opened["gap_id"]
 
 
+def test_a_gap_that_an_earlier_process_left_open_is_closed_by_the_next() -> None:
+    said = announcements()
+    fullness = Fullness("broker", said, Gap("left", "disk_full", from_ms=2000))
+    fullness.look(None, 50.0, 60_000)
+    assert payloads(said) == []
+    fullness.look(None, 50.0 + RECOVERED_AFTER_S, 62_000)
+    [closed] = payloads(said)
+    assert (closed["kind"], closed["gap_id"], closed["from"], closed["to"]) == ("recovered", "left", 2000, 62_000)
+    assert fullness.gap is None
+    still = Fullness("broker", said, Gap("left", "disk_full", from_ms=2000))
+    still.look("no space", 50.0, 60_000)
+    assert payloads(said) == [], "it goes on"
+
+
 def test_what_a_spool_lost_on_its_disk_is_a_gap_and_the_same_one_when_the_next_process_finds_it() -> None:
     records = []
     for before_ns in (2_000_000, None):  # what was before it may be gone

@@ -1,5 +1,6 @@
 """A lane around a sink that can be away, slow or blocked, and around a disk that can be full."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -327,6 +328,31 @@ def test_a_file_that_cannot_be_read_at_the_start_is_laid_aside_and_its_numbers_a
     bench.heal()
     assert bench.ids == ["id-8", "id-9"]
     assert [(hole.first, hole.last) for hole in bench.holes] == [(1, 1)]
+
+
+def test_a_lane_says_since_when_its_sink_takes_nothing_and_the_oldest_waits(bench: Bench) -> None:
+    assert (bench.lane.state().blocked_ms, bench.lane.state().oldest_ms) == (None, None)
+    before_ms = time.time_ns() // 1_000_000
+    bench.sink.blocked = True
+    bench.put(1)
+    bench.step()
+    bench.put(3)
+    said = bench.lane.state()
+    assert said.connected
+    assert said.blocked_ms is not None
+    assert said.oldest_ms is not None
+    assert before_ms <= said.oldest_ms <= said.blocked_ms
+    bench.step()
+    bench.turn(5.0)
+    assert bench.lane.state().blocked_ms == said.blocked_ms
+    assert bench.lane.state().oldest_ms == said.oldest_ms
+    bench.heal()
+    assert (bench.lane.state().blocked_ms, bench.lane.state().oldest_ms) == (None, None)
+    bench.sink.away = True
+    bench.step()
+    bench.put(3)
+    bench.crash()
+    assert bench.lane.state().oldest_ms == 0, "when the record was received"
 
 
 #: What may happen to a lane, to its sink, to its disk and to its process.
