@@ -26,7 +26,7 @@ from gateway.errors import OurFault
 from gateway.lane import PATIENCE_S, Lane
 from gateway.pruning import Retention
 from gateway.report import Reporter
-from gateway.router import WATCH_S, Router
+from gateway.router import WATCH_S, Receiver, Router
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
@@ -63,6 +63,12 @@ class Living(Protocol):
     def is_alive(self) -> bool: ...
 
 
+class Report(Protocol):
+    """Have the router's words written. at_once: now, not within a second."""
+
+    def __call__(self, *, at_once: bool) -> None: ...
+
+
 def _lane(sink: Sink, settings: Settings, wake: Callable[[], None]) -> Lane:
     spool = Spool(settings.var_dir / "spool" / sink.name, max_bytes=settings.spool_max_bytes)
     carrier = Carrier(sink, backoff=Backoff(SINK_CAP_S, random.random), wake_router=wake)
@@ -89,6 +95,28 @@ def _take_turn(path: Path, wake: int, stopping: Sequence[int]) -> None:
     while not lock.take() and not stopping:
         trouble.say("another router still runs")
         select.select([wake], [], [], LOCK_EVERY_S)
+
+
+def serve(
+    router: Router, receiver: Receiver, threads: Sequence[Living], report: Report, wake: int, stopping: Sequence[int]
+) -> None:
+    """Turn until `stopping` says so, or one of the threads has ended by itself."""
+    report_due = forget_due = 0.0
+    was_full = False
+    ended: list[str] = []
+    while not stopping and not ended:
+        receiver.wait(wake, WATCH_S if router.is_waiting else TURN_S, reading=not router.is_full)
+        now = time.monotonic()
+        router.turn(now)
+        if now >= report_due or router.is_full != was_full:
+            report_due, was_full = now + REPORT_EVERY_S, router.is_full
+            report(at_once=was_full)
+        if now >= forget_due:
+            forget_due = now + FORGET_S
+            receiver.forget_silent(FORGET_S)
+        ended = [thread.name for thread in threads if not thread.is_alive()]
+    if ended:
+        logger.error("router thread_ended threads=%s", ",".join(ended))
 
 
 def run(settings: Settings) -> int:
@@ -136,22 +164,10 @@ def run(settings: Settings) -> int:
         thread.start()
     logger.info("router listening address=%s", bus.address(settings.var_dir))
 
-    report_due = forget_due = 0.0
-    was_full = False
-    ended: list[str] = []
-    while not stopping and not ended:
-        receiver.wait(wake, WATCH_S if router.is_waiting else TURN_S, reading=not router.is_full)
-        now = time.monotonic()
-        router.turn(now)
-        if now >= report_due or router.is_full != was_full:
-            report_due, was_full = now + REPORT_EVERY_S, router.is_full
-            reporter.give(_state(router, postgres, keeper, started_ms), at_once=was_full)
-        if now >= forget_due:
-            forget_due = now + FORGET_S
-            receiver.forget_silent(FORGET_S)
-        ended = [thread.name for thread in threads if not thread.is_alive()]
-    if ended:
-        logger.error("router thread_ended threads=%s", ",".join(ended))
+    def report(*, at_once: bool) -> None:
+        reporter.give(_state(router, postgres, keeper, started_ms), at_once=at_once)
+
+    serve(router, receiver, threads, report, wake, stopping)
     logger.info("router stopping")
     keeper.stop()
     router.stop(wake)

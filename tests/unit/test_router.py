@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -17,9 +18,10 @@ from gateway.bus import Batch
 from gateway.carrier import Carrier
 from gateway.lane import Lane
 from gateway.router import Router
-from gateway.spool import Spool
+from gateway.spool import Spool, Syncer
 from gateway.state import LaneState
 from gateway.wire import Stamp
+from workers.router import serve
 
 
 class FilledBus:
@@ -44,6 +46,9 @@ class FilledBus:
     def settle(self, peer: bytes, number: int) -> None:
         assert number > self.settled.get(peer, 0)
         self.settled[peer] = number
+
+    def forget_silent(self, older_than_s: float) -> None:
+        """Nobody is known."""
 
     def close(self) -> None:
         self.is_closed = True
@@ -211,3 +216,18 @@ def test_stopping_waits_for_what_the_sinks_settle_so_that_it_is_not_sent_again(b
     bench.router.stop(0)
     assert [len(sink.records) for sink in bench.sinks] == [2, 1]
     assert [Spool(tmp_path / name, max_bytes=1 << 20).open().records for name in ("broker", "postgres")] == [0, 0]
+
+
+def test_a_thread_that_has_ended_ends_the_process_and_is_named(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    syncer = Syncer([])
+    ended = threading.Thread(target=lambda: None, name="topology")
+    for thread in (syncer, ended):
+        thread.start()
+    ended.join()
+    reported: list[bool] = []
+    serve(bench.router, bench.bus, [syncer, ended], lambda *, at_once: reported.append(at_once), 0, [])
+    syncer.stop()
+    assert [(record.levelname, record.getMessage()) for record in caplog.records if record.levelname == "ERROR"] == [
+        ("ERROR", "router thread_ended threads=topology")
+    ]
+    assert reported == [False]
