@@ -3,11 +3,12 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from gateway.damage import Hole
 from gateway.models import Record
 from gateway.occurrences import Gap, new_gap_id, occurrence
-from gateway.wire import Stamp
+from gateway.wire import Stamp, event_id
 
 ENDPOINT, WORKER = "router", "router_00"
 
@@ -24,22 +25,23 @@ class Announcements:
     def __init__(self, stamp: Stamp, wake: Callable[[], None]) -> None:
         self._stamp = stamp
         self._wake = wake
-        self._told: deque[tuple[str, str, Gap | None, int]] = deque()
+        self._told: deque[tuple[str, str, Gap | None, str | None, int]] = deque()
         self._count = 0
 
-    def tell(self, kind: str, detail: str, gap: Gap | None = None) -> None:
-        self._told.append((kind, detail, gap, time.time_ns()))
+    def tell(self, kind: str, detail: str, gap: Gap | None = None, *, identity: str | None = None) -> None:
+        """identity: of something that the next process may tell again; it is then the same event."""
+        self._told.append((kind, detail, gap, identity, time.time_ns()))
         self._wake()
 
     def taken(self) -> list[Record]:
         """All that was told since, as records."""
         records = []
         while self._told:
-            kind, detail, gap, now_ns = self._told.popleft()
+            kind, detail, gap, identity, now_ns = self._told.popleft()
             self._count += 1
             event = occurrence(
                 kind,
-                identity=f"{self._stamp.epoch}|{self._count}",
+                identity=identity or f"{self._stamp.epoch}|{self._count}",
                 endpoint=ENDPOINT,
                 worker=WORKER,
                 now_ms=now_ns // 1_000_000,
@@ -50,29 +52,37 @@ class Announcements:
         return records
 
 
-def tell_of_damage(announcements: Announcements, lane: str, lost: int, now_ms: int) -> None:
-    """Parts that a spool had taken, and that its disk did not keep."""
-    gap = Gap(new_gap_id(), "restarted", from_ms=now_ms, to_ms=now_ms, recovered=False)
-    announcements.tell("gap", f"{lost} parts in the spool of {lane} are damaged or missing", gap)
+def tell_of_damage(announcements: Announcements, lane: str, hole: Hole, now_ms: int) -> None:
+    """What a spool had taken, and its disk did not keep. Found again, it is the same gap."""
+    identity = f"damaged|{lane}|{hole.identity}"
+    to_ms = hole.to_ns // 1_000_000 if hole.to_ns is not None else now_ms
+    from_ms = hole.from_ns // 1_000_000 if hole.from_ns is not None else to_ms
+    gap = Gap(event_id(f"gap|{identity}"), "damaged", from_ms=min(from_ms, to_ms), to_ms=to_ms, recovered=False)
+    announcements.tell("gap", hole.words(lane), gap, identity=identity)
 
 
 @dataclass(slots=True)
 class Fullness:
-    """Whether one lane takes nothing more: told once when it begins, and once when it is over."""
+    """Whether one lane takes nothing more: told once when it begins, and once when it is over.
+
+    gap  the one that is open, perhaps since an earlier process
+    """
 
     lane: str
     announcements: Announcements
-    _gap: Gap | None = None
-    _full_at: float = field(default=0.0)
+    gap: Gap | None = None
+    _full_at: float | None = None
 
     def look(self, full: str | None, now: float, now_ms: int) -> None:
         """full: the lane's word; now: monotonic seconds."""
         if full is not None:
             self._full_at = now
-            if self._gap is None:
-                self._gap = Gap(new_gap_id(), "disk_full", from_ms=now_ms)
-                self.announcements.tell("gap", f"{full}; nothing is taken from the workers, which keep what they have", self._gap)
-        elif self._gap is not None and now - self._full_at >= RECOVERED_AFTER_S:
-            closed = Gap(self._gap.id, "disk_full", self._gap.from_ms, to_ms=now_ms, recovered=True)
-            self._gap = None
+            if self.gap is None:
+                self.gap = Gap(new_gap_id(), "disk_full", from_ms=now_ms)
+                self.announcements.tell("gap", f"{full}; nothing is taken from the workers, which keep what they have", self.gap)
+        elif self.gap is not None and self._full_at is None:
+            self._full_at = now  # it is an earlier process's
+        elif self.gap is not None and self._full_at is not None and now - self._full_at >= RECOVERED_AFTER_S:
+            closed = Gap(self.gap.id, "disk_full", self.gap.from_ms, to_ms=now_ms, recovered=True)
+            self.gap = None
             self.announcements.tell("recovered", f"the spool of {self.lane} has room again", closed)

@@ -49,6 +49,8 @@ class Carrier:
     connected   the sink answered within the last seconds
     checked_ms  when it last did; Unix milliseconds
     reconnects  losses of a sink that was open
+    blocked_ms  since when the sink, which is open, takes nothing; Unix milliseconds
+    name        of its thread
     """
 
     def __init__(self, sink: Sink, *, backoff: Backoff, wake_router: Callable[[], None]) -> None:
@@ -69,7 +71,9 @@ class Carrier:
         self.connected = False
         self.checked_ms = 0
         self.reconnects = 0
+        self.blocked_ms: int | None = None
         self.last_error: str | None = None
+        self.name = self._thread.name
 
     def start(self) -> None:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -148,6 +152,10 @@ class Carrier:
 
     def _tell(self) -> None:
         news = News(self._run_number, self._settled, ready=self.connected and self.sink.ready())
+        if not self.connected or news.ready:
+            self.blocked_ms = None
+        elif self.blocked_ms is None:
+            self.blocked_ms = time.time_ns() // 1_000_000
         if news != self.news:
             self.news = news
             self._wake_router()

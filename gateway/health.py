@@ -13,6 +13,8 @@ from gateway.wire import iso_ms
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
 PATIENCE_MS = 30_000
+#: What is not confirmed for this long is late; milliseconds. Longer than a carrier's wait between two tries.
+LATE_MS = 5_000
 #: Our clock and the exchange's may differ by this much; milliseconds. A login or a REST call is still dated right: theirs counts.
 SKEW_MS = 500
 
@@ -167,6 +169,25 @@ def _router(known: Known) -> Iterator[Finding]:
         if not _connected(lane):
             why = f": {lane.last_error}" if lane is not None and lane.last_error else ""
             yield UNHEALTHY, f"{what} is away{why}"
+        elif lane is not None:
+            yield from _delivery(known, what, lane)
+
+
+def _delivery(known: Known, what: str, lane: LaneState) -> Iterator[Finding]:
+    """A sink that is there, and yet nothing reaches it, or too late."""
+    if lane.unread is not None:
+        yield UNHEALTHY, f"what waits for {what} cannot be read: {lane.unread}"
+    if lane.blocked_ms is not None:
+        lasted_ms = known.now_ms - lane.blocked_ms
+        why = f": {lane.blocked}" if lane.blocked else ""
+        yield (
+            UNHEALTHY if lasted_ms >= PATIENCE_MS else DEGRADED,
+            f"{what} has taken nothing for {max(0, lasted_ms) // 1000} s{why}",
+        )
+    late_ms = known.now_ms - lane.oldest_ms if lane.oldest_ms is not None else 0
+    if late_ms >= LATE_MS:
+        verdict = UNHEALTHY if late_ms >= PATIENCE_MS else DEGRADED
+        yield verdict, f"{what} has not confirmed what came {late_ms // 1000} s ago; {lane.waiting} records wait"
 
 
 def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:

@@ -18,9 +18,11 @@ from itertools import chain
 
 from gateway import part as parts
 from gateway.carrier import Carrier
+from gateway.damage import Damage, Hole, Whole
 from gateway.errors import SpoolFull
 from gateway.models import Record
 from gateway.part import Part, Ticket
+from gateway.since import Since
 from gateway.spool import Repair, Spool
 from gateway.state import LaneState
 
@@ -36,6 +38,8 @@ READ_BYTES = 1 << 20
 PATIENCE_S = 1.0
 #: Between tries to keep something in a spool that is full; seconds.
 RETRY_S = 0.5
+#: A file of the spool that the disk does not let us read for this long is given up; seconds.
+GIVE_UP_S = 30.0
 
 
 class Lane:
@@ -61,7 +65,11 @@ class Lane:
         self._flight_bytes = 0
         self._fed = 0  # the carrier has the spool up to this number
         self._total = 0
-        self._released_total = 0
+        self._released = Whole()
+        self._damage = Damage()
+        self._since = Since()
+        self._unread = ""  # why the spool cannot be read
+        self._unread_since = self._read_at = 0.0
         self._written = 0
         self._store_at = 0.0
         self._refusal = ""
@@ -69,12 +77,17 @@ class Lane:
     def open(self) -> Repair:
         """Take up what an earlier process left in the spool; it goes first."""
         repair = self.spool.open()
-        first = self.spool.read(self.spool.released, most_bytes=1)
-        last = self.spool.read(self.spool.last - 1, most_bytes=1) if first else []
-        if first and last:
-            records, total = parts.decode(first[0][1])
-            self._released_total = total - len(records)
-            self._total = parts.decode(last[0][1])[1]
+        first, last = parts.behind(self.spool, self.spool.released), parts.behind(self.spool, self.spool.newest - 1)
+        self._released = Whole(self.spool.released, None if self.spool.waiting else 0)
+        if first is not None and last is not None:
+            number, records, total = first
+            self._released = Whole(self.spool.released, total - len(records) if number == self.spool.released + 1 else None)
+            self._total = last[2]
+            self._since.kept(number, records[0].received_ns // 1_000_000 if records else 0)
+        self._damage.begin(self._released)
+        if repair.bytes_behind:
+            newest_ns = parts.newest_ns(last[1]) if last is not None else None
+            self._damage.cut(Whole(self.spool.last, None, newest_ns), repair.bytes_behind)
         self._fed = self.spool.released
         if repair.records or repair.lost or repair.bytes_cut:
             log.info("%s spool_found messages=%d lost=%d bytes_cut=%d", self.name, self._spooled, repair.lost, repair.bytes_cut)
@@ -98,6 +111,10 @@ class Lane:
         if self._ready:
             self._feed(now)
 
+    def damaged(self) -> list[Hole]:
+        """What was found missing in the spool since; each once."""
+        return self._damage.taken()
+
     def settled(self) -> list[Ticket]:
         """The tickets of which this lane holds nothing in memory alone any more; each once."""
         tickets = list(self._outbox)
@@ -116,7 +133,6 @@ class Lane:
         return bool(self._given)
 
     def close(self) -> None:
-        """The carrier has ended."""
         self.spool.close()
 
     @property
@@ -144,12 +160,22 @@ class Lane:
             spool_messages=self._spooled,
             spool_bytes=self.spool.size_bytes,
             full=self.full,
+            unread=self._unread or None,
+            blocked_ms=carrier.blocked_ms,
+            blocked=getattr(carrier.sink, "pause", None),
+            oldest_ms=self._oldest_ms,
         )
 
     @property
     def _spooled(self) -> int:
-        """Records in the spool."""
-        return self._total - self._released_total if self.spool.waiting else 0
+        return self._total - (self._released.total or 0) if self.spool.waiting else 0
+
+    @property
+    def _oldest_ms(self) -> int | None:
+        """Since when the oldest record waits. All that is in memory alone is newer than the spool."""
+        if self.spool.waiting:
+            return self._since.oldest(self.spool.released)
+        return next((part.came_ms for part in chain(self._given, self._held)), None)
 
     def _takes_directly(self, now: float) -> bool:
         """Whether a new part may go to the carrier without being kept: nothing is before it but what the carrier has."""
@@ -179,15 +205,17 @@ class Lane:
                 self._outbox.append(part.ticket)
         self._collected, self._ready = news.settled, news.ready
         if released is not None:
-            self._released_total = released.total
+            self._released = Whole(released.number, released.total, released.newest_ns)
             self.spool.release(released.number)
             self._note_empty()
 
     def _note_empty(self) -> None:
-        """Past what could not be read too, once nothing before it is left."""
+        """Past what could not be read, too."""
         if not self._given and self._fed >= self.spool.last:
+            self._released = Whole(self.spool.last, self._total, self._released.received_ns)
             self.spool.release(self.spool.last)
         if not self.spool.waiting:
+            self._since.clear()
             log.info("%s spool_empty", self.name)
 
     def _lost(self, now: float) -> None:
@@ -196,6 +224,7 @@ class Lane:
         self._given.clear()
         self._flight_records = self._flight_bytes = 0
         self._fed = self.spool.released
+        self._damage.begin(self._released)
         self._store(now)
 
     def _store(self, now: float) -> None:
@@ -208,6 +237,7 @@ class Lane:
                 if not part.number:
                     self._keep(part)
                     self._fed = part.number  # it stands behind the cursor: its confirmation releases it
+                    self._damage.read(Whole(part.number, part.total, part.newest_ns), part.count)
             while self._held:
                 self._keep(self._held[0])
                 self._held.popleft()
@@ -221,6 +251,7 @@ class Lane:
         total = self._total + part.count
         part.number = self.spool.append(parts.encode(part.records, total))
         part.total = self._total = total
+        self._since.kept(part.number, part.came_ms)
         part.records = ()
         if part.ticket is not None:
             self._outbox.append(part.ticket)
@@ -228,17 +259,38 @@ class Lane:
 
     def _feed(self, now: float) -> None:
         while self._fed < self.spool.last and self._has_room():
-            found = self.spool.read(self._fed, most_bytes=min(READ_BYTES, self._room_bytes - self._flight_bytes))
-            if not found:  # the spool has said so
-                self._fed = self.spool.last
-                self._note_empty()
+            if now < self._read_at:
+                return
+            try:
+                found = self.spool.read(self._fed, most_bytes=min(READ_BYTES, self._room_bytes - self._flight_bytes))
+            except SpoolFull as fault:
+                self._not_read(str(fault), now)
+                return
+            self._unread = ""
             for number, payload in found:
-                records, total = parts.decode(payload)
-                self._give(Part(len(records), len(payload), (), number=number, total=total), records, now)
                 self._fed = number
+                if (part := parts.decode(payload)) is not None:
+                    records, total = part
+                    whole = Whole(number, total, parts.newest_ns(records))
+                    self._damage.read(whole, len(records))
+                    self._give(Part(len(records), len(payload), (), None, number, total, whole.received_ns), records, now)
+            if not found or self._fed == self.spool.last:
+                self._fed = self.spool.last
+                self._damage.ended(self._fed, self._total)
+                self._note_empty()
         while self._held and self._has_room():  # the carrier has all of the spool
-            part = self._held.popleft()
-            self._give(part, part.records, now)
+            held = self._held.popleft()
+            self._give(held, held.records, now)
+
+    def _not_read(self, reason: str, now: float) -> None:
+        """The disk refuses: again in a moment, and at last without the file."""
+        if not self._unread:
+            self._unread_since = now
+            log.error("%s spool_not_read reason=%s", self.name, reason)
+        self._unread = reason
+        self._read_at = now + RETRY_S
+        if now - self._unread_since > GIVE_UP_S:
+            self.spool.set_aside(self._fed)
 
     def _give(self, part: Part, records: Sequence[Record], now: float) -> None:
         part.given_at = now

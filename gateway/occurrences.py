@@ -15,6 +15,7 @@ Cause: TypeAlias = Literal[
     "stalled",  # a topic was silent for longer than its cadence allows
     "unacknowledged",  # a topic's acknowledgement did not come
     "disk_full",  # what was read could not be kept
+    "damaged",  # what was kept on disk cannot be read any more
     "queue_missing",  # a queue or binding was found missing at the broker
     "missed",  # REST told what the healthy stream had not
 ]

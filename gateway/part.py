@@ -2,12 +2,15 @@
 
 import logging
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from gateway.errors import SpoolFull
 from gateway.models import Record
+from gateway.spool import Spool
 from gateway.wire import pack, unpack
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ class Part:
     ticket             None once it has come back
     number             in the spool; 0: in memory only
     total              records ever kept in the spool, up to and with this part
+    newest_ns          when the newest of them was received; Unix nanoseconds
+    came_ms            when the router got them; Unix milliseconds
     given_at           when the carrier got them; monotonic seconds
     """
 
@@ -48,11 +53,18 @@ class Part:
     ticket: Ticket | None = None
     number: int = 0
     total: int = 0
+    newest_ns: int | None = None
+    came_ms: int = 0
     given_at: float = 0.0
 
 
 def of(ticket: Ticket, records: Sequence[Record]) -> Part:
-    return Part(len(records), sum(len(record.body) for record in records), records, ticket)
+    size_bytes = sum(len(record.body) for record in records)
+    return Part(len(records), size_bytes, records, ticket, newest_ns=newest_ns(records), came_ms=time.time_ns() // 1_000_000)
+
+
+def newest_ns(records: Sequence[Record]) -> int | None:
+    return records[-1].received_ns if records else None
 
 
 def encode(records: Sequence[Record], total: int) -> bytes:
@@ -60,12 +72,21 @@ def encode(records: Sequence[Record], total: int) -> bytes:
     return _TOTAL.pack(total) + pack(records)
 
 
-def decode(payload: bytes) -> tuple[list[Record], int]:
-    """Records and total; no records, and an error in the log, where a version wrote them that this one does not understand."""
-    total = int(_TOTAL.unpack_from(payload)[0]) if len(payload) >= _TOTAL.size else 0
+def decode(payload: bytes) -> tuple[list[Record], int] | None:
+    """Records and total; None, and an error in the log, where a version wrote them that this one does not understand."""
     try:
-        return unpack(payload[_TOTAL.size :]), total
-    except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+        return unpack(payload[_TOTAL.size :]), int(_TOTAL.unpack_from(payload)[0])
+    except (msgspec.DecodeError, msgspec.ValidationError, struct.error) as fault:
         reason = str(fault)
     log.error("spool part_unreadable bytes=%d reason=%s", len(payload), reason)
-    return [], total
+    return None
+
+
+def behind(spool: Spool, number: int) -> tuple[int, list[Record], int] | None:
+    """The next part of a spool behind a number, as number, records and total; None: there is none, or it cannot be read now."""
+    try:
+        found = spool.read(number, most_bytes=1)
+    except SpoolFull:
+        return None  # whoever carries it over says so
+    part = decode(found[0][1]) if found else None
+    return (found[0][0], *part) if part is not None else None

@@ -42,8 +42,8 @@ def troubled(
     return sorted(unready | missing | behind)
 
 
-def keep(connection: Connection, topology: Topology, queue: str, *, bound: Collection[str] = ()) -> list[str]:
-    """Make one queue as it should be; the bindings that it has then. Raises SinkAway, StoreAway.
+def keep(connection: Connection, topology: Topology, queue: str, *, bound: Collection[str] = ()) -> list[str] | None:
+    """Make one queue as it should be; the bindings that it has then, None where nobody needs it. Raises SinkAway, StoreAway.
 
     bound  bindings that were seen there, and are not made again while no wish waits for the broker
     """
@@ -55,7 +55,7 @@ def keep(connection: Connection, topology: Topology, queue: str, *, bound: Colle
             topology.bind_service(queue, [binding for binding in wanted[queue] if binding not in there])
             store.set_queue_state(connection, _ids(active), "ready")
         _clear(connection, topology, queue, rows)
-        return wanted.get(queue, [])
+        return wanted.get(queue)
 
 
 def bind_again(connection: Connection, topology: Topology, queue: str) -> int:
@@ -64,6 +64,13 @@ def bind_again(connection: Connection, topology: Topology, queue: str) -> int:
         bindings = needed(rows).get(queue, [])
         topology.bind(queue, bindings)
         return len(bindings)
+
+
+def drop(connection: Connection, topology: Topology, queue: str) -> None:
+    """Delete a queue that was made although nobody needs it any more, with what came into it. Raises SinkAway, StoreAway."""
+    with store.locked_queue(connection, queue) as rows:
+        if queue not in needed(rows) and topology.delete_if_unread(queue):
+            log.info("queue removed queue=%s", queue)
 
 
 def leave(connection: Connection, topology: Topology, queue: str) -> None:

@@ -2,15 +2,16 @@
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.announcements import Announcements, Fullness
+from gateway.announcements import Announcements, Fullness, tell_of_damage
 from gateway.bus import Batch
 from gateway.lane import Lane
 from gateway.models import Record
 from gateway.part import Ticket
+from gateway.state import LaneState
 
 #: The longest wait for news of a sink while the router stops; seconds.
 WATCH_S = 0.1
@@ -26,6 +27,7 @@ class Receiver(Protocol):
     def wait(self, wake: int, seconds: float, *, reading: bool) -> None: ...
     def take(self) -> list[Batch]: ...
     def settle(self, peer: bytes, number: int) -> None: ...
+    def forget_silent(self, older_than_s: float) -> None: ...
     def close(self) -> None: ...
 
 
@@ -34,18 +36,28 @@ class Router:
     """Used by one thread; `now` is monotonic seconds.
 
     announcements  the router's own events, which go the way of all others
+    before         the last words of an earlier process about its lanes: a gap that it left open is closed by this one
     events         records taken from workers since the start
     """
 
     receiver: Receiver
     lanes: Sequence[Lane]
     announcements: Announcements
+    before: Mapping[str, LaneState] = field(default_factory=dict)
     events: int = 0
     _tickets: dict[bytes, deque[Ticket]] = field(default_factory=lambda: defaultdict(deque))
     _fullness: list[Fullness] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._fullness = [Fullness(lane.name, self.announcements) for lane in self.lanes]
+        left = {name: lane.full_gap for name, lane in self.before.items()}
+        self._fullness = [Fullness(lane.name, self.announcements, left.get(lane.name)) for lane in self.lanes]
+
+    def states(self) -> dict[str, LaneState]:
+        """The lanes' words."""
+        said = {lane.name: lane.state() for lane in self.lanes}
+        for fullness in self._fullness:
+            said[fullness.lane].full_gap = fullness.gap
+        return said
 
     @property
     def is_full(self) -> bool:
@@ -90,7 +102,10 @@ class Router:
 
     def _announce(self, now: float) -> None:
         for lane, fullness in zip(self.lanes, self._fullness, strict=True):
-            fullness.look(lane.full, now, time.time_ns() // 1_000_000)
+            now_ms = time.time_ns() // 1_000_000
+            fullness.look(lane.full, now, now_ms)
+            for hole in lane.damaged():
+                tell_of_damage(self.announcements, lane.name, hole, now_ms)
         own = self.announcements.taken()
         if own:
             self._spread(Ticket(b"", 0), own, now)

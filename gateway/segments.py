@@ -10,10 +10,15 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+#: At the end of the name of a file that cannot be read. It is kept for a person to look at.
+ASIDE = ".unreadable"
+
 #: magic, length of the payload, number, checksum of both and of the payload.
 HEADER = struct.Struct("<4sIQI")
 _MAGIC = b"\xf5wG\n"
 _CHECKED = struct.Struct("<IQ")
+#: The longest record; bytes.
+LONGEST_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
@@ -32,12 +37,43 @@ class Scanned:
 
     segment    None: no whole record
     runs       first and last number of each unbroken run of records
-    bytes_cut  that belong to no whole record
+    bytes_cut  that belong to no whole record; bytes_behind: those of them behind the last one
     """
 
     segment: Segment | None
     runs: list[tuple[int, int]]
     bytes_cut: int
+    bytes_behind: int
+
+
+def name(number: int) -> str:
+    """Of a file, by the first record that it is made for."""
+    return f"{number:020d}.log"
+
+
+def paths(folder: Path) -> list[Path]:
+    """All files, oldest first."""
+    return sorted(folder.glob(f"{'[0-9]' * 20}.log"))
+
+
+def first_of(path: Path) -> int:
+    """The number of the record that a file was made for. All older ones had been given to others."""
+    return int(path.stem)
+
+
+def most_in(path: Path) -> int:
+    """How many records a file can hold at most, which cannot be read; so many numbers are not given again."""
+    try:
+        return path.stat().st_size // HEADER.size + 1
+    except OSError:
+        return LONGEST_BYTES // HEADER.size
+
+
+def set_aside(path: Path, reason: object) -> None:
+    """Keep a file that cannot be read out of the way, for a person to look at."""
+    log.error("spool file_unreadable path=%s reason=%s: it is kept as *%s", path, reason, ASIDE)
+    with suppress(OSError):
+        path.rename(path.with_suffix(ASIDE))
 
 
 def encode(number: int, payload: bytes) -> bytes:
@@ -47,12 +83,8 @@ def encode(number: int, payload: bytes) -> bytes:
 
 
 def scan(path: Path) -> Scanned:
-    """Read a whole file, and cut off what follows its last whole record. One that cannot be read counts as empty: a spool must start."""
-    try:
-        content = path.read_bytes()
-    except OSError as fault:
-        log.warning("spool file_unreadable path=%s reason=%s", path, fault)
-        return Scanned(None, [], 0)
+    """Read a whole file, and cut off what follows its last whole record. Raises OSError where it cannot be read."""
+    content = path.read_bytes()
     runs: list[tuple[int, int]] = []
     last = offset = good = 0
     while (found := _next(content, offset, above=last)) is not None:
@@ -68,11 +100,14 @@ def scan(path: Path) -> Scanned:
             path.unlink()
         elif offset < len(content):
             os.truncate(path, offset)
-    return Scanned(Segment(path, runs[0][0], last, offset) if runs else None, runs, len(content) - good)
+    return Scanned(Segment(path, runs[0][0], last, offset) if runs else None, runs, len(content) - good, len(content) - offset)
 
 
 def read(segment: Segment, after: int, offset: int, most_bytes: int) -> tuple[list[tuple[int, bytes]], int]:
-    """Records of a file that follow a number, from an offset at or before them: at least one if there is one; and where they end."""
+    """Records of a file that follow a number, from an offset at or before them: at least one if there is one; and where they end.
+
+    Raises OSError.
+    """
     found: list[tuple[int, bytes]] = []
     wanted, end = most_bytes, 0
     file = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)

@@ -7,12 +7,9 @@ A record survives `kill -9` as soon as `append` returns, and a loss of power onc
 [magic, length, number, checksum][payload]; whatever a crash leaves behind a segment's last whole record is cut off when it is opened.
 """
 
-import errno
 import logging
 import os
-import struct
 import threading
-import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +17,8 @@ from pathlib import Path
 
 from gateway import segments
 from gateway.errors import SpoolFull
-from gateway.segments import HEADER, Segment
+from gateway.mark import Mark
+from gateway.segments import HEADER, LONGEST_BYTES, Segment
 
 log = logging.getLogger(__name__)
 
@@ -30,30 +28,28 @@ SYNC_S = 0.5
 SEGMENT_BYTES = 16 << 20
 #: A file whose records are all released is kept for the next ones until it is so large; bytes. Making a file costs more than a record.
 KEPT_BYTES = 1 << 20
-#: The longest record; bytes.
-LONGEST_BYTES = 64 << 20
-
-_RELEASED = struct.Struct("<QI")
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
     """What was found when a spool was opened.
 
-    records    that wait
-    lost       that were appended and are damaged or missing: holes in the numbers
-    bytes_cut  that were no whole record: what a crash left behind
+    records       that wait
+    lost          that were appended and are damaged or missing: holes in the numbers; of a file that cannot be read the most it can hold
+    bytes_cut     that were no whole record: what a crash left behind, or damage
+    bytes_behind  those of them behind the newest record: it is unknown whether they were one
     """
 
     records: int
     lost: int
     bytes_cut: int
+    bytes_behind: int = 0
 
 
 class Spool:
     """Numbered 1, 2, 3 … for ever. Used by one thread; `sync` may come from another.
 
-    What turns out to be unreadable only when it is read is logged and passed over.
+    What is damaged is passed over: a hole in the numbers that are read.
 
     released  the number up to which all records are someone else's
     last      the number of the newest record
@@ -65,7 +61,7 @@ class Spool:
         self._segment_bytes = min(segment_bytes, max_bytes // 8)  # room comes back file by file
         self._segments: list[Segment] = []  # oldest first; the last one is written to, while it is open
         self._file: int | None = None  # of the last segment
-        self._mark: int | None = None  # of the file `released`
+        self._mark = Mark(folder)
         self._torn = False  # bytes of a failed append stand behind the last record
         self._cursor = (0, 0)  # where `read` stopped: record number, and the offset behind it in its segment
         self._lock = threading.Lock()  # of the descriptors that `sync` uses
@@ -76,23 +72,37 @@ class Spool:
     def open(self) -> Repair:
         """Take up what an earlier process left. Always succeeds: what is damaged is passed over and counted."""
         self.close()
-        self.released = self._read_mark()
-        scanned = [segments.scan(path) for path in sorted(self._folder.glob("*.log"))]
-        self._segments = [found.segment for found in scanned if found.segment is not None]
-        known = [numbers for found in scanned for numbers in found.runs]
-        ends = [self.released, *(last for _, last in known)]
-        lost = sum(max(0, first - 1 - max(end, self.released)) for end, (first, _) in zip(ends, known, strict=False))
-        self.last = max(ends)
+        found, cannot_hold = [], 0
+        for path in (paths := segments.paths(self._folder)):
+            try:
+                found.append(segments.scan(path))
+            except OSError as fault:
+                cannot_hold = segments.first_of(path) + segments.most_in(path)
+                segments.set_aside(path, fault)
+        firsts = [segments.first_of(path) for path in paths]
+        mark = self._mark.read()
+        self.released = mark if mark is not None else min(firsts, default=1) - 1
+        self._segments = [scanned.segment for scanned in found if scanned.segment is not None]
+        runs = [numbers for scanned in found for numbers in scanned.runs]
+        made = firsts[-1] - 1 if firsts else 0  # a file is made for the number that comes next
+        self.last = max(self.released, made, *(last for _, last in runs), cannot_hold - 1)
+        whole = sum(max(0, last - max(first - 1, self.released)) for first, last in runs)
         self._delete_released(keep=0)
-        cut = sum(found.bytes_cut for found in scanned)
-        if lost or cut:
-            log.warning("spool repaired folder=%s waiting=%d lost=%d bytes_cut=%d", self._folder, self.waiting, lost, cut)
-        return Repair(self.waiting - lost, lost, cut)
+        cut, behind = sum(scanned.bytes_cut for scanned in found), found[-1].bytes_behind if found else 0
+        repair = Repair(whole, self.waiting - whole, cut, behind)
+        if repair.lost or cut:
+            log.warning("spool repaired folder=%s waiting=%d lost=%d bytes_cut=%d", self._folder, self.waiting, repair.lost, cut)
+        return repair
 
     @property
     def waiting(self) -> int:
         """Records that are not released, those that are damaged among them."""
         return self.last - self.released
+
+    @property
+    def newest(self) -> int:
+        """The newest record that is whole; `last` may have been damaged. 0: none is there."""
+        return self._segments[-1].last if self._segments else 0
 
     @property
     def size_bytes(self) -> int:
@@ -120,45 +130,60 @@ class Spool:
             raise SpoolFull(f"{self._folder} cannot be written: {fault.strerror or fault}") from fault
 
     def read(self, after: int, *, most_bytes: int = 1 << 20) -> list[tuple[int, bytes]]:
-        """The records that follow a number, oldest first: at least one, if there is one, and about `most_bytes` of them."""
+        """The records that follow a number, oldest first: at least one, if there is one, and about `most_bytes` of them.
+
+        Raises SpoolFull where the disk refuses.
+        """
         found: list[tuple[int, bytes]] = []
         for segment in self._segments:
             if segment.last <= after:
                 continue
             number, offset = self._cursor
             start = offset if number == after and segment.first <= number else 0
-            part, end = segments.read(segment, after, start, most_bytes)
+            try:
+                part, end = segments.read(segment, after, start, most_bytes)
+            except OSError as fault:
+                raise SpoolFull(f"{segment.path} cannot be read: {fault.strerror or fault}") from fault
             if part:
                 found += part
                 self._cursor = (part[-1][0], end)
                 return found
-        if after == self.released < self.last:
-            log.error("spool unreadable folder=%s records=%d", self._folder, self.waiting)
-            self.release(self.last)
+        if after < self.last:
+            self._leave_file()  # its end is damaged: it goes whole once all of it is released, and is not found again
         return found
+
+    def set_aside(self, after: int) -> None:
+        """Give up the file in which the records stand that follow a number: it cannot be read."""
+        segment = next((segment for segment in self._segments if segment.last > after), None)
+        if segment is not None:
+            if segment is self._segments[-1]:
+                self._leave_file()
+            self._segments.remove(segment)
+            segments.set_aside(segment.path, "the disk refuses for too long")
 
     def release(self, number: int) -> None:
         """All up to this number are someone else's now."""
         if number <= self.released:
             return
         self.released = min(number, self.last)
-        self._write_mark()
+        self._mark.write(self.released)
         self._delete_released(keep=KEPT_BYTES)
 
     def sync(self) -> None:
         """Have the disk itself keep what was appended. Any thread."""
-        with self._lock:
-            if not self._unsynced or self._file is None:
-                return
-            self._unsynced = False
-            file = os.dup(self._file)
         try:
-            os.fdatasync(file)
+            with self._lock:
+                if not self._unsynced or self._file is None:
+                    return
+                file = os.dup(self._file)
+                self._unsynced = False
+            try:
+                os.fdatasync(file)
+            finally:
+                os.close(file)
         except OSError as fault:
             self._unsynced = True
             log.warning("spool not_synced folder=%s reason=%s", self._folder, fault)
-        finally:
-            os.close(file)
 
     def close(self) -> None:
         """Let go of the files; an empty spool leaves none but the mark."""
@@ -166,10 +191,10 @@ class Spool:
             self.sync()
             self._delete_released(keep=0)
         with self._lock:
-            for file in (self._file, self._mark):
-                if file is not None:
-                    os.close(file)
-            self._file = self._mark = None
+            if self._file is not None:
+                os.close(self._file)
+            self._file = None
+        self._mark.close()
         self._segments.clear()
         self._cursor = (0, 0)
 
@@ -189,7 +214,7 @@ class Spool:
         if self._file is not None and self._segments and self._segments[-1].size + size <= self._segment_bytes:
             return self._file, self._segments[-1]
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        segment = Segment(self._folder / f"{number:020d}.log", number, number - 1, 0)
+        segment = Segment(self._folder / segments.name(number), number, number - 1, 0)
         file = os.open(segment.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self._leave_file()
         with self._lock:
@@ -228,30 +253,13 @@ class Spool:
     def _delete_released(self, *, keep: int) -> None:
         """Files of which nothing waits; the one that is written to only when it is large."""
         while self._segments and self._segments[0].last <= self.released:
+            self._mark.sync()
             is_written = len(self._segments) == 1 and self._file is not None
             if is_written and self._segments[0].size <= keep:
                 return
             if is_written:
                 self._leave_file()
             _delete(self._segments.pop(0).path)
-
-    def _read_mark(self) -> int:
-        try:
-            number, checksum = _RELEASED.unpack((self._folder / "released").read_bytes())
-        except (OSError, struct.error):
-            return 0
-        return int(number) if zlib.crc32(number.to_bytes(8, "little")) == checksum else 0
-
-    def _write_mark(self) -> None:
-        """Losing it costs repeats, never a record. It is written in place, so a full disk does not hinder it."""
-        mark = _RELEASED.pack(self.released, zlib.crc32(self.released.to_bytes(8, "little")))
-        try:
-            if self._mark is None:
-                self._mark = os.open(self._folder / "released", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.pwrite(self._mark, mark, 0)
-        except OSError as fault:
-            if fault.errno != errno.ENOSPC:
-                log.warning("spool mark_not_written folder=%s reason=%s", self._folder, fault)
 
 
 class Syncer(threading.Thread):
@@ -264,10 +272,10 @@ class Syncer(threading.Thread):
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """It may never have been started: of a process that stands by, nobody's spool is open."""
+        """A sync that hangs on its disk ends with the process. It may never have been started: who stands by has no spool open."""
         self._stopped.set()
         if self.ident is not None:
-            self.join()
+            self.join(1.0)
 
     def run(self) -> None:
         while not self._stopped.wait(self._every_s):

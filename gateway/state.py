@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from gateway.breaker import Word
+from gateway.occurrences import Gap
 from gateway.protocol.endpoints import ENDPOINTS
 
 #: A state older than this speaks of a process that is gone or stuck; seconds. Written every second; five misses are no hiccup.
@@ -92,6 +93,10 @@ class LaneState(msgspec.Struct, kw_only=True):
     returned        messages that no queue wanted; nacked: refused by the broker, and published again
     spool_messages  records on disk; spool_bytes: what they take there
     full            why nothing more is taken; None: all is well
+    unread          why what is on disk cannot be read; None: it can
+    full_gap        the gap that is open because nothing more is taken
+    blocked_ms      since when its sink, which is there, takes nothing; None: it does. blocked: why, in the sink's words
+    oldest_ms       since when the oldest record is here that is not settled; None: there is none
     """
 
     connected: bool
@@ -105,6 +110,11 @@ class LaneState(msgspec.Struct, kw_only=True):
     spool_messages: int = 0
     spool_bytes: int = 0
     full: str | None = None
+    unread: str | None = None
+    full_gap: Gap | None = None
+    blocked_ms: int | None = None
+    blocked: str | None = None
+    oldest_ms: int | None = None
 
 
 class QueueState(msgspec.Struct):
@@ -115,7 +125,10 @@ class QueueState(msgspec.Struct):
 
 
 class RouterState(msgspec.Struct, kw_only=True):
-    """The router's words: its lanes, the queues, and how many subscriptions are active in PostgreSQL."""
+    """The router's words: its lanes, the queues, and how many subscriptions are active in PostgreSQL.
+
+    queues_ms  when the queues were looked at
+    """
 
     name: str
     pid: int
@@ -123,6 +136,7 @@ class RouterState(msgspec.Struct, kw_only=True):
     started_ms: int
     lanes: dict[str, LaneState] = msgspec.field(default_factory=dict)
     queues: dict[str, QueueState] = msgspec.field(default_factory=dict)
+    queues_ms: int = 0
     active_subscriptions: int | None = None
     events: int = 0
 

@@ -13,9 +13,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from gateway import bus, config, log
-from gateway.announcements import WORKER, Announcements, tell_of_damage
+from gateway import bus, config, log, state
+from gateway.announcements import WORKER, Announcements
 from gateway.backoff import Backoff
 from gateway.bus import BusReceiver
 from gateway.carrier import Carrier
@@ -25,7 +26,7 @@ from gateway.errors import OurFault
 from gateway.lane import PATIENCE_S, Lane
 from gateway.pruning import Retention
 from gateway.report import Reporter
-from gateway.router import WATCH_S, Router
+from gateway.router import WATCH_S, Receiver, Router
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
@@ -53,6 +54,21 @@ FORGET_S = 3600.0
 LOCK_EVERY_S = 0.5
 
 
+class Living(Protocol):
+    """A thread of this process."""
+
+    name: str
+
+    def start(self) -> None: ...
+    def is_alive(self) -> bool: ...
+
+
+class Report(Protocol):
+    """Have the router's words written. at_once: now, not within a second."""
+
+    def __call__(self, *, at_once: bool) -> None: ...
+
+
 def _lane(sink: Sink, settings: Settings, wake: Callable[[], None]) -> Lane:
     spool = Spool(settings.var_dir / "spool" / sink.name, max_bytes=settings.spool_max_bytes)
     carrier = Carrier(sink, backoff=Backoff(SINK_CAP_S, random.random), wake_router=wake)
@@ -65,8 +81,9 @@ def _state(router: Router, postgres: PostgresSink, keeper: TopologyKeeper, start
         pid=os.getpid(),
         written_ms=0,  # dated by the reporter
         started_ms=started_ms,
-        lanes={lane.name: lane.state() for lane in router.lanes},
+        lanes=router.states(),
         queues=keeper.depths,
+        queues_ms=keeper.looked_ms,
         active_subscriptions=postgres.active_subscriptions,
         events=router.events,
     )
@@ -80,8 +97,30 @@ def _take_turn(path: Path, wake: int, stopping: Sequence[int]) -> None:
         select.select([wake], [], [], LOCK_EVERY_S)
 
 
+def serve(
+    router: Router, receiver: Receiver, threads: Sequence[Living], report: Report, wake: int, stopping: Sequence[int]
+) -> None:
+    """Turn until `stopping` says so, or one of the threads has ended by itself."""
+    report_due = forget_due = 0.0
+    was_full = False
+    ended: list[str] = []
+    while not stopping and not ended:
+        receiver.wait(wake, WATCH_S if router.is_waiting else TURN_S, reading=not router.is_full)
+        now = time.monotonic()
+        router.turn(now)
+        if now >= report_due or router.is_full != was_full:
+            report_due, was_full = now + REPORT_EVERY_S, router.is_full
+            report(at_once=was_full)
+        if now >= forget_due:
+            forget_due = now + FORGET_S
+            receiver.forget_silent(FORGET_S)
+        ended = [thread.name for thread in threads if not thread.is_alive()]
+    if ended:
+        logger.error("router thread_ended threads=%s", ",".join(ended))
+
+
 def run(settings: Settings) -> int:
-    """Until SIGTERM. 1 when a carrier's thread ended by itself, so that supervisord starts the process again."""
+    """Until SIGTERM. 1 when one of its threads ended by itself, so that supervisord starts the process again."""
     started_ms = time.time_ns() // 1_000_000
     settings.var_dir.mkdir(parents=True, exist_ok=True)
     stopping: list[int] = []
@@ -104,43 +143,35 @@ def run(settings: Settings) -> int:
     announcements = Announcements(stamp, wake_router)
     policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
     retention = Retention(settings.records_retention_days, settings.balance_retention_days)
+    before = state.read_router(settings.var_dir)
     keeper = TopologyKeeper(
-        settings.database_url, settings.broker_url, policy, settings.class_queues, announcements, retention=retention
-    )
+        settings.database_url, settings.broker_url, policy, settings.class_queues, announcements, retention=retention,
+        seen=before.queues if before is not None else {}, seen_ms=before.queues_ms if before is not None else 0,
+    )  # fmt: skip
     postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER))
     lanes = [
-        _lane(sink, settings, wake_router) for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs), postgres)
+        _lane(sink, settings, wake_router)
+        for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs, keeper.mend), postgres)
     ]
     for lane in lanes:
-        repair = lane.open()
-        if repair.lost:
-            tell_of_damage(announcements, lane.name, repair.lost, started_ms)
+        lane.open()
     receiver = BusReceiver(bus.address(settings.var_dir))
-    router = Router(receiver, lanes, announcements)
+    router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
     reporter = Reporter(settings.var_dir, _state(router, postgres, keeper, started_ms))
     syncer = Syncer(lane.spool for lane in lanes)
-    for lane in lanes:
-        lane.carrier.start()
-    for thread in (keeper, reporter, syncer):
+    threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, reporter, syncer]
+    for thread in threads:
         thread.start()
     logger.info("router listening address=%s", bus.address(settings.var_dir))
 
-    report_due = forget_due = 0.0
-    was_full = False
-    while not stopping and all(lane.carrier.is_alive() for lane in lanes):
-        receiver.wait(wake, WATCH_S if router.is_waiting else TURN_S, reading=not router.is_full)
-        now = time.monotonic()
-        router.turn(now)
-        if now >= report_due or router.is_full != was_full:
-            report_due, was_full = now + REPORT_EVERY_S, router.is_full
-            reporter.give(_state(router, postgres, keeper, started_ms), at_once=was_full)
-        if now >= forget_due:
-            forget_due = now + FORGET_S
-            receiver.forget_silent(FORGET_S)
+    def report(*, at_once: bool) -> None:
+        reporter.give(_state(router, postgres, keeper, started_ms), at_once=at_once)
+
+    serve(router, receiver, threads, report, wake, stopping)
     logger.info("router stopping")
     keeper.stop()
-    syncer.stop()
     router.stop(wake)
+    syncer.stop()  # when what was in memory is on disk
     reporter.stop()
     return 0 if stopping else 1
 

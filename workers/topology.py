@@ -6,38 +6,59 @@ disk has forgotten, is done here. AMQP shows whether a queue is there, but not w
 """
 
 import logging
+import os
+import select
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
+from typing import NamedTuple
 
-from gateway import db, listings, names, pruning, queues, store
+from gateway import db, listings, pruning, queues, store
 from gateway.announcements import Announcements
+from gateway.db import Listener
 from gateway.errors import SinkAway, StoreAway, StoreRefused
 from gateway.needs import Needs
 from gateway.occurrences import Gap, new_gap_id
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.pruning import KEEP_ALL, Retention
 from gateway.sightings import Sightings
+from gateway.sinks.returned import Route
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.state import QueueState
+from gateway.store import ServiceQueue
 from gateway.trouble import Trouble
+from workers.wanted import CHANNEL
 
 log = logging.getLogger(__name__)
 
 #: Depths and missing queues are looked at this often; seconds.
 EVERY_S = 5.0
+#: Between two reads of what is needed because somebody changed it; seconds.
+NEWS_S = 1.0
 #: Rows that nobody keeps any longer are looked for this often, and the rest of them with the next look at the queues; seconds.
 PRUNE_EVERY_S = 3600.0
 #: Queues, and bindings, that are bound again with each look; the other queues' turn comes later.
 REBOUND_QUEUES, REBOUND_BINDINGS = 20, 1000
 
 
+class _Made(NamedTuple):
+    """A queue that the carrier has made. since_ms: it was missing since then; None: it was not, or never seen; was_there: before."""
+
+    queue: str
+    since_ms: int | None
+    made_ms: int
+    was_there: bool
+
+
 class TopologyKeeper(threading.Thread):
     """Every few seconds: what PostgreSQL wants of the broker's queues, compared with what is so.
 
-    announcements  gets a gap for each queue that was found missing
+    announcements  gets a gap for each queue that was found missing, once it is there again
     depths         the newest depths by queue name; replaced whole
+    looked_ms      when they were looked at; Unix milliseconds
     """
 
     def __init__(
@@ -49,7 +70,10 @@ class TopologyKeeper(threading.Thread):
         announcements: Announcements,
         *,
         retention: Retention = KEEP_ALL,
+        seen: Mapping[str, QueueState] = MappingProxyType({}),
+        seen_ms: int = 0,
     ) -> None:
+        """seen: queues that an earlier process saw, the last time at `seen_ms`."""
         super().__init__(name="topology", daemon=True)
         self._database_url = database_url
         self._broker_url = broker_url
@@ -57,46 +81,85 @@ class TopologyKeeper(threading.Thread):
         self._class_event_types = tuple(class_event_types)
         self._retention = retention
         self._announcements = announcements
-        self._stopped = threading.Event()
+        self._stopping = False
+        self._halt = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._listener = Listener(database_url, name="ws-gateway topology news", channel=CHANNEL)
+        self._is_listening = False
         self._trouble = Trouble(log, "topology not_kept")
-        self._bindings: dict[str, list[str]] = {}  # needed service queues, as last read
-        self._needs = Needs(self._class_event_types, {})
+        self._needs = Needs(self._class_event_types, {})  # as last read; replaced whole
+        self._read_ms = 0  # when that began; 0: it was never read
         self._bound: dict[str, list[str]] = {}  # what this process has seen bound
         self._sightings = Sightings()
+        self._sightings.trust(seen, seen_ms)
+        self._made: deque[_Made] = deque()
         self._turns: list[str] = []  # queues whose turn to be bound again is to come
         self._prune_due = 0.0
-        self.depths: dict[str, QueueState] = {}
+        self.depths = dict(seen)
+        self.looked_ms = seen_ms
 
     def stop(self) -> None:
-        self._stopped.set()
+        self._stopping = True
+        os.eventfd_write(self._halt, 1)
 
     def needs(self, exchange: str, routing_key: str) -> bool:
         """Whether a message should have reached a queue. Any thread."""
         return self._needs.reach(exchange, routing_key)
 
     def declare(self) -> None:
-        """All that must exist before the first message of a broker connection, as PostgreSQL has it now, or had it. Raises SinkAway.
+        """All that must exist before the first message of a broker connection, as it was last read. Raises SinkAway.
 
-        Called by the broker's carrier.
+        Called by the broker's carrier, which waits for PostgreSQL only if nothing was ever read.
         """
         with Topology(self._broker_url, self._policy) as topology:
-            with suppress(StoreAway, StoreRefused), self._store() as connection:
-                self._read(store.service_queues(connection))
-            self._look(topology)
-            topology.declare_base(self._class_event_types)
-            for queue, bindings in self._bindings.items():
+            if not self._read_ms:
+                with suppress(StoreAway, StoreRefused), self._store() as connection:
+                    self._read(connection)
+            needs = self._needs
+            looked_ms = _now_ms()
+            existing = topology.depths(needs.bindings)
+            self._sightings.look(needs.bindings, existing, looked_ms)
+            topology.declare_base(())
+            for queue, bindings in needs.bindings.items():
                 topology.bind_service(queue, bindings)
-            self._sightings.saw(self._all(), _now_ms())
+                self._note_made(queue, was_there=queue in existing)
+
+    def mend(self, routes: Collection[Route]) -> None:
+        """Make the queues that messages should have reached which came back. Raises SinkAway. Called by the broker's carrier."""
+        needs, found_ms = self._needs, _now_ms()
+        with Topology(self._broker_url, self._policy) as topology:
+            reached = {queue for route in routes for queue in needs.reached(*route)}
+            existing = topology.depths(reached)
+            for queue in sorted(reached):
+                self._sightings.lost(queue, found_ms)
+                topology.bind_service(queue, needs.bindings[queue])
+                self._note_made(queue, was_there=queue in existing)
 
     def run(self) -> None:
-        while True:
+        while not self._stopping:
             try:
-                self._keep()
+                self.keep()
                 self._trouble.over()
             except (SinkAway, StoreAway, StoreRefused) as fault:
                 self._trouble.say(str(fault))
-            if self._stopped.wait(EVERY_S):
-                return
+            self._rest()
+        self._listener.close()
+
+    def keep(self) -> None:
+        """One look. Raises SinkAway, StoreAway, StoreRefused, with what could be done done."""
+        try:
+            with self._store() as connection:
+                in_sight = listings.in_sight(connection, CATEGORIES)
+                rows = self._read(connection)  # also while the broker is away: `declare` goes by it
+                with Topology(self._broker_url, self._policy) as topology:
+                    self._compare(connection, topology, rows)
+                    following = [row.subscription_id for row in rows if row.follows and row.is_active]
+                    listings.set_bound(connection, following, in_sight)
+                    self._rebind(connection, topology)
+                self._prune(connection)
+        except (StoreAway, StoreRefused):
+            with Topology(self._broker_url, self._policy) as topology:  # what was needed when it was last here still is
+                self._keep_as_read(topology)
+            raise
 
     @contextmanager
     def _store(self) -> Iterator[db.Connection]:
@@ -108,67 +171,110 @@ class TopologyKeeper(threading.Thread):
         finally:
             connection.close()
 
-    def _read(self, rows: list[store.ServiceQueue]) -> None:
-        self._bindings = queues.needed(rows)
-        self._needs = Needs(self._class_event_types, self._bindings)
-
-    def _keep(self) -> None:
-        try:
-            with self._store() as connection, Topology(self._broker_url, self._policy) as topology:
-                self._compare(connection, topology)
-                self._prune(connection)
-        except (StoreAway, StoreRefused):
-            with Topology(self._broker_url, self._policy) as topology:  # what was needed when it was last here still is
-                self.depths = self._look(topology)
-                for queue in self._bindings.keys() - self.depths.keys():
-                    topology.bind_service(queue, self._bindings[queue])
-                    self._sightings.saw([queue], _now_ms())
-            raise
-
-    def _compare(self, connection: db.Connection, topology: Topology) -> None:
-        in_sight = listings.in_sight(connection, CATEGORIES)
+    def _read(self, connection: db.Connection) -> list[ServiceQueue]:
+        began_ms = _now_ms()
         rows = store.service_queues(connection)
-        self._read(rows)
-        existing = self._look(topology)
-        for queue in self._bound.keys() - self._bindings.keys():
-            self._bound.pop(queue, None)
-        troubled = queues.troubled(rows, existing, self._bound)
-        for queue in sorted(troubled, key=lambda queue: queue not in self._bindings):  # first those that are needed
-            bound = self._bound.get(queue, ()) if queue in existing else ()
-            self._bound[queue] = queues.keep(connection, topology, queue, bound=bound)
-        following = [row.subscription_id for row in rows if row.follows and row.is_active]
-        listings.set_bound(connection, following, in_sight)
-        self._rebind(connection, topology)
-        mended = topology.depths(queue for queue in troubled if queue in self._bindings)
-        self._sightings.saw(mended, _now_ms())
-        self.depths = {queue: depth for queue, depth in (existing | mended).items() if queue in self._all()}
+        self._needs = Needs(self._class_event_types, queues.needed(rows))
+        self._sightings.trust({row.queue for row in rows if row.is_active and row.queue_state == "ready"}, _now_ms())
+        self._read_ms = began_ms
+        return rows
 
-    def _look(self, topology: Topology) -> dict[str, QueueState]:
-        """What is there of the queues that are needed. Class queues that are missing are made, and what had been there is told."""
+    def _rest(self) -> None:
+        """Until the next look. What is needed is read as soon as somebody changes it, so that a message that comes back is understood."""
+        until = time.monotonic() + EVERY_S
+        poll = select.poll()
+        poll.register(self._halt, select.POLLIN)
+        try:
+            if not self._is_listening and self._read_ms:
+                self._listener.open()
+                self._is_listening = True
+                self._read(self._listener.connection)  # what changed before
+            if self._is_listening:
+                poll.register(self._listener.fileno(), select.POLLIN)
+            while not self._stopping and (rest_s := until - time.monotonic()) > 0:
+                poll.poll(rest_s * 1000)
+                if not self._stopping and self._is_listening and self._listener.drain():
+                    self._read(self._listener.connection)
+                    self._wait_to_stop(min(NEWS_S, max(0.0, until - time.monotonic())))
+        except (StoreAway, StoreRefused):
+            self._is_listening = False
+            self._listener.close()
+            self._wait_to_stop(max(0.0, until - time.monotonic()))
+
+    def _wait_to_stop(self, seconds: float) -> None:
+        select.select([self._halt], [], [], seconds)
+
+    def _keep_as_read(self, topology: Topology) -> None:
+        needs = self._needs
+        existing = self._look(topology, needs)
+        self.depths = existing | self._make(topology, needs, needs.services & self._absent(needs, existing))
+        while self._made:
+            made = self._made.popleft()
+            self._tell(made.queue, made.since_ms, made.made_ms)
+
+    def _compare(self, connection: db.Connection, topology: Topology, rows: list[ServiceQueue]) -> None:
+        needs = self._needs
+        existing = self._look(topology, needs)
+        for queue in self._bound.keys() - needs.services:
+            self._bound.pop(queue, None)
+        troubled = {*queues.troubled(rows, existing, self._bound), *self._sightings.missing} - set(needs.classes)
+        for queue in sorted(troubled, key=lambda queue: (queue not in needs.services, queue)):  # first those that are needed
+            bindings = queues.keep(connection, topology, queue, bound=self._bound.get(queue, ()) if queue in existing else ())
+            if bindings is None:
+                self._sightings.forget(queue)  # whoever deleted it did so because nobody needs it
+                continue
+            self._bound[queue] = bindings
+            made_ms = _now_ms()
+            self._tell(queue, self._sightings.made(queue, made_ms), made_ms)
+        while self._made and self._made[0].made_ms < self._read_ms:
+            made = self._made[0]
+            if made.queue in needs.bindings:
+                self._tell(made.queue, made.since_ms, made.made_ms)
+            elif not made.was_there:
+                queues.drop(connection, topology, made.queue)
+            self._made.popleft()
+        mended = topology.depths(queue for queue in troubled if queue in needs.services)
+        self.depths = {queue: depth for queue, depth in (existing | mended).items() if queue in needs.bindings}
+
+    def _look(self, topology: Topology, needs: Needs) -> dict[str, QueueState]:
+        """What is there of the queues that are needed. Class queues that are missing are made."""
         looked_ms = _now_ms()
-        existing = topology.depths(self._all())
-        for queue, seen_ms in self._sightings.look(self._all(), existing, looked_ms):
-            gap = Gap(new_gap_id(), "queue_missing", from_ms=seen_ms, to_ms=looked_ms, recovered=False)
+        existing = topology.depths(needs.bindings)
+        self._sightings.look(needs.bindings, existing, looked_ms)
+        self.looked_ms = looked_ms
+        return existing | self._make(topology, needs, set(needs.classes) & self._absent(needs, existing))
+
+    def _absent(self, needs: Needs, existing: Collection[str]) -> set[str]:
+        """Queues that are not there, or not known to have their bindings again."""
+        return self._sightings.missing | {queue for queue in needs.bindings if queue not in existing}
+
+    def _make(self, topology: Topology, needs: Needs, missing: Collection[str]) -> dict[str, QueueState]:
+        """Make queues again, and tell of those that had been there."""
+        for queue in missing:
+            topology.bind_service(queue, needs.bindings[queue])
+            made_ms = _now_ms()
+            self._tell(queue, self._sightings.made(queue, made_ms), made_ms)
+        return topology.depths(missing)
+
+    def _note_made(self, queue: str, *, was_there: bool) -> None:
+        """The carrier made it; whether it is needed still is the keeper's to find out, and then to tell."""
+        made_ms = _now_ms()
+        made = _Made(queue, self._sightings.made(queue, made_ms), made_ms, was_there)
+        if made.since_ms is not None or not was_there:
+            self._made.append(made)
+
+    def _tell(self, queue: str, since_ms: int | None, made_ms: int) -> None:
+        if since_ms is not None:
+            gap = Gap(new_gap_id(), "queue_missing", from_ms=since_ms, to_ms=made_ms, recovered=False)
             log.warning("topology queue_missing queue=%s", queue)
             self._announcements.tell("gap", queue, gap)
-        missing = [event_type for event_type in self._class_event_types if names.class_queue(event_type) not in existing]
-        if missing:
-            topology.declare_base(missing)
-            made = topology.depths(map(names.class_queue, missing))
-            self._sightings.saw(made, _now_ms())
-            existing |= made
-        return existing
-
-    def _all(self) -> set[str]:
-        """The names of all queues that are needed."""
-        return {*map(names.class_queue, self._class_event_types), *self._bindings}
 
     def _rebind(self, connection: db.Connection, topology: Topology) -> None:
         """Make bindings again that may have gone, of some queues in turn."""
-        for event_type in self._class_event_types:
-            topology.bind(names.class_queue(event_type), [names.class_binding(event_type)])
+        for queue in self._needs.classes:
+            topology.bind(queue, self._needs.bindings[queue])
         if not self._turns:
-            self._turns = sorted(self._bindings)
+            self._turns = sorted(self._needs.services)
         done = 0
         for _ in range(min(REBOUND_QUEUES, len(self._turns))):
             if done < REBOUND_BINDINGS:

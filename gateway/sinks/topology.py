@@ -154,6 +154,14 @@ class Topology:
         self._ask(lambda: self._channel.queue_delete(queue))
         return True
 
+    def delete_if_unread(self, queue: str) -> bool:
+        """Delete the queue if nobody reads it, with what waits in it; True when it was deleted."""
+        depth = self.depths([queue]).get(queue)
+        if depth is None or depth.consumers:
+            return False
+        self._ask(lambda: self._channel.queue_delete(queue))
+        return True
+
     def depths(self, queues: Iterable[str]) -> dict[str, QueueState]:
         """Depth of each queue that exists."""
         found = {}

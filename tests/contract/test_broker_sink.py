@@ -2,16 +2,18 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from select import select
 
 import pika
 import pytest
 from sink_places import POLICY, QUEUE, broker, record, settle
 
+from gateway import names
 from gateway.errors import SinkAway
 from gateway.servers import RabbitMQ
 from gateway.sinks.broker import IO_TIMEOUT_S, NACK_PAUSE_S, BrokerSink
+from gateway.sinks.returned import Route
 from gateway.sinks.sink import Sink
 from gateway.sinks.topology import Topology
 from tests.valves import Valve
@@ -96,10 +98,13 @@ class Declaring:
 
     def __init__(self, broker_url: str) -> None:
         self.broker_url = broker_url
-        self.count = 0
+        self.mended: list[set[Route]] = []
+
+    def mend(self, routes: Collection[Route]) -> None:
+        self.mended.append(set(routes))
+        self.declare()
 
     def declare(self) -> None:
-        self.count += 1
         with Topology(self.broker_url, POLICY) as topology:
             topology.declare_base([])
             topology.bind_service(QUEUE, ["balance.#"])
@@ -111,7 +116,7 @@ class Declaring:
 
 def test_what_comes_back_because_its_queue_has_gone_is_published_once_more_after_the_queue_was_made(broker_url: str) -> None:
     declaring = Declaring(broker_url)
-    sink = BrokerSink(broker_url, declaring.declare, declaring.needs)
+    sink = BrokerSink(broker_url, declaring.declare, declaring.needs, declaring.mend)
     sink.open()
     with Topology(broker_url, POLICY) as topology:
         for queue in (QUEUE, "direct"):
@@ -123,25 +128,45 @@ def test_what_comes_back_because_its_queue_has_gone_is_published_once_more_after
     unwanted.routing_key = "nobody.-.-.-"
     sink.write([record(1), unwanted, *direct, record(2), record(2), record(3)])
     settle(sink, 7)
-    assert (sink.returned, declaring.count) == (1, 2)
+    assert (sink.returned, declaring.mended) == (1, [{(names.EXCHANGE, "balance.-.-.-"), ("", "direct")}])
     with Topology(broker_url, POLICY) as topology:
         assert {queue: depth.messages for queue, depth in topology.depths([QUEUE, "direct"]).items()} == {QUEUE: 4, "direct": 2}
     sink.close()
 
 
+def test_what_comes_back_goes_again_before_all_that_is_newer(broker_url: str) -> None:
+    declaring = Declaring(broker_url)
+    place = broker("", broker_url)
+    sink = BrokerSink(broker_url, declaring.declare, declaring.needs, declaring.mend)
+    sink.open()
+    with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
+        channel = connection.channel()
+        for number in range(0, 30, 3):
+            channel.queue_delete(QUEUE)
+            sink.write([record(number)])
+            assert select([sink.fileno()], [], [], 10)[0], "it came back"
+            sink.write([record(number + 1)])  # nothing is read before this is on its way
+            sink.settled()
+            sink.write([record(number + 2)])
+            settle(sink, number + 3)
+            assert place.arrived() == [number, number + 1, number + 2]
+    assert (sink.returned, len(declaring.mended)) == (0, 10), "once for all that was under way"
+    assert sink.ready()
+    sink.close()
+
+
 def test_what_comes_back_twice_is_counted_and_done(broker_url: str) -> None:
-    declared: list[None] = []
+    mended: list[Collection[Route]] = []
 
     def declare() -> None:
-        declared.append(None)
         with Topology(broker_url, POLICY) as topology:
             topology.declare_base([])
 
-    sink = BrokerSink(broker_url, declare, lambda _exchange, _key: True)
+    sink = BrokerSink(broker_url, declare, lambda _exchange, _key: True, mended.append)
     sink.open()
     sink.write([record(number) for number in range(5)])
     settle(sink, 5)
-    assert (sink.returned, len(declared)) == (5, 2)
+    assert (sink.returned, len(mended)) == (5, 1)
     sink.close()
 
 

@@ -1,10 +1,12 @@
 """The router's keeper of queues, on a real PostgreSQL and a real RabbitMQ: bindings come before topics, whatever was away."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pika
 import pytest
@@ -16,10 +18,13 @@ from stored import QUEUE, add, lists, queue_states, reading, until
 
 from gateway import db, names, pruning, queues, store
 from gateway.announcements import Announcements
+from gateway.errors import SinkAway
 from gateway.pruning import Retention
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology
+from gateway.state import QueueState
 from gateway.wire import Stamp
+from tests.valves import Valve
 from workers.topology import TopologyKeeper
 
 POLICY = QueuePolicy("classic", 60_000, 1000)
@@ -67,8 +72,26 @@ def test_the_broker_is_opened_with_the_bindings_that_postgresql_wants_now(
     keeper.declare()  # as the lane does, before the keeper itself has looked at anything
     assert arrives(channel, "BTCUSDT")
     lists(connection, "BTCUSDT", "BTCNEW")  # while the lane was away
+    channel.queue_delete(QUEUE)
     keeper.declare()
-    assert arrives(channel, "BTCNEW")
+    assert arrives(channel, "BTCUSDT")
+    assert not arrives(channel, "BTCNEW"), "only the keeper reads PostgreSQL again"
+
+
+def test_what_is_needed_is_read_while_the_broker_is_away(
+    database_url: str, broker_url: str, connection: db.Connection, channel: BlockingChannel
+) -> None:
+    port = urlsplit(broker_url).port or 0
+    with Valve(port) as valve:
+        keeper = TopologyKeeper(database_url, broker_url.replace(f":{port}/", f":{valve.port}/"), POLICY, (), announcements())
+        keeper.keep()
+        add(connection, "BTCUSDT")
+        valve.shut()
+        with pytest.raises(SinkAway):
+            keeper.keep()
+        valve.open()
+        keeper.declare()
+    assert arrives(channel, "BTCUSDT")
 
 
 def test_without_postgresql_the_broker_is_opened_all_the_same(broker_url: str, channel: BlockingChannel) -> None:
@@ -214,9 +237,14 @@ def test_a_broker_that_comes_back_without_its_queues_gets_them_and_the_gap_is_to
     channel.queue_delete(QUEUE)
     channel.exchange_delete(names.EXCHANGE)
     keeper.declare()
-    assert {name for name, _ in gaps(told)} == {"ws-gateway.trade", QUEUE}
     assert arrives(channel, "BTCUSDT")
+    made_ms = time.time_ns() // 1_000_000
+    keeper.keep()
+    found = gaps(told)
+    assert {name for name, _ in found} == {"ws-gateway.trade", QUEUE}
+    assert all(gap["to"] <= made_ms for _, gap in found)
     keeper.declare()
+    keeper.keep()
     assert gaps(told) == []
 
 
@@ -231,3 +259,114 @@ def test_what_should_reach_a_queue_is_what_postgresql_wants_now(
     assert keeper.needs(names.EXCHANGE, "trade.linear.BTCUSDT.-")
     assert not keeper.needs(names.EXCHANGE, "trade.linear.ETHUSDT.-")
     assert keeper.needs("", QUEUE)
+
+
+def test_what_comes_back_has_its_queues_made_again_without_asking_postgresql(
+    new_database: Callable[[], str], broker_url: str, channel: BlockingChannel
+) -> None:
+    database_url = new_database()
+    connection = db.connect(database_url, name="test", autocommit=True)
+    add(connection, "BTCUSDT")
+    add(connection, "ETHUSDT", requesting_service="two")
+    told = announcements()
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, (), told)
+    keeper.keep()
+    other = names.service_queue("trade", "two")
+    channel.queue_delete(QUEUE)
+    channel.queue_delete(other)
+    began = time.monotonic()
+    with db.connect(database_url, name="locks") as locking, locking.cursor() as cursor:
+        cursor.execute("lock table subscriptions in access exclusive mode")
+        keeper.mend([(names.EXCHANGE, "trade.linear.BTCUSDT.-")])
+        assert time.monotonic() - began < 1.0
+    assert arrives(channel, "BTCUSDT")
+    with Topology(broker_url, POLICY) as topology:
+        assert topology.depths([QUEUE, other]).keys() == {QUEUE}, "the other is the keeper's"
+    assert gaps(told) == []
+    keeper.keep()
+    assert {name for name, _ in gaps(told)} == {QUEUE, other}
+    connection.close()
+
+
+def test_a_queue_that_was_deleted_because_nobody_needs_it_is_no_gap_and_does_not_come_back(
+    database_url: str, broker_url: str, connection: db.Connection, channel: BlockingChannel
+) -> None:
+    row = add(connection, "BTCUSDT")
+    told = announcements()
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, (), told)
+    keeper.keep()
+    store.cancel(connection, subscription_id=row["id"])
+    with Topology(broker_url, POLICY) as topology:
+        queues.leave(connection, topology, QUEUE)
+        keeper.mend([(names.EXCHANGE, "trade.linear.BTCUSDT.-")])  # it does not know yet
+        assert topology.depths([QUEUE])
+        channel.basic_publish(names.EXCHANGE, "trade.linear.BTCUSDT.-", b"1")
+        keeper.keep()
+        assert not topology.depths([QUEUE])
+    assert gaps(told) == []
+
+
+def test_a_queue_is_missing_until_mending_it_succeeds_and_the_gap_ends_then(
+    database_url: str, broker_url: str, connection: db.Connection, channel: BlockingChannel
+) -> None:
+    add(connection, "BTCUSDT")
+    told = announcements()
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, (), told)
+    keeper.keep()
+    channel.queue_delete(QUEUE)
+    with db.connect(database_url, name="locks") as locking, locking.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtext('ws-gateway queue'), hashtext(%s))", (QUEUE,))
+        channel.queue_declare(QUEUE, durable=True, arguments=POLICY.arguments())  # somebody makes it, without the binding
+        channel.queue_delete(QUEUE)
+        keeper_at_work = threading.Thread(target=keeper.keep)
+        keeper_at_work.start()
+        wait_for(lambda: waiting_for_locks(connection), "the keeper waits for the queue")
+        assert gaps(told) == []
+        freed_ms = time.time_ns() // 1_000_000
+    keeper_at_work.join(10)
+    [(_, gap)] = gaps(told)
+    assert gap["from"] < freed_ms <= gap["to"]
+
+
+def waiting_for_locks(connection: db.Connection) -> int:
+    with db.transaction(connection) as cursor:
+        cursor.execute("select count(*) from pg_locks where not granted and locktype = 'advisory'")
+        return int(db.value(cursor))
+
+
+def test_a_queue_that_an_earlier_process_saw_is_missing_since_then(
+    database_url: str, broker_url: str, connection: db.Connection, channel: BlockingChannel
+) -> None:
+    add(connection, "BTCUSDT")
+    told = announcements()
+    seen = dict.fromkeys((QUEUE, "ws-gateway.trade", "old"), QueueState(0, 0))
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, ("trade",), told, seen=seen, seen_ms=1000)
+    keeper.keep()
+    found = dict(gaps(told))
+    assert found.keys() == {QUEUE, "ws-gateway.trade"}
+    assert {gap["from"] for gap in found.values()} == {1000}
+    assert keeper.depths.keys() == {QUEUE, "ws-gateway.trade"}
+
+
+def test_what_somebody_wishes_is_known_at_once(
+    database_url: str, broker_url: str, connection: db.Connection, channel: BlockingChannel
+) -> None:
+    keeper = TopologyKeeper(database_url, broker_url, POLICY, (), announcements())
+    keeper.start()
+    wait_for(lambda: keeper.looked_ms, "a look")
+    wait_for(lambda: listeners(connection), "the keeper listens")
+    looked_ms = keeper.looked_ms
+    add(connection, "BTCUSDT")
+    wait_for(lambda: keeper.needs(names.EXCHANGE, "trade.linear.BTCUSDT.-"), "the wish")
+    assert keeper.looked_ms == looked_ms, "before the next look"
+    keeper.stop()
+    keeper.join(10)
+    assert not keeper.is_alive()
+
+
+def listeners(connection: db.Connection) -> int:
+    with db.transaction(connection) as cursor:
+        cursor.execute(
+            "select count(*) from pg_stat_activity where application_name like '%topology news%' and datname = current_database()"
+        )
+        return int(db.value(cursor))

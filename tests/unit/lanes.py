@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.backoff import Backoff
 from gateway.carrier import Carrier
+from gateway.damage import Hole
 from gateway.lane import Lane
 from gateway.models import Record
 from gateway.part import Ticket
@@ -52,6 +53,7 @@ class Bench:
 
     put_count      batches that the worker has made
     acknowledged   batches that it has forgotten, cumulative as on the bus
+    holes          what the lane said is missing in its spool
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Bench:
         self.put_count = 0
         self.acknowledged = 0
         self.woken = 0
+        self.holes: list[Hole] = []
         self.start()
 
     def start(self) -> None:
@@ -100,6 +103,7 @@ class Bench:
     def turn(self, seconds: float = 0.01) -> None:
         self.now += seconds
         self.lane.turn(self.now)
+        self.holes += self.lane.damaged()
         self.send()
 
     def step(self, seconds: float = 0.01) -> None:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from gateway.announcements import RECOVERED_AFTER_S, Announcements, Fullness, tell_of_damage
+from gateway.damage import Hole
 from gateway.occurrences import Gap
 from gateway.wire import Stamp
 
@@ -62,9 +63,39 @@ def test_a_spool_without_room_is_told_once_and_once_again_when_it_has_had_room_f
     assert payloads(said)[0]["gap_id"] != opened["gap_id"]
 
 
-def test_what_a_spool_lost_on_its_disk_is_a_gap() -> None:
+def test_a_gap_that_an_earlier_process_left_open_is_closed_by_the_next() -> None:
     said = announcements()
-    tell_of_damage(said, "broker", 3, 1000)
-    [gap] = payloads(said)
-    assert (gap["kind"], gap["cause"], gap["from"], gap["to"], gap["recovered"]) == ("gap", "restarted", 1000, 1000, False)
-    assert gap["detail"] == "3 parts in the spool of broker are damaged or missing"
+    fullness = Fullness("broker", said, Gap("left", "disk_full", from_ms=2000))
+    fullness.look(None, 50.0, 60_000)
+    assert payloads(said) == []
+    fullness.look(None, 50.0 + RECOVERED_AFTER_S, 62_000)
+    [closed] = payloads(said)
+    assert (closed["kind"], closed["gap_id"], closed["from"], closed["to"]) == ("recovered", "left", 2000, 62_000)
+    assert fullness.gap is None
+    still = Fullness("broker", said, Gap("left", "disk_full", from_ms=2000))
+    still.look("no space", 50.0, 60_000)
+    assert payloads(said) == [], "it goes on"
+
+
+def test_what_a_spool_lost_on_its_disk_is_a_gap_and_the_same_one_when_the_next_process_finds_it() -> None:
+    records = []
+    for before_ns in (2_000_000, None):  # what was before it may be gone
+        said = announcements()
+        tell_of_damage(said, "broker", Hole(6, 7, 15, from_ns=before_ns, to_ns=9_000_000), 1000)
+        records += said.taken()
+    gaps = [json.loads(record.body)["payload"] for record in records]
+    assert records[0].event_id == records[1].event_id
+    assert gaps[0]["gap_id"] == gaps[1]["gap_id"]
+    assert [(gap["cause"], gap["from"], gap["to"], gap["recovered"]) for gap in gaps] == [
+        ("damaged", 2, 9, False), ("damaged", 9, 9, False),
+    ]  # fmt: skip
+    assert gaps[0]["detail"] == "2 parts in the spool of broker, 6 to 7, are damaged or missing: 15 records"
+
+
+def test_damage_of_another_lane_is_another_gap_and_without_a_time_it_is_dated_now() -> None:
+    said = announcements()
+    for lane in ("broker", "postgres"):
+        tell_of_damage(said, lane, Hole(6, None, bytes_cut=3), 1000)
+    first, second = payloads(said)
+    assert first["gap_id"] != second["gap_id"]
+    assert (first["from"], first["to"]) == (1000, 1000)

@@ -1,5 +1,6 @@
 """The bus over a real socket in a temporary folder: what is sent arrives once, in order, whatever happens to the other end."""
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,7 +9,7 @@ from pathlib import Path
 import zmq
 
 from gateway import bus
-from gateway.bus import BusReceiver, BusSender
+from gateway.bus import Batch, BusReceiver, BusSender
 from gateway.models import Record
 from tests.zeromq import Context
 
@@ -119,3 +120,35 @@ def test_a_message_that_is_no_batch_is_counted_and_costs_nothing_else(tmp_path: 
     sender.send([record(1)])
     wait_for(lambda: not sender.outbox and receiving.receiver.unreadable >= 2, sender.pump, receiving.turn)
     assert receiving.ids == ["id-1"]
+
+
+def test_whoever_speaks_again_after_a_long_silence_is_taken_at_once(tmp_path: Path, context: Context) -> None:
+    receiving = Receiving(BusReceiver(bus.address(tmp_path), context=context))
+    sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
+    sender.send([record(0)])
+    wait_for(lambda: not sender.outbox, sender.pump, receiving.turn)
+    for number in range(1, 5):
+        receiving.receiver.forget_silent(-1.0)
+        began = time.monotonic()
+        sender.send([record(number)])
+        wait_for(lambda: not sender.outbox, sender.pump, receiving.turn)
+        assert time.monotonic() - began < 0.2
+    assert receiving.ids == [f"id-{number}" for number in range(5)]
+
+
+def test_who_is_owed_an_acknowledgement_or_could_not_be_heard_is_not_forgotten(tmp_path: Path, context: Context) -> None:
+    receiver = BusReceiver(bus.address(tmp_path), context=context)
+    sender = BusSender(bus.address(tmp_path), b"worker-1", context=context)
+    sender.send([record(0)])
+    taken: list[Batch] = []
+    wait_for(lambda: bool(taken), sender.pump, lambda: taken.extend(receiver.take()))
+    receiver.forget_silent(-1.0)
+    receiver.settle(b"worker-1", 1)
+    wait_for(lambda: not sender.outbox, sender.pump)
+    wake = os.eventfd(0)
+    receiver.wait(wake, 0.1, reading=False)
+    os.close(wake)
+    receiver.forget_silent(0.05)  # all of which nobody was listened to
+    sender.send([record(1)])
+    sender.pump()
+    wait_for(lambda: len(taken) == 2, lambda: taken.extend(receiver.take()))  # without a further hello

@@ -304,3 +304,27 @@ def test_an_exchange_that_is_given_up_on_for_the_moment_is_said() -> None:
     found = connections(known({"linear_00": busy(breaker="half-open")}, router()))["linear_00"]
     assert found["breaker"] == "half-open"
     assert found["journal"] == {"messages": 0, "bytes": 0, "error": None}
+
+
+def test_a_broker_that_is_there_and_takes_nothing_is_degraded_at_once_and_unhealthy_from_30_seconds() -> None:
+    for lasted_ms, expected in ((0, (200, "degraded")), (29_999, (200, "degraded")), (30_000, (503, "unhealthy"))):
+        lane = LaneState(connected=True, checked_ms=NOW_MS, blocked_ms=NOW_MS - lasted_ms, blocked="low on memory")
+        status, body = look(router_state=router(lanes={**router().lanes, "broker": lane}))
+        assert (status, body["status"]) == expected
+        assert body["reasons"] == [f"RabbitMQ has taken nothing for {lasted_ms // 1000} s: low on memory"]
+        assert body["queue_connected"] is True
+
+
+def test_what_is_not_confirmed_is_late_after_5_seconds_and_unhealthy_from_30() -> None:
+    for age_ms, expected in ((4999, "healthy"), (5000, "degraded"), (30_000, "unhealthy")):
+        lane = LaneState(connected=True, checked_ms=NOW_MS, oldest_ms=NOW_MS - age_ms, waiting=7)
+        _, body = look(router_state=router(lanes={**router().lanes, "postgres": lane}))
+        assert body["status"] == expected
+        late = [f"PostgreSQL has not confirmed what came {age_ms // 1000} s ago; 7 records wait"]
+        assert body["reasons"] == ([] if expected == "healthy" else late)
+
+
+def test_a_spool_that_cannot_be_read_is_unhealthy() -> None:
+    lane = LaneState(connected=True, checked_ms=NOW_MS, unread="Input/output error")
+    status, body = look(router_state=router(lanes={**router().lanes, "broker": lane}))
+    assert (status, body["reasons"]) == (503, ["what waits for RabbitMQ cannot be read: Input/output error"])

@@ -1,5 +1,6 @@
 """A lane around a sink that can be away, slow or blocked, and around a disk that can be full."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,7 @@ def test_stopping_keeps_on_disk_what_the_sink_does_not_take_and_forgets_what_it_
     assert bench.repair.records == 3
 
 
-def test_a_part_that_no_version_can_read_is_passed_over(bench: Bench) -> None:
+def test_a_part_that_no_version_can_read_is_passed_over_and_told_as_damage(bench: Bench) -> None:
     bench.sink.away = True
     bench.step(1.0)
     bench.put(2)
@@ -227,6 +228,131 @@ def test_a_part_that_no_version_can_read_is_passed_over(bench: Bench) -> None:
     bench.put(2)
     bench.heal()
     assert bench.ids == numbered(4)
+    assert [(hole.first, hole.last, hole.records) for hole in bench.holes] == [(3, 3, None)]
+
+
+def damage(path: Path, part: int, parts: int) -> None:
+    """One byte of one of the equally long parts of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // parts * part - 1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_parts_that_the_disk_damages_are_told_and_the_others_arrive(bench: Bench, *, is_open: bool) -> None:
+    bench.sink.away = True
+    bench.step(1.0)
+    bench.put(8)
+    [path] = bench.folder.glob("*.log")
+    for part in (3, 4, 6):
+        damage(path, part, 8)
+    if not is_open:
+        bench.crash()
+    bench.heal()
+    assert bench.ids == [f"id-{number}" for number in (0, 1, 4, 6, 7)]
+    assert [(hole.first, hole.last, hole.records) for hole in bench.holes] == [(3, 4, 2), (6, 6, 1)]
+    bench.crash()
+    bench.put(1)
+    bench.heal()
+    assert len(bench.holes) == 2, "what is done with is not told again"
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_damage_to_the_newest_part_is_told_too(bench: Bench, *, is_open: bool) -> None:
+    bench.sink.away = True
+    bench.step(1.0)
+    bench.put(8)
+    [path] = bench.folder.glob("*.log")
+    damage(path, 8, 8)
+    size_bytes = path.stat().st_size // 8
+    if not is_open:
+        bench.crash()
+    bench.heal()
+    assert bench.ids == numbered(7)
+    assert [(hole.first, hole.last, hole.bytes_cut) for hole in bench.holes] == [(8, 8, 0) if is_open else (8, None, size_bytes)]
+    bench.crash()
+    bench.put(1)
+    bench.heal()
+    assert len(bench.holes) == 1, "nothing of it is left that could be found again"
+    assert bench.ids == [*numbered(7), "id-8"]
+
+
+def test_a_disk_that_refuses_to_read_holds_the_lane_up_in_words_and_is_asked_again(bench: Bench) -> None:
+    bench.sink.away = True
+    bench.step(1.0)
+    bench.put(8)
+    [path] = bench.folder.glob("*.log")
+    path.rename(bench.folder / "good")
+    path.symlink_to("/proc/self/mem")  # whoever reads its first bytes gets EIO
+    bench.sink.away = False
+    bench.step(2.0)
+    bench.turn()
+    bench.put(2)
+    assert bench.lane.state().unread == f"{path} cannot be read: Input/output error"
+    (bench.folder / "good").replace(path)
+    bench.heal()
+    assert bench.lane.state().unread is None
+    assert (bench.ids, bench.holes) == (numbered(10), [])
+
+
+def test_a_file_that_cannot_be_read_for_long_is_laid_aside_and_told(bench: Bench) -> None:
+    bench.sink.away = True
+    bench.step(1.0)
+    bench.put(8)
+    [path] = bench.folder.glob("*.log")
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    bench.sink.away = False
+    bench.step(2.0)
+    bench.turn()
+    bench.turn(lane.GIVE_UP_S - 1.0)
+    assert bench.lane.state().unread
+    bench.turn(2.0)
+    bench.put(2)
+    bench.heal()
+    assert bench.ids == ["id-8", "id-9"]
+    assert [(hole.first, hole.last, hole.records) for hole in bench.holes] == [(1, 8, 8)]
+    assert path.with_suffix(".unreadable").is_symlink()
+
+
+def test_a_file_that_cannot_be_read_at_the_start_is_laid_aside_and_its_numbers_are_not_given_again(bench: Bench) -> None:
+    bench.sink.away = True
+    bench.step(1.0)
+    bench.put(8)
+    [path] = bench.folder.glob("*.log")
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    bench.crash()
+    bench.put(2)
+    assert {file.name for file in bench.folder.iterdir()} >= {"00000000000000000001.unreadable", "00000000000000000002.log"}
+    bench.heal()
+    assert bench.ids == ["id-8", "id-9"]
+    assert [(hole.first, hole.last) for hole in bench.holes] == [(1, 1)]
+
+
+def test_a_lane_says_since_when_its_sink_takes_nothing_and_the_oldest_waits(bench: Bench) -> None:
+    assert (bench.lane.state().blocked_ms, bench.lane.state().oldest_ms) == (None, None)
+    before_ms = time.time_ns() // 1_000_000
+    bench.sink.blocked = True
+    bench.put(1)
+    bench.step()
+    bench.put(3)
+    said = bench.lane.state()
+    assert said.connected
+    assert said.blocked_ms is not None
+    assert said.oldest_ms is not None
+    assert before_ms <= said.oldest_ms <= said.blocked_ms
+    bench.step()
+    bench.turn(5.0)
+    assert bench.lane.state().blocked_ms == said.blocked_ms
+    assert bench.lane.state().oldest_ms == said.oldest_ms
+    bench.heal()
+    assert (bench.lane.state().blocked_ms, bench.lane.state().oldest_ms) == (None, None)
+    bench.sink.away = True
+    bench.step()
+    bench.put(3)
+    bench.crash()
+    assert bench.lane.state().oldest_ms == 0, "when the record was received"
 
 
 #: What may happen to a lane, to its sink, to its disk and to its process.
@@ -265,5 +391,6 @@ def test_whatever_happens_nothing_is_lost_or_reordered(
         DEEDS[deed](bench)
     bench.heal()
     assert bench.first_seen == numbered(bench.put_count)
+    assert bench.holes == []
     if not {"away", "crash"} & set(deeds):
         assert bench.ids == bench.first_seen, "a repeat without a loss"

@@ -44,5 +44,13 @@ def test_through_the_default_exchange_a_key_is_a_queue_that_somebody_needs() -> 
     ]
 
 
+def test_a_message_is_told_each_queue_that_it_should_have_reached() -> None:
+    needs = Needs(("trade",), {"q.one": ["trade.linear.BTCUSDT.-"], "q.two": ["trade.*.BTCUSDT.*", "trade.linear.BTCUSDT.*"]})
+    assert set(needs.reached(EXCHANGE, "trade.linear.BTCUSDT.-")) == {"ws-gateway.trade", "q.one", "q.two"}
+    assert needs.reached(EXCHANGE, "trade.linear.ETHUSDT.-") == ["ws-gateway.trade"]
+    assert (needs.reached("", "q.two"), needs.reached("", "ws-gateway.trade")) == (["q.two"], [])
+    assert needs.bindings["ws-gateway.trade"] == ["trade.#"]
+
+
 def test_nobody_needs_anything_of_nothing() -> None:
     assert not Needs((), {}).reach(EXCHANGE, "trade.linear.BTCUSDT.-")

@@ -1,8 +1,14 @@
 """The router between a bus that a test fills and lanes around sinks in memory."""
 
 import json
+import shutil
+import threading
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
+import msgspec
 import pytest
 from lanes import Place, record
 
@@ -12,8 +18,10 @@ from gateway.bus import Batch
 from gateway.carrier import Carrier
 from gateway.lane import Lane
 from gateway.router import Router
-from gateway.spool import Spool
+from gateway.spool import Spool, Syncer
+from gateway.state import LaneState
 from gateway.wire import Stamp
+from workers.router import serve
 
 
 class FilledBus:
@@ -39,6 +47,9 @@ class FilledBus:
         assert number > self.settled.get(peer, 0)
         self.settled[peer] = number
 
+    def forget_silent(self, older_than_s: float) -> None:
+        """Nobody is known."""
+
     def close(self) -> None:
         self.is_closed = True
 
@@ -46,7 +57,7 @@ class FilledBus:
 class Bench:
     """Two lanes: everything goes to `broker`, what has an odd number to `postgres` too."""
 
-    def __init__(self, folder: Path, max_bytes: int = 1 << 20) -> None:
+    def __init__(self, folder: Path, max_bytes: int = 1 << 20, before: Mapping[str, LaneState] = MappingProxyType({})) -> None:
         self.bus = FilledBus()
         self.sinks = [Place("broker"), Place("postgres", lambda record: record.event_id[-1] in "13579")]
         carriers = [Carrier(sink, backoff=Backoff(1.0, dice=lambda: 0.5), wake_router=lambda: None) for sink in self.sinks]
@@ -54,7 +65,7 @@ class Bench:
         for lane in self.lanes:
             lane.open()
         stamp = Stamp(worker="router_00", account="main", include_raw="off", started_ms=1)
-        self.router = Router(self.bus, self.lanes, Announcements(stamp, lambda: None))
+        self.router = Router(self.bus, self.lanes, Announcements(stamp, lambda: None), before)
         self.now = 1000.0
         self.number = 0
 
@@ -71,6 +82,10 @@ class Bench:
         for lane in self.lanes:
             lane.carrier.step(self.now)
         self.router.turn(self.now)
+
+    def told(self) -> list[dict[str, Any]]:
+        """Payloads of what the router said itself."""
+        return [json.loads(record.body)["payload"] for record in self.sinks[0].records if record.event_type == "system"]
 
 
 @pytest.fixture
@@ -128,11 +143,55 @@ def test_a_lane_without_room_stops_the_reading_is_told_of_and_ends_by_itself(tmp
         bench.go_on()
     assert not bench.router.is_full
     assert bench.bus.settled == {b"one": 2}
-    told = [json.loads(record.body)["payload"] for record in bench.sinks[0].records if record.event_type == "system"]
-    assert [(event["kind"], event["cause"], event["recovered"]) for event in told] == [
+    assert [(event["kind"], event["cause"], event["recovered"]) for event in bench.told()] == [
         ("gap", "disk_full", None), ("recovered", "disk_full", True),
     ]  # fmt: skip
     assert bench.router.events == 2
+
+
+def test_a_lane_that_is_full_when_the_router_dies_is_one_gap_with_an_end(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_bytes=0)
+    bench.go_on()
+    bench.sinks[1].away = True
+    bench.go_on()
+    bench.arrive(1)
+    bench.go_on()
+    words = msgspec.json.decode(msgspec.json.encode(bench.router.states()), type=dict[str, LaneState])  # as its state file has them
+    after = Bench(tmp_path / "next", before=words)
+    for _ in range(40):
+        after.go_on()
+    [opened], [closed] = bench.told(), after.told()
+    assert (opened["kind"], opened["cause"], closed["kind"]) == ("gap", "disk_full", "recovered")
+    assert (closed["gap_id"], closed["from"]) == (opened["gap_id"], opened["from"])
+    assert after.router.states()["postgres"].full_gap is None
+
+
+def test_what_the_disk_damaged_is_told_to_both_sinks_and_again_as_the_same_gap(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.go_on()
+    bench.sinks[0].away = True
+    bench.go_on()
+    for number in range(3):
+        bench.arrive(number)
+        bench.go_on()
+    [path] = (tmp_path / "broker").glob("*.log")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    ids = []
+    for folder in ("one", "two"):
+        shutil.copytree(tmp_path / "broker", tmp_path / folder / "broker")
+        after = Bench(tmp_path / folder)
+        for _ in range(4):
+            after.go_on()
+        assert [record.event_id for record in after.sinks[0].records if record.event_type != "system"] == ["id-0", "id-2"]
+        [gap] = after.told()
+        assert (gap["cause"], gap["detail"]) == (
+            "damaged",
+            "1 parts in the spool of broker, 2 to 2, are damaged or missing: 1 records",
+        )
+        ids.append((gap["gap_id"], [record.event_id for record in after.sinks[0].records if record.event_type == "system"]))
+    assert ids[0] == ids[1]
 
 
 def test_stopping_acknowledges_all_that_was_taken_and_keeps_what_no_sink_took(bench: Bench, tmp_path: Path) -> None:
@@ -157,3 +216,18 @@ def test_stopping_waits_for_what_the_sinks_settle_so_that_it_is_not_sent_again(b
     bench.router.stop(0)
     assert [len(sink.records) for sink in bench.sinks] == [2, 1]
     assert [Spool(tmp_path / name, max_bytes=1 << 20).open().records for name in ("broker", "postgres")] == [0, 0]
+
+
+def test_a_thread_that_has_ended_ends_the_process_and_is_named(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    syncer = Syncer([])
+    ended = threading.Thread(target=lambda: None, name="topology")
+    for thread in (syncer, ended):
+        thread.start()
+    ended.join()
+    reported: list[bool] = []
+    serve(bench.router, bench.bus, [syncer, ended], lambda *, at_once: reported.append(at_once), 0, [])
+    syncer.stop()
+    assert [(record.levelname, record.getMessage()) for record in caplog.records if record.levelname == "ERROR"] == [
+        ("ERROR", "router thread_ended threads=topology")
+    ]
+    assert reported == [False]

@@ -167,8 +167,8 @@ def test_a_folder_holds_any_bytes_and_starts_all_the_same(folder: Path) -> None:
     (folder / "released").write_bytes(b"nonsense")
     spool = Spool(folder, max_bytes=1 << 20)
     repair = spool.open()
-    assert (repair.records, repair.lost, repair.bytes_cut) == (0, 0, 5000)
-    assert spool.append(b"first") == 1
+    assert (repair.records, repair.lost, repair.bytes_cut) == (0, 2, 5000), "7 and 8 were kept, or no file would begin with 9"
+    assert spool.append(b"first") == 9
 
 
 def test_damage_in_the_middle_costs_the_damaged_records_alone_and_is_counted(folder: Path) -> None:
@@ -198,9 +198,92 @@ def test_what_became_unreadable_since_it_was_opened_holds_nothing_up(folder: Pat
     assert [number for number, _ in everything(spool)] == [1]
     spool.release(1)
     assert spool.read(1) == []
-    assert spool.waiting == 0
     spool.append(b"next")
     assert everything(spool) == [(4, b"next")]
+    spool.release(3)
+    assert [path.name for path in folder.glob("*.log")] == ["00000000000000000004.log"]
+
+
+def test_bytes_behind_the_newest_record_may_have_been_one_and_are_counted(folder: Path) -> None:
+    spool = make(folder, segment_bytes=1 << 20)
+    for _ in range(3):
+        spool.append(b"x" * 40)
+    spool.close()
+    [path] = folder.glob("*.log")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    repair = Spool(folder, max_bytes=1 << 20).open()
+    assert (repair.records, repair.lost, repair.bytes_cut, repair.bytes_behind) == (2, 0, len(content) // 3, len(content) // 3)
+
+
+def test_a_lost_mark_tells_of_no_loss_that_did_not_happen(folder: Path) -> None:
+    spool = make(folder)
+    for _ in range(100):
+        spool.append(b"x" * 40)
+    spool.release(60)
+    spool.close()
+    (folder / "released").write_bytes(b"nonsense")
+    spool = Spool(folder, max_bytes=1 << 20)
+    repair = spool.open()
+    assert repair.lost == 0
+    assert 40 <= repair.records < 60, "repeats from the oldest file on"
+    assert spool.last == 100
+
+
+def test_a_disk_that_refuses_to_read_is_said_and_costs_nothing(folder: Path) -> None:
+    spool = make(folder, segment_bytes=1 << 20)
+    spool.append(b"first")
+    [path] = folder.glob("*.log")
+    path.rename(folder / "good")
+    path.symlink_to("/proc/self/mem")  # whoever reads its first bytes gets EIO
+    with pytest.raises(SpoolFull, match="cannot be read: Input/output error"):
+        spool.read(0)
+    (folder / "good").replace(path)
+    assert spool.read(0) == [(1, b"first")]
+
+
+def test_a_file_that_cannot_be_read_is_laid_aside_and_nothing_is_written_over_it(folder: Path) -> None:
+    spool = make(folder)
+    for _ in range(30):
+        spool.append(b"x" * 100)
+    spool.close()
+    for path in (sorted(folder.glob("*.log"))[index] for index in (2, -1)):
+        path.unlink()
+        path.symlink_to("/proc/self/mem")
+    spool = Spool(folder, max_bytes=1 << 20, segment_bytes=600)
+    repair = spool.open()
+    numbers = [number for number, _ in everything(spool)]
+    assert repair.records == len(numbers) < 30
+    assert set(range(1, 31)) - set(numbers) == {*range(11, 16), *range(26, 31)}
+    assert repair.lost == spool.last - len(numbers)
+    aside = sorted(path.name for path in folder.glob("*.unreadable"))
+    assert [int(name[:20]) for name in aside] == [11, 26]
+    assert spool.append(b"next") == 27, "that file is said to be empty; what it may hold is counted by its size"
+    assert [path.is_symlink() for path in folder.glob("*.log")].count(True) == 0
+
+
+def test_the_numbers_of_a_file_that_cannot_be_read_are_bounded_by_its_size(folder: Path) -> None:
+    spool = make(folder, segment_bytes=1 << 20)
+    for _ in range(10):
+        spool.append(b"")
+    [path] = folder.glob("*.log")
+    assert 10 <= segments.most_in(path) <= 11
+
+
+def test_a_process_without_a_free_descriptor_syncs_later(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    spool = make(folder)
+    spool.append(b"first")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        spool.sync()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert "not_synced" in caplog.text
+    caplog.clear()
+    spool.sync()
+    assert "not_synced" not in caplog.text
 
 
 def test_syncing_from_another_thread_disturbs_nothing(folder: Path) -> None:
