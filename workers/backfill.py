@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.errors import ExchangeError, LinkLost
@@ -30,6 +30,8 @@ DEADLINES = {"trade": 10.0, "kline": 60.0}
 AGAIN_S = 0.5
 #: Candles to a page, and pages of one topic.
 _CANDLES, _PAGES = 1_000, 5
+#: A gap that our clock alone dates is looked for so much earlier where an answer does not say the exchange's time; milliseconds.
+CLOCKS_MS = 15_000
 #: The exchange's code for a symbol that it does not have.
 _NO_SUCH = 10001
 
@@ -89,8 +91,12 @@ class Filled:
 class Backfill:
     """One a worker; `begin` and `taken` by its main thread."""
 
-    def __init__(self, rest: Rest, *, category: str, worker: str, wake: int, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rest: Rest, *, category: str, worker: str, wake: int, now: Callable[[], float] = time.monotonic,
+        unix_ns: Callable[[], int] = time.time_ns,
+    ) -> None:  # fmt: skip
         """`wake` is a descriptor that becomes readable when there is something to take."""
+        self._unix_ns = unix_ns
         self._rest = rest
         self._category = category
         self._worker = worker
@@ -174,38 +180,43 @@ class Backfill:
     def _trades(self, gap: Gap) -> Filled:
         lists, name = TRADES[self._category], self._symbol(gap.topic)
         fields = {"baseCoin" if self._category == "option" and "-" not in name else "symbol": name, "limit": str(lists.limit)}
-        told = self._facts(lists.path, gap.topic, fields)
+        told, ahead_ms = self._facts(lists.path, gap.topic, fields)
+        edge = _dated(gap.edge, ahead_ms)
         first, last = oldest(_events(told)), newest(_events(told))
-        reaches = first is None or first <= (gap.edge.newest_ms or gap.edge.cut_ms)
-        missed = [fact for fact in told if not isinstance(fact.outcome, Event) or gap.edge.misses(fact.outcome)]
+        reaches = first is None or first <= (edge.newest_ms or edge.cut_ms)
+        missed = [fact for fact in told if not isinstance(fact.outcome, Event) or edge.misses(fact.outcome)]
         detail = "" if reaches else f"deeper than the {len(told)} trades that the exchange still tells"
         return Filled(gap, missed, reaches, detail, last or 0)
 
     def _candles(self, gap: Gap) -> Filled:
-        """Closed ones; the running one is the stream's. Where none was ever told, the one that ran when the gap began is the first."""
+        """Closed ones; the running one is the stream's."""
         _, interval, symbol = gap.topic.split(".", 2)
-        start_ms = gap.edge.newest_ms or gap.edge.cut_ms - (last_ms(interval, 0) or 0)
+        edge = _dated(gap.edge, None)
+        start_ms = edge.newest_ms or edge.cut_ms - (last_ms(interval, 0) or 0)
         fields = {"symbol": symbol, "interval": interval, "start": str(start_ms), "limit": str(_CANDLES)}
         told: list[Fact] = []
         reaches = False
         for _ in range(_PAGES):
-            page = self._facts(_KLINE, gap.topic, fields)
+            page, ahead_ms = self._facts(_KLINE, gap.topic, fields)
+            edge = _dated(gap.edge, ahead_ms)
             told = [*page, *told]
             first = oldest(_events(page))
             reaches = len(page) < _CANDLES or first is None
             if reaches or first is None:
                 break
             fields["end"] = str(first - 1)
-        missed = [fact for fact in told if not isinstance(fact.outcome, Event) or _is_missed(fact.outcome, gap.edge, start_ms)]
+        missed = [fact for fact in told if not isinstance(fact.outcome, Event) or _is_missed(fact.outcome, edge)]
         detail = "" if reaches else f"deeper than {_PAGES * _CANDLES} candles"
         return Filled(gap, missed, reaches, detail, newest(_events(told)) or 0)
 
-    def _facts(self, path: str, topic: str, fields: Mapping[str, str]) -> list[Fact]:
-        """Oldest first."""
+    def _facts(self, path: str, topic: str, fields: Mapping[str, str]) -> tuple[list[Fact], int | None]:
+        """Oldest first; and how far the exchange's clock is ahead of ours, in milliseconds, where the answer says its time."""
         of = {} if self._category == "spread" else {"category": self._category}
         body: dict[str, Any] = self._rest.answer(path, **of, **fields).body
         found = facts_of(path, body, topic=topic, endpoint=self._category, category=self._category)
-        return sorted(found, key=lambda fact: moment(fact.outcome) if isinstance(fact.outcome, Event) else 0)
+        exchange_ms = body.get("time")
+        ahead_ms = exchange_ms - self._unix_ns() // 1_000_000 if type(exchange_ms) is int else None
+        return sorted(found, key=lambda fact: moment(fact.outcome) if isinstance(fact.outcome, Event) else 0), ahead_ms
 
     def _symbol(self, topic: str) -> str:
         named = named_by(topic, self._category)
@@ -219,9 +230,15 @@ def fillable(event_types: Collection[str]) -> str | None:
     return next((event_type for event_type in DEADLINES if event_type in event_types), None)
 
 
-def _is_missed(event: Event, edge: Edge, start_ms: int) -> bool:
-    """A closed candle that consumers were not told."""
-    return event.payload["confirm"] is True and moment(event) >= start_ms and hash(event.identity) not in edge.told
+def _dated(edge: Edge, ahead_ms: int | None) -> Edge:
+    """The same by the exchange's clock, which is so far ahead of ours; None: nobody knows."""
+    return edge if edge.newest_ms else replace(edge, cut_ms=edge.cut_ms + (-CLOCKS_MS if ahead_ms is None else ahead_ms))
+
+
+def _is_missed(event: Event, edge: Edge) -> bool:
+    """A closed candle that consumers were not told. Where none was ever told, the one that ran when the gap began is the first."""
+    is_behind = moment(event) >= edge.newest_ms if edge.newest_ms else int(event.payload["end"]) >= edge.cut_ms
+    return event.payload["confirm"] is True and is_behind and hash(event.identity) not in edge.told
 
 
 def _events(facts: Iterable[Fact]) -> Iterable[Event]:

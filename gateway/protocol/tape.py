@@ -10,16 +10,13 @@ from gateway.models import Event
 REMEMBERED = 64
 #: Trades of one topic are told in the order of their times, give or take this; milliseconds.
 DISORDER_MS = 1_000
-#: A gap that is dated by our clock alone is fetched from so much earlier: that clock may be ahead of the exchange's; milliseconds.
-#: Repeats cost nothing, they have the same ids.
-CLOCKS_MS = 15_000
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
     """What was told last before a gap.
 
-    newest_ms  of the newest; 0: nothing was ever told
+    newest_ms  of the newest; 0: nothing was ever told, and the cut is one of our clock
     cut_ms     what is older was told, or is older than the wish for it
     is_whole   all that was told at `cut_ms` and later is known
     """
@@ -56,7 +53,7 @@ class Tape:
         """Of a gap whose end is now. since_ms: when it began by our clock, for a topic of which this process told nothing yet."""
         self._since = set()
         if not self._newest:
-            return Edge(0, since_ms - CLOCKS_MS, True, frozenset())
+            return Edge(0, since_ms - DISORDER_MS, True, frozenset())
         newest_ms = max(at_ms for at_ms, _ in self._newest)
         oldest_ms = min(at_ms for at_ms, _ in self._newest)
         cut_ms = max(oldest_ms, newest_ms - DISORDER_MS)

@@ -5,7 +5,7 @@ import select
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time_ns
 
 import msgspec
 import pytest
@@ -43,13 +43,16 @@ class Clock:
 
 
 class Endpoint:
-    """A public endpoint's refill, and what consumers were told."""
+    """A public endpoint's refill, and what consumers were told. ahead_s: of our Unix time."""
 
-    def __init__(self, url: str, category: str, *, budget: RestBudget | None = None) -> None:
+    def __init__(self, url: str, category: str, *, budget: RestBudget | None = None, ahead_s: float = 0.0) -> None:
         self.category = category
         self.now = Clock()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
-        backfill = Backfill(Rest(url, budget=budget, whole_s=2.0), category=category, worker="w", wake=self._wake, now=self.now)
+        backfill = Backfill(
+            Rest(url, budget=budget, whole_s=2.0), category=category, worker="w", wake=self._wake, now=self.now,
+            unix_ns=lambda: time_ns() + int(ahead_s * 1e9),
+        )  # fmt: skip
         self.refill = Refill[Event](backfill)
         self.told: list[Event] = []
 
@@ -330,8 +333,26 @@ def test_what_waited_too_long_for_its_turn_is_said_to_be_lost(
 
 
 def test_the_candle_that_ran_when_the_gap_began_is_told_though_none_was_told_before(exchange: RunningSimulator) -> None:
-    endpoint, all_of_them = Endpoint(exchange.rest_url, "linear"), candles(exchange)
+    endpoint, all_of_them = Endpoint(exchange.rest_url, "linear", ahead_s=300.0), candles(exchange)  # as the exchange's by then
     ran = all_of_them[2]
     endpoint.back("kline.1.BTCUSDT", since_ms=ran.payload["start"] + 40_000)
     endpoint.news()
     assert identities(endpoint.told) == identities(all_of_them[2:5])
+
+
+@pytest.mark.parametrize("ahead_s", [3.0, 60.0, -60.0])
+def test_a_gap_that_our_clock_dates_is_found_though_it_is_not_the_exchanges(
+    exchange: RunningSimulator, witness: Callable[..., None], ahead_s: float
+) -> None:
+    endpoint, topic = Endpoint(exchange.rest_url, "linear", ahead_s=ahead_s), "publicTrade.BTCUSDT"
+    witness("linear", topic)
+    exchange.fault("clock", amount=-20_000.0)
+    exchange.step(5)
+    exchange.lift()
+    old = sent(exchange, "linear", topic)
+    since_ms = time_ns() // 1_000_000 + int(ahead_s * 1000)
+    exchange.step(4)
+    endpoint.back(topic, since_ms=since_ms)
+    (news,) = endpoint.news()
+    assert news.recovered
+    assert identities(endpoint.told) == identities(sent(exchange, "linear", topic)[len(old) :])
