@@ -44,12 +44,13 @@ def split(messages: Iterable[Message]) -> list[str]:
 
 
 def misordered(firsts: Iterable[Message], gaps: Sequence[Gap]) -> list[str]:
-    """Within a routing key."""
+    """Within a routing key; what processes tell of themselves, within a process."""
     wrong = []
-    by_key: dict[tuple[str, str], list[Message]] = defaultdict(list)
+    by_key: dict[tuple[str, str, str], list[Message]] = defaultdict(list)
     for each in firsts:
-        by_key[each.queue, each.key].append(each)
-    for (_, key), found in by_key.items():
+        teller = str(each.payload["worker"]) if each.event_type == "system" else ""
+        by_key[each.queue, each.key, teller].append(each)
+    for (_, key, _), found in by_key.items():
         for before, after in pairwise(found):
             if (after.epoch, after.sequence) <= (before.epoch, before.sequence):
                 wrong.append(
