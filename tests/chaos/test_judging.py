@@ -399,9 +399,25 @@ def test_what_the_exchange_tells_again_may_be_the_first_event_behind_a_gap() -> 
     assert wrong(replace(WHOLE, messages=messages, gaps=[row]), may_tell=("disconnected",)) == []
 
 
-@pytest.mark.parametrize(("worker", "is_misordered"), [("router_00", False), ("linear_00", True)])
-def test_what_processes_tell_of_themselves_is_in_order_for_each_of_them(worker: str, is_misordered: bool) -> None:
-    earlier = msgspec.structs.replace(
-        TELLING, number=11, event_id="id-11", epoch="epoch-0", payload={**TELLING.payload, "worker": worker}
+@pytest.mark.parametrize(("process", "is_misordered"), [("router_00", False), ("linear_00", True)])
+def test_what_processes_tell_of_themselves_is_in_order_for_each_of_them(process: str, is_misordered: bool) -> None:
+    telling = msgspec.structs.replace(TELLING, epoch="20260101T000001.000Z-linear_00")
+    earlier = msgspec.structs.replace(TELLING, number=11, event_id="id-11", epoch=f"20260101T000000.000Z-{process}")
+    assert bool(wrong(replace(WHOLE, messages=[*MESSAGES, telling, earlier]))) is is_misordered
+
+
+@pytest.mark.parametrize(
+    ("epochs", "is_misordered"),
+    [
+        (("1Z-private_01", "0Z-private_00", "0Z-private_00"), False),  # who stood by began earlier
+        (("1Z-private_00", "0Z-private_00", "0Z-private_00"), True),
+        (("1Z-private_01", "0Z-private_00", "1Z-private_01"), True),
+    ],
+    ids=["taken over", "gone back", "taken up again"],
+)
+def test_what_one_process_has_left_to_another_it_does_not_take_up_again(epochs: tuple[str, ...], is_misordered: bool) -> None:
+    trades = (
+        msgspec.structs.replace(each, epoch=epoch) for each, epoch in zip((MESSAGES[0], *MESSAGES[1:8:6]), epochs, strict=True)
     )
-    assert bool(wrong(replace(WHOLE, messages=[*MESSAGES, TELLING, earlier]))) is is_misordered
+    found = judge(replace(WHOLE, messages=[*trades, *MESSAGES[2:7], MESSAGES[8]])).misordered
+    assert bool(found) is is_misordered
