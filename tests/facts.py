@@ -6,7 +6,7 @@ from typing import Any
 Facts = list[tuple[Any, ...]]
 
 #: Kind of a fact → how many of its first words name it, as the exchange's documents do; the others are what is said of it.
-NAMED_BY = {"trade": 3, "execution": 2, "order": 4, "position": 4}
+NAMED_BY = {"trade": 3, "execution": 2, "order": 4, "position": 5}
 #: Event types of the account's stream.
 OF_THE_ACCOUNT = ("order", "execution", "execution_fast", "position", "balance", "greeks")
 
@@ -30,8 +30,8 @@ def facts_of_frame(topic: str, frame: dict[str, Any]) -> Facts:
             row["symbol"],
             int(row["positionIdx"]),
             int(row["seq"]),
-            row["size"],
             str(row["updatedTime"]),
+            row["size"],
         ),
         "wallet": lambda row: ("wallet", frame["creationTime"], len(row["coin"])),
     }
@@ -67,8 +67,8 @@ def fact_of_event(event: dict[str, Any]) -> tuple[Any, ...]:
             payload["symbol"],
             payload["mode"],
             payload["position_sequence"],
-            payload["size"],
             str(payload["updated_time"]),
+            payload["size"],
         ),
         "balance": lambda: ("wallet", milliseconds(event["timestamp"]), len(payload["coins"])),
     }

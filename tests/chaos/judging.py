@@ -132,7 +132,7 @@ def _judge(held: Held) -> Verdict:
     verdict.split = split(held.messages)
     verdict.misordered = misordered(firsts, held.gaps)
     verdict.holes = holes(held.messages, held.gaps)
-    _find_untold(held, firsts, verdict)
+    _find_untold(held, verdict)
     verdict.database = stored_lacks(held.account, firsts, held.stored)
     return verdict
 
@@ -197,7 +197,7 @@ def _find_lost_trades(held: Held, verdict: Verdict) -> None:
             verdict.lost[UNSEEN].append(f"{symbol}, made at {made.time_ms}: {name}")
 
 
-def _find_untold(held: Held, firsts: Sequence[Message], verdict: Verdict) -> None:
+def _find_untold(held: Held, verdict: Verdict) -> None:
     spoken = {each.payload["gap_id"] for each in held.messages if each.event_type == "system"}
     for gap in held.gaps:
         verdict.causes[gap["cause"]] += 1
@@ -207,7 +207,7 @@ def _find_untold(held: Held, firsts: Sequence[Message], verdict: Verdict) -> Non
             verdict.untold.append(f"{_name(gap)}: no `system` event speaks of it")
     verdict.untold += [
         f"{_name(gap)}: the first event of {topic} behind it does not carry its gap_id"
-        for gap, topic in unmarked(held.gaps, firsts)
+        for gap, topic in unmarked(held.gaps, held.messages)
     ]
 
 

@@ -4,17 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from tests.chaos.excuses import Gap, is_of, milliseconds
+from tests.chaos.order import place_of
 from tests.chaos.recorder import Message
 
 
-def unmarked(gaps: Sequence[Gap], firsts: Iterable[Message]) -> Iterator[tuple[Gap, str]]:
+def unmarked(gaps: Sequence[Gap], messages: Iterable[Message]) -> Iterator[tuple[Gap, str]]:
     """Gaps of workers, and topics of them whose first event behind the gap does not carry its id.
 
     A gap that closes once REST has told what it missed is followed by that already; so it is the first event behind its beginning, or
-    the first behind its end. One event follows on several gaps, and can carry one id.
+    the first behind its end. One event follows on several gaps, and can carry one id. What the exchange tells again is an event of its
+    own here, though it has the id of an earlier one.
     """
     by_topic: dict[tuple[str, str], list[Message]] = defaultdict(list)
-    for each in firsts:
+    firsts: dict[tuple[object, ...], Message] = {}
+    for each in messages:
+        firsts.setdefault(place_of(each), each)
+    for each in firsts.values():
         if each.event_type != "system":
             by_topic[each.endpoint, each.topic].append(each)
     for gap in gaps:

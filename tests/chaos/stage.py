@@ -6,6 +6,7 @@ exchange ══▶ gateway ══▶ [valve] ══▶ RabbitMQ ══▶ record
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -277,4 +278,5 @@ def _disks(var: Path) -> Iterator[None]:
             folder.mkdir(exist_ok=True)
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
             mounted.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
+        mounted.callback(shutil.copytree, var / "log", var.parent / "log")  # whoever looks for what went wrong needs it
         yield

@@ -59,7 +59,7 @@ MESSAGES = [
     order(4, 2, "Filled", "2"),
     message(5, "execution", 1, ("execution", "e", "1", "2", "0.1"), FILLED),
     message(
-        6, "position", 1, ("position", "BTCUSDT", 0, 1, "2", "1"),
+        6, "position", 1, ("position", "BTCUSDT", 0, 1, "1", "2"),
         {"symbol": "BTCUSDT", "mode": 0, "size": "2", "side": "Buy", "updated_time": 1, "position_sequence": 1},
     ),
     message(7, "balance", 1, ("wallet", 1, 1), {"account_type": "UNIFIED", "coins": [{"coin": "USDT", "wallet_balance": "9.50"}]}),
@@ -390,3 +390,34 @@ def test_class_queues_are_judged_for_themselves() -> None:
     for messages in ([*MESSAGES, *again[1:]], [*MESSAGES[1:], *again]):
         found = wrong(replace(WHOLE, messages=messages, shared=shared))
         assert [sentence for sentence in found if "1 trade lost without a word" in sentence]
+
+
+def test_what_the_exchange_tells_again_may_be_the_first_event_behind_a_gap() -> None:
+    again = trade(6, 3, "t2", event_id="id-2", gap_id="g")
+    messages = [*MESSAGES[:2], again, msgspec.structs.replace(MESSAGES[7], sequence=4), *MESSAGES[2:7], MESSAGES[8], TELLING]
+    row = gap(from_at=at(2.5), to_at=at(3.0))
+    assert wrong(replace(WHOLE, messages=messages, gaps=[row]), may_tell=("disconnected",)) == []
+
+
+@pytest.mark.parametrize(("process", "is_misordered"), [("router_00", False), ("linear_00", True)])
+def test_what_processes_tell_of_themselves_is_in_order_for_each_of_them(process: str, is_misordered: bool) -> None:
+    telling = msgspec.structs.replace(TELLING, epoch="20260101T000001.000Z-linear_00")
+    earlier = msgspec.structs.replace(TELLING, number=11, event_id="id-11", epoch=f"20260101T000000.000Z-{process}")
+    assert bool(wrong(replace(WHOLE, messages=[*MESSAGES, telling, earlier]))) is is_misordered
+
+
+@pytest.mark.parametrize(
+    ("epochs", "is_misordered"),
+    [
+        (("1Z-private_01", "0Z-private_00", "0Z-private_00"), False),  # who stood by began earlier
+        (("1Z-private_00", "0Z-private_00", "0Z-private_00"), True),
+        (("1Z-private_01", "0Z-private_00", "1Z-private_01"), True),
+    ],
+    ids=["taken over", "gone back", "taken up again"],
+)
+def test_what_one_process_has_left_to_another_it_does_not_take_up_again(epochs: tuple[str, ...], is_misordered: bool) -> None:
+    trades = (
+        msgspec.structs.replace(each, epoch=epoch) for each, epoch in zip((MESSAGES[0], *MESSAGES[1:8:6]), epochs, strict=True)
+    )
+    found = judge(replace(WHOLE, messages=[*trades, *MESSAGES[2:7], MESSAGES[8]])).misordered
+    assert bool(found) is is_misordered
