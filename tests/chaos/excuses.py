@@ -13,8 +13,10 @@ from tests.chaos.recorder import Message
 from tests.chaos.stage import Ending
 from tests.chaos.truth import Told
 
-#: Between a row of `gaps` and the facts it speaks of: what lay in sockets, and clocks that are read one after the other; nanoseconds.
-SLACK_NS = 2 * 10**9
+#: Between a row of a worker's and the facts it speaks of: what lay in sockets, and clocks that are read one after the other; nanoseconds.
+SLACK_NS = 300_000_000
+#: The same of a queue: what lay in the router's lane, and until the queue was made after it was looked for.
+QUEUE_SLACK_NS = 2 * 10**9
 #: What was sent so shortly before a process ended may have lain in its socket, or in the memory of a public one; nanoseconds.
 UNDER_WAY_NS = 300_000_000
 #: Causes by which a number that was stamped may never come. A connection that is away, or a topic that is silent, stamps nothing.
@@ -36,13 +38,15 @@ class Place(NamedTuple):
 
 def covers(gap: Gap, place: Place, since_ns: int, until_ns: int | None = None) -> bool:
     """Whether a row of `gaps` speaks of this place at this time, or between these. One that is open speaks of all that comes."""
+    slack_ns = SLACK_NS
     if gap["cause"] == "queue_missing":  # the router's: what went through one queue
+        slack_ns = QUEUE_SLACK_NS
         if place.queue not in str(gap["detail"]).split():
             return False
     elif not is_of(gap, place.endpoint, place.topic):
         return False
     opened, closed = gap["from_at"].timestamp() * 1e9, gap["to_at"].timestamp() * 1e9 if gap["to_at"] else float("inf")
-    return bool(opened - SLACK_NS <= (until_ns or since_ns) and since_ns <= closed + SLACK_NS)
+    return bool(opened - slack_ns <= (until_ns or since_ns) and since_ns <= closed + slack_ns)
 
 
 def is_of(gap: Gap, endpoint: str, topic: str) -> bool:

@@ -244,8 +244,8 @@ def test_a_row_of_gaps_that_says_recovered_does_not_excuse_a_trade_that_is_missi
     [
         {"endpoint": "spot"},
         {"topic": "publicTrade.ETHUSDT"},
-        {"from_at": datetime.fromtimestamp(BEGAN_MS / 1000 + 60, UTC), "to_at": None},
-        {"from_at": datetime.fromtimestamp(BEGAN_MS / 1000 - 60, UTC), "to_at": datetime.fromtimestamp(BEGAN_MS / 1000 - 50, UTC)},
+        {"from_at": at(2.5), "to_at": None},
+        {"from_at": at(0.5), "to_at": at(1.5)},
     ],
     ids=["another endpoint", "another topic", "later", "earlier"],
 )
