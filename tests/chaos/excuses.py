@@ -1,22 +1,29 @@
 """What may be missing, and why: a row of `gaps` that covers it, and where a process was ended, only what was under way to it then. Pure.
 
 A fact that was sent to a process that was ended is excused from shortly before its end on, on the connection that ended with it, and
-where nobody was told, until the topic is sent again. All else that is missing beside a `restarted` row is lost.
+where nobody was told, until the topic is sent again. So is the state of an order or a position that waited for REST, and that REST
+overtook. All else that is missing beside a `restarted` row is lost.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from tests.chaos.recorder import Message
 from tests.chaos.stage import Ending
 from tests.chaos.truth import Told
 
-#: Between a row of `gaps` and the facts it speaks of: what lay in sockets, and clocks that are read one after the other; nanoseconds.
-SLACK_NS = 2 * 10**9
+#: Between a row of a worker's and the facts it speaks of: what lay in sockets, and clocks that are read one after the other; nanoseconds.
+SLACK_NS = 300_000_000
+#: The same of a queue: what lay in the router's lane, and until the queue was made after it was looked for.
+QUEUE_SLACK_NS = 2 * 10**9
 #: What was sent so shortly before a process ended may have lain in its socket, or in the memory of a public one; nanoseconds.
 UNDER_WAY_NS = 300_000_000
 #: Causes by which a number that was stamped may never come. A connection that is away, or a topic that is silent, stamps nothing.
 STAMPED_AND_LOST = ("overflow", "queue_missing", "disk_full")
+
+#: Kind of a state → how many words of its fact say whose it is, and which one is its update time.
+UPDATED = {"order": (2, 3), "position": (3, 4)}
 
 Gap = dict[str, Any]
 
@@ -31,13 +38,15 @@ class Place(NamedTuple):
 
 def covers(gap: Gap, place: Place, since_ns: int, until_ns: int | None = None) -> bool:
     """Whether a row of `gaps` speaks of this place at this time, or between these. One that is open speaks of all that comes."""
+    slack_ns = SLACK_NS
     if gap["cause"] == "queue_missing":  # the router's: what went through one queue
+        slack_ns = QUEUE_SLACK_NS
         if place.queue not in str(gap["detail"]).split():
             return False
     elif not is_of(gap, place.endpoint, place.topic):
         return False
     opened, closed = gap["from_at"].timestamp() * 1e9, gap["to_at"].timestamp() * 1e9 if gap["to_at"] else float("inf")
-    return bool(opened - SLACK_NS <= (until_ns or since_ns) and since_ns <= closed + SLACK_NS)
+    return bool(opened - slack_ns <= (until_ns or since_ns) and since_ns <= closed + slack_ns)
 
 
 def is_of(gap: Gap, endpoint: str, topic: str) -> bool:
@@ -54,6 +63,31 @@ def excuses_a_hole(gap: Gap, place: Place, since_ns: int, until_ns: int) -> bool
     """Whether numbers may be missing because of it, that were stamped between these."""
     is_its_cause = gap["cause"] in STAMPED_AND_LOST or (gap["cause"] == "restarted" and place.endpoint != "private")
     return is_its_cause and covers(gap, place, since_ns, until_ns)
+
+
+def newest_over_rest(messages: Iterable[Message]) -> dict[tuple[Any, ...], int]:
+    """Order or position → the update time of the newest state that REST told."""
+    newest: dict[tuple[Any, ...], int] = {}
+    for each in messages:
+        if each.source == "rest" and each.fact is not None and each.fact[0] in UPDATED:
+            whose, at_ms = _update(each.fact)
+            newest[whose] = max(at_ms, newest.get(whose, at_ms))
+    return newest
+
+
+def is_overtaken(told: Told, gaps: Iterable[Gap], newest: dict[tuple[Any, ...], int]) -> bool:
+    """Whether it waited, while one of these gaps was open, for what REST tells, and that was newer."""
+    if told.fact[0] not in UPDATED:
+        return False
+    whose, at_ms = _update(told.fact)
+    waited = (gap["from_at"].timestamp() * 1e9 <= told.sent_ns <= gap["to_at"].timestamp() * 1e9 for gap in gaps if gap["to_at"])
+    return newest.get(whose, at_ms) > at_ms and any(waited)
+
+
+def _update(fact: tuple[Any, ...]) -> tuple[tuple[Any, ...], int]:
+    """Whose state it is, and when it was updated."""
+    words, place = UPDATED[fact[0]]
+    return fact[:words], int(fact[place])
 
 
 class Endings:

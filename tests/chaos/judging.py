@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.chaos.completeness import lacking_candles, lacks, stored_lacks
-from tests.chaos.excuses import Endings, Gap, Place, covers
+from tests.chaos.excuses import Endings, Gap, Place, covers, is_overtaken, newest_over_rest
 from tests.chaos.marks import unmarked
 from tests.chaos.order import holes, key_of, misordered, place_of, split
 from tests.chaos.recorder import Message
@@ -152,6 +152,7 @@ def _queues(held: Held) -> dict[tuple[str, str], str]:
 
 def _find_lost(held: Held, verdict: Verdict) -> None:
     facts, queues, endings = set(map(key_of, held.messages)), _queues(held), Endings(held.ended, held.told)
+    over_rest = newest_over_rest(held.messages)
     for told in held.told:
         kind = SPOT_TRADE if (told.endpoint, told.fact[0]) == ("spot", "trade") else told.fact[0]
         place = Place(told.endpoint, told.topic, queues.get((told.endpoint, told.topic), ""))
@@ -159,11 +160,12 @@ def _find_lost(held: Held, verdict: Verdict) -> None:
         if (told.endpoint, told.topic, told.fact) in facts:
             verdict.arrived += 1
             continue
-        causes = {gap["cause"] for gap in held.gaps if covers(gap, place, told.sent_ns)}
+        rows = [gap for gap in held.gaps if covers(gap, place, told.sent_ns)]
+        causes = {gap["cause"] for gap in rows}
         ending = endings.of(told) if causes == {"restarted"} else None
         if ending is not None:
             verdict.by_ending[ending] += 1
-        if ending is not None or causes - {"restarted"}:
+        if ending is not None or causes - {"restarted"} or is_overtaken(told, rows, over_rest):
             verdict.announced[kind] += 1
         else:
             verdict.lost[kind].append(

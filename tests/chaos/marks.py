@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from tests.chaos.excuses import Gap, is_of, milliseconds
 from tests.chaos.order import place_of
@@ -12,7 +13,8 @@ def unmarked(gaps: Sequence[Gap], messages: Iterable[Message]) -> Iterator[tuple
     """Gaps of workers, and topics of them whose first event behind the gap does not carry its id.
 
     A gap that closes once REST has told what it missed is followed by that already; so it is the first event behind its beginning, or
-    the first behind its end. One event follows on several gaps, and can carry one id. What the exchange tells again is an event of its
+    the first behind its end; where a process was away, the first of the next one, for its beginning is when the one before it last said
+    how it was. One event follows on several gaps, and can carry one id. What the exchange tells again is an event of its
     own here, though it has the id of an earlier one.
     """
     by_topic: dict[tuple[str, str], list[Message]] = defaultdict(list)
@@ -39,6 +41,9 @@ def _is_marked(gap: Gap, rows: Sequence[Gap], found: Sequence[Message]) -> bool:
         found = [each for each in found if each.source == "rest" and each.received_ms == ended]
         return not found or found[0].gap_id == str(gap["id"])
     heads = [*_head(found, began + 1), *_head(found, ended)]
+    if gap["cause"] == "restarted":
+        next_ones = (after for before, after in pairwise(found) if after.epoch != before.epoch)
+        heads += [each for each in next_ones if began <= each.received_ms <= ended]
     same = {
         str(row["id"])
         for row in rows

@@ -32,8 +32,8 @@ HUNG = frozenset({"disconnected", "stalled", "overflow", "unacknowledged", "hole
 BACK_S = cap_for(7) + 5.0
 #: Memory is flat when it grows by no more than this in the second half of an outage; MiB. Events of 30 s take twice that.
 FLAT_MIB = 12.0
-#: Facts that the end of a process may cost: what was sent in the last moment, and by a row of `gaps`.
-LAST_WORDS = 10.0
+#: Facts that the end of a process may cost: what was sent in the last moment. Of spot, trades too: 105 a second, and REST keeps 60.
+LAST_WORDS, LAST_WORDS_AND_SPOT = 10.0, 45.0
 #: How the way back to the exchange fails, step by step.
 STEPS = (
     *({"kind": "refuse", "how": how} for how in KINDS["refuse"].hows),
@@ -112,7 +112,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "processes_killed", "kill -9 of any process at random moments", faults.processes_killed,
         {"programs": ALL_PROGRAMS, "times": 5}, {"programs": ALL_PROGRAMS, "times": 50}, BOOKS | STATES, may_tell=RESTARTED,
-        within={"announced_per_ending": LAST_WORDS}, in_slice=True,
+        within={"announced_per_ending": LAST_WORDS_AND_SPOT}, in_slice=True,
     ),
     _kills("router_killed", "kill -9 of the router", ROUTER),
     _kills("private_killed", "kill -9 of the worker of the account's stream", PRIVATE, may_announce=STATES, must_tell=RESTARTED),
@@ -137,12 +137,12 @@ ROWS: tuple[Row, ...] = (
     Row(
         "everything_restarted", "SIGTERM for all programs, and their start", faults.everything_restarted,
         {"broker_away": False}, {"broker_away": False}, BOOKS | STATES | {UNSEEN}, RESTARTED,
-        within={"stop_s": 20.0, "announced_per_ending": LAST_WORDS},
+        within={"stop_s": 20.0, "announced_per_ending": LAST_WORDS_AND_SPOT},
     ),
     Row(
         "everything_restarted_without_rabbitmq", "the same while RabbitMQ is away", faults.everything_restarted,
         {"broker_away": True}, {"broker_away": True}, BOOKS | STATES | {UNSEEN}, RESTARTED,
-        within={"stop_s": 20.0, "announced_per_ending": LAST_WORDS},
+        within={"stop_s": 20.0, "announced_per_ending": LAST_WORDS_AND_SPOT},
     ),
     _rabbitmq("kill", 15.0, "RabbitMQ is killed, for 15 s", in_slice=True),
     _rabbitmq("kill", 60.0, "RabbitMQ is killed, for 60 s"),

@@ -244,8 +244,8 @@ def test_a_row_of_gaps_that_says_recovered_does_not_excuse_a_trade_that_is_missi
     [
         {"endpoint": "spot"},
         {"topic": "publicTrade.ETHUSDT"},
-        {"from_at": datetime.fromtimestamp(BEGAN_MS / 1000 + 60, UTC), "to_at": None},
-        {"from_at": datetime.fromtimestamp(BEGAN_MS / 1000 - 60, UTC), "to_at": datetime.fromtimestamp(BEGAN_MS / 1000 - 50, UTC)},
+        {"from_at": at(2.5), "to_at": None},
+        {"from_at": at(0.5), "to_at": at(1.5)},
     ],
     ids=["another endpoint", "another topic", "later", "earlier"],
 )
@@ -421,3 +421,24 @@ def test_what_one_process_has_left_to_another_it_does_not_take_up_again(epochs: 
     )
     found = judge(replace(WHOLE, messages=[*trades, *MESSAGES[2:7], MESSAGES[8]])).misordered
     assert bool(found) is is_misordered
+
+
+@pytest.mark.parametrize(
+    ("newer", "source", "sent", "excused"),
+    [(1, "rest", 3.0, True), (0, "rest", 3.0, False), (1, "stream", 3.0, False), (1, "rest", 5.0, False)],
+    ids=["overtaken", "as old", "by the stream", "when nothing waited"],
+)
+def test_a_state_that_rest_overtook_while_it_waited_may_be_announced(newer: int, source: str, sent: float, excused: bool) -> None:
+    waited = Told("private", 2, "order", ("order", "o", "New", str(BEGAN_MS + 4000 - newer), "0"), BEGAN_NS + int(sent * SECOND))
+    row = gap(endpoint="private", topic=None, cause="restarted", from_at=at(2.0), to_at=at(4.5))
+    found = judge(replace(WHOLE, told=[*WHOLE.told, waited], messages=changed(4, source=source), gaps=[row]))
+    assert found.announced == ({"order": 1} if excused else {})
+    assert list(found.lost) == ([] if excused else ["order"])
+
+
+def test_where_a_process_was_away_the_first_event_of_the_next_one_carries_the_id() -> None:
+    """Its gap begins when the one before it last said how it was, which is before that one's last events."""
+    messages = [*MESSAGES, trade(11, 1, "t4", epoch="epoch-2"), trade(12, 2, "t5", epoch="epoch-2"), TELLING]
+    row = gap(cause="restarted", from_at=at(7.0), to_at=at(11.5))
+    for numbers, is_well in (((11,), True), ((), False)):
+        assert (judge(replace(WHOLE, messages=marked(messages, *numbers), gaps=[row])).untold == []) is is_well
