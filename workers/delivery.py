@@ -210,6 +210,8 @@ class Delivery:
         """Hand on what an earlier run left, as far as there is room; whether that was all. now: monotonic seconds."""
         while self.bus.outbox.bytes < REPLAY_AHEAD:
             left = self.journal.left(REPLAY_BYTES)
+            if left is None:
+                break
             for kept in left:
                 self._again(kept, now)
             self.dispatch.flush_replayed()

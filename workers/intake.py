@@ -21,12 +21,16 @@ FRESH_S = 0.5
 #: A full disk is over once it has taken everything for so long: room comes and goes while the router catches up; seconds.
 ROOM_S = 2.0
 
+#: Frames may have been under way for so long; what says it was sent earlier is not believed; milliseconds.
+BEHIND_MS = 60_000
+
 
 class Intake:
     """Of one worker; used by its main thread alone.
 
     last_frame_ms  when the last frame of any kind arrived, Unix milliseconds
     last_data_ms   when the last push did
+    last_sent_ms   when the last frame that says so was sent, by our clock: what was sent before it has been read
     """
 
     def __init__(self, delivery: Delivery, subscriptions: Subscriptions, outside: Outside, catchup: Catchup) -> None:
@@ -38,6 +42,7 @@ class Intake:
         self._room_since: float | None = None  # when the disk took the frame in hand; monotonic seconds
         self._read_all_at = float("-inf")  # monotonic seconds
         self._is_fresh = False  # what is read now has just arrived
+        self.last_sent_ms: int | None = None
         self.last_frame_ms: int | None = None
         self.last_data_ms: int | None = None
 
@@ -116,6 +121,7 @@ class Intake:
     def _sort(self, text: bytes, received_ns: int, session: Session | None) -> None:
         frame = parse(text)
         self.last_frame_ms = received_ns // 1_000_000
+        self._note_sent(frame.ts_ms if isinstance(frame, Data) else frame.server_ms if isinstance(frame, Pong) else None)
         is_asked_for = session.receive(frame, self._outside.now()) if session is not None else True
         if isinstance(frame, Data) and is_asked_for:
             self.last_data_ms = self.last_frame_ms
@@ -131,3 +137,10 @@ class Intake:
             self._delivery.unread(frame, received_ns)
         elif isinstance(frame, Data):
             self._delivery.unasked(frame, received_ns)
+
+    def _note_sent(self, sent_ms: int | None) -> None:
+        """Frames come in their order; those that wait unread when a connection ends were sent later, however long ago."""
+        if sent_ms and self.last_frame_ms is not None:
+            ours_ms = sent_ms - (self._outside.clock.ahead_ms or 0)
+            if self.last_frame_ms - BEHIND_MS <= ours_ms <= self.last_frame_ms:
+                self.last_sent_ms = ours_ms

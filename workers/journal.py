@@ -99,11 +99,16 @@ class Journal:
         if number and self._spool is not None:
             self._spool.release(number)
 
-    def left(self, most_bytes: int) -> list[Kept]:
-        """The next entries that an earlier run left, about so many bytes of them; none: that was all."""
+    def left(self, most_bytes: int) -> list[Kept] | None:
+        """The next entries that an earlier run left, about so many bytes; none: that was all; None: the disk does not give them now."""
         found: list[Kept] = []
         while not found and self._spool is not None and self._replayed < self._left_until:
-            entries = self._spool.read(self._replayed, most_bytes=most_bytes)
+            try:
+                entries = self._spool.read(self._replayed, most_bytes=most_bytes)
+            except SpoolFull as fault:
+                self.error = str(fault)
+                return None
+            self.error = None
             ours = [(number, payload) for number, payload in entries if number <= self._left_until]
             found = [kept for number, payload in ours for kept in _read(payload, number)]
             self._replayed = ours[-1][0] if ours else self._left_until  # what is damaged was counted when it was opened

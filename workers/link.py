@@ -257,7 +257,7 @@ class Link:
         if self._online:
             now_ns, intake = self._outside.unix_ns(), self.intake
             last_ms = intake.last_frame_ms if self._endpoint.authenticates else intake.last_data_ms
-            from_ms = max(last_ms or 0, self.connected_since or 0)
+            from_ms = max(min(last_ms or 0, intake.last_sent_ms or last_ms or 0), self.connected_since or 0)
             topics, detail = self.subscriptions.names_delivering(), self._labelled(reason)
             self._delivery.ledger.connection_lost(cause, topics, from_ms=from_ms, now_ns=now_ns, detail=detail)
         refused = self._live is not None and self._live.session.state is State.AUTH_FAILED
