@@ -109,7 +109,13 @@ def test_a_full_journal_stops_the_private_stream_in_words_and_goes_on_by_itself(
         assert orders(events) == placed
         wait_for(lambda: words_of(gateway, "private_00").journal_error is None, "room again")
         gateway.wait_until_healthy()
-        told = [entry for entry in gaps_told(consumer) if entry["cause"] == "disk_full"]
+        told: list[dict[str, Any]] = []
+
+        def is_over() -> bool:
+            told.extend(entry for entry in gaps_told(consumer) if entry["cause"] == "disk_full")
+            return bool(told) and told[-1]["kind"] == "recovered"
+
+        wait_for(is_over, "it is told to be over")
         assert [(entry["kind"], entry["recovered"]) for entry in told] == [("gap", None), ("recovered", True)]
 
 
