@@ -58,7 +58,7 @@ def test_what_a_killed_private_worker_had_read_arrives_in_order_and_the_time_wit
     assert {entry["gap_id"] for entry in told} == {first["gap_id"]}, "the first event after the gap names it"
     assert [entry["cause"] for entry in told] == ["restarted"] * len(told)
     assert told[0]["kind"] == "gap"
-    assert (told[-1]["kind"], told[-1]["recovered"]) == ("recovered", True)
+    assert (told[-1]["kind"], told[-1]["recovered"]) == ("recovered", True), "REST tells of that time"
     wait_for(lambda: words_of(gateway, "private_00").journal_messages == 0, "nothing is left on disk")
 
 
