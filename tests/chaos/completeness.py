@@ -1,6 +1,7 @@
 """What must be there in the end, whatever happened on the way: the account as it is now, and every candle that is over. Sentences of what lacks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +35,15 @@ def lacks(account: Account, firsts: Sequence[Message], first_wallet: dict[str, D
     moved = {coin: account.wallet.get(coin, Decimal(0)) for coin in (*wallet, *account.wallet, *first_wallet)}
     moved = {coin: balance for coin, balance in moved.items() if coin in wallet or balance != first_wallet.get(coin, Decimal(0))}
     return found + _differences("balance", moved, wallet)
+
+
+def without_orders(account: Account, states: Collection[tuple[Any, ...]]) -> Account:
+    """Without the orders whose last state is one of these facts."""
+    gone = {
+        (identity, status, int(updated)) for kind, identity, status, updated, *_ in (each for each in states if each[0] == "order")
+    }
+    orders = {key: state for key, state in account.orders.items() if (key, state[0], state[2]) not in gone}
+    return replace(account, orders=orders)
 
 
 def stored_lacks(account: Account, firsts: Sequence[Message], stored: Sequence[dict[str, Any]]) -> list[str]:

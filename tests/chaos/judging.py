@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from tests.chaos.completeness import lacking_candles, lacks, stored_lacks
+from tests.chaos.completeness import lacking_candles, lacks, stored_lacks, without_orders
 from tests.chaos.excuses import Endings, Gap, Place, covers, is_overtaken, newest_over_rest
 from tests.chaos.marks import unmarked
 from tests.chaos.order import holes, key_of, misordered, place_of, split
@@ -62,6 +62,7 @@ class Verdict:
     """What was found. Counts by the first word of a fact; sentences, empty where all is well.
 
     by_ending  of those that were announced, how many each end of a process is an excuse for
+    unqueued   of them, the facts that a deleted queue has taken along: nobody fetches those
     """
 
     sent: int = 0
@@ -69,6 +70,7 @@ class Verdict:
     repeats: int = 0
     announced: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     by_ending: dict[Ending, int] = field(default_factory=lambda: defaultdict(int))
+    unqueued: set[tuple[Any, ...]] = field(default_factory=set)
     lost: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     missing: list[str] = field(default_factory=list)
     misordered: list[str] = field(default_factory=list)
@@ -127,7 +129,8 @@ def _judge(held: Held) -> Verdict:
     verdict.repeats = len(held.messages) - len({place_of(each) for each in held.messages})
     _find_lost(held, verdict)
     _find_lost_trades(held, verdict)
-    verdict.missing += lacks(held.account, firsts, held.first_wallet) + lacking_candles(held.candles, held.messages)
+    account = without_orders(held.account, verdict.unqueued)
+    verdict.missing += lacks(account, firsts, held.first_wallet) + lacking_candles(held.candles, held.messages)
     _find_invented(held, verdict)
     verdict.split = split(held.messages)
     verdict.misordered = misordered(firsts, held.gaps)
@@ -165,6 +168,8 @@ def _find_lost(held: Held, verdict: Verdict) -> None:
         ending = endings.of(told) if causes == {"restarted"} else None
         if ending is not None:
             verdict.by_ending[ending] += 1
+        if "queue_missing" in causes:
+            verdict.unqueued.add(told.fact)
         if ending is not None or causes - {"restarted"} or is_overtaken(told, rows, over_rest):
             verdict.announced[kind] += 1
         else:

@@ -163,12 +163,12 @@ ROWS: tuple[Row, ...] = (
     Row(
         "rabbitmq_queues_deleted", "somebody deletes a service's queues", faults.rabbitmq_queue_deleted,
         {"kinds": ("trades", "order"), "seconds": 8.0}, {"kinds": ("trades", "order"), "seconds": 30.0},
-        frozenset({"trade", "order", UNSEEN}), frozenset({"queue_missing"}),
+        frozenset({"trade", "order", UNSEEN, SPOT_TRADE}), frozenset({"queue_missing"}),
     ),
     Row(
         "rabbitmq_class_queues_deleted", "the same where class queues take what a deleted one would have made come back",
         faults.rabbitmq_queue_deleted, {"kinds": ("trades", "order"), "seconds": 8.0}, {"kinds": ("trades", "order"), "seconds": 30.0},
-        frozenset({"trade", "order", UNSEEN}), frozenset({"queue_missing"}), settings={"WS_GATEWAY_CLASS_QUEUES": "all"},
+        frozenset({"trade", "order", UNSEEN, SPOT_TRADE}), frozenset({"queue_missing"}), settings={"WS_GATEWAY_CLASS_QUEUES": "all"},
     ),
     Row(
         "rabbitmq_half_open", "the line to RabbitMQ swallows all and closes nothing", faults.line_turned,

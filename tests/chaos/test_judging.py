@@ -442,3 +442,15 @@ def test_where_a_process_was_away_the_first_event_of_the_next_one_carries_the_id
     row = gap(cause="restarted", from_at=at(7.0), to_at=at(11.5))
     for numbers, is_well in (((11,), True), ((), False)):
         assert (judge(replace(WHOLE, messages=marked(messages, *numbers), gaps=[row])).untold == []) is is_well
+
+
+@pytest.mark.parametrize(
+    ("queue", "kinds"), [("ws-gateway.order.chaos", []), ("ws-gateway.trade.chaos", ["1 order lost", "missing"])]
+)
+def test_the_last_state_of_an_order_that_went_with_its_queue_is_announced(queue: str, kinds: list[str]) -> None:
+    row = gap(endpoint="router", topic=None, cause="queue_missing", detail=queue, from_at=at(4.0), to_at=at(5.0), recovered=False)
+    found = wrong(
+        replace(WHOLE, messages=[*without(4), TELLING], gaps=[row]), may_announce=("order",), must_tell=("queue_missing",)
+    )
+    assert [sentence for sentence in found if not any(sentence.startswith(kind) for kind in kinds)] == []
+    assert len(found) == len(kinds)
