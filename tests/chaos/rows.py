@@ -112,7 +112,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "processes_killed", "kill -9 of any process at random moments", faults.processes_killed,
         {"programs": ALL_PROGRAMS, "times": 5}, {"programs": ALL_PROGRAMS, "times": 50}, BOOKS | STATES, may_tell=RESTARTED,
-        within={"announced_per_ending": LAST_WORDS_AND_SPOT}, in_slice=True,
+        within={"announced_per_ending": LAST_WORDS_AND_SPOT},
     ),
     _kills("router_killed", "kill -9 of the router", ROUTER),
     _kills("private_killed", "kill -9 of the worker of the account's stream", PRIVATE, may_announce=STATES, must_tell=RESTARTED),
@@ -204,7 +204,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "exchange_cut", "the exchange ends its connections, in every way", faults.exchange_cut,
         {"hows": ("abort", "mid_frame"), "times": 1}, {"hows": KINDS["cut"].hows, "times": 5},
-        BOOKS | STATES, DISCONNECTED, in_slice=True,
+        BOOKS | STATES, DISCONNECTED,
     ),
     Row(
         "exchange_cut_at_every_step", "the way back to the exchange fails at one step after the other", faults.exchange_cut_at_every_step,
