@@ -47,12 +47,16 @@ class MarketCatchup(Catchup):
     def tend(self, now: float, now_ns: int) -> None:
         if self._awaited:
             self._look_for_topics(now)
-        for told in self._refill.news(now):
+        news = self._refill.news(now)
+        for told in news:
             for fact in told.facts:
                 self._delivery.fetched(fact, now_ns)
             if told.is_last:
                 self._delivery.gaps.judge(told.gap_id, told.topic, recovered=told.recovered, detail=told.detail)
         self._go_on(now)
+        for told in news:
+            for fact in self._refill.new(told.topic, told.behind):
+                self._delivery.fetched(fact, now_ns)
 
     def lost(self, now: float) -> None:
         self._refill.lost()

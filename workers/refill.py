@@ -10,7 +10,7 @@ from typing import Generic
 
 from gateway.models import Event
 from gateway.protocol.answers import Fact
-from gateway.protocol.tape import Edge, Tape
+from gateway.protocol.tape import Edge, Tape, moment
 from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, fillable
 from workers.held import LONGEST_S, Held, Item
 
@@ -22,6 +22,8 @@ LATE_S = 10.0
 class Refilled:
     """What REST told of one topic's gap; consumers are to be told the facts now, in this order.
 
+    behind     younger than the first that the stream brought, which has brought them too: to be told after the frames that waited,
+               as far as they are still new then (`new`). A short list may begin behind the first of those frames
     is_last    REST will tell no more of it
     recovered  all of it was told: back to what was told last, and up to the first that the stream brought
     detail     one clause for a person
@@ -30,6 +32,7 @@ class Refilled:
     topic: str
     gap_id: str
     facts: list[Fact]
+    behind: list[Fact]
     is_last: bool
     recovered: bool
     detail: str
@@ -162,7 +165,8 @@ class Refill(Generic[Item]):
         topic, known = filled.gap.topic, self._questions.get(filled.gap.topic)
         if known is None or known.edge is not filled.gap.edge:
             return None
-        facts = list(self._new(self._tapes[topic], filled.facts))
+        behind = [fact for fact in filled.facts if known.first_ms is not None and _at(fact) > known.first_ms]
+        facts = list(self.new(topic, filled.facts[: len(filled.facts) - len(behind)]))
         known.fetched += len(facts)
         is_last = known.gap is filled.gap  # else the connection is a newer one by now, and the same was or will be asked again
         detail = filled.detail
@@ -180,7 +184,7 @@ class Refill(Generic[Item]):
             self._held.release(topic)
             self._closing[topic] = now + LATE_S
         words = f"{known.fetched} fetched" + (f"; {detail}" if detail else "")
-        return Refilled(topic, filled.gap.gap_id, facts, is_last, known.recovered, words)
+        return Refilled(topic, filled.gap.gap_id, facts, behind, is_last, known.recovered, words)
 
     def _ask_again(self, known: _Question, gap: Gap, newest_ms: int) -> None:
         """REST lags behind the stream: what it lists by and by is to reach back to what it listed now."""
@@ -189,10 +193,17 @@ class Refill(Generic[Item]):
         known.gap = replace(gap, edge=known.edge)
         self._backfill.begin([known.gap], after_s=AGAIN_S)
 
-    def _new(self, tape: Tape, facts: Iterable[Fact]) -> Iterable[Fact]:
-        for fact in facts:
-            if isinstance(fact.outcome, Event):
+    def new(self, topic: str, facts: Iterable[Fact]) -> Iterable[Fact]:
+        """Those that consumers were not told; they are told now."""
+        tape = self._tapes.get(topic)
+        for fact in facts if tape is not None else ():
+            if isinstance(fact.outcome, Event) and tape is not None:
                 if tape.is_told(fact.outcome):
                     continue
                 tape.note(fact.outcome)
             yield fact
+
+
+def _at(fact: Fact) -> int:
+    """When it was; what cannot be read comes first, as `backfill.py` sorts it."""
+    return moment(fact.outcome) if isinstance(fact.outcome, Event) else 0

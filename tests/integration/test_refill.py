@@ -181,9 +181,12 @@ def test_frames_wait_for_what_was_before_them_and_go_without_what_rest_told(
     assert [endpoint.refill.holds(topic, event, endpoint.now(), moment) for event in live] == [True] * 4
     assert endpoint.refill.due(endpoint.now()) == []
     endpoint.refill.back([topic], endpoint.now())
-    endpoint.news()
+    (news,) = endpoint.news()
     gone_on = endpoint.refill.due(endpoint.now())
     assert gone_on == live
+    endpoint.hears(event for event in gone_on if not endpoint.refill.is_told(event))
+    assert list(endpoint.refill.new(topic, news.behind)) == []
+    assert identities(endpoint.told) == identities(sent(exchange, "linear", topic))
     assert [endpoint.refill.is_told(event) for event in gone_on] == [True] * 4
     assert not endpoint.refill.holds(topic, live[0], endpoint.now(), moment)
     endpoint.now.ahead_s += LATE_S

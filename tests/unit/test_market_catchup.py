@@ -100,10 +100,10 @@ class Loop:
         self.backfill.filled.append(Filled(answered, facts, recovered, "" if recovered else "deeper", newest_ms))
 
 
-def fact(topic: str, identity: str) -> Fact:
+def fact(topic: str, identity: str, at_ms: int = 1_700_000_000_000) -> Fact:
     symbol = topic.rpartition(".")[2]
     event = Event(
-        event_type="trade", category="linear", symbol=symbol, topic=topic, timestamp_ms=1_700_000_000_500, source="rest",
+        event_type="trade", category="linear", symbol=symbol, topic=topic, timestamp_ms=at_ms, source="rest",
         identity=f"trade|linear|{symbol}|{identity}", payload={"trade_id": identity},
     )  # fmt: skip
     return Fact(event, None)
@@ -257,6 +257,18 @@ def test_a_topic_that_goes_and_comes_back_before_its_answer_holds_up_no_gap(tmp_
 
 #: When the trades of `trades` were.
 LIVE_MS = 1_700_000_000_000
+
+
+def test_a_list_that_begins_behind_the_frames_that_wait_is_not_told_before_them(tmp_path: Path, context: Context) -> None:
+    """Sixty trades on spot are soon less than what waited."""
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    assert loop.catchup.holds((trades("A", "2", "3"), NOW_NS), 0.0)
+    newer = [fact(A, "3", LIVE_MS + 1), fact(A, "4", LIVE_MS + 2)]
+    loop.backfill.filled.append(Filled(loop.asked(A)[-1], newer, False, "deeper", NOW_MS))
+    loop.turn()
+    assert loop.told() == ["1", "2", "3", "4"]
 
 
 def test_rest_that_lags_behind_the_stream_is_asked_once_more_and_the_frames_wait(tmp_path: Path, context: Context) -> None:
