@@ -128,7 +128,8 @@ def test_what_comes_back_because_its_queue_has_gone_is_published_once_more_after
     unwanted.routing_key = "nobody.-.-.-"
     sink.write([record(1), unwanted, *direct, record(2), record(2), record(3)])
     settle(sink, 7)
-    assert (sink.returned, declaring.mended) == (1, [{(names.EXCHANGE, "balance.-.-.-"), ("", "direct")}])
+    assert sink.returned == 1
+    assert set().union(*declaring.mended) == {(names.EXCHANGE, "balance.-.-.-"), ("", "direct")}, "at once, or as they came back"
     with Topology(broker_url, POLICY) as topology:
         assert {queue: depth.messages for queue, depth in topology.depths([QUEUE, "direct"]).items()} == {QUEUE: 4, "direct": 2}
     sink.close()
@@ -166,7 +167,8 @@ def test_what_comes_back_twice_is_counted_and_done(broker_url: str) -> None:
     sink.open()
     sink.write([record(number) for number in range(5)])
     settle(sink, 5)
-    assert (sink.returned, len(mended)) == (5, 1)
+    assert sink.returned == 5
+    assert 1 <= len(mended) <= 5, "each comes back once more, all at once or as they came"
     sink.close()
 
 
