@@ -129,7 +129,9 @@ def test_what_comes_back_because_its_queue_has_gone_is_published_once_more_after
     sink.write([record(1), unwanted, *direct, record(2), record(2), record(3)])
     settle(sink, 7)
     assert sink.returned == 1
-    assert set().union(*declaring.mended) == {(names.EXCHANGE, "balance.-.-.-"), ("", "direct")}, "at once, or as they came back"
+    assert declaring.mended
+    asked = set[Route]().union(*declaring.mended)
+    assert asked <= {(names.EXCHANGE, "balance.-.-.-"), ("", "direct")}, "what came back before its queue was there again"
     with Topology(broker_url, POLICY) as topology:
         assert {queue: depth.messages for queue, depth in topology.depths([QUEUE, "direct"]).items()} == {QUEUE: 4, "direct": 2}
     sink.close()
