@@ -10,13 +10,14 @@ from api import access, balances, documents, errors, health, ledger, subscriptio
 from api.asked import Rules
 from api.parts import Parts
 from api.shapes import Error
-from gateway import budget, keys, state
-from gateway.budget import RestBudget
+from gateway import keys, state
 from gateway.config import Settings
 from gateway.db import Pool
+from gateway.exchange import budget
+from gateway.exchange.budget import RestBudget
+from gateway.exchange.rest import Rest
 from gateway.health import Known
 from gateway.resolution import PATIENCE_S, Resolver
-from gateway.rest import Rest
 from gateway.sinks.topology import QueuePolicy, Topology
 
 #: Threads of one gunicorn worker, and so database connections it may need at once.

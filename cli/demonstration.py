@@ -3,11 +3,11 @@
 from typing import Any
 
 from cli.client import Client
-from gateway import budget
-from gateway.budget import RestBudget
 from gateway.config import Settings
 from gateway.errors import GatewayError, RequestError
-from gateway.rest import Rest
+from gateway.exchange import budget
+from gateway.exchange.budget import RestBudget
+from gateway.exchange.rest import Rest
 
 SERVICE = "demo"
 

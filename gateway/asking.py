@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from typing import NamedTuple, TypeAlias
 
 from gateway.errors import ExchangeError, LinkLost
+from gateway.exchange.rest import Rest
 from gateway.protocol.instruments import CLOSED, Instrument, catalog
-from gateway.rest import Rest
 
 log = logging.getLogger(__name__)
 

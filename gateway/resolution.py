@@ -11,10 +11,10 @@ from gateway import instruments
 from gateway.asking import Asking, Question
 from gateway.db import Connection
 from gateway.errors import RequestError
+from gateway.exchange.rest import Rest
 from gateway.protocol.categories import CategorySource, base_coin_of, candidates, decide
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.protocol.instruments import CLOSED, nearest
-from gateway.rest import Rest
 
 #: All that is asked of the exchange for one request takes at most this long; seconds.
 PATIENCE_S = 2.0

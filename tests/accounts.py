@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gateway import paging
-from gateway.calls import Answer
 from gateway.errors import ExchangeError
+from gateway.exchange import paging
+from gateway.exchange.calls import Answer
 from gateway.models import Event
 from gateway.protocol import channels
 from gateway.protocol.frames import Data, parse

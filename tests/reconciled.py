@@ -7,7 +7,7 @@ from time import monotonic
 
 from standins import KeepingCheckpoints
 
-from gateway.account_reader import AccountReader
+from gateway.exchange.account_reader import AccountReader
 from gateway.models import Event
 from workers.reconcile import Reconciler
 from workers.reconciliation import News, Reconciliation

@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection
 
-from gateway.account_parts import parts_of
+from gateway.exchange.account_parts import parts_of
 from gateway.models import Event
 from workers.catchup import Catchup, Frame
 from workers.delivery import Delivery

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.errors import ExchangeError, LinkLost
+from gateway.exchange.rest import Rest
 from gateway.models import Event
 from gateway.protocol.answers import Fact, facts_of
 from gateway.protocol.channels import named_by
 from gateway.protocol.channels.kline import last_ms
 from gateway.protocol.tape import Edge, moment, newest, oldest
-from gateway.rest import Rest
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Collection
 
 from gateway.errors import LineFault, TheirFault
+from gateway.exchange.rest import Rest
 from gateway.models import Json
-from gateway.rest import Rest
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import logging
 import os
 import threading
 
-from gateway.diagnosis import diagnose
-from gateway.signed import SignedRest
+from gateway.exchange.diagnosis import diagnose
+from gateway.exchange.signed import SignedRest
 
 log = logging.getLogger(__name__)
 

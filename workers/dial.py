@@ -6,7 +6,7 @@ bad UTF-8 anyway. A half-read frame survives a receive that ran out of time.
 
 import re
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
@@ -64,11 +64,10 @@ class Connection:
         self._ws.frame_buffer = _Frames(self._stream)
         self._begun: bytearray | None = None  # a fragmented message's first part
         self._said_goodbye = False
-        try:
+        with ExitStack() as unless_opened:
+            unless_opened.callback(self._stream.close)
             _shake_hands(self._ws, self._stream, route.url)
-        except BaseException:
-            self._stream.close()
-            raise
+            unless_opened.pop_all()
         self._ws.sock = self._stream
 
     def fileno(self) -> int:
@@ -218,17 +217,16 @@ def _reached(route: Route, until: float) -> Stream:
     context = client_context(route.ca_file) if secure else None
     proxy = proxy_of(route.proxy)
     stream = connected(proxy.host, proxy.port, until) if proxy else connected(host, port, until)
-    try:
-        if proxy:
-            tunnel(stream, proxy, host, port)
-        if context:
-            stream.start_tls(context, host)
-    except OSError as fault:
-        stream.close()
-        raise LinkLost(f"no TLS with {host}:{port}: {trouble(fault)}") from fault
-    except BaseException:
-        stream.close()
-        raise
+    with ExitStack() as unless_reached:
+        unless_reached.callback(stream.close)
+        try:
+            if proxy:
+                tunnel(stream, proxy, host, port)
+            if context:
+                stream.start_tls(context, host)
+        except OSError as fault:
+            raise LinkLost(f"no TLS with {host}:{port}: {trouble(fault)}") from fault
+        unless_reached.pop_all()
     return stream
 
 

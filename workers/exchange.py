@@ -13,14 +13,14 @@ from gateway.backoff import Backoff, cap_for
 from gateway.bus import BusSender
 from gateway.config import Settings
 from gateway.dead_letters import DeadLetters
+from gateway.disk.spool import Spool, Syncer
 from gateway.errors import OurFault, SettingError
+from gateway.exchange.rest import Rest
+from gateway.exchange.signing import signer
 from gateway.memo import Memo
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
 from gateway.report import Reporter
-from gateway.rest import Rest
-from gateway.signing import signer
-from gateway.spool import Spool, Syncer
 from gateway.state import WorkerState
 from gateway.wire import Stamp
 from workers.book_fetcher import BookFetcher

@@ -1,6 +1,7 @@
 """The intake: texts off the socket, kept on disk first where they must not be lost, then sorted to the conversation and to delivery."""
 
 import logging
+import math
 
 from gateway.protocol.frames import Data, Pong, Unknown, parse
 from gateway.protocol.session import Session
@@ -40,7 +41,7 @@ class Intake:
         self._catchup = catchup
         self._in_hand: tuple[int, bytes] | None = None  # received_ns and text that the disk refuses
         self._room_since: float | None = None  # when the disk took the frame in hand; monotonic seconds
-        self._read_all_at = float("-inf")  # monotonic seconds
+        self._read_all_at = -math.inf  # monotonic seconds
         self._is_fresh = False  # what is read now has just arrived
         self.last_sent_ms: int | None = None
         self.last_frame_ms: int | None = None

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway.disk.spool import Repair, Spool
 from gateway.errors import SpoolFull
 from gateway.models import Record
-from gateway.spool import Repair, Spool
 from gateway.wire import pack, unpack
 
 log = logging.getLogger(__name__)

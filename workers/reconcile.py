@@ -14,11 +14,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from gateway.account_facts import in_order
-from gateway.account_parts import LISTS, Part, parts_of
-from gateway.account_reader import AccountReader, Told
 from gateway.backoff import Backoff
 from gateway.errors import CredentialsRefused, ExchangeError, LinkLost, StoreAway, StoreRefused
+from gateway.exchange.account_facts import in_order
+from gateway.exchange.account_parts import LISTS, Part, parts_of
+from gateway.exchange.account_reader import AccountReader, Told
 from gateway.models import Event, Json
 from gateway.protocol.answers import Fact
 from gateway.protocol.checkpoint import Checkpoint, from_json, to_json

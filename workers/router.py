@@ -16,21 +16,21 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway import bus, config, log, state
-from gateway.announcements import WORKER, Announcements
 from gateway.backoff import Backoff
 from gateway.bus import BusReceiver
-from gateway.carrier import Carrier
 from gateway.config import Settings
 from gateway.dead_letters import DeadLetters
+from gateway.disk.spool import Spool, Syncer
 from gateway.errors import OurFault
-from gateway.lane import PATIENCE_S, Lane
+from gateway.lanes.announcements import WORKER, Announcements
+from gateway.lanes.carrier import Carrier
+from gateway.lanes.lane import PATIENCE_S, Lane
+from gateway.lanes.router import WATCH_S, Receiver, Router
 from gateway.pruning import Retention
 from gateway.report import Reporter
-from gateway.router import WATCH_S, Receiver, Router
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
-from gateway.spool import Spool, Syncer
 from gateway.state import RouterState
 from gateway.trouble import Trouble
 from gateway.wire import Stamp

@@ -17,14 +17,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from gateway import db, listings, pruning, queues, store
-from gateway.announcements import Announcements
 from gateway.db import Listener
 from gateway.errors import SinkAway, StoreAway, StoreRefused
-from gateway.needs import Needs
+from gateway.lanes.announcements import Announcements
+from gateway.lanes.needs import Needs
+from gateway.lanes.sightings import Sightings
 from gateway.occurrences import Gap, new_gap_id
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.pruning import KEEP_ALL, Retention
-from gateway.sightings import Sightings
 from gateway.sinks.returned import Route
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.state import QueueState

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from gateway import checkpoints, db, store
-from gateway.account_reader import AccountReader
-from gateway.budget import RestBudget, folder_of
 from gateway.config import Settings
 from gateway.errors import StoreAway
+from gateway.exchange.account_reader import AccountReader
+from gateway.exchange.budget import RestBudget, folder_of
+from gateway.exchange.rest import Rest
+from gateway.exchange.signed import SignedRest
 from gateway.models import Json
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.session import Credentials
-from gateway.rest import Rest
-from gateway.signed import SignedRest
 from workers.account_catchup import AccountCatchup
 from workers.backfill import Backfill
 from workers.catchup import Catchup, Frame

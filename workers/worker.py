@@ -7,9 +7,9 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gateway.disk.spool import Syncer
 from gateway.protocol.endpoints import Endpoint
 from gateway.report import Reporter
-from gateway.spool import Syncer
 from gateway.state import TopicState, WorkerState, is_fresh, newest_run
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-#: Signs a text with the account's secret; see `gateway/signing.py`.
+#: Signs a text with the account's secret; see `gateway/exchange/signing.py`.
 Sign = Callable[[str], str]
 
 _encode = msgspec.json.Encoder().encode

@@ -7,7 +7,7 @@ from pathlib import Path
 import trustme
 from listener import Line, ok
 
-from gateway.rest import Rest
+from gateway.exchange.rest import Rest
 from workers.dial import Connection, Route
 
 TIME = b'{"retCode":0,"retMsg":"OK","result":{"timeSecond":"1700000000","timeNano":"1700000000123456789"},"time":1700000000123}'

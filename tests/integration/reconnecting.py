@@ -15,10 +15,10 @@ from gateway import bus
 from gateway.backoff import Backoff
 from gateway.bus import BusReceiver, BusSender
 from gateway.dead_letters import DeadLetters
+from gateway.exchange.rest import Rest
+from gateway.exchange.signing import signer
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.session import Credentials
-from gateway.rest import Rest
-from gateway.signing import signer
 from gateway.wire import Stamp
 from simulator.remote import Control, RunningSimulator
 from workers.book_fetcher import BookFetcher

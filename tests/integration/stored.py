@@ -16,9 +16,9 @@ from typing import Any
 from running import wait_for
 
 from gateway import db, instruments, listings, names, store
+from gateway.exchange.rest import Rest
 from gateway.memo import Memo
 from gateway.protocol.instruments import Catalog, Instrument, catalog
-from gateway.rest import Rest
 from simulator.remote import RunningSimulator
 from workers.wanted import WantedReader, Wishes
 

@@ -12,8 +12,8 @@ from stored import add, all_rows, catalog_of, statuses
 
 from gateway import db, instruments, migrate
 from gateway.errors import ExchangeError, LinkLost
+from gateway.exchange.rest import Rest
 from gateway.protocol.instruments import catalog
-from gateway.rest import Rest
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator
 from workers.catalog_reader import CatalogReader

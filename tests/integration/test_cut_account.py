@@ -12,17 +12,17 @@ from exchange_client import Client
 from reconciled import Endpoint
 from running import wait_for
 
-from gateway.account_reader import AccountReader
-from gateway.budget import RestBudget
+from gateway.exchange.account_reader import AccountReader
+from gateway.exchange.budget import RestBudget
+from gateway.exchange.rest import Rest
+from gateway.exchange.signed import SignedRest
+from gateway.exchange.signing import signer
 from gateway.models import Event
 from gateway.protocol import channels
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.memory import Memory
 from gateway.protocol.recent import name_of, part_of
 from gateway.protocol.session import Credentials
-from gateway.rest import Rest
-from gateway.signed import SignedRest
-from gateway.signing import signer
 from simulator import remote
 from simulator.remote import RunningSimulator
 from workers.exchange_clock import ExchangeClock

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway.exchange.rest import Rest
+from gateway.exchange.signed import SignedRest
+from gateway.exchange.signing import signer
 from gateway.protocol.session import Credentials
-from gateway.rest import Rest
-from gateway.signed import SignedRest
-from gateway.signing import signer
 from simulator import remote
 from simulator.remote import RunningSimulator
 from workers.diagnosing import Diagnosis

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,13 @@ def valve(rabbitmq_server: RabbitMQ) -> Iterator[Valve]:
         yield valve
 
 
-def through(valve: Valve, rabbitmq_server: RabbitMQ, broker_url: str) -> str:
-    return broker_url.replace(f":{rabbitmq_server.ports[0]}/", f":{valve.port}/")
+@pytest.fixture
+def start(
+    tmp_path: Path, database_url: str, broker_url: str, simulator: RunningSimulator, valve: Valve, rabbitmq_server: RabbitMQ
+) -> Callable[..., AbstractContextManager[RunningGateway]]:
+    """Starts a gateway that reaches RabbitMQ through the valve; given further settings."""
+    through = broker_url.replace(f":{rabbitmq_server.ports[0]}/", f":{valve.port}/")
+    return partial(healthy_gateway, tmp_path, database_url, through, simulator)
 
 
 def spooled(gateway: RunningGateway) -> int:
@@ -41,15 +48,9 @@ def everything(simulator: RunningSimulator, consumer: Consumer, row: dict[str, A
 
 
 def test_what_was_read_while_the_broker_is_silent_outlives_the_router_and_arrives_in_order(
-    tmp_path: Path,
-    database_url: str,
-    broker_url: str,
-    simulator: RunningSimulator,
-    consumer: Consumer,
-    valve: Valve,
-    rabbitmq_server: RabbitMQ,
+    start: Callable[..., AbstractContextManager[RunningGateway]], simulator: RunningSimulator, consumer: Consumer, valve: Valve
 ) -> None:
-    with healthy_gateway(tmp_path, database_url, through(valve, rabbitmq_server, broker_url), simulator) as gateway:
+    with start() as gateway:
         row = gateway.subscribe("trades", symbol="BTCUSDT", category="linear")
         gateway.wait_until_held(row["id"])
         valve.shut()
@@ -72,16 +73,9 @@ def test_what_was_read_while_the_broker_is_silent_outlives_the_router_and_arrive
 
 
 def test_a_spool_without_room_is_said_at_once_told_of_afterwards_and_loses_nothing(
-    tmp_path: Path,
-    database_url: str,
-    broker_url: str,
-    simulator: RunningSimulator,
-    consumer: Consumer,
-    valve: Valve,
-    rabbitmq_server: RabbitMQ,
+    start: Callable[..., AbstractContextManager[RunningGateway]], simulator: RunningSimulator, consumer: Consumer, valve: Valve
 ) -> None:
-    url = through(valve, rabbitmq_server, broker_url)
-    with healthy_gateway(tmp_path, database_url, url, simulator, WS_GATEWAY_SPOOL_MAX_BYTES="16KiB") as gateway:
+    with start(WS_GATEWAY_SPOOL_MAX_BYTES="16KiB") as gateway:
         row = gateway.subscribe("trades", symbol="BTCUSDT", category="linear")
         gateway.wait_until_held(row["id"])
         assert gateway.call("GET", "/health/ready")[0] == 200

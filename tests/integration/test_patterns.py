@@ -8,8 +8,8 @@ import pytest
 from running import Consumer, RunningGateway, healthy_gateway, wait_for
 
 from gateway import db, instruments, store
+from gateway.exchange.rest import Rest
 from gateway.protocol.instruments import catalog
-from gateway.rest import Rest
 from simulator.remote import RunningSimulator
 from workers.told import NONE_MATCHES
 

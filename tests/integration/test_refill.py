@@ -13,14 +13,14 @@ from exchange_client import Client
 from listener import Line, Listener
 from running import wait_for
 
-from gateway.budget import RestBudget
+from gateway.exchange.budget import RestBudget
+from gateway.exchange.rest import Rest
 from gateway.models import Event
 from gateway.protocol import channels
 from gateway.protocol.answers import events_of
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.memory import Memory
 from gateway.protocol.tape import moment
-from gateway.rest import Rest
 from simulator import remote
 from simulator.remote import RunningSimulator
 from workers.backfill import DEADLINES, Backfill

@@ -14,11 +14,11 @@ from stored import OPTION, load
 
 from gateway import db, instruments
 from gateway.asking import REMEMBERED_S, SHORTLY_S
-from gateway.calls import Answer
 from gateway.errors import RequestError
+from gateway.exchange.calls import Answer
+from gateway.exchange.rest import Rest
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.resolution import Resolved, Resolver
-from gateway.rest import Rest
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator
 

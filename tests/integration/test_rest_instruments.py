@@ -12,9 +12,9 @@ import pytest
 from listener import Line, Listener, ok
 
 from gateway.errors import ExchangeError, LinkLost
-from gateway.paging import MOST_PAGES
+from gateway.exchange.paging import MOST_PAGES
+from gateway.exchange.rest import Rest
 from gateway.protocol.instruments import catalog
-from gateway.rest import Rest
 from simulator import remote
 from simulator.remote import RunningSimulator
 

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from listener import Line, Listener, ok
 
-from gateway import signing
-from gateway.budget import RestBudget
-from gateway.diagnosis import diagnose
 from gateway.errors import CredentialsRefused, ExchangeError, LinkLost, NotAsked
+from gateway.exchange import signing
+from gateway.exchange.budget import RestBudget
+from gateway.exchange.diagnosis import diagnose
+from gateway.exchange.rest import Rest
+from gateway.exchange.signed import SignedRest
 from gateway.protocol.session import Credentials
-from gateway.rest import Rest
-from gateway.signed import SignedRest
 from simulator import remote
 from simulator.remote import RunningSimulator
 from workers.exchange_clock import ExchangeClock

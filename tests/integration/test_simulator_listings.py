@@ -9,7 +9,7 @@ import pytest
 import websocket
 from running import wait_for
 
-from gateway.rest import Rest
+from gateway.exchange.rest import Rest
 from simulator import remote
 from simulator.remote import RunningSimulator
 

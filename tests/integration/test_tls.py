@@ -16,7 +16,7 @@ from exchanges import Authority, exchange, visit
 from listener import PATIENCE_S, Line, Listener
 
 from gateway.errors import LinkLost
-from gateway.rest import Rest
+from gateway.exchange.rest import Rest
 from gateway.tls import client_context
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,8 +17,8 @@ from running import wait_for
 from stored import QUEUE, add, lists, queue_states, reading, until
 
 from gateway import db, names, pruning, queues, store
-from gateway.announcements import Announcements
 from gateway.errors import SinkAway
+from gateway.lanes.announcements import Announcements
 from gateway.pruning import Retention
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology

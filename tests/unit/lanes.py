@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.backoff import Backoff
-from gateway.carrier import Carrier
-from gateway.damage import Hole
-from gateway.lane import Lane
+from gateway.disk.spool import Spool
+from gateway.lanes.carrier import Carrier
+from gateway.lanes.damage import Hole
+from gateway.lanes.lane import Lane
+from gateway.lanes.part import Ticket
 from gateway.models import Record
-from gateway.part import Ticket
 from gateway.sinks.memory import MemorySink
-from gateway.spool import Spool
 
 #: Batches that the router has in hand when it finds a lane full.
 TAKEN_AT_ONCE = 7

@@ -6,14 +6,14 @@ from typing import cast
 import pytest
 from accounts import BEGAN_MS, TOPICS, World
 
-from gateway.account_parts import Part, parts_of
-from gateway.account_reader import DEEPEST_MS, LAG_MS, OVERLAP_MS, SEARCHES, WEEK_MS, AccountReader, Told
-from gateway.calls import Answer
 from gateway.errors import CredentialsRefused, ExchangeError
+from gateway.exchange.account_parts import Part, parts_of
+from gateway.exchange.account_reader import DEEPEST_MS, LAG_MS, OVERLAP_MS, SEARCHES, WEEK_MS, AccountReader, Told
+from gateway.exchange.calls import Answer
+from gateway.exchange.signed import SignedRest
 from gateway.models import Event
 from gateway.protocol.checkpoint import Checkpoint, Mark
 from gateway.protocol.recent import Recent, part_of
-from gateway.signed import SignedRest
 
 PLACES = (
     ("linear", "BTCUSDT"), ("linear", "BTCPERP"), ("inverse", "BTCUSD"), ("spot", "ETHUSDT"), ("option", "BTC-25DEC26-70000-C-USDT"),

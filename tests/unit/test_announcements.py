@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from gateway.announcements import RECOVERED_AFTER_S, Announcements, Fullness, tell_of_damage
-from gateway.damage import Hole
+from gateway.lanes.announcements import RECOVERED_AFTER_S, Announcements, Fullness, tell_of_damage
+from gateway.lanes.damage import Hole
 from gateway.occurrences import Gap
 from gateway.wire import Stamp
 

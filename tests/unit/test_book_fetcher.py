@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from gateway.rest import Rest
+from gateway.exchange.rest import Rest
 from workers.book_fetcher import PACE_S, BookFetcher
 
 GOOD = b'{"retCode":0,"result":{"s":"A","b":[],"a":[],"u":7,"seq":9}}'

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.budget import BAN_S, FOR_PRIVATE, MOST, WINDOW_S, RestBudget, folder_of
 from gateway.errors import NotAsked
+from gateway.exchange.budget import BAN_S, FOR_PRIVATE, MOST, WINDOW_S, RestBudget, folder_of
 
 NOW = 1_800_000_000.0
 

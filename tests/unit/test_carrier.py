@@ -8,7 +8,7 @@ import pytest
 from lanes import Place, numbered, record
 
 from gateway.backoff import Backoff
-from gateway.carrier import Carrier, News
+from gateway.lanes.carrier import Carrier, News
 
 
 class Bench:

@@ -1,6 +1,6 @@
 """Holes in the numbers of a spool, found as it is read in order."""
 
-from gateway.damage import Damage, Hole, Whole
+from gateway.lanes.damage import Damage, Hole, Whole
 
 
 def test_what_is_read_without_a_hole_is_no_damage() -> None:

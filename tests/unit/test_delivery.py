@@ -9,12 +9,12 @@ import pytest
 from gateway import bus
 from gateway.bus import BusSender
 from gateway.dead_letters import DeadLetters
+from gateway.disk.spool import Spool
 from gateway.memo import Memo
 from gateway.models import Record
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.raw_records import raw_records
-from gateway.spool import Spool
 from gateway.wire import Stamp, unpack
 from tests.standins import KeepingFetcher
 from tests.zeromq import Context

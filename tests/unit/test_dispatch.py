@@ -6,8 +6,8 @@ import pytest
 
 from gateway import bus
 from gateway.bus import BusSender
+from gateway.disk.spool import Spool
 from gateway.models import Record
-from gateway.spool import Spool
 from gateway.wire import TOPIC_STATE
 from tests.zeromq import Context
 from workers.dispatch import Dispatch

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.disk.spool import Spool
 from gateway.models import Record
-from gateway.spool import Spool
 from workers.journal import Journal, Kept, KeptFrame, KeptRecords
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanes import TAKEN_AT_ONCE, Bench, numbered, record
 
-from gateway import lane
-from gateway.part import Ticket
+from gateway.lanes import lane
+from gateway.lanes.part import Ticket
 
 
 @pytest.fixture

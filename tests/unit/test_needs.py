@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.lanes.needs import Needs
 from gateway.names import EXCHANGE
-from gateway.needs import Needs
 
 NEEDS = Needs(
     ("ticker",),

@@ -7,10 +7,10 @@ from accounts import TOPICS, World
 from reconciled import Endpoint
 from standins import KeepingCheckpoints
 
-from gateway.account_reader import SEARCHES, AccountReader
 from gateway.errors import CredentialsRefused, ExchangeError, StoreAway, StoreRefused
+from gateway.exchange.account_reader import SEARCHES, AccountReader
+from gateway.exchange.signed import SignedRest
 from gateway.models import Event
-from gateway.signed import SignedRest
 from workers.reconciliation import DOUBT_S
 
 SPOT, LINEAR, INVERSE = ("spot", "ETHUSDT"), ("linear", "BTCUSDT"), ("inverse", "BTCUSD")

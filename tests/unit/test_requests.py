@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from gateway.errors import SettingError
+from gateway.exchange.signing import signer
 from gateway.protocol import requests
-from gateway.signing import signer
 
 
 def pem(key: PrivateKeyTypes) -> str:

@@ -12,13 +12,13 @@ import msgspec
 import pytest
 from lanes import Place, record
 
-from gateway.announcements import Announcements
 from gateway.backoff import Backoff
 from gateway.bus import Batch
-from gateway.carrier import Carrier
-from gateway.lane import Lane
-from gateway.router import Router
-from gateway.spool import Spool, Syncer
+from gateway.disk.spool import Spool, Syncer
+from gateway.lanes.announcements import Announcements
+from gateway.lanes.carrier import Carrier
+from gateway.lanes.lane import Lane
+from gateway.lanes.router import Router
 from gateway.state import LaneState
 from gateway.wire import Stamp
 from workers.router import serve
@@ -95,6 +95,17 @@ def bench(tmp_path: Path) -> Bench:
     return bench
 
 
+def make_full(folder: Path) -> Bench:
+    """PostgreSQL is away and its lane has no room: it has not taken what arrived."""
+    bench = Bench(folder, max_bytes=0)
+    bench.go_on()
+    bench.sinks[1].away = True
+    bench.go_on()
+    bench.arrive(1)
+    bench.go_on()
+    return bench
+
+
 def test_each_record_goes_to_the_lanes_that_want_it_and_a_batch_is_acknowledged_once_all_have_it(bench: Bench) -> None:
     bench.sinks[1].holding = True
     bench.arrive(2)
@@ -127,12 +138,7 @@ def test_one_sink_that_is_away_costs_no_other_sink_and_no_acknowledgement(bench:
 
 
 def test_a_lane_without_room_stops_the_reading_is_told_of_and_ends_by_itself(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, max_bytes=0)
-    bench.go_on()
-    bench.sinks[1].away = True
-    bench.go_on()
-    bench.arrive(1)
-    bench.go_on()
+    bench = make_full(tmp_path)
     assert bench.router.is_full
     bench.arrive(2)
     bench.go_on()
@@ -150,12 +156,7 @@ def test_a_lane_without_room_stops_the_reading_is_told_of_and_ends_by_itself(tmp
 
 
 def test_a_lane_that_is_full_when_the_router_dies_is_one_gap_with_an_end(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, max_bytes=0)
-    bench.go_on()
-    bench.sinks[1].away = True
-    bench.go_on()
-    bench.arrive(1)
-    bench.go_on()
+    bench = make_full(tmp_path)
     words = msgspec.json.decode(msgspec.json.encode(bench.router.states()), type=dict[str, LaneState])  # as its state file has them
     after = Bench(tmp_path / "next", before=words)
     for _ in range(40):

@@ -11,11 +11,11 @@ import pytest
 from listener import Line, Listener, ok
 
 from gateway.errors import ExchangeError
+from gateway.exchange.rest import Rest
+from gateway.exchange.signing import signer
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.full_book import FullBook
 from gateway.protocol.instruments import catalog
-from gateway.rest import Rest
-from gateway.signing import signer
 
 TESTS = Path(__file__).resolve().parents[1]
 SAMPLES: dict[str, str] = json.loads((TESTS / "samples.json").read_bytes())

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from gateway.sightings import Sightings
+from gateway.lanes.sightings import Sightings
 
 
 def look(sightings: Sightings, needed: Collection[str], existing: Collection[str], looked_ms: int) -> set[str]:

@@ -1,6 +1,6 @@
 """Since when the oldest of what is kept waits."""
 
-from gateway.since import SHARED_MS, Since
+from gateway.lanes.since import SHARED_MS, Since
 
 
 def test_the_oldest_that_is_not_released_tells_since_when_something_waits() -> None:

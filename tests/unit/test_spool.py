@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import segments
+from gateway.disk import segments
+from gateway.disk.spool import Spool, Syncer
 from gateway.errors import SpoolFull
-from gateway.spool import Spool, Syncer
 
 #: A folder in memory where there is one: thousands of spools are synced here.
 _FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 # a folder of its own is made in it

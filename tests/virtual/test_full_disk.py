@@ -5,7 +5,7 @@ from pathlib import Path
 
 from world import BACK_S, RESTORED_S, Worker, World, make
 
-from gateway.spool import Spool
+from gateway.disk.spool import Spool
 from simulator.faults import Fault
 from workers.journal import Journal
 

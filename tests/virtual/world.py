@@ -15,9 +15,9 @@ import msgspec
 
 from gateway.backoff import Backoff, cap_for
 from gateway.errors import LinkLost
+from gateway.exchange.signing import signer
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.session import Credentials
-from gateway.signing import signer
 from gateway.wire import Stamp
 from simulator.connection import Connection
 from simulator.dialect import DIALECTS

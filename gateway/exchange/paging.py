@@ -3,8 +3,8 @@
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 
-from gateway.calls import Answer
 from gateway.errors import LinkLost
+from gateway.exchange.calls import Answer
 
 #: Of a list. An exchange that goes on for ever is not believed.
 MOST_PAGES = 100

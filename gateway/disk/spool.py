@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import segments
+from gateway.disk import segments
+from gateway.disk.mark import Mark
+from gateway.disk.segments import HEADER, LONGEST_BYTES, Segment
 from gateway.errors import SpoolFull
-from gateway.mark import Mark
-from gateway.segments import HEADER, LONGEST_BYTES, Segment
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """Why a login was refused, in words for a person: the stream says no and little more, the same key over REST tells the cause."""
 
 from gateway.errors import CredentialsRefused, ExchangeError, LinkLost
+from gateway.exchange.signed import SignedRest
 from gateway.protocol.ret_codes import Remedy, meaning
-from gateway.signed import SignedRest
 
 #: Tells about the key that asks, whatever its permissions.
 _KEY = "/v5/user/query-api"

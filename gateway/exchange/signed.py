@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
-from gateway.calls import Answer, is_number, query_of
 from gateway.errors import CredentialsRefused, ExchangeError
-from gateway.paging import pages
+from gateway.exchange.calls import Answer, is_number, query_of
+from gateway.exchange.paging import pages
+from gateway.exchange.rest import Rest
+from gateway.exchange.signing import rest_headers
 from gateway.protocol.ret_codes import Remedy, meaning
 from gateway.protocol.session import Credentials
-from gateway.rest import Rest
-from gateway.signing import rest_headers
 
 #: Remedy → how often a call is sent at the most; where it is not listed, once.
 TRIES = {Remedy.CLOCK: 2, Remedy.WAIT: 4, Remedy.AGAIN: 3}

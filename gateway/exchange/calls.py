@@ -8,9 +8,9 @@ from typing import Any
 import urllib3
 from urllib3.contrib.socks import SOCKSProxyManager
 
-from gateway import timely
-from gateway.budget import RestBudget
 from gateway.errors import LinkLost, NotAsked
+from gateway.exchange import timely
+from gateway.exchange.budget import RestBudget
 from gateway.protocol.frames import decode, is_too_deep
 from gateway.proxy import Proxy, proxy_of
 from gateway.tls import client_context, trouble

@@ -16,14 +16,14 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import chain
 
-from gateway import part as parts
-from gateway.carrier import Carrier
-from gateway.damage import Damage, Hole, Whole
+from gateway.disk.spool import Repair, Spool
 from gateway.errors import SpoolFull
+from gateway.lanes import part as parts
+from gateway.lanes.carrier import Carrier
+from gateway.lanes.damage import Damage, Hole, Whole
+from gateway.lanes.part import Part, Ticket
+from gateway.lanes.since import Since
 from gateway.models import Record
-from gateway.part import Part, Ticket
-from gateway.since import Since
-from gateway.spool import Repair, Spool
 from gateway.state import LaneState
 
 log = logging.getLogger(__name__)

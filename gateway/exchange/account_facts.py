@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from gateway.account_parts import Part
+from gateway.exchange.account_parts import Part
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol.answers import Fact, facts_of
 from gateway.protocol.decimals import decimal

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from gateway.budget import RestBudget
-from gateway.calls import TIMEOUT_S, Answer, Calls, is_number, query_of
 from gateway.errors import ExchangeError, LinkLost
-from gateway.paging import pages
+from gateway.exchange.budget import RestBudget
+from gateway.exchange.calls import TIMEOUT_S, Answer, Calls, is_number, query_of
+from gateway.exchange.paging import pages
 
 #: Where instruments are listed, and how many to a page. Source: protocol notes, section 9.3; for spreads their own documents.
 _INSTRUMENTS, _PAGE = "/v5/market/instruments-info", "1000"

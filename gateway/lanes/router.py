@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.announcements import Announcements, Fullness, tell_of_damage
 from gateway.bus import Batch
-from gateway.lane import Lane
+from gateway.lanes.announcements import Announcements, Fullness, tell_of_damage
+from gateway.lanes.lane import Lane
+from gateway.lanes.part import Ticket
 from gateway.models import Record
-from gateway.part import Ticket
 from gateway.state import LaneState
 
 #: The longest wait for news of a sink while the router stops; seconds.

@@ -12,15 +12,15 @@ else is in it, but nothing follows from what is not.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.account_facts import events, flat, has_bad, held_coins, in_order, listed_coins, names, vanished
-from gateway.account_parts import Fields, Part
-from gateway.calls import Answer
 from gateway.errors import ExchangeError
+from gateway.exchange.account_facts import events, flat, has_bad, held_coins, in_order, listed_coins, names, vanished
+from gateway.exchange.account_parts import Fields, Part
+from gateway.exchange.calls import Answer
+from gateway.exchange.signed import SignedRest
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol.answers import Fact, facts_of
 from gateway.protocol.checkpoint import Mark
 from gateway.protocol.recent import is_open, name_of
-from gateway.signed import SignedRest
 
 #: Read again before the checkpoint, and what happened so lately is not yet behind it; milliseconds. Source: protocol notes, 9.4.
 OVERLAP_MS = SETTLED_MS = 5_000

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.damage import Hole
+from gateway.lanes.damage import Hole
 from gateway.models import Record
 from gateway.occurrences import Gap, new_gap_id, occurrence
 from gateway.wire import Stamp, event_id

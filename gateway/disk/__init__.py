@@ -1,0 +1,1 @@
+"""Records on disk that are not yet someone else's responsibility: the spool, its files, and their damage."""
