@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 from gateway.errors import ExchangeError, LinkLost
 from gateway.exchange.rest import Rest
 from gateway.protocol.instruments import CLOSED, Instrument, catalog
+from gateway.protocol.ret_codes import NO_SUCH
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +26,6 @@ SHORTLY_S = 5.0
 MOST_REMEMBERED = 10_000
 #: Calls that are under way at a time.
 ASKERS = 4
-#: The exchange's code for parameters it does not know, such as a symbol. Source: protocol notes, section 9.2.
-_NO_SUCH = 10001
 
 #: What the exchange has of that name; empty: nothing. None: it could not be asked.
 Answer: TypeAlias = list[Instrument] | None
@@ -105,7 +104,7 @@ class Asking:
                 else self._rest.instruments(category, symbol=symbol)
             )
         except (ExchangeError, LinkLost) as fault:
-            if not isinstance(fault, ExchangeError) or fault.ret_code != _NO_SUCH:
+            if not isinstance(fault, ExchangeError) or fault.ret_code != NO_SUCH:
                 log.warning("symbol_not_asked category=%s symbol=%s reason=%s", category, symbol, fault)
                 with self._lock:
                     self._silent[category] = self._now() + SHORTLY_S

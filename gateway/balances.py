@@ -91,13 +91,6 @@ def latest(
         return rows, margins[0] if margins else None, total
 
 
-def held_coins(connection: Connection, *, account: str, account_type: str | None) -> list[str]:
-    """Coins whose newest amounts are not all zero: a full read of the account that does not name one says that it is gone."""
-    with transaction(connection) as cursor:
-        cursor.execute(query("held_coins"), {"account": account, "account_type": account_type or NO_ACCOUNT_TYPE})
-        return db.column(cursor)
-
-
 def _coins(envelope: Envelope) -> Iterator[tuple[Any, ...] | str]:
     coins = envelope.payload.get("coins") or []
     for coin in coins if isinstance(coins, list) else [coins]:

@@ -10,8 +10,7 @@ GatewayError
 ├── TheirFault          the exchange said no; asked again with backoff
 │   ├── ExchangeError   a REST answer with a code other than 0
 │   │   └── CredentialsRefused  … that a person must mend: the key, its secret or its rights
-│   ├── NotCredible     an answer that cannot be true
-│   └── AuthRefused     the private stream's login was refused
+│   └── NotCredible     an answer that cannot be true
 └── LineFault           something is away: reconnect, keep what is not handed over
     ├── LinkLost        the exchange's socket
     │   └── NotAsked    a REST call that was not sent: the budget is used up, or the address banned
@@ -93,10 +92,6 @@ class CredentialsRefused(ExchangeError):
 
 class NotCredible(TheirFault):
     """An answer that cannot be true, such as a catalog without any instrument; nothing is changed for its sake."""
-
-
-class AuthRefused(TheirFault):
-    """The private stream refused the login; carries the exchange's words."""
 
 
 class LineFault(GatewayError):

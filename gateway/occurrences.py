@@ -57,7 +57,7 @@ def occurrence(
     """A `system` event.
 
     kind      what happened, a word of docs/EVENTS.md
-    identity  never the same for two occurrences
+    identity  the same only for what may be told again
     endpoint  of the exchange, or the process's program
     """
     return Event(

@@ -152,15 +152,6 @@ where %(account_type)s::text is null or account_type = %(account_type)s
 order by event_timestamp desc, received_at desc, event_id desc
 limit 1
 
--- name: held_coins
--- Coins of which the newest row says that there is some, or owed, or frozen.
-select coin from newest_balances
-where account = %(account)s and account_type = %(account_type)s
-  and 0 <> any(array_remove(
-    array[wallet_balance, available_balance, frozen, equity, usd_value, total_order_im, total_position_im], null
-  ))
-order by coin collate "C"
-
 -- name: insert_occurrences
 -- One row a `system` event; the same event again changes nothing.
 insert into occurrences (event_id, at, kind, endpoint, worker, topic, gap_id, detail, sequence)

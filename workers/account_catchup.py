@@ -4,8 +4,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection
 
-from gateway.exchange.account_parts import parts_of
 from gateway.models import Event
+from gateway.protocol.account_parts import parts_of
 from workers.catchup import Catchup, Frame
 from workers.delivery import Delivery
 from workers.gaps import NOTHING_FETCHED

@@ -15,9 +15,10 @@ from typing import Any
 from gateway.errors import ExchangeError, LinkLost
 from gateway.exchange.rest import Rest
 from gateway.models import Event
-from gateway.protocol.answers import Fact, facts_of
+from gateway.protocol.answers import Fact, events, facts_of
 from gateway.protocol.channels import named_by
 from gateway.protocol.channels.kline import last_ms
+from gateway.protocol.ret_codes import NO_SUCH
 from gateway.protocol.tape import Edge, moment, newest, oldest
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,6 @@ AGAIN_S = 0.5
 _CANDLES, _PAGES = 1_000, 5
 #: A gap that our clock alone dates is looked for so much earlier where an answer does not say the exchange's time; milliseconds.
 CLOCKS_MS = 15_000
-#: The exchange's code for a symbol that it does not have.
-_NO_SUCH = 10001
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ class Backfill:
         try:
             filled = self._trades(gap) if gap.event_type == "trade" else self._candles(gap)
         except ExchangeError as fault:
-            if fault.ret_code == _NO_SUCH:
+            if fault.ret_code == NO_SUCH:
                 return self._lost(gap, f"the exchange refuses to tell: {fault}")
             return self._failed(gap, fault)
         except LinkLost as fault:
@@ -182,7 +181,7 @@ class Backfill:
         fields = {"baseCoin" if self._category == "option" and "-" not in name else "symbol": name, "limit": str(lists.limit)}
         told, ahead_ms = self._facts(lists.path, gap.topic, fields)
         edge = _dated(gap.edge, ahead_ms)
-        first, last = oldest(_events(told)), newest(_events(told))
+        first, last = oldest(events(told)), newest(events(told))
         reaches = first is None or first <= (edge.newest_ms or edge.cut_ms)
         missed = [fact for fact in told if not isinstance(fact.outcome, Event) or edge.misses(fact.outcome)]
         detail = "" if reaches else f"deeper than the {len(told)} trades that the exchange still tells"
@@ -200,14 +199,14 @@ class Backfill:
             page, ahead_ms = self._facts(_KLINE, gap.topic, fields)
             edge = _dated(gap.edge, ahead_ms)
             told = [*page, *told]
-            first = oldest(_events(page))
+            first = oldest(events(page))
             reaches = len(page) < _CANDLES or first is None
             if reaches or first is None:
                 break
             fields["end"] = str(first - 1)
         missed = [fact for fact in told if not isinstance(fact.outcome, Event) or _is_missed(fact.outcome, edge)]
         detail = "" if reaches else f"deeper than {_PAGES * _CANDLES} candles"
-        return Filled(gap, missed, reaches, detail, newest(_events(told)) or 0)
+        return Filled(gap, missed, reaches, detail, newest(events(told)) or 0)
 
     def _facts(self, path: str, topic: str, fields: Mapping[str, str]) -> tuple[list[Fact], int | None]:
         """Oldest first; and how far the exchange's clock is ahead of ours, in milliseconds, where the answer says its time."""
@@ -216,7 +215,7 @@ class Backfill:
         found = facts_of(path, body, topic=topic, endpoint=self._category, category=self._category)
         exchange_ms = body.get("time")
         ahead_ms = exchange_ms - self._unix_ns() // 1_000_000 if type(exchange_ms) is int else None
-        return sorted(found, key=lambda fact: moment(fact.outcome) if isinstance(fact.outcome, Event) else 0), ahead_ms
+        return sorted(found, key=at_ms), ahead_ms
 
     def _symbol(self, topic: str) -> str:
         named = named_by(topic, self._category)
@@ -241,5 +240,6 @@ def _is_missed(event: Event, edge: Edge) -> bool:
     return event.payload["confirm"] is True and is_behind and hash(event.identity) not in edge.told
 
 
-def _events(facts: Iterable[Fact]) -> Iterable[Event]:
-    return (fact.outcome for fact in facts if isinstance(fact.outcome, Event))
+def at_ms(fact: Fact) -> int:
+    """When it was; what cannot be read comes first."""
+    return moment(fact.outcome) if isinstance(fact.outcome, Event) else 0

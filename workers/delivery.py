@@ -21,7 +21,7 @@ from workers.books import Books, Standing
 from workers.complaints import Complaints, shown
 from workers.counts import Counts
 from workers.dispatch import Dispatch
-from workers.gaps import Gaps, OpenGap
+from workers.gaps import WHOLE_AGAIN, Gaps, OpenGap
 from workers.journal import Journal, Kept, KeptFrame
 from workers.ledger import Ledger
 from workers.maintenance import Maintenance
@@ -186,12 +186,12 @@ class Delivery:
             from_ms = reader.last_event_ms or now_ns // 1_000_000
             self.ledger.begin("gap", "hole", now_ns=now_ns, from_ms=from_ms, topic=topic, detail=reader.memory.hole)
         elif kind == "recovered":
-            self.ledger.end_of("hole", topic, now_ns=now_ns, recovered=True, detail="a snapshot tells all that holds")
+            self.ledger.end_of("hole", topic, now_ns=now_ns, recovered=True, detail=WHOLE_AGAIN)
         return reader.needs_snapshot
 
     def _speaks_again(self, topic: str, reader: Reader, now_ns: int) -> None:
         whole = reader.channel.begins_whole
-        detail = "a snapshot tells all that holds" if whole else "it speaks again; nothing of the time between was fetched"
+        detail = WHOLE_AGAIN if whole else "it speaks again; nothing of the time between was fetched"
         self.ledger.end_of("stalled", topic, now_ns=now_ns, recovered=whole, detail=detail)
 
     def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None) -> None:

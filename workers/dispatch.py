@@ -5,9 +5,12 @@ import logging
 from gateway.bus import BusSender
 from gateway.models import Record
 from gateway.outbox import KEPT
-from workers.journal import AT_ONCE, Journal
+from workers.journal import Journal
 
 log = logging.getLogger(__name__)
+
+#: Records that are kept at once, when a worker stops with a router that takes nothing.
+AT_ONCE = 1000
 
 
 class Dispatch:

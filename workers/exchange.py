@@ -16,6 +16,7 @@ from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
 from gateway.errors import OurFault, SettingError
 from gateway.exchange.rest import Rest
+from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
 from gateway.memo import Memo
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
@@ -28,6 +29,7 @@ from workers.books import Books
 from workers.catalog_reader import CatalogReader
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
+from workers.diagnosing import Diagnosis
 from workers.dial import Route
 from workers.exchange_clock import ExchangeClock
 from workers.gaps import Gaps, OpenGap
@@ -36,7 +38,7 @@ from workers.link import Link
 from workers.outside import Outside
 from workers.turn_lock import TurnLock
 from workers.wanted import WantedReader, Wishes
-from workers.wiring import catchup_of, diagnosis_of, rest_of, signed_of
+from workers.wiring import catchup_of, rest_of
 from workers.worker import Worker, owner
 
 
@@ -60,7 +62,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     rest = rest_of(settings, private=private)
     credentials = Credentials(settings.api_key, signer(settings.api_secret)) if private and settings.has_credentials else None
     clock = ExchangeClock(rest.server_time_ms, worker=name)
-    signed = signed_of(rest, credentials, clock)
+    signed = SignedRest(rest, credentials, clock) if credentials is not None else None
     fetcher = BookFetcher(rest, category=endpoint.category or "", worker=name, wake=wanted.wake)
     delivery = Delivery(
         name,
@@ -85,7 +87,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
             clock=clock,
             budget=ConnectBudget(settings.var_dir / "connects" / (urlsplit(route.url).hostname or ""), private=private),
             maintenance=lambda: state.maintenance(settings.var_dir, time.time_ns() // 1_000_000),
-            diagnosis=diagnosis_of(signed, worker=name, wake=wanted.wake),
+            diagnosis=Diagnosis(signed, worker=name, wake=wanted.wake) if signed is not None else None,
         ),
         wake=wanted.wake,
         catchup=catchup_of(settings, endpoint, rest, signed, delivery, wake=wanted.wake),

@@ -15,8 +15,12 @@ from gateway.protocol import channels
 
 #: Of a connection of which nobody fetched what was missed.
 NOTHING_FETCHED = "nothing was fetched: what happened meanwhile is not told again"
+#: Causes of gaps that are of the connection.
+_OF_CONNECTION: tuple[Cause, ...] = ("disconnected", "restarted")
 #: Topics that a detail names.
 SHOWN = 5
+#: Of a book or ticker behind a gap.
+WHOLE_AGAIN = "a snapshot tells all that holds"
 UNWANTED = "nobody wants it any more"
 ENDED = "its process ended before it was over; what follows is in the gap of the restart"
 
@@ -89,7 +93,7 @@ class Gaps:
     @property
     def connection(self) -> OpenGap | None:
         """The open one of the connection: it was away, or its process was."""
-        return next((kept for kept in self._open.values() if kept.gap.cause in ("disconnected", "restarted")), None)
+        return next((kept for kept in self._open.values() if kept.gap.cause in _OF_CONNECTION), None)
 
     @property
     def open(self) -> list[OpenGap]:
@@ -109,7 +113,7 @@ class Gaps:
                 continue
             found.promised.clear()  # whoever promised is gone
             self._add(found)
-            if found.gap.cause not in ("disconnected", "restarted"):
+            if found.gap.cause not in _OF_CONNECTION:
                 others.append(found)
         return others
 

@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 
 _FRAME, _RECORDS = b"F", b"R"
 _RECEIVED = struct.Struct("<Q")
-#: Records that are kept at once, when a worker stops with a router that takes nothing.
-AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from gateway.memo import Memo
 from gateway.occurrences import Cause, Gap
 from workers.dispatch import Dispatch
-from workers.gaps import ENDED, SHOWN, Gaps, OpenGap, verdict
+from workers.gaps import ENDED, SHOWN, UNWANTED, Gaps, OpenGap, verdict
 from workers.voice import Voice
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Ledger:
     ) -> None:
         """Close what is over: of topics that nobody wants any more, and of a connection that is whole again."""
         for gap_id in self.gaps.unwanted(is_wanted):
-            self.end(gap_id, now_ns=now_ns, recovered=False, detail="nobody wants it any more")
+            self.end(gap_id, now_ns=now_ns, recovered=False, detail=UNWANTED)
         whole = self.gaps.restored(is_back, is_wanted)
         if whole is not None:
             topics = [topic for topic in whole.topics if is_wanted(topic)]

@@ -16,10 +16,10 @@ from typing import Literal, Protocol, TypeAlias
 
 from gateway.backoff import Backoff
 from gateway.errors import CredentialsRefused, ExchangeError, LinkLost, StoreAway, StoreRefused
-from gateway.exchange.account_facts import in_order
-from gateway.exchange.account_parts import LISTS, Part, parts_of
 from gateway.exchange.account_reader import AccountReader, Told
 from gateway.models import Event, Json
+from gateway.protocol.account_facts import in_order
+from gateway.protocol.account_parts import LISTS, Part, parts_of
 from gateway.protocol.answers import Fact
 from gateway.protocol.checkpoint import Checkpoint, from_json, to_json
 from gateway.protocol.ret_codes import Remedy, meaning

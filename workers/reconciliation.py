@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Generic
 
-from gateway.exchange.account_parts import parts_of
 from gateway.exchange.account_reader import SETTLED_MS
 from gateway.models import Event
+from gateway.protocol.account_parts import parts_of
 from gateway.protocol.answers import Fact
 from gateway.protocol.recent import Recent, Verdict
 from workers.held import LONGEST_S, Held, Item

@@ -10,8 +10,8 @@ from typing import Generic
 
 from gateway.models import Event
 from gateway.protocol.answers import Fact
-from gateway.protocol.tape import Edge, Tape, moment
-from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, fillable
+from gateway.protocol.tape import Edge, Tape
+from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, at_ms, fillable
 from workers.held import LONGEST_S, Held, Item
 
 #: So long after REST told of a topic the stream may still bring what it told; seconds.
@@ -165,7 +165,7 @@ class Refill(Generic[Item]):
         topic, known = filled.gap.topic, self._questions.get(filled.gap.topic)
         if known is None or known.edge is not filled.gap.edge:
             return None
-        behind = [fact for fact in filled.facts if known.first_ms is not None and _at(fact) > known.first_ms]
+        behind = [fact for fact in filled.facts if known.first_ms is not None and at_ms(fact) > known.first_ms]
         facts = list(self.new(topic, filled.facts[: len(filled.facts) - len(behind)]))
         known.fetched += len(facts)
         is_last = known.gap is filled.gap  # else the connection is a newer one by now, and the same was or will be asked again
@@ -202,8 +202,3 @@ class Refill(Generic[Item]):
                     continue
                 tape.note(fact.outcome)
             yield fact
-
-
-def _at(fact: Fact) -> int:
-    """When it was; what cannot be read comes first, as `backfill.py` sorts it."""
-    return moment(fact.outcome) if isinstance(fact.outcome, Event) else 0

@@ -11,13 +11,10 @@ from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.models import Json
 from gateway.protocol.endpoints import Endpoint
-from gateway.protocol.session import Credentials
 from workers.account_catchup import AccountCatchup
 from workers.backfill import Backfill
 from workers.catchup import Catchup, Frame
 from workers.delivery import Delivery
-from workers.diagnosing import Diagnosis
-from workers.exchange_clock import ExchangeClock
 from workers.market_catchup import MarketCatchup
 from workers.reconcile import Reconciler
 from workers.reconciliation import Reconciliation
@@ -61,16 +58,6 @@ def rest_of(settings: Settings, *, private: bool) -> Rest:
     """One connection pool, within what all processes of the host may ask together."""
     budget = RestBudget(folder_of(settings.var_dir, settings.rest_base), private=private)
     return Rest(settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy, budget=budget)
-
-
-def signed_of(rest: Rest, credentials: Credentials | None, clock: ExchangeClock) -> SignedRest | None:
-    """None: there is nothing to sign with."""
-    return SignedRest(rest, credentials, clock) if credentials is not None else None
-
-
-def diagnosis_of(signed: SignedRest | None, *, worker: str, wake: int) -> Diagnosis | None:
-    """Of refused logins."""
-    return Diagnosis(signed, worker=worker, wake=wake) if signed is not None else None
 
 
 def catchup_of(

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 _RELEASED = struct.Struct("<QI")
 
 
-class Mark:
+class ReleasedMark:
     """Losing it costs repeats, never a record. It is written in place, so a full disk does not hinder it."""
 
     def __init__(self, folder: Path) -> None:

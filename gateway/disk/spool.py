@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.disk import segments
-from gateway.disk.mark import Mark
+from gateway.disk.mark import ReleasedMark
 from gateway.disk.segments import HEADER, LONGEST_BYTES, Segment
 from gateway.errors import SpoolFull
 
@@ -61,7 +61,7 @@ class Spool:
         self._segment_bytes = min(segment_bytes, max_bytes // 8)  # room comes back file by file
         self._segments: list[Segment] = []  # oldest first; the last one is written to, while it is open
         self._file: int | None = None  # of the last segment
-        self._mark = Mark(folder)
+        self._mark = ReleasedMark(folder)
         self._torn = False  # bytes of a failed append stand behind the last record
         self._cursor = (0, 0)  # where `read` stopped: record number, and the offset behind it in its segment
         self._lock = threading.Lock()  # of the descriptors that `sync` uses

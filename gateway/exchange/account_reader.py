@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.errors import ExchangeError
-from gateway.exchange.account_facts import events, flat, has_bad, held_coins, in_order, listed_coins, names, vanished
-from gateway.exchange.account_parts import Fields, Part
 from gateway.exchange.calls import Answer
 from gateway.exchange.signed import SignedRest
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.answers import Fact, facts_of
+from gateway.protocol.account_facts import flat, has_bad, held_coins, in_order, listed_coins, names, vanished
+from gateway.protocol.account_parts import Fields, Part
+from gateway.protocol.answers import Fact, events, facts_of
 from gateway.protocol.checkpoint import Mark
 from gateway.protocol.recent import is_open, name_of
+from gateway.protocol.ret_codes import NO_SUCH
 
 #: Read again before the checkpoint, and what happened so lately is not yet behind it; milliseconds. Source: protocol notes, 9.4.
 OVERLAP_MS = SETTLED_MS = 5_000
@@ -33,8 +34,6 @@ DEEPEST_MS = 30 * 86_400_000
 SEARCHES = 5
 #: The last word of a position's name.
 MODES = ("0", "1", "2")
-#: The exchange's code for a parameter that it does not know, such as a coin without options, or a symbol that is gone.
-_NO_SUCH = 10001
 
 
 @dataclass(slots=True)
@@ -192,7 +191,7 @@ class AccountReader:
             for answer in self._rest.pages(path, **asked):
                 yield facts_of(path, self._dated(answer), topic=part.topic, endpoint="private", category=None)
         except ExchangeError as fault:
-            if fault.ret_code != _NO_SUCH or not {"baseCoin", "orderId"} & query.keys():
+            if fault.ret_code != NO_SUCH or not {"baseCoin", "orderId"} & query.keys():
                 raise  # a coin that has no options spoils no other's, nor does an id that is none
 
     def _dated(self, answer: Answer) -> dict[str, Json]:
@@ -233,7 +232,7 @@ class AccountReader:
         try:
             return self._list(part, part.lists.path, {"symbol": symbol})
         except ExchangeError as fault:
-            if fault.ret_code != _NO_SUCH:
+            if fault.ret_code != NO_SUCH:
                 raise
             return []
 

@@ -2,12 +2,10 @@
 
 from gateway.errors import CredentialsRefused, ExchangeError, LinkLost
 from gateway.exchange.signed import SignedRest
-from gateway.protocol.ret_codes import Remedy, meaning
+from gateway.protocol.ret_codes import CLOCK, Remedy, meaning
 
 #: Tells about the key that asks, whatever its permissions.
 _KEY = "/v5/user/query-api"
-#: The code of a call that is dated wrong.
-_CLOCK = 10002
 
 
 def diagnose(rest: SignedRest) -> str:
@@ -25,5 +23,5 @@ def diagnose(rest: SignedRest) -> str:
     except LinkLost as fault:
         return f"the cause is not known: the exchange's REST cannot be asked ({fault})"
     if asked.clock_reads:
-        return f"{meaning(_CLOCK).words}; what it differs by is known now and allowed for"
+        return f"{meaning(CLOCK).words}; what it differs by is known now and allowed for"
     return "the exchange takes the same key and secret over REST: the login came too late, or its stream has trouble; it is tried again"

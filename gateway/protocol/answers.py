@@ -3,7 +3,7 @@
 Source of names and their differences: protocol notes, sections 9.3 and 9.4. Lists come newest first, and are turned round here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.models import BadRecord, Event, Json
@@ -116,6 +116,11 @@ class Fact:
 
     outcome: Outcome
     raw: Json
+
+
+def events(facts: Iterable[Fact]) -> Iterator[Event]:
+    """Those of them that could be read."""
+    return (fact.outcome for fact in facts if isinstance(fact.outcome, Event))
 
 
 def events_of(path: str, body: Json, *, topic: str, endpoint: str, category: str | None) -> list[Outcome]:

@@ -35,12 +35,17 @@ _WRONG_KEY = (
 )
 _EXPIRED = "the API key has expired: make a new one on the exchange's site, or renew this one"
 
+#: A parameter that the exchange does not know, such as a symbol that is gone.
+NO_SUCH = 10001
+#: A time outside the window.
+CLOCK = 10002
+
 RET_CODES: dict[int, Meaning] = {
     401: Meaning(Remedy.PERSON, "the exchange finds no usable API key in the call: see BYBIT_API_KEY and BYBIT_API_SECRET"),
     429: Meaning(Remedy.WAIT, "the exchange's trading service is overloaded"),
     10000: Meaning(Remedy.AGAIN, "the exchange took too long itself"),
-    10001: Meaning(Remedy.NOTHING, "the exchange does not like a parameter"),
-    10002: Meaning(
+    NO_SUCH: Meaning(Remedy.NOTHING, "the exchange does not like a parameter"),
+    CLOCK: Meaning(
         Remedy.CLOCK, "this host's clock differs from the exchange's by more than it accepts: let it be set by a time server (NTP)"
     ),
     10003: Meaning(Remedy.PERSON, _WRONG_KEY),

@@ -36,7 +36,7 @@ class Sink(Protocol):
         ...
 
     def tick(self) -> None:
-        """Called about once a second: say that we live, notice that the other side does not. Raises SinkAway."""
+        """Called about twice a second: say that we live, notice that the other side does not. Raises SinkAway."""
         ...
 
     def fileno(self) -> int:

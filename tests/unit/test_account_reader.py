@@ -7,11 +7,11 @@ import pytest
 from accounts import BEGAN_MS, TOPICS, World
 
 from gateway.errors import CredentialsRefused, ExchangeError
-from gateway.exchange.account_parts import Part, parts_of
 from gateway.exchange.account_reader import DEEPEST_MS, LAG_MS, OVERLAP_MS, SEARCHES, WEEK_MS, AccountReader, Told
 from gateway.exchange.calls import Answer
 from gateway.exchange.signed import SignedRest
 from gateway.models import Event
+from gateway.protocol.account_parts import Part, parts_of
 from gateway.protocol.checkpoint import Checkpoint, Mark
 from gateway.protocol.recent import Recent, part_of
 

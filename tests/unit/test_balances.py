@@ -226,23 +226,3 @@ def test_writing_the_same_frames_again_changes_no_column_of_any_row(connection: 
     for frames in (FRAMES, FRAMES[::-1], FRAMES[1:2]):
         assert stored(connection, frames) == 0
     assert everything() == before
-
-
-def test_coins_are_held_while_their_newest_amounts_are_not_all_zero(connection: db.Connection) -> None:
-    stored(connection, [at(1, received=1, BTC="1", ETH="2", SOL="0.0", XRP="-1", DOGE="5")])
-    stored(connection, [at(3, received=2, ETH="0", DOGE="0.00")])
-    stored(connection, [at(2, received=3, ETH="7")])  # late: it hides nothing
-    frozen = {**coin("USDT", "0", "0"), "total_order_im": "0.5"}
-    stored(connection, [balance("frozen", [frozen, coin("GONE", None)])])
-    stored(
-        connection, [balance("fund", [coin("ADA", "1")], account_type="FUND"), balance("other", [coin("DOT", "1")], label="other")]
-    )
-
-    def held(account: str = "main", account_type: str | None = "UNIFIED") -> list[str]:
-        return balances.held_coins(connection, account=account, account_type=account_type)
-
-    assert held() == ["BTC", "USDT", "XRP"]
-    assert held(account_type="FUND") == ["ADA"]
-    assert held(account="other") == ["DOT"]
-    assert held(account="nobody") == held(account_type="SPOT") == held(account_type=None) == []
-    assert shown(connection)[0]["ETH"] == "0"

@@ -9,11 +9,11 @@ import pytest
 from accounts import World
 
 from gateway.errors import ExchangeError, LinkLost
-from gateway.exchange.account_parts import LISTS, parts_of
 from gateway.exchange.account_reader import AccountReader, Told
 from gateway.exchange.calls import Answer
 from gateway.exchange.signed import SignedRest
 from gateway.models import Event
+from gateway.protocol.account_parts import LISTS, parts_of
 from gateway.protocol.checkpoint import Mark, from_json, to_json
 from gateway.protocol.recent import Recent
 

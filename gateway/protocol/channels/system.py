@@ -20,5 +20,5 @@ FIELDS = Fields(
 ABOUT = About(
     what="something that the gateway itself tells",
     identity="the process's epoch and a counter",
-    so="never the same",
+    so="never the same, but for damage that is found again",
 )

@@ -7,18 +7,17 @@ know settle coins since 2026-01-13 only: those of options are asked by base coin
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.protocol.forms import family
+from gateway.protocol.forms import CATEGORIES, family
 
 Fields = Mapping[str, str]
 
-_ACCOUNT = ("spot", "linear", "inverse", "option")
 _CONTRACTS = ("linear", "inverse", "option")
 _BY_SETTLE_COIN: tuple[Fields, ...] = ({"settleCoin": "USDT"}, {"settleCoin": "USDC"})
 
 #: All-in-one topic → the event class that it tells, and the categories that are read for it. execution.fast and greeks have no list.
 TOPICS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "execution": ("execution", _ACCOUNT),
-    "order": ("order", _ACCOUNT),
+    "execution": ("execution", CATEGORIES),
+    "order": ("order", CATEGORIES),
     "spread.execution": ("execution", ("spread",)),
     "spread.order": ("order", ("spread",)),
     "position": ("position", _CONTRACTS),
@@ -80,7 +79,7 @@ class Part:
     @property
     def of_category(self) -> Fields:
         """What every call names; spreads and the wallet have none."""
-        return {"category": self.category} if self.category in _ACCOUNT else {}
+        return {"category": self.category} if self.category in CATEGORIES else {}
 
     def queries(self, coins: Sequence[str]) -> list[Fields]:
         """The calls that together tell all of it. coins: whose options are looked for."""

@@ -1,11 +1,11 @@
 """What is made of the account's lists: the order of facts, and conclusions of ours from what is not listed any more."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from gateway.exchange.account_parts import Part
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.answers import Fact, facts_of
+from gateway.protocol.account_parts import Part
+from gateway.protocol.answers import Fact, events, facts_of
 from gateway.protocol.decimals import decimal
 from gateway.protocol.recent import is_empty, name_of
 
@@ -36,10 +36,6 @@ def in_order(facts: Iterable[Fact]) -> list[Fact]:
         return outcome.timestamp_ms, sequence, among, -(left or 0)
 
     return [fact for _, fact in sorted(enumerate(once.values()), key=rank)]
-
-
-def events(facts: Iterable[Fact]) -> Iterator[Event]:
-    return (fact.outcome for fact in facts if isinstance(fact.outcome, Event))
 
 
 def names(facts: Iterable[Fact]) -> frozenset[str]:
