@@ -1,6 +1,8 @@
 """All tests: `python -m tests`. Those that compute run beside those that mostly wait for real servers, and give way to them.
 
-What the computing ones say is kept and printed after the others; the exit code is 0 when all of both passed.
+What the computing ones say is kept and printed after the others. Real parts that failed beside them are tried once more,
+alone: what passes then is named as unsteady, at the very end, where what failed stands too. The exit code is 0 when each
+test has passed.
 """
 
 import os
@@ -9,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
+from xml.etree import ElementTree
 
 #: They start no server and need no pause of real time.
 COMPUTING = ("tests/unit", "tests/virtual", "tests/fuzz")
@@ -16,19 +20,29 @@ COMPUTING = ("tests/unit", "tests/virtual", "tests/fuzz")
 FAULTS = "not chaos or slice"
 #: How far the computing ones step back.
 NICENESS = 10
+#: More failures than these are no matter of two cores shared by two runs, and are not tried again.
+TRIED_AGAIN = 5
+#: pytest's exit code when tests ran and some failed.
+SOME_FAILED = 1
+#: How much of an assertion is said again at the end.
+SHOWN = 300
 
 _PYTEST = (sys.executable, "-m", "pytest", "-v", "--tb=short", "--durations=10")
 
 
 def main() -> int:
-    with tempfile.TemporaryFile("w+") as said:
-        command = (*_PYTEST, "-p", "no:cacheprovider", *COMPUTING)
+    with tempfile.TemporaryDirectory() as folder:
+        return _all(Path(folder))
+
+
+def _all(folder: Path) -> int:
+    parts = ("-m", FAULTS, "-o", f"cache_dir={folder / 'cache'}", "tests", *(f"--ignore={each}" for each in COMPUTING))
+    with (folder / "computing").open("w+") as said:
+        command = (*_PYTEST, "-p", "no:cacheprovider", f"--junit-xml={folder / 'computing.xml'}", *COMPUTING)
         beside = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, preexec_fn=lambda: os.nice(NICENESS))
         began = time.monotonic()
         try:
-            real = subprocess.run(
-                (*_PYTEST, "-m", FAULTS, "tests", *(f"--ignore={folder}" for folder in COMPUTING)), check=False
-            ).returncode
+            real = _run(folder / "real.xml", parts)
             print(f"\nwaited for: {' '.join(COMPUTING)}, begun {time.monotonic() - began:.0f} s ago", flush=True)
             computing = beside.wait()
         finally:
@@ -38,9 +52,36 @@ def main() -> int:
         said.seek(0)
         for line in said:
             sys.stdout.write(line)
+    failed = failures(folder / "real.xml")
+    unsteady = {}
+    if real == SOME_FAILED and len(failed) <= TRIED_AGAIN:
+        print(f"\nonce more, alone: {', '.join(failed)}", flush=True)
+        real = _run(folder / "again.xml", (*parts, "--last-failed", "--last-failed-no-failures=none"))
+        again = failures(folder / "again.xml")
+        unsteady = {name: why for name, why in failed.items() if name not in again}
+        failed = again
+    failed |= failures(folder / "computing.xml")
+    for word, those in (("unsteady", unsteady), ("failed", failed)):
+        for name, why in those.items():
+            print(f"{word}: {name}: {why}")
     for what, code in (("real parts", real), ("computing", computing)):
         print(f"{what}: {'passed' if code == 0 else f'failed, exit code {code}'}")
     return real or computing
+
+
+def _run(report: Path, arguments: tuple[str, ...]) -> int:
+    return subprocess.run((*_PYTEST, f"--junit-xml={report}", *arguments), check=False).returncode
+
+
+def failures(report: Path) -> dict[str, str]:
+    """The tests that failed, by name, each with the beginning of why. Empty where pytest wrote no report."""
+    if not report.exists():
+        return {}
+    found = {}
+    for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - pytest has just written it
+        for fault in (*case.findall("failure"), *case.findall("error")):
+            found[f"{case.get('classname')}.{case.get('name')}"] = " ".join((fault.get("message") or "").split())[:SHOWN]
+    return found
 
 
 if __name__ == "__main__":
