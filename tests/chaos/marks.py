@@ -40,7 +40,8 @@ def _is_marked(gap: Gap, rows: Sequence[Gap], found: Sequence[Message]) -> bool:
     if gap["cause"] == "missed":  # it is told of together with what it missed, in the moment in which it closes
         found = [each for each in found if each.source == "rest" and each.received_ms == ended]
         return not found or found[0].gap_id == str(gap["id"])
-    heads = [*_head(found, began + 1), *_head(found, ended)]
+    # What the disk refuses begins its gap, and is told behind it: it has the millisecond of the beginning.
+    heads = [*_head(found, began), *_head(found, began + 1), *_head(found, ended)]
     if gap["cause"] == "restarted":
         next_ones = (after for before, after in pairwise(found) if after.epoch != before.epoch)
         heads += [each for each in next_ones if began <= each.received_ms <= ended]
