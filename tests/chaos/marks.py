@@ -13,14 +13,18 @@ def unmarked(gaps: Sequence[Gap], messages: Iterable[Message]) -> Iterator[tuple
     """Gaps of workers, and topics of them whose first event behind the gap does not carry its id.
 
     A gap that closes once REST has told what it missed is followed by that already; so it is the first event behind its beginning, or
-    the first behind its end; where a process was away, the first of the next one, for its beginning is when the one before it last said
+    the first behind its end; or the first after it was told, for it begins with what the exchange had sent when it was last heard, and
+    that may have been received a little later; where a process was away, the first of the next one, for its beginning is when the one before it last said
     how it was. One event follows on several gaps, and can carry one id. What the exchange tells again is an event of its
     own here, though it has the id of an earlier one.
     """
     by_topic: dict[tuple[str, str], list[Message]] = defaultdict(list)
     firsts: dict[tuple[object, ...], Message] = {}
+    told: dict[str, int] = {}
     for each in messages:
         firsts.setdefault(place_of(each), each)
+        if each.event_type == "system":
+            told.setdefault(str(each.payload["gap_id"]), each.received_ms)
     for each in firsts.values():
         if each.event_type != "system":
             by_topic[each.endpoint, each.topic].append(each)
@@ -28,12 +32,13 @@ def unmarked(gaps: Sequence[Gap], messages: Iterable[Message]) -> Iterator[tuple
         if gap["endpoint"] == "router":
             continue
         for (endpoint, topic), found in by_topic.items():
-            if is_of(gap, endpoint, topic) and not _is_marked(gap, [row for row in gaps if is_of(row, endpoint, topic)], found):
+            rows = [row for row in gaps if is_of(row, endpoint, topic)]
+            if is_of(gap, endpoint, topic) and not _is_marked(gap, rows, found, told.get(str(gap["id"]))):
                 yield gap, topic
 
 
-def _is_marked(gap: Gap, rows: Sequence[Gap], found: Sequence[Message]) -> bool:
-    """rows: of the topic. True, too, where no event followed."""
+def _is_marked(gap: Gap, rows: Sequence[Gap], found: Sequence[Message], told_ms: int | None) -> bool:
+    """rows: of the topic. told_ms: when the gap was told. True, too, where no event followed."""
     if gap["to_at"] is None:
         return True  # an open one is wrong enough
     began, ended = milliseconds(gap["from_at"]), milliseconds(gap["to_at"])
@@ -41,7 +46,8 @@ def _is_marked(gap: Gap, rows: Sequence[Gap], found: Sequence[Message]) -> bool:
         found = [each for each in found if each.source == "rest" and each.received_ms == ended]
         return not found or found[0].gap_id == str(gap["id"])
     # What the disk refuses begins its gap, and is told behind it: it has the millisecond of the beginning.
-    heads = [*_head(found, began), *_head(found, began + 1), *_head(found, ended)]
+    since = {began, began + 1, ended} | ({told_ms, told_ms + 1} if told_ms is not None else set())
+    heads = [each for since_ms in since for each in _head(found, since_ms)]
     if gap["cause"] == "restarted":
         next_ones = (after for before, after in pairwise(found) if after.epoch != before.epoch)
         heads += [each for each in next_ones if began <= each.received_ms <= ended]

@@ -284,6 +284,14 @@ def test_the_first_event_behind_the_beginning_of_a_gap_or_behind_its_end_carries
     assert wrong(replace(WHOLE, messages=[*marked(MESSAGES, *numbers), TELLING], gaps=[gap()]), may_tell=("disconnected",)) == []
 
 
+@pytest.mark.parametrize(("told_at", "is_well"), [(1.5, True), (2.5, False)], ids=["behind the telling", "before the telling"])
+def test_the_first_event_after_a_gap_was_told_carries_its_id(told_at: float, is_well: bool) -> None:
+    """The second trade does; the row begins before the first one, which had been sent when the connection was last heard."""
+    telling = msgspec.structs.replace(TELLING, received_ns=BEGAN_NS + int(told_at * SECOND))
+    held = replace(WHOLE, messages=[*marked(MESSAGES, 2), telling], gaps=[gap(from_at=at(0.5), to_at=at(7.5))])
+    assert (wrong(held, may_tell=("disconnected",)) == []) is is_well
+
+
 @pytest.mark.parametrize(("until", "excused"), [(3.5, True), (0.5, False)])
 def test_one_event_that_follows_on_several_gaps_carries_the_id_of_one_of_them(until: float, excused: bool) -> None:
     other = gap(id="h", from_at=at(0.2), to_at=at(until))
