@@ -39,7 +39,7 @@ def facts_of_frame(topic: str, frame: dict[str, Any]) -> Facts:
 
 
 def fact_of_event(event: dict[str, Any]) -> tuple[Any, ...]:
-    """The same of one event."""
+    """The same of one event. REST says of no candle when it was told."""
     payload = event["payload"]
     named = {
         "orderbook": lambda: (
@@ -52,7 +52,7 @@ def fact_of_event(event: dict[str, Any]) -> tuple[Any, ...]:
         ),
         "ticker": lambda: ("ticker", milliseconds(event["timestamp"])),
         "trade": lambda: ("trade", payload["symbol"], payload["trade_id"], payload["price"], payload["quantity"]),
-        "kline": lambda: ("kline", payload["start"], payload["timestamp"], payload["close"], payload["confirm"]),
+        "kline": lambda: ("kline", payload["start"], payload.get("timestamp"), payload["close"], payload["confirm"]),
         "system_status": lambda: ("status", payload["id"]),
         "order": lambda: (
             "order",
