@@ -55,8 +55,11 @@ class AccountCatchup(Catchup):
         self._go_on(now)
         self._account.tend(self.subscriptions.names_delivering(), now)
 
-    def lost(self, now: float) -> None:
+    def lost(self) -> None:
         self._account.lost()
+
+    def close(self, now: float) -> None:
+        self._account.release()
         self._go_on(now)
 
     def passes(self, event: Event) -> bool:

@@ -1,6 +1,6 @@
 """CATCH-UP: what the main loop does about a time that it missed. The account and the market each have their own; the others have this.
 
-dial ─▶ opened: frames wait ─▶ settled: REST is asked ─▶ tend: what it told goes out, then what waited ─▶ lost: what waits goes out
+dial ─▶ opened: frames wait ─▶ settled: REST is asked ─▶ tend: what it told goes out, then what waited ─▶ lost, close
 """
 
 from collections.abc import Callable
@@ -31,6 +31,11 @@ class Catchup:
         """Whether what fetches has ended for a reason that nobody foresaw: the process must end, too, and begin anew."""
         return False
 
+    @property
+    def held_since_ms(self) -> int | None:
+        """When the oldest frame was received that waits, and is lost with this process; Unix milliseconds."""
+        return None
+
     def want(self, is_wanted: Callable[[str], bool]) -> None:
         """Other topics are wanted from now on."""
 
@@ -47,8 +52,11 @@ class Catchup:
     def tend(self, now: float, now_ns: int) -> None:
         """Deliver what REST told, and what has waited."""
 
-    def lost(self, now: float) -> None:
-        """The connection is gone: what waits is delivered."""
+    def lost(self) -> None:
+        """The connection is gone."""
+
+    def close(self, now: float) -> None:
+        """The worker ends, or has nothing more to do: what waits is delivered."""
 
     def passes(self, event: Event) -> bool:  # noqa: ARG002 # everything does here
         """Whether consumers are to be told what the stream brings; not where REST has told it meanwhile, or something newer."""

@@ -37,6 +37,19 @@ class Held(Generic[Item]):
         for key in list(self._waiting):
             self.release(key)
 
+    def first(self, key: str) -> Item | None:
+        """The one that has waited longest."""
+        waiting = self._waiting.get(key)
+        return waiting[0][1] if waiting else None
+
+    def drop_first(self, key: str) -> None:
+        """It waits no longer, and is not due either."""
+        self._waiting[key].popleft()
+
+    def drop(self, key: str) -> None:
+        """The same of all, and of those to come."""
+        self._waiting.pop(key, None)
+
     def due(self, now: float) -> list[Item]:
         """What waits no longer, in the order it came in under its key."""
         for key, waiting in list(self._waiting.items()):
@@ -52,6 +65,11 @@ class Held(Generic[Item]):
         if self._released:
             return 0.0
         return min((waiting[0][0] + self._longest_s for waiting in self._waiting.values() if waiting), default=None)
+
+    @property
+    def firsts(self) -> list[Item]:
+        """Of each key the one that has waited longest."""
+        return [waiting[0][1] for waiting in self._waiting.values() if waiting] + [*self._released][:1]
 
     def __len__(self) -> int:
         return len(self._released) + sum(map(len, self._waiting.values()))

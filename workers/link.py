@@ -141,6 +141,7 @@ class Link:
         self.intake.close()
         if self._live is not None:
             self._lost("the worker is stopping", "restarted", log_level=logging.INFO)
+        self.catchup.close(self._outside.now())
         self._delivery.flush()
 
     def _dial(self) -> None:
@@ -253,7 +254,7 @@ class Link:
         log.log(log_level, "%s session_closed reason=%s", self._delivery.worker, reason)
         self.last_error = reason
         self.breaker.failed()
-        self.catchup.lost(self._outside.now())
+        self.catchup.lost()
         if self._online:
             now_ns, intake = self._outside.unix_ns(), self.intake
             last_ms = intake.last_frame_ms if self._endpoint.authenticates else intake.last_data_ms
@@ -272,7 +273,8 @@ class Link:
     def _rest(self) -> None:
         """Nobody wants anything: go, politely."""
         log.info("%s session_idle", self._delivery.worker)
-        self.catchup.lost(self._outside.now())
+        self.catchup.lost()
+        self.catchup.close(self._outside.now())
         self._let_go()
         self.status = "idle"
         self._was_online = False

@@ -27,6 +27,10 @@ class MarketCatchup(Catchup):
     def is_dead(self) -> bool:
         return self._refill.is_dead
 
+    @property
+    def held_since_ms(self) -> int | None:
+        return min((received_ns // 1_000_000 for _, received_ns in self._refill.firsts), default=None)
+
     def want(self, is_wanted: Callable[[str], bool]) -> None:
         for topic, gap_id in self._refill.keep(is_wanted).items():
             self._delivery.gaps.judge(gap_id, topic, recovered=False, detail=UNWANTED)
@@ -47,20 +51,21 @@ class MarketCatchup(Catchup):
     def tend(self, now: float, now_ns: int) -> None:
         if self._awaited:
             self._look_for_topics(now)
-        news = self._refill.news(now)
-        for told in news:
-            for fact in told.facts:
-                self._delivery.fetched(fact, now_ns)
+        for told in self._refill.news(now, self._first_ms):
+            for facts, frame in told.steps:
+                for fact in self._refill.new(told, facts):
+                    self._delivery.fetched(fact, now_ns)
+                if frame is not None:
+                    self._take(frame, now)
             if told.is_last:
                 self._delivery.gaps.judge(told.gap_id, told.topic, recovered=told.recovered, detail=told.detail)
         self._go_on(now)
-        for told in news:
-            for fact in self._refill.new(told.topic, told.behind):
-                self._delivery.fetched(fact, now_ns)
 
-    def lost(self, now: float) -> None:
-        self._refill.lost()
+    def lost(self) -> None:
         self._awaited = {}
+
+    def close(self, now: float) -> None:
+        self._refill.release()
         self._go_on(now)
 
     def passes(self, event: Event) -> bool:
@@ -93,5 +98,9 @@ class MarketCatchup(Catchup):
         return oldest(outcome for outcome in outcomes if isinstance(outcome, Event) and outcome.event_type in DEADLINES)
 
     def _go_on(self, now: float) -> None:
-        for data, received_ns in self._refill.due(now):
-            self._delivery.take(data, received_ns, now)
+        for frame in self._refill.due(now):
+            self._take(frame, now)
+
+    def _take(self, frame: Frame, now: float) -> None:
+        data, received_ns = frame
+        self._delivery.take(data, received_ns, now)

@@ -93,9 +93,12 @@ class Reconciliation(Generic[Item]):
         return self._number is not None
 
     def lost(self) -> None:
-        """The connection is gone; what it brought goes out."""
-        self._held.release_all()
+        """The connection is gone; what it brought waits on, for what REST is asked by the next one."""
         self._audit_at = self._number = None
+
+    def release(self) -> None:
+        """Nothing waits any longer."""
+        self._held.release_all()
 
     def holds(self, item: Item, now: float) -> bool:
         """Whether a frame waits; else it is to be delivered now."""

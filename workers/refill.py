@@ -1,10 +1,12 @@
 """What the main loop does about public gaps: trades and candles of a topic wait for what REST tells of the time before.
 
 opened ─▶ the edges are noted, frames wait ─▶ back: its topic is held, REST is asked ─▶ news ─▶ frames go on, without those it told
-A connection that is lost again before the answer changes nothing of what is missed: the same edge is asked for again.
+A connection that is lost again before the answer changes nothing of what is missed: the same edge is asked for again, and what it
+brought waits on.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
 
@@ -14,28 +16,11 @@ from gateway.protocol.tape import Edge, Tape
 from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, at_ms, fillable
 from workers.held import LONGEST_S, Held, Item
 
+#: The earliest moment of what a frame tells, Unix milliseconds; None: it tells nothing that can be read.
+FirstMs = Callable[[Item], int | None]
+
 #: So long after REST told of a topic the stream may still bring what it told; seconds.
 LATE_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Refilled:
-    """What REST told of one topic's gap; consumers are to be told the facts now, in this order.
-
-    behind     younger than the first that the stream brought, which has brought them too: to be told after the frames that waited,
-               as far as they are still new then (`new`). A short list may begin behind the first of those frames
-    is_last    REST will tell no more of it
-    recovered  all of it was told: back to what was told last, and up to the first that the stream brought
-    detail     one clause for a person
-    """
-
-    topic: str
-    gap_id: str
-    facts: list[Fact]
-    behind: list[Fact]
-    is_last: bool
-    recovered: bool
-    detail: str
 
 
 @dataclass(slots=True)
@@ -46,7 +31,7 @@ class _Question:
     gap          as REST was asked for it; None: it was not yet
     first_ms     the earliest that the stream has brought since: REST is to reach it; None: nothing came
     is_repeated  it did not, so it was asked once more
-    fetched      facts that were told
+    fetched      facts that consumers were told
     recovered    nothing is known to be lost
     """
 
@@ -58,6 +43,29 @@ class _Question:
     is_repeated: bool = False
     fetched: int = 0
     recovered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Refilled(Generic[Item]):
+    """What REST told of one topic's gap, between the frames that waited: consumers are to be told all that now, in this order.
+
+    steps      facts, as far as they are still new when it is their turn (`new`), and the frame behind them, if there is one
+    is_last    REST will tell no more of it
+    recovered  all of it was told: back to what was told last, and up to the first that the stream brought
+    """
+
+    topic: str
+    gap_id: str
+    steps: list[tuple[list[Fact], Item | None]]
+    is_last: bool
+    recovered: bool
+    words: str
+    question: _Question
+
+    @property
+    def detail(self) -> str:
+        """One clause for a person, once all of it has been told."""
+        return f"{self.question.fetched} fetched" + (f"; {self.words}" if self.words else "")
 
 
 class Refill(Generic[Item]):
@@ -125,15 +133,15 @@ class Refill(Generic[Item]):
             if known is not None:
                 unanswered[topic] = known.gap_id
             self._closing.pop(topic, None)
-            self._held.release(topic)
+            self._held.drop(topic)
         return unanswered
 
-    def lost(self) -> None:
-        """The connection is gone; what it brought goes out."""
+    def release(self) -> None:
+        """Nothing waits any longer."""
         self._held.release_all()
 
-    def holds(self, topic: str, item: Item, now: float, first_ms: Callable[[Item], int | None]) -> bool:
-        """Whether a frame waits; else it is to be delivered now. first_ms: the earliest moment of what it tells."""
+    def holds(self, topic: str, item: Item, now: float, first_ms: FirstMs[Item]) -> bool:
+        """Whether a frame waits; else it is to be delivered now."""
         known = self._questions.get(topic)
         if known is not None and known.first_ms is None:
             known.first_ms = first_ms(item)
@@ -152,22 +160,20 @@ class Refill(Generic[Item]):
         return self._backfill.is_dead
 
     @property
-    def waiting(self) -> int:
-        """Frames that wait."""
-        return len(self._held)
+    def firsts(self) -> list[Item]:
+        """Of each topic the frame that has waited longest."""
+        return self._held.firsts
 
-    def news(self, now: float) -> list[Refilled]:
+    def news(self, now: float, first_ms: FirstMs[Item]) -> list[Refilled[Item]]:
         """What REST told of topics that somebody still wants."""
-        return [told for filled in self._backfill.taken() if (told := self._judged(filled, now)) is not None]
+        return [told for filled in self._backfill.taken() if (told := self._judged(filled, now, first_ms)) is not None]
 
-    def _judged(self, filled: Filled, now: float) -> Refilled | None:
+    def _judged(self, filled: Filled, now: float, first_ms: FirstMs[Item]) -> Refilled[Item] | None:
         """None: nobody waits for it any more."""
         topic, known = filled.gap.topic, self._questions.get(filled.gap.topic)
         if known is None or known.edge is not filled.gap.edge:
             return None
-        behind = [fact for fact in filled.facts if known.first_ms is not None and at_ms(fact) > known.first_ms]
-        facts = list(self.new(topic, filled.facts[: len(filled.facts) - len(behind)]))
-        known.fetched += len(facts)
+        steps = list(self._between_frames(topic, filled.facts, first_ms))
         is_last = known.gap is filled.gap  # else the connection is a newer one by now, and the same was or will be asked again
         detail = filled.detail
         if is_last:
@@ -183,8 +189,26 @@ class Refill(Generic[Item]):
             del self._questions[topic]
             self._held.release(topic)
             self._closing[topic] = now + LATE_S
-        words = f"{known.fetched} fetched" + (f"; {detail}" if detail else "")
-        return Refilled(topic, filled.gap.gap_id, facts, behind, is_last, known.recovered, words)
+        return Refilled(topic, filled.gap.gap_id, steps, is_last, known.recovered, detail, known)
+
+    def _between_frames(
+        self, topic: str, facts: Sequence[Fact], first_ms: FirstMs[Item]
+    ) -> Iterator[tuple[list[Fact], Item | None]]:
+        """Before each frame that waits what is not younger than its first, as far as REST's newest goes; what is behind that waits on.
+
+        The frames may be of several connections, with some of what was missed between them, and REST's list may begin behind the first.
+        """
+        left = deque(facts)
+        while left and (frame := self._held.first(topic)) is not None:
+            began_ms = first_ms(frame)
+            if began_ms is not None and began_ms >= at_ms(left[-1]):
+                break
+            before = []
+            while left and began_ms is not None and at_ms(left[0]) <= began_ms:
+                before.append(left.popleft())
+            self._held.drop_first(topic)
+            yield before, frame
+        yield list(left), None
 
     def _ask_again(self, known: _Question, gap: Gap, newest_ms: int) -> None:
         """REST lags behind the stream: what it lists by and by is to reach back to what it listed now."""
@@ -193,12 +217,13 @@ class Refill(Generic[Item]):
         known.gap = replace(gap, edge=known.edge)
         self._backfill.begin([known.gap], after_s=AGAIN_S)
 
-    def new(self, topic: str, facts: Iterable[Fact]) -> Iterable[Fact]:
-        """Those that consumers were not told; they are told now."""
-        tape = self._tapes.get(topic)
+    def new(self, told: Refilled[Item], facts: Iterable[Fact]) -> Iterator[Fact]:
+        """Of these, those that consumers were not told; they are told now."""
+        tape = self._tapes.get(told.topic)
         for fact in facts if tape is not None else ():
             if isinstance(fact.outcome, Event) and tape is not None:
                 if tape.is_told(fact.outcome):
                     continue
                 tape.note(fact.outcome)
+            told.question.fetched += 1
             yield fact

@@ -196,7 +196,7 @@ class Worker:
     def _state(self, topics: dict[str, TopicState], *, has_ended: bool = False) -> WorkerState:
         link, counts, journal, outbox = self.link, self.delivery.counts, self.delivery.journal, self.delivery.bus.outbox
         last_ms = link.intake.last_frame_ms
-        waits_ms = self.delivery.delivered_ms
+        waits_ms = min((at for at in (self.delivery.delivered_ms, link.catchup.held_since_ms) if at is not None), default=None)
         return WorkerState(
             name=self.name,
             endpoint=self.endpoint.name,

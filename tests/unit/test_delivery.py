@@ -37,11 +37,9 @@ def letters(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "dead_letters" / "w.jsonl").read_bytes().splitlines()]
 
 
-def trades(symbol: str, *ids: str) -> Data:
-    rows = [{"T": 1_700_000_000_000, "s": symbol, "S": "Buy", "v": "1", "p": "2", "i": identity} for identity in ids]
-    frame = parse(
-        json.dumps({"topic": f"publicTrade.{symbol}", "type": "snapshot", "ts": 1_700_000_000_001, "data": rows}).encode()
-    )
+def trades(symbol: str, *ids: str, ms: int = 1_700_000_000_000) -> Data:
+    rows = [{"T": ms, "s": symbol, "S": "Buy", "v": "1", "p": "2", "i": identity} for identity in ids]
+    frame = parse(json.dumps({"topic": f"publicTrade.{symbol}", "type": "snapshot", "ts": ms + 1, "data": rows}).encode())
     assert isinstance(frame, Data)
     return frame
 

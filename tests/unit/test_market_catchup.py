@@ -20,6 +20,8 @@ from workers.refill import Refill
 
 A, B = "publicTrade.A", "publicTrade.B"
 NOW_MS = NOW_NS // 1_000_000
+#: When the trades of `trades` were.
+LIVE_MS = 1_700_000_000_000
 
 
 class KeepingBackfill:
@@ -56,7 +58,7 @@ class Loop:
         self.gap_id = ""
 
     def lose(self) -> None:
-        self.catchup.lost(0.0)
+        self.catchup.lost()
         self.subscriptions.lost()
         self.out.ledger.connection_lost("disconnected", (A, B), from_ms=1_700_000_000_000, now_ns=NOW_NS, detail="cut")
         gap = self.out.gaps.connection
@@ -189,18 +191,57 @@ def test_what_nobody_has_answered_is_still_asked_for_after_another_loss(tmp_path
     [first] = loop.asked(A)
     assert loop.catchup.holds((trades("A", "5"), NOW_NS), 0.0)
     loop.lose()
-    assert loop.told() == ["1"], "it goes out with the next turn"
     loop.open()
     loop.turn()
     again = loop.asked(A)[-1]
     assert again is not first
     assert again.edge == first.edge
+    assert loop.told() == ["1"], "it waits for what was missed before it"
     loop.fill(A, "2", "5", "6")
     loop.fill(B)
     gap = loop.turn()
     assert gap is not None
     assert gap.recovered
-    assert loop.told() == ["1", "5", "2", "6"]
+    assert loop.told() == ["1", "2", "5", "6"]
+
+
+def test_what_was_missed_between_frames_that_wait_is_told_between_them(tmp_path: Path, context: Context) -> None:
+    """Of two connections, the first of which ended before REST answered; and its answer, which comes late, decides nothing."""
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    [first] = loop.asked(A)
+    assert loop.catchup.holds((trades("A", "3", ms=LIVE_MS), NOW_NS), 0.0)
+    loop.lose()
+    loop.open()
+    loop.turn()
+    assert loop.catchup.holds((trades("A", "6", ms=LIVE_MS + 30), NOW_NS), 0.0)
+    missed = [fact(A, "2", LIVE_MS - 1), fact(A, "3", LIVE_MS), fact(A, "4", LIVE_MS + 10)]
+    loop.backfill.filled.append(Filled(first, missed, True, "", LIVE_MS + 10))
+    loop.fill(B)
+    assert loop.turn() is None
+    assert loop.told() == ["1", "2", "3", "4"], "what is behind the newest that REST lists waits on"
+    missed += [fact(A, "5", LIVE_MS + 20), fact(A, "6", LIVE_MS + 30), fact(A, "7", LIVE_MS + 40)]
+    loop.backfill.filled.append(Filled(loop.asked(A)[-1], missed, True, "", LIVE_MS + 40))
+    gap = loop.turn()
+    assert gap is not None
+    assert gap.recovered
+    assert loop.told() == ["1", "2", "3", "4", "5", "6", "7"]
+    told = [event["payload"] for event in waiting(loop.out) if event["event_type"] == "system"]
+    assert "publicTrade.A: 6 fetched" in told[-1]["detail"]
+
+
+def test_what_waits_goes_out_when_the_process_ends_and_is_known_to_wait_until_then(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    assert loop.catchup.held_since_ms is None
+    loop.open()
+    assert loop.catchup.holds((trades("A", "3"), NOW_NS), 0.0)
+    assert loop.catchup.held_since_ms == NOW_MS
+    loop.catchup.lost()
+    loop.catchup.close(0.0)
+    loop.out.flush()
+    assert loop.told() == ["1", "3"]
+    assert loop.catchup.held_since_ms is None
 
 
 def test_an_older_answer_tells_what_it_has_and_decides_nothing(tmp_path: Path, context: Context) -> None:
@@ -253,10 +294,6 @@ def test_a_topic_that_goes_and_comes_back_before_its_answer_holds_up_no_gap(tmp_
     assert gap is not None
     assert gap.recovered is False
     assert loop.told() == ["1"], "nobody waited for it"
-
-
-#: When the trades of `trades` were.
-LIVE_MS = 1_700_000_000_000
 
 
 def test_a_list_that_begins_behind_the_frames_that_wait_is_not_told_before_them(tmp_path: Path, context: Context) -> None:
