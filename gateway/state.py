@@ -28,6 +28,16 @@ class TopicState(msgspec.Struct):
     last_event_ms: int | None = None
 
 
+class Absence(msgspec.Struct, frozen=True):
+    """Nobody has done a process's work since then, and nobody was told.
+
+    since_ms  what was received until then is the router's, or on disk
+    """
+
+    since_ms: int
+    topics: list[str]
+
+
 class WorkerState(msgspec.Struct, kw_only=True):
     """A worker's words about its one connection.
 
@@ -48,6 +58,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     delivered_ms                  what was received until then has reached the router, or is on disk
     maintenance                   what the exchange says it is doing to itself just now
     has_ended                     these are its last words: the process stopped because it was told to
+    absence                       that it has found, and not told yet
     """
 
     name: str
@@ -81,6 +92,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     delivered_ms: int | None = None
     maintenance: str | None = None
     has_ended: bool = False
+    absence: Absence | None = None
     topics: dict[str, TopicState] = msgspec.field(default_factory=dict)
 
 
@@ -193,6 +205,16 @@ def newest_run(states: Iterable[WorkerState]) -> WorkerState | None:
     """Of processes that do the same work in turn, the one that the exchange spoke to last."""
     heard = [state for state in states if state.last_frame_ms is not None]
     return max(heard, key=lambda state: state.last_frame_ms or 0, default=None)
+
+
+def absence_after(last: WorkerState | None) -> Absence | None:
+    """What is to be told after a process's last words: it ended without a word, or before it could tell of the one before it."""
+    if last is None or last.absence is not None:
+        return last.absence if last is not None else None
+    if last.has_ended or not last.wanted or last.connection_status in ("idle", "standby"):
+        return None
+    since_ms = last.delivered_ms or last.last_frame_ms
+    return Absence(since_ms, list(last.topics)) if since_ms is not None else None
 
 
 def read_worker(var_dir: Path, name: str) -> WorkerState | None:

@@ -103,6 +103,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         connection_status="idle",
         processes=processes,
         last_frame_ms=link.intake.last_frame_ms,
+        absence=state.absence_after(before),
     )
     return Worker(
         name=name,

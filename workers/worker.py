@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from gateway.disk.spool import Syncer
 from gateway.protocol.endpoints import Endpoint
 from gateway.report import Reporter
-from gateway.state import TopicState, WorkerState, is_fresh, newest_run
+from gateway.state import TopicState, WorkerState, absence_after, is_fresh, newest_run
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
 from workers.link import Link
@@ -131,12 +131,10 @@ class Worker:
     def _away(self) -> tuple[int | None, Collection[str]]:
         """Since when nobody did this process's work, where the last one who did ended without a word; and what it held."""
         others = self.siblings() if self.endpoint.authenticates else []
-        last = newest_run([*([self.before] if self.before is not None else []), *others])
+        absence = absence_after(newest_run([*([self.before] if self.before is not None else []), *others]))
         remembered = self.wanted.remembered()
         topics = {row.topic for row in remembered.rows} if remembered is not None else set()
-        if last is None or last.has_ended or not last.wanted or last.connection_status in ("idle", "standby"):
-            return None, topics
-        return last.delivered_ms or last.last_frame_ms, last.topics.keys() or topics
+        return (absence.since_ms, absence.topics or topics) if absence is not None else (None, topics)
 
     @property
     def _missing_credentials(self) -> bool:
@@ -227,6 +225,7 @@ class Worker:
             delivered_ms=min(last_ms, waits_ms or last_ms) if last_ms is not None else None,
             maintenance=self.delivery.maintenance.title,
             has_ended=has_ended,
+            absence=absence_after(self.before) if not self._has_begun else None,
             clock_skew_ms=link.clock_skew_ms,
             missing_credentials=self._missing_credentials and bool(self._wishes.rows),
             topics=topics,

@@ -1,5 +1,6 @@
 """A worker's process from its start to its end: it ends as told, also one that only stood by, and it does not live on without a part."""
 
+import fcntl
 import logging
 import os
 import signal
@@ -13,11 +14,13 @@ import msgspec
 import pytest
 from running import ROOT, wait_for
 
-from gateway import config
+from gateway import config, state
+from gateway.memo import Memo
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import WorkerState
+from gateway.state import Absence, TopicState, WorkerState
 from workers.catchup import Catchup
 from workers.exchange import build
+from workers.gaps import OpenGap
 from workers.wanted import WantedReader
 from workers.worker import Worker
 
@@ -65,6 +68,36 @@ def test_a_process_that_stood_by_ends_as_told_with_its_last_words(tmp_path: Path
         words = words_of(tmp_path, name)
         assert words is not None
         assert words.has_ended
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_what_a_killed_process_left_untold_is_left_by_the_next_one_too_until_it_is_told(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    """The second ends before its turn comes; the third tells."""
+    killed = WorkerState(
+        name="status_00", endpoint="status", pid=1, written_ms=1, started_ms=1, connection_status="connected", wanted=1,
+        last_frame_ms=9, delivered_ms=7, topics={"system_status": TopicState("live")},
+    )  # fmt: skip
+    state.write(tmp_path, killed)
+    with (tmp_path / "status_00.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with process(tmp_path, "status", "0", "1") as second:
+            wait_for(lambda: status_of(tmp_path, "status_00") == "standby", "it stands by")
+            second.send_signal(ending)
+            second.communicate(timeout=20)
+    words = words_of(tmp_path, "status_00")
+    assert words is not None
+    assert words.absence == Absence(7, ["system_status"])
+    with process(tmp_path, "status", "0", "1"):
+        wait_for(lambda: absence_told(tmp_path), "it tells")
+    (gap,) = [kept.gap for kept in Memo(tmp_path / "gaps" / "status_00.json", list[OpenGap]).read() or []]
+    assert (gap.cause, gap.from_ms) == ("restarted", 7)
+
+
+def absence_told(folder: Path) -> bool:
+    words = words_of(folder, "status_00")
+    return words is not None and words.absence is None
 
 
 class EndingReader(WantedReader):

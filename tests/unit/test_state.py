@@ -3,10 +3,14 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
 
 from gateway import state
 from gateway.report import Reporter
-from gateway.state import ApiState, RouterState, WorkerState
+from gateway.state import Absence, ApiState, RouterState, WorkerState
 
 
 def worker(name: str) -> WorkerState:
@@ -96,6 +100,28 @@ def test_the_newest_run_is_the_one_that_the_exchange_spoke_to_last() -> None:
     assert state.newest_run(runs) is None
     runs[0].last_frame_ms, runs[2].last_frame_ms = 5, 9
     assert state.newest_run(runs) is runs[2]
+
+
+@pytest.mark.parametrize(
+    ("more", "since_ms"),
+    [
+        ({}, 7),
+        ({"delivered_ms": None}, 9),
+        ({"delivered_ms": None, "last_frame_ms": None}, None),
+        ({"wanted": 0}, None),
+        ({"connection_status": "standby"}, None),
+        ({"has_ended": True}, None),
+        ({"connection_status": "idle", "wanted": 0, "absence": Absence(3, [])}, 3),
+        ({"has_ended": True, "absence": Absence(3, [])}, 3),
+    ],
+    ids=["killed", "nothing delivered", "never heard", "without work", "standby", "told to end", "killed untold", "ended untold"],
+)
+def test_what_is_to_be_told_after_a_process_follows_from_its_last_words(more: dict[str, Any], since_ms: int | None) -> None:
+    running = {"connection_status": "connected", "wanted": 1, "last_frame_ms": 9, "delivered_ms": 7, **more}
+    last = msgspec.structs.replace(worker("linear_00"), **running)
+    found = state.absence_after(last)
+    assert (found.since_ms if found is not None else None) == since_ms
+    assert state.absence_after(None) is None
 
 
 def test_maintenance_is_what_the_status_endpoint_says_and_only_while_it_speaks(tmp_path: Path) -> None:
