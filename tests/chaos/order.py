@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tests.chaos.excuses import Gap, Place, excuses_a_hole, milliseconds
+from tests.chaos.excuses import Gap, Place, excuses_a_hole, is_of, milliseconds
 from tests.chaos.recorder import Message
 from tests.facts import identity
+from workers.held import LONGEST_S
 
 #: Event type → what must not go back within a routing key: (whose order it is, its place).
 ORDERS: dict[str, Callable[[dict[str, Any]], tuple[Any, Any]]] = {
@@ -57,13 +58,17 @@ def misordered(firsts: Iterable[Message], gaps: Sequence[Gap]) -> list[str]:
                 wrong.append(
                     f"{key}: {after.epoch} {after.sequence} after {before.epoch} {before.sequence}, message {after.number}"
                 )
-        newest: dict[Any, Any] = {}
+        newest: dict[Any, Message] = {}
+        fetched: dict[Any, Message] = {}
         for each in found:
             if each.event_type in ORDERS and not _is_told_late(each, gaps):
-                whose, place = ORDERS[each.event_type](each.payload)
-                if place < newest.get(whose, place):
-                    wrong.append(f"{key} {whose}: {place} after {newest[whose]}, message {each.number}")
-                newest[whose] = max(place, newest.get(whose, place))
+                whose = ORDERS[each.event_type](each.payload)[0]
+                for before in (newest.get(whose), fetched.get(whose) if each.source == "rest" else None):
+                    if before is not None and _place(each) < _place(before) and not _has_waited(before, each, gaps):
+                        wrong.append(f"{key} {whose}: {_place(each)} after {_place(before)}, message {each.number}")
+                        break
+                for so_far in (newest, fetched) if each.source == "rest" else (newest,):
+                    so_far[whose] = max(each, so_far.get(whose, each), key=_place)
     return wrong
 
 
@@ -72,6 +77,22 @@ def _goes_back(before: Message, after: Message, seen: set[str]) -> bool:
     if _process(before.epoch) == _process(after.epoch):
         return (after.epoch, after.sequence) <= (before.epoch, before.sequence)
     return after.epoch in seen
+
+
+def _place(message: Message) -> Any:
+    return ORDERS[message.event_type](message.payload)[1]
+
+
+def _has_waited(live: Message, fetched: Message, gaps: Iterable[Gap]) -> bool:
+    """Whether an event of the stream waited for what REST tells of a time away for as long as it may, and then went first."""
+    if (live.source, fetched.source) != ("stream", "rest") or fetched.received_ms - live.received_ms < LONGEST_S * 1000:
+        return False
+    away = (gap for gap in gaps if gap["cause"] in ("disconnected", "restarted") and is_of(gap, fetched.endpoint, fetched.topic))
+    return any(
+        milliseconds(gap["from_at"]) <= live.received_ms
+        and (gap["to_at"] is None or fetched.received_ms <= milliseconds(gap["to_at"]))
+        for gap in away
+    )
 
 
 def _process(epoch: str) -> str:

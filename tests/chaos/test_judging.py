@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tests.chaos.judging import UNSEEN, Held, judge
+from tests.chaos.order import misordered
 from tests.chaos.recorder import Message
 from tests.chaos.stage import Ending
 from tests.chaos.truth import Account, Execution, Made, Told
@@ -405,6 +406,32 @@ def test_what_the_exchange_tells_again_may_be_the_first_event_behind_a_gap() -> 
     messages = [*MESSAGES[:2], again, msgspec.structs.replace(MESSAGES[7], sequence=4), *MESSAGES[2:7], MESSAGES[8], TELLING]
     row = gap(from_at=at(2.5), to_at=at(3.0))
     assert wrong(replace(WHOLE, messages=messages, gaps=[row]), may_tell=("disconnected",)) == []
+
+
+def placed(number: int, place: int, source: str, at_s: float) -> Message:
+    """A trade that has this place in the exchange's order, and was received so long after the beginning."""
+    payload = {"trade_id": f"t{number}", "cross_sequence": place, "trade_time": BEGAN_MS}
+    fact = ("trade", "BTCUSDT", f"t{number}", "1", "1")
+    return message(number, "trade", number, fact, payload, source=source, received_ns=BEGAN_NS + int(at_s * SECOND))
+
+
+@pytest.mark.parametrize(
+    ("told", "is_misordered"),
+    [
+        ([("stream", 9, 1.0), ("rest", 5, 3.0), ("rest", 6, 3.0), ("stream", 10, 3.1)], False),
+        ([("stream", 9, 0.4), ("rest", 5, 3.0)], True),
+        ([("stream", 9, 1.0), ("rest", 5, 3.6)], True),
+        ([("stream", 9, 1.0), ("rest", 5, 2.9)], True),
+        ([("stream", 9, 1.0), ("rest", 6, 3.0), ("rest", 5, 3.0)], True),
+        ([("rest", 9, 1.0), ("rest", 5, 3.0)], True),
+        ([("stream", 9, 1.0), ("stream", 5, 3.0)], True),
+        ([("stream", 9, 1.0), ("rest", 5, 3.0), ("stream", 8, 3.1)], True),
+    ],
+    ids=["it waited", "before the gap", "after the gap", "it did not wait", "REST goes back", "REST after REST", "the stream goes back", "back behind both"],
+)  # fmt: skip
+def test_what_waited_for_rest_for_as_long_as_it_may_goes_first(told: list[tuple[str, int, float]], is_misordered: bool) -> None:
+    messages = [placed(number, place, source, at_s) for number, (source, place, at_s) in enumerate(told, 1)]
+    assert bool(misordered(messages, [gap(from_at=at(0.5), to_at=at(3.5))])) is is_misordered
 
 
 @pytest.mark.parametrize(("process", "is_misordered"), [("router_00", False), ("linear_00", True)])
