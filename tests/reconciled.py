@@ -47,36 +47,39 @@ class Endpoint:
             self.account.recent.note(event)
             self.told.append(event)
 
-    def connect(self) -> News:
+    def connect(self) -> News[Event]:
         """All topics are held; what REST told, the last word of it."""
         self.account.opened()
         return self.back()
 
-    def back(self) -> News:
+    def back(self) -> News[Event]:
         assert self.account.connected(self.topics, self.now)
         return self.take()
 
-    def audit(self) -> News:
+    def audit(self) -> News[Event]:
         """A minute has passed."""
         self.now += 61.0
         self.account.tend(self.topics, self.now)
         return self.take()
 
-    def take(self, *, last: bool = True) -> News:
+    def take(self, *, last: bool = True) -> News[Event]:
         """Turn until REST has told all, or something."""
         while True:
             for news in self.turn():
                 if news.is_last or not last:
                     return news
 
-    def turn(self) -> list[News]:
+    def turn(self) -> list[News[Event]]:
         """Once something is there."""
         readable, _, _ = select.select([self._wake], [], [], PATIENCE_S)
         assert readable, "nothing came"
         os.eventfd_read(self._wake)
-        found = self.account.news()
+        found = self.account.news(lambda event: event.timestamp_ms)
         for news in found:
-            self.told += [fact.outcome for fact in news.facts if isinstance(fact.outcome, Event)]
+            for facts, event in news.steps:
+                self.told += [fact.outcome for fact in self.account.new(news, facts) if isinstance(fact.outcome, Event)]
+                if event is not None:
+                    self._deliver(event)
             self.account.settle(news)
         for event in self.account.due(self.now):
             self._deliver(event)

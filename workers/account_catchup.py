@@ -6,13 +6,15 @@ from collections.abc import Callable, Collection
 
 from gateway.models import Event
 from gateway.protocol.account_parts import parts_of
-from workers.catchup import Catchup, Frame
+from workers.catchup import Catchup, Frame, events_in
 from workers.delivery import Delivery
 from workers.gaps import NOTHING_FETCHED
 from workers.reconciliation import News, Reconciliation
 
 log = logging.getLogger(__name__)
 
+#: Frames of an earlier run that wait at the most; more of them are left where the router was away for long, and go on at once.
+MOST_LEFT = 10_000
 #: What no list tells: said with every gap that was filled.
 IN_BETWEEN = "states that others followed are not told again"
 
@@ -20,11 +22,12 @@ IN_BETWEEN = "states that others followed are not told again"
 class AccountCatchup(Catchup):
     """See `catchup.py`."""
 
-    def __init__(self, reconciliation: Reconciliation[Frame], delivery: Delivery) -> None:
+    def __init__(self, reconciliation: Reconciliation[Frame], delivery: Delivery, *, most_left: int = MOST_LEFT) -> None:
         self._account = reconciliation
         self._delivery = delivery
+        self._most_left = most_left
         self._topics: Collection[str] = ()  # when this connection was settled
-        self._handed: deque[tuple[News, int | None]] = deque()  # with the place of its last record, once it has one
+        self._handed: deque[tuple[News[Frame], int | None]] = deque()  # with the place of its last record, once it has one
 
     @property
     def missed(self) -> int:
@@ -48,10 +51,18 @@ class AccountCatchup(Catchup):
     def holds(self, frame: Frame, now: float) -> bool:
         return self._account.holds(frame, now)
 
+    def holds_left(self, frame: Frame, now: float) -> bool:
+        if self._account.waiting >= self._most_left:
+            self.close(now)
+        self._account.opened()
+        holds = self._account.holds(frame, now)
+        self._delivery.journal.is_withheld = True
+        return holds
+
     def tend(self, now: float, now_ns: int) -> None:
         self._settle()
-        for news in self._account.news():
-            self._tell(news, now_ns)
+        for news in self._account.news(self._first_ms):
+            self._tell(news, now, now_ns)
         self._go_on(now)
         self._account.tend(self.subscriptions.names_delivering(), now)
 
@@ -68,16 +79,20 @@ class AccountCatchup(Catchup):
         self._account.recent.note(event)
         return True
 
-    def _tell(self, news: News, now_ns: int) -> None:
-        events = [fact.outcome for fact in news.facts if isinstance(fact.outcome, Event)]
+    def _tell(self, news: News[Frame], now: float, now_ns: int) -> None:
         gap_id = None
-        if events and news.reason == "audit":
-            log.warning("%s audit_found events=%d: %s", self._delivery.worker, len(events), news.detail)
+        if news.reason == "audit" and (events := [fact.outcome for fact in news.facts if isinstance(fact.outcome, Event)]):
+            log.warning("%s audit_found events=%d", self._delivery.worker, len(events))
             gap_id = self._delivery.ledger.begin(
                 "gap", "missed", now_ns=now_ns, from_ms=min(event.timestamp_ms for event in events),
                 topics={event.topic for event in events}, detail="the stream looked healthy and did not tell this",
             )  # fmt: skip
-        for fact in (*news.facts, *news.bad):
+        for facts, frame in news.steps:
+            for fact in self._account.new(news, facts):
+                self._delivery.fetched(fact, now_ns)
+            if frame is not None:
+                self._delivery.take(*frame, now)
+        for fact in news.bad:
             self._delivery.fetched(fact, now_ns)
         if gap_id is not None:
             self._delivery.ledger.end(gap_id, now_ns=now_ns, recovered=True, detail=news.detail)
@@ -100,9 +115,12 @@ class AccountCatchup(Catchup):
             self._delivery.ledger.end(gap.gap.id, now_ns=now_ns, recovered=recovered, detail=detail)
 
     def _go_on(self, now: float) -> None:
-        for data, received_ns in self._account.due(now):
-            self._delivery.take(data, received_ns, now)
+        for frame in self._account.due(now):
+            self._delivery.take(*frame, now)
         self._delivery.journal.is_withheld = self._account.waiting > 0
+
+    def _first_ms(self, frame: Frame) -> int | None:
+        return min((event.timestamp_ms for event in events_in(frame, self._delivery.endpoint)), default=None)
 
     def _settle(self) -> None:
         """The next read begins behind what the router has by now. What was handed on in the last turn was sent at its end."""

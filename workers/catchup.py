@@ -5,12 +5,25 @@ dial ─▶ opened: frames wait ─▶ settled: REST is asked ─▶ tend: what 
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from gateway.models import Event
+from gateway.protocol import channels
+from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.frames import Data
+from gateway.protocol.memory import Memory
 from gateway.protocol.subscriptions import Subscriptions
 
 #: A frame as the loop keeps it: with the nanoseconds of its receipt.
 Frame = tuple[Data, int]
+
+
+def events_in(frame: Frame, endpoint: Endpoint) -> list[Event]:
+    """What a frame tells, for a look ahead: it is read again when it is told."""
+    data = frame[0]
+    normalise = channels.for_topic(data.topic, endpoint.name).normalise
+    outcomes = normalise(replace(data, unknown=[]), endpoint.category, Memory()) if normalise is not None else []
+    return [outcome for outcome in outcomes if isinstance(outcome, Event)]
 
 
 class Catchup:
@@ -47,6 +60,10 @@ class Catchup:
 
     def holds(self, frame: Frame, now: float) -> bool:  # noqa: ARG002 # nothing waits here
         """Whether a frame waits; else it is to be delivered now."""
+        return False
+
+    def holds_left(self, frame: Frame, now: float) -> bool:  # noqa: ARG002 # nothing waits here
+        """The same of a frame that an earlier run left on disk: it may have waited when that ended."""
         return False
 
     def tend(self, now: float, now_ns: int) -> None:

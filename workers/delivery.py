@@ -44,6 +44,7 @@ class Delivery:
     journal     what was read and is not the router's yet
     memo        where the open gaps are kept for the next run
     passes      whether consumers are to be told what the stream brings; see `catchup.py`
+    holds_left  whether a frame that an earlier run left waits; see there
     """
 
     worker: str
@@ -57,6 +58,7 @@ class Delivery:
     gaps: Gaps = field(default_factory=Gaps)
     memo: Memo[list[OpenGap]] | None = None
     passes: Callable[[Event], bool] = lambda _event: True
+    holds_left: Callable[[tuple[Data, int], float], bool] = lambda _frame, _now: False
     counts: Counts = field(default_factory=Counts)
     maintenance: Maintenance = field(default_factory=Maintenance)
     readers: Readers = field(init=False)
@@ -64,10 +66,10 @@ class Delivery:
     ledger: Ledger = field(init=False)
     _voice: Voice = field(init=False)
     _complaints: Complaints = field(init=False)
+    _unknown: UnknownFields = field(init=False)
     _strange: Reader = field(default_factory=lambda: Reader(channels.RAW, Memory()))  # frames of no topic that is ours
     _overflow: Overflow = field(default_factory=Overflow)
     _frames: int = 0
-    _unknown: UnknownFields = field(init=False)
 
     def __post_init__(self) -> None:
         self.readers = Readers(self.endpoint.name, self.endpoint.category, self.continuity)
@@ -153,7 +155,7 @@ class Delivery:
         if event.event_type == "system_status":
             self.maintenance.take(event)
         if self.gaps.marks and not queue:
-            event.gap_id = self.gaps.marks.pop(event.topic, None)
+            event.gap_id = self.gaps.taken(event.topic, received_ns // 1_000_000)
         self.dispatch.add(self.stamp.record(event, received_ns=received_ns, trace_id=trace_id, raw=raw, queue=queue))
         self.counts.events += 1
         reader.last_event_ms = received_ns // 1_000_000
@@ -244,12 +246,10 @@ class Delivery:
         if not isinstance(kept, KeptFrame):
             for record in kept.records:
                 self.dispatch.add(record)
-            return
-        frame = parse(kept.text)
-        if isinstance(frame, Data):
-            self.take(frame, kept.received_ns, now)
-        elif isinstance(frame, Unknown):
+        elif isinstance(frame := parse(kept.text), Unknown):
             self.unread(frame, kept.received_ns)
+        elif isinstance(frame, Data) and not self.holds_left((frame, kept.received_ns), now):
+            self.take(frame, kept.received_ns, now)
 
     def pump(self, now_ns: int) -> None:
         """Move the bus on, and make room where a public endpoint has run out of it."""

@@ -1,9 +1,14 @@
 """Frames that wait for what REST brings first, so that consumers get both in the exchange's order; never for long. Pure."""
 
 from collections import deque
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeAlias, TypeVar
+
+from gateway.protocol.answers import Fact
 
 Item = TypeVar("Item")
+#: The earliest moment of what a frame tells, Unix milliseconds; None: it tells nothing that can be read.
+FirstMs: TypeAlias = Callable[[Item], int | None]
 
 #: The longest wait of a frame; seconds. Source: the issue of nothing lost: live events wait at most so long, then they go.
 LONGEST_S = 2.0
@@ -42,9 +47,30 @@ class Held(Generic[Item]):
         waiting = self._waiting.get(key)
         return waiting[0][1] if waiting else None
 
-    def drop_first(self, key: str) -> None:
-        """It waits no longer, and is not due either."""
-        self._waiting[key].popleft()
+    def take_all(self, key: str) -> list[Item]:
+        """All of them; from now on none waits."""
+        return [item for _, item in self._waiting.pop(key, ())]
+
+    def between(
+        self, key: str, facts: Sequence[Fact], at_ms: Callable[[Fact], int], first_ms: FirstMs[Item],
+        is_before: Callable[[int, int], bool],
+    ) -> Iterator[tuple[list[Fact], Item | None]]:  # fmt: skip
+        """What REST told, in its order, between the frames that wait: before each frame the facts that are before its first.
+
+        The frames behind the last fact wait on. They may be of several connections, with some of what was missed between them, and what
+        REST lists may begin behind the first of them.
+        """
+        left = deque(facts)
+        while left and (frame := self.first(key)) is not None:
+            began_ms, before = first_ms(frame), list[Fact]()
+            while left and began_ms is not None and is_before(at_ms(left[0]), began_ms):
+                before.append(left.popleft())
+            if not left:
+                yield before, None
+                return
+            self._waiting[key].popleft()
+            yield before, frame
+        yield list(left), None
 
     def drop(self, key: str) -> None:
         """The same of all, and of those to come."""

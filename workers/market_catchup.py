@@ -2,14 +2,10 @@
 
 from collections.abc import Callable
 
-from msgspec.structs import replace
-
 from gateway.models import Event
-from gateway.protocol import channels
-from gateway.protocol.memory import Memory
 from gateway.protocol.tape import oldest
 from workers.backfill import DEADLINES
-from workers.catchup import Catchup, Frame
+from workers.catchup import Catchup, Frame, events_in
 from workers.delivery import Delivery
 from workers.gaps import UNWANTED
 from workers.refill import Refill
@@ -56,7 +52,7 @@ class MarketCatchup(Catchup):
                 for fact in self._refill.new(told, facts):
                     self._delivery.fetched(fact, now_ns)
                 if frame is not None:
-                    self._take(frame, now)
+                    self._delivery.take(*frame, now)
             if told.is_last:
                 self._delivery.gaps.judge(told.gap_id, told.topic, recovered=told.recovered, detail=told.detail)
         self._go_on(now)
@@ -89,18 +85,9 @@ class MarketCatchup(Catchup):
             del self._awaited[topic]
 
     def _first_ms(self, frame: Frame) -> int | None:
-        """The earliest moment of the trades and candles that a frame tells; None where there are none that can be read."""
-        data, endpoint = frame[0], self._delivery.endpoint
-        normalise = channels.for_topic(data.topic, endpoint.name).normalise
-        if normalise is None:
-            return None
-        outcomes = normalise(replace(data, unknown=[]), endpoint.category, Memory())  # it is read again when it is told
-        return oldest(outcome for outcome in outcomes if isinstance(outcome, Event) and outcome.event_type in DEADLINES)
+        """Of the trades and candles that a frame tells."""
+        return oldest(event for event in events_in(frame, self._delivery.endpoint) if event.event_type in DEADLINES)
 
     def _go_on(self, now: float) -> None:
         for frame in self._refill.due(now):
-            self._take(frame, now)
-
-    def _take(self, frame: Frame, now: float) -> None:
-        data, received_ns = frame
-        self._delivery.take(data, received_ns, now)
+            self._delivery.take(*frame, now)

@@ -66,7 +66,8 @@ class Found:
     """What was read; several may come for one question.
 
     number    of its question
-    facts     that consumers may not know, in the exchange's order; positions and the wallet last
+    facts     executions and orders that consumers may not know, in the exchange's order
+    states    the same of positions and the wallet, as they are now
     known     what they need not be told
     bad       what could not be read
     at_ms     the exchange's time when it was read
@@ -86,6 +87,7 @@ class Found:
     lacks: tuple[str, ...]
     marks: Checkpoint
     gone: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    states: list[Fact] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -280,7 +282,8 @@ def _found(question: Question, tried: _Round, *, is_last: bool, lacks: Collectio
     return Found(
         number=question.number,
         reason=question.reason,
-        facts=[*in_order(facts), *states],
+        facts=in_order(facts),
+        states=states,
         known=[event for told in tried.told.values() for event in told.known],
         bad=[fact for told in tried.told.values() for fact in told.bad],
         at_ms=min((told.at_ms for told in tried.told.values()), default=0),

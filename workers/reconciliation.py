@@ -1,11 +1,12 @@
 """What the main loop does about the account's gaps: live frames wait for REST, its facts are judged, and the healthy stream is audited.
 
-opened ─▶ frames wait ─▶ connected: REST is read ─▶ news ─▶ frames go on, late ones are dropped ─▶ audits, one a minute
+opened ─▶ frames wait ─▶ connected: REST is read ─▶ news, between the frames, by time ─▶ audits, one a minute
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from operator import lt
 from typing import Generic
 
 from gateway.exchange.account_reader import SETTLED_MS
@@ -13,7 +14,7 @@ from gateway.models import Event
 from gateway.protocol.account_parts import parts_of
 from gateway.protocol.answers import Fact
 from gateway.protocol.recent import Recent, Verdict
-from workers.held import LONGEST_S, Held, Item
+from workers.held import LONGEST_S, FirstMs, Held, Item
 from workers.reconcile import Found, Reason, Reconciler
 
 #: Between two audits, and until one is tried again that has to wait for another read; seconds.
@@ -25,19 +26,26 @@ _ALL = ""
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What REST told that consumers did not know; they are to be told now, in this order.
+class News(Generic[Item]):
+    """What REST told, between the frames that waited: consumers are to be told all that now, in this order.
 
+    steps    facts, as far as they are still new when it is their turn (`new`), and the frame behind them, if there is one
     is_last  REST has told all that it ever will of this read
     lacks    what is missing all the same, one clause for a person each
+    told     event class → facts that consumers were told
     """
 
     reason: Reason
-    facts: list[Fact]
+    steps: list[tuple[list[Fact], Item | None]]
     bad: list[Fact]
     is_last: bool
     lacks: tuple[str, ...]
     found: Found
+    told: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def facts(self) -> list[Fact]:
+        return [fact for facts, _ in self.steps for fact in facts]
 
     @property
     def recovered(self) -> bool:
@@ -45,9 +53,8 @@ class News:
 
     @property
     def detail(self) -> str:
-        """One sentence without its full stop."""
-        counts = Counter(fact.outcome.event_type for fact in self.facts if isinstance(fact.outcome, Event))
-        told = ", ".join(f"{count} {event_type}" for event_type, count in sorted(counts.items())) or "nothing that was not told"
+        """One sentence without its full stop, once all of it has been told."""
+        told = ", ".join(f"{count} {event_type}" for event_type, count in sorted(self.told.items())) or "nothing that was not told"
         return f"REST told {told}" + (f"; missing: {'; '.join(self.lacks)}" if self.lacks else "")
 
 
@@ -127,29 +134,40 @@ class Reconciliation(Generic[Item]):
             begun = self._reconciler.begin("audit", topics, self.recent.open_names()) is not None
             self._audit_at = now + (self._audit_s if begun else AUDIT_AGAIN_S)
 
-    def news(self) -> list[News]:
+    def news(self, first_ms: FirstMs[Item]) -> list[News[Item]]:
         """What is to be told now; each is to be given to `settle` once it is handed on."""
-        return [self._judged(found) for found in self._reconciler.taken()]
+        return [self._judged(found, first_ms) for found in self._reconciler.taken()]
 
-    def settle(self, news: News) -> None:
+    def new(self, news: News[Item], facts: Iterable[Fact]) -> Iterator[Fact]:
+        """Of these, those that consumers do not know; they are told now."""
+        for fact in facts if news.reason == "audit" else self._new(facts):
+            news.told[fact.outcome.event_type] += 1  # type: ignore[union-attr] # what cannot be read is in `bad`
+            yield fact
+
+    def settle(self, news: News[Item]) -> None:
         """Consumers will get it whatever happens to this process."""
         self._reconciler.settle(news.found)
 
-    def _judged(self, found: Found) -> News:
+    def _judged(self, found: Found, first_ms: FirstMs[Item]) -> News[Item]:
         for event in found.known:
             self.recent.learn(event)
         for part, names in found.gone.items():
             self.recent.forget(part, names)
-        is_audit = found.reason == "audit"
-        facts = list(self._new(found.facts, settled_ms=found.at_ms - SETTLED_MS if is_audit else None))
+        is_audit, is_newest = found.reason == "audit", found.number == self._number
+        steps: list[tuple[list[Fact], Item | None]]
         if is_audit:
+            facts = list(self._new([*found.facts, *found.states], settled_ms=found.at_ms - SETTLED_MS))
             self.missed.update(fact.outcome.event_type for fact in facts if isinstance(fact.outcome, Event))
-        elif found.number == self._number:
-            self._held.release(_ALL)
-        is_last = found.is_last and (is_audit or found.number == self._number)
-        return News(found.reason, facts, found.bad, is_last, found.lacks, found)
+            steps = [(facts, None)]
+        else:
+            # Of one moment the stream tells each state, and REST the last.
+            steps = list(self._held.between(_ALL, found.facts, _at_ms, first_ms, lt))
+            steps += [([], item) for item in (self._held.take_all(_ALL) if is_newest else ())]
+            steps.append((found.states, None))
+        is_last = found.is_last and (is_audit or is_newest)
+        return News(found.reason, steps, found.bad, is_last, found.lacks, found)
 
-    def _new(self, facts: Iterable[Fact], *, settled_ms: int | None) -> Iterable[Fact]:
+    def _new(self, facts: Iterable[Fact], *, settled_ms: int | None = None) -> Iterator[Fact]:
         for fact in facts:
             event = fact.outcome
             if not isinstance(event, Event):
@@ -164,3 +182,7 @@ class Reconciliation(Generic[Item]):
             if is_new:
                 self.recent.note(event)
                 yield fact
+
+
+def _at_ms(fact: Fact) -> int:
+    return fact.outcome.timestamp_ms if isinstance(fact.outcome, Event) else 0

@@ -5,19 +5,16 @@ A connection that is lost again before the answer changes nothing of what is mis
 brought waits on.
 """
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from operator import le
 from typing import Generic
 
 from gateway.models import Event
 from gateway.protocol.answers import Fact
 from gateway.protocol.tape import Edge, Tape
 from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, at_ms, fillable
-from workers.held import LONGEST_S, Held, Item
-
-#: The earliest moment of what a frame tells, Unix milliseconds; None: it tells nothing that can be read.
-FirstMs = Callable[[Item], int | None]
+from workers.held import LONGEST_S, FirstMs, Held, Item
 
 #: So long after REST told of a topic the stream may still bring what it told; seconds.
 LATE_S = 10.0
@@ -173,7 +170,7 @@ class Refill(Generic[Item]):
         topic, known = filled.gap.topic, self._questions.get(filled.gap.topic)
         if known is None or known.edge is not filled.gap.edge:
             return None
-        steps = list(self._between_frames(topic, filled.facts, first_ms))
+        steps = list(self._held.between(topic, filled.facts, at_ms, first_ms, le))  # what shares a moment with a frame is in it
         is_last = known.gap is filled.gap  # else the connection is a newer one by now, and the same was or will be asked again
         detail = filled.detail
         if is_last:
@@ -190,25 +187,6 @@ class Refill(Generic[Item]):
             self._held.release(topic)
             self._closing[topic] = now + LATE_S
         return Refilled(topic, filled.gap.gap_id, steps, is_last, known.recovered, detail, known)
-
-    def _between_frames(
-        self, topic: str, facts: Sequence[Fact], first_ms: FirstMs[Item]
-    ) -> Iterator[tuple[list[Fact], Item | None]]:
-        """Before each frame that waits what is not younger than its first, as far as REST's newest goes; what is behind that waits on.
-
-        The frames may be of several connections, with some of what was missed between them, and REST's list may begin behind the first.
-        """
-        left = deque(facts)
-        while left and (frame := self._held.first(topic)) is not None:
-            began_ms = first_ms(frame)
-            if began_ms is not None and began_ms >= at_ms(left[-1]):
-                break
-            before = []
-            while left and began_ms is not None and at_ms(left[0]) <= began_ms:
-                before.append(left.popleft())
-            self._held.drop_first(topic)
-            yield before, frame
-        yield list(left), None
 
     def _ask_again(self, known: _Question, gap: Gap, newest_ms: int) -> None:
         """REST lags behind the stream: what it lists by and by is to reach back to what it listed now."""

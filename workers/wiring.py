@@ -73,5 +73,5 @@ def catchup_of(
     elif endpoint.category is not None:
         backfill = Backfill(rest, category=endpoint.category, worker=delivery.worker, wake=wake)
         catchup = MarketCatchup(Refill[Frame](backfill), delivery)
-    delivery.passes = catchup.passes
+    delivery.passes, delivery.holds_left = catchup.passes, catchup.holds_left
     return catchup

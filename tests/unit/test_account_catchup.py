@@ -9,11 +9,11 @@ import pytest
 from test_delivery import make
 
 from gateway.models import Event
-from gateway.protocol.answers import Fact
+from gateway.protocol.answers import Fact, facts_of
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.subscriptions import Subscriptions
 from tests.zeromq import Context
-from workers.account_catchup import AccountCatchup
+from workers.account_catchup import MOST_LEFT, AccountCatchup
 from workers.catchup import Frame
 from workers.delivery import Delivery
 from workers.reconcile import Found, Reason
@@ -21,6 +21,8 @@ from workers.reconciliation import Reconciliation
 
 NOW_NS = 1_700_000_100_000_000_000
 TOPICS = ("execution", "order")
+#: When frames tell that something happened, and a moment before.
+LIVE_MS, MISSED_MS = 1_700_000_000_000, 1_699_999_999_999
 
 
 class KeepingReconciler:
@@ -53,12 +55,13 @@ class KeepingReconciler:
 class Loop:
     """As much of the link as the catch-up needs. now: monotonic seconds."""
 
-    def __init__(self, folder: Path, context: Context, topics: Collection[str] = TOPICS) -> None:
+    def __init__(self, folder: Path, context: Context, topics: Collection[str] = TOPICS, *, most_left: int = MOST_LEFT) -> None:
         self.out: Delivery = make("private", folder, context)
         self.out.gaps.is_judged = True
         self.out.want({topic: frozenset([topic]) for topic in topics})
         self.reconciler = KeepingReconciler()
-        self.catchup = AccountCatchup(Reconciliation[Frame](self.reconciler), self.out)  # type: ignore[arg-type] # stands in for it
+        account = Reconciliation[Frame](self.reconciler)  # type: ignore[arg-type] # stands in for it
+        self.catchup = AccountCatchup(account, self.out, most_left=most_left)
         self.out.passes = self.catchup.passes
         self.catchup.subscriptions = Subscriptions(self.out.endpoint)
         self.now = 0.0
@@ -87,23 +90,23 @@ class Loop:
             self.out.take(data, NOW_NS, self.now)
 
 
-def execution(identity: str, at_ms: int = 1_700_000_000_000) -> dict[str, Any]:
+def execution(identity: str, at_ms: int = LIVE_MS) -> dict[str, Any]:
     return {
         "category": "linear", "symbol": "BTCUSDT", "execId": identity, "execType": "Trade", "orderId": "o", "side": "Buy", "execPrice": "1",
         "execQty": "2", "execFee": "0", "isMaker": False, "execTime": str(at_ms), "orderLinkId": "", "seq": 7,
     }  # fmt: skip
 
 
-def frame(*identities: str) -> Data:
-    rows = [execution(identity) for identity in identities]
+def frame(*identities: str, at_ms: int = LIVE_MS) -> Data:
+    rows = [execution(identity, at_ms) for identity in identities]
     data = parse(json.dumps({"topic": "execution", "id": "1", "creationTime": 1_700_000_000_001, "data": rows}).encode())
     assert isinstance(data, Data)
     return data
 
 
-def fact(identity: str) -> Fact:
+def fact(identity: str, at_ms: int = MISSED_MS) -> Fact:
     event = Event(
-        event_type="execution", category="linear", symbol="BTCUSDT", topic="execution", timestamp_ms=1_700_000_000_000,
+        event_type="execution", category="linear", symbol="BTCUSDT", topic="execution", timestamp_ms=at_ms,
         identity=f"execution|linear|BTCUSDT|{identity}", payload={"execution_id": identity}, private=True, source="rest",
     )  # fmt: skip
     return Fact(event, {"execId": identity})
@@ -139,6 +142,79 @@ def test_frames_wait_for_what_was_missed_which_carries_the_gap_and_closes_it(tmp
     assert [event["gap_id"] for event in executions] == [gap_id, None, None]
     assert system(events) == [("recovered", "disconnected", True)]
     assert not loop.out.journal.is_withheld
+
+
+def order(status: str, executed: str, at_ms: int) -> dict[str, Any]:
+    return {
+        "category": "linear", "symbol": "BTCUSDT", "orderId": "o", "orderLinkId": "", "orderStatus": status, "side": "Buy", "price": "1",
+        "qty": "2", "cumExecQty": executed, "leavesQty": "0", "orderType": "Limit", "timeInForce": "GTC", "createdTime": str(LIVE_MS),
+        "updatedTime": str(at_ms), "positionIdx": 0,
+    }  # fmt: skip
+
+
+def order_frame(status: str, executed: str, at_ms: int) -> Data:
+    data = parse(
+        json.dumps({"topic": "order", "id": "1", "creationTime": at_ms, "data": [order(status, executed, at_ms)]}).encode()
+    )
+    assert isinstance(data, Data)
+    return data
+
+
+def order_fact(status: str, executed: str, at_ms: int) -> Fact:
+    body = {"time": at_ms + 5, "result": {"category": "linear", "list": [order(status, executed, at_ms)]}}
+    (told,) = facts_of("/v5/order/realtime", body, topic="order", endpoint="private", category=None)
+    return told
+
+
+def test_what_was_read_is_told_before_what_rest_tells_of_later_and_nothing_of_it_is_lost(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    loop.connect()
+    loop.hears(order_frame("New", "0", LIVE_MS + 10))
+    loop.hears(order_frame("PartiallyFilled", "1", LIVE_MS + 20))
+    loop.hears(frame("e2", at_ms=LIVE_MS + 20))
+    facts = [fact("e1", LIVE_MS + 15), fact("e2", LIVE_MS + 20), order_fact("Filled", "2", LIVE_MS + 30), fact("e3", LIVE_MS + 30)]
+    events = loop.turn(found(loop, *facts))
+    assert [(event["source"], event["payload"].get("execution_id") or event["payload"]["status"]) for event in events] == [
+        ("stream", "New"), ("rest", "e1"), ("stream", "PartiallyFilled"), ("stream", "e2"), ("rest", "Filled"), ("rest", "e3"),
+    ]  # fmt: skip
+    loop.hears(order_frame("Filled", "2", LIVE_MS + 30))
+    assert loop.turn() == [], "it was told"
+
+
+def test_what_an_earlier_run_left_waits_for_rest_too_and_goes_on_without_it(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    for identity in ("one", "two"):
+        assert loop.catchup.holds_left((frame(identity), NOW_NS), 0.0)
+    assert loop.out.journal.is_withheld
+    loop.connect()
+    loop.hears(frame("three"))
+    events = loop.turn(found(loop, fact("missed")))
+    assert [event["payload"]["execution_id"] for event in events] == ["missed", "one", "two", "three"]
+    assert not loop.out.journal.is_withheld
+    assert loop.catchup.holds_left((frame("four"), NOW_NS), 0.0)
+    loop.now = 2.0
+    assert [event["payload"]["execution_id"] for event in loop.turn()] == ["four"], "nobody is there"
+
+
+def test_of_what_an_earlier_run_left_only_so_much_waits(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context, most_left=2)
+    for identity in ("one", "two", "three"):
+        assert loop.catchup.holds_left((frame(identity), NOW_NS), 0.0)
+    loop.connect()
+    events = loop.turn(found(loop, fact("missed")))
+    assert [event["payload"]["execution_id"] for event in events] == ["one", "two", "missed", "three"]
+
+
+def test_what_was_received_before_a_gap_does_not_follow_on_it(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    assert loop.catchup.holds_left((frame("before"), NOW_NS), 0.0)
+    gap = loop.out.gaps.begin("restarted", from_ms=NOW_NS // 1_000_000 + 1, topics=TOPICS)
+    loop.connect()
+    events = [event for event in loop.turn(found(loop, fact("missed", LIVE_MS + 1))) if event["event_type"] == "execution"]
+    assert [(event["payload"]["execution_id"], event["gap_id"]) for event in events] == [("before", None), ("missed", None)]
+    loop.out.take(frame("behind"), NOW_NS + 2_000_000, 0.0)
+    loop.out.flush()
+    assert json.loads(loop.out.bus.outbox.left()[-1].body)["gap_id"] == gap.id
 
 
 def test_frames_wait_no_longer_than_two_seconds(tmp_path: Path, context: Context) -> None:
