@@ -6,8 +6,9 @@ import pytest
 from resolving import without_catalog
 
 from api.asked import Asked, Rules
-from api.wishes import CREDENTIALS_MISSING, wish_of
+from api.wishes import wish_of
 from gateway.errors import RequestError
+from gateway.store import CREDENTIALS_MISSING
 
 RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "mainnet", has_credentials=True)
 
