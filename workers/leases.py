@@ -29,7 +29,7 @@ class LeaseKeeper(threading.Thread):
         self._topology = topology
         self._announcements = announcements
         self._connection: db.Connection | None = None
-        self._was_away = False
+        self._was_away = False  # since the last look
         self._halt = threading.Event()
         self._trouble = Trouble(log, "leases not_kept")
 
@@ -43,13 +43,18 @@ class LeaseKeeper(threading.Thread):
                 self._trouble.over()
             except (StoreAway, StoreRefused) as fault:
                 self._trouble.say(str(fault))
-                self._was_away = True
-                self._close()
         self._close()
 
     def look(self) -> None:
         """End what ran out. Raises StoreAway, StoreRefused."""
-        connection = self._open()
+        try:
+            self._end(self._open())
+        except (StoreAway, StoreRefused):
+            self._was_away = True
+            self._close()
+            raise
+
+    def _end(self, connection: db.Connection) -> None:
         ended = leases.end(connection, was_away=self._was_away)
         self._was_away = False
         for row in ended:
