@@ -155,7 +155,7 @@ class Subscriptions:
                 topic.in_doubt = self.endpoint.authenticates and not topic.is_ours
                 self._move(name, Heard.DOUBT if topic.in_doubt else Heard.RETRY)
             elif topic.phase is Phase.ACKNOWLEDGED and topic.pushes_first and now - topic.renewal.held_at >= FIRST_FRAME_S:
-                topic.error = f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
+                topic.hollow, topic.error = True, f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
                 self.renew(name)
             self._moved = (topic.stale and topic.renewal.noticed(now)) or self._moved
 
@@ -197,8 +197,15 @@ class Subscriptions:
         ]
 
     def states(self) -> dict[str, tuple[str, str | None]]:
-        """Wanted topic → the contract's word for its state, and the exchange's words where it refused."""
-        return {name: (WORDS[topic.phase], topic.error) for name, topic in self._topics.items() if topic.wanted}
+        """Wanted topic → the contract's word for its state, and the exchange's words where it refused.
+
+        What was acknowledged and does not push stays `stalled` while it is asked for again.
+        """
+        return {
+            name: ("stalled" if topic.hollow else WORDS[topic.phase], topic.error)
+            for name, topic in self._topics.items()
+            if topic.wanted
+        }
 
     def _answered(self, sent_at: float, now: float) -> None:
         """Somebody is there, if only slowly."""
@@ -263,6 +270,7 @@ class Subscriptions:
         topic = self._topics[name]
         phase = MOVES[topic.phase, heard]
         if phase is Phase.REFUSED and heard is Heard.NO:
+            topic.hollow = False
             topic.refuse(error, now)
         elif phase is Phase.LEAVING and topic.stale:
             topic.renewal.began(now)
@@ -271,7 +279,7 @@ class Subscriptions:
         elif phase in HELD:
             topic.refusals, topic.alone = 0, False
             if phase is Phase.LIVE or not topic.pushes_first:
-                topic.error = None
+                topic.hollow, topic.error = False, None
             topic.renewal.held_at = now if heard is Heard.YES else topic.renewal.held_at
             if topic.is_missed:
                 topic.is_missed = False
@@ -289,3 +297,5 @@ class Subscriptions:
             topic.early = False
         if heard is Heard.LOST:
             topic.stale, topic.renewal = False, Renewal()
+            if topic.hollow:
+                topic.hollow, topic.error = False, None

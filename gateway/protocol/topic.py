@@ -33,6 +33,7 @@ class Topic:
     renewal       when it was acknowledged, and how soon it may be left for a fresh snapshot
     is_missed     consumers were told that something of it is missing
     in_doubt      it was refused, and is left to make sure before it is asked again
+    hollow        it was acknowledged, and did not push though it should have
     is_ours       the refusal is our own, for want of room: it was never asked for
     """
 
@@ -46,6 +47,7 @@ class Topic:
     renewal: Renewal = field(default_factory=Renewal)
     is_missed: bool = False
     in_doubt: bool = False
+    hollow: bool = False
     is_ours: bool = False
     error: str | None = None
     refusals: int = 0
