@@ -113,8 +113,8 @@ class SubscriptionRequest(_Wish):
     requesting_service: Service
 
 
-class WishOfService(_Wish):
-    """A wish of the service in the path."""
+class Element(_Wish):
+    """One wish of a replacement: the path says for whom."""
 
     requesting_service: Service | None = None
 
@@ -132,7 +132,7 @@ class Replacement(Strict):
         nothing={"subscriptions": []},
     )
 
-    subscriptions: Annotated[list[WishOfService], Field(max_length=MOST_WISHES)]
+    subscriptions: Annotated[list[Element], Field(max_length=MOST_WISHES)]
 
 
 class ReplacementQuery(Strict):

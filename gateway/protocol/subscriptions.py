@@ -15,7 +15,7 @@ from gateway.protocol.forms import clash
 from gateway.protocol.frames import Ack
 from gateway.protocol.renewal import Renewal
 from gateway.protocol.topic import Op, Request, Topic
-from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, WORDS, Heard, Phase
+from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, Heard, Phase
 from gateway.protocol.verdicts import matching, verdicts
 
 #: An acknowledgement so late is taken for lost; seconds. Observed: within 0.5 s. Two lost ones leave time for a third within 5 s.
@@ -197,15 +197,8 @@ class Subscriptions:
         ]
 
     def states(self) -> dict[str, tuple[str, str | None]]:
-        """Wanted topic → the contract's word for its state, and the exchange's words where it refused.
-
-        What was acknowledged and does not push stays `stalled` while it is asked for again.
-        """
-        return {
-            name: ("stalled" if topic.hollow else WORDS[topic.phase], topic.error)
-            for name, topic in self._topics.items()
-            if topic.wanted
-        }
+        """Wanted topic → the contract's word for its state, and the exchange's words where it refused."""
+        return {name: (topic.word, topic.error) for name, topic in self._topics.items() if topic.wanted}
 
     def _answered(self, sent_at: float, now: float) -> None:
         """Somebody is there, if only slowly."""
@@ -270,7 +263,6 @@ class Subscriptions:
         topic = self._topics[name]
         phase = MOVES[topic.phase, heard]
         if phase is Phase.REFUSED and heard is Heard.NO:
-            topic.hollow = False
             topic.refuse(error, now)
         elif phase is Phase.LEAVING and topic.stale:
             topic.renewal.began(now)

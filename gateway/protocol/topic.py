@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.protocol.renewal import Renewal
-from gateway.protocol.topic_moves import Phase
+from gateway.protocol.topic_moves import WORDS, Phase
 
 Op = Literal["subscribe", "unsubscribe"]
 
@@ -54,6 +54,11 @@ class Topic:
     retry_at: float = 0.0
 
     @property
+    def word(self) -> str:
+        """The contract's for its state. What does not push stays stalled while it is asked for again."""
+        return "stalled" if self.hollow else WORDS[self.phase]
+
+    @property
     def is_settled(self) -> bool:
         """Held and pushing, or the exchange does not give it: refused, or acknowledged without ever pushing."""
         if self.phase is Phase.ACKNOWLEDGED:
@@ -62,6 +67,6 @@ class Topic:
 
     def refuse(self, error: str | None, now: float) -> None:
         """Note a refusal, and when to ask again."""
-        self.error = error
+        self.hollow, self.error = False, error
         self.retry_at = now + min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(self.refusals, 10))
         self.refusals += 1

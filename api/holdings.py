@@ -1,4 +1,4 @@
-"""/subscriptions/by-service: all wishes of one service at once."""
+"""/subscriptions/by-service: all that one service holds, at once."""
 
 import logging
 from functools import partial
@@ -14,12 +14,12 @@ from api.parts import Parts
 from api.shapes import Error
 from api.subscription_shapes import (
     CancelledAll,
+    Element,
     Renewed,
     Replaced,
     Replacement,
     ReplacementQuery,
     ServicePath,
-    WishOfService,
     shown,
 )
 from api.wishes import wish_of
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 def blueprint(parts: Parts) -> APIBlueprint:
     """The routes, over one process's parts."""
     routes = APIBlueprint(
-        "by_service",
+        "holdings",
         __name__,
         url_prefix="/api/v1/subscriptions/by-service",
         abp_tags=[Tag(name="subscriptions")],
@@ -87,7 +87,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
     return routes
 
 
-def _wish(parts: Parts, connection: Connection, service: str, index: int, asked: WishOfService) -> dict[str, Any]:
+def _wish(parts: Parts, connection: Connection, service: str, index: int, asked: Element) -> dict[str, Any]:
     """An element's wish. Raises RequestError that names the element."""
     if asked.requesting_service not in (None, service):
         found = f"found requesting_service {asked.requesting_service!r}; expected {service!r}, the path's, or none"
