@@ -436,9 +436,15 @@ where pg_try_advisory_xact_lock_shared(hashtext('ws-gateway catalog'), hashtext(
 -- name: set_bound
 -- Up to when the queues of wishes are bound; written where that is news: something was listed since.
 update subscriptions set bound_at = %(bound_at)s
-where id = any(%(ids)s::uuid[]) and category = %(category)s and (bound_at is null or (bound_at < %(bound_at)s and exists (
-    select from instruments where instruments.category = subscriptions.category and first_seen_at >= subscriptions.bound_at
-)))
+where id in (
+    select wish.id from subscriptions as wish
+    where wish.id = any(%(ids)s::uuid[]) and wish.category = %(category)s
+      and (wish.bound_at is null or (wish.bound_at < %(bound_at)s and exists (
+        select from instruments where instruments.category = wish.category and first_seen_at >= wish.bound_at
+      )))
+    order by wish.id
+    for update of wish
+)
 
 -- name: prune_instruments
 -- What ended long ago, unless a wish names it.
