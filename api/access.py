@@ -2,6 +2,8 @@
 
 import re
 import secrets
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from flask import Flask, Response, g, request
@@ -14,7 +16,7 @@ LARGEST_BODY = 64 * 1024
 #: Paths that need no key. Source: the public contract, section 5.
 OPEN = re.compile(r"(/api/v1)?/(health(/live|/ready)?|(open|async)api\.json|schemas(/[^/]*)?|docs(/.*)?|static/.*)|/docs")
 #: Calls that say all in their path.
-BODILESS = re.compile(r"/api/v1/subscriptions/[^/]+/resync")
+BODILESS = re.compile(r"/api/v1/subscriptions/([^/]+/(resync|heartbeat)|by-service/[^/]+/heartbeat)")
 #: For the OpenAPI document: an operation that needs the key.
 NEEDS_KEY: list[dict[str, list[str]]] = [{"key": []}]
 _TRACE = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
@@ -73,6 +75,17 @@ def _check_body() -> Response | None:
         return answer(400, f"the body is not JSON: {fault}")
     if not isinstance(body, dict):
         return answer(400, f"found {type(body).__name__} as body; expected a JSON object")
-    if any("\0" in value for value in body.values() if isinstance(value, str)):
+    if any("\0" in text for text in _texts(body)):
         return answer(400, "found a NUL character in the body; expected text")
     return None
+
+
+def _texts(body: Any) -> Iterator[str]:
+    """Every text in it, however deep."""
+    left = [body]
+    while left:
+        found = left.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, dict | list):
+            left.extend(found.values() if isinstance(found, dict) else found)

@@ -6,7 +6,7 @@ from flask import jsonify
 from flask_openapi3 import Info, OpenAPI
 
 import gateway
-from api import access, balances, documents, errors, health, ledger, subscriptions
+from api import access, balances, documents, errors, health, holdings, ledger, subscriptions
 from api.asked import Rules
 from api.parts import Parts
 from api.shapes import Error
@@ -59,6 +59,7 @@ def create_app(settings: Settings) -> OpenAPI:
     errors.register(app)
     for blueprint in (
         subscriptions.blueprint(parts),
+        holdings.blueprint(parts),
         balances.blueprint(parts),
         ledger.blueprint(parts),
         documents.blueprint(),

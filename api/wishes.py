@@ -13,13 +13,14 @@ from api.asked import NOT_YET, Asked, Rules
 from api.symbols import Resolve
 from gateway import names
 from gateway.errors import RequestError
+from gateway.leases import TTL_SECONDS
 from gateway.protocol import channels, selectors
 from gateway.protocol.channels import CHANNELS, RAW
 from gateway.protocol.channels.channel import Channel
+from gateway.store import CREDENTIALS_MISSING
 
 #: One message an event. `batch` is not delivered yet.
 SINGLE = "single"
-CREDENTIALS_MISSING = "CREDENTIALS_MISSING"
 #: Bounds of `snapshot_seconds`.
 SNAPSHOT_SECONDS = (1, 3600)
 
@@ -29,6 +30,7 @@ def wish_of(asked: Asked, rules: Rules, resolve: Resolve) -> dict[str, Any]:
     channel = _row(asked)
     _refuse_what_is_not_done(asked)
     _check_snapshots(asked, channel)
+    _check_lease(asked)
     asked = _with_what_the_topic_says(asked, channel)
     symbol = symbols.symbol_of(asked, channel)
     place = symbols.place_of(asked, channel, symbol, rules, resolve)
@@ -53,6 +55,7 @@ def wish_of(asked: Asked, rules: Rules, resolve: Resolve) -> dict[str, Any]:
         "queue": names.service_queue(channel.event_type, asked.requesting_service),
         "binding": binding,
         "snapshot_seconds": asked.snapshot_seconds,
+        "ttl_seconds": asked.ttl_seconds,
         "state": "requested" if endpoint else "acknowledged",  # without one, the gateway itself tells
         "last_error": CREDENTIALS_MISSING if channel.private and not rules.has_credentials else None,
     }
@@ -94,8 +97,12 @@ def _refuse_what_is_not_done(asked: Asked) -> None:
     if asked.delivery not in (None, SINGLE):
         known = f"{asked.delivery!r} {NOT_YET}" if asked.delivery == "batch" else f"found {asked.delivery!r}"
         raise RequestError(f"delivery: {known}; expected {SINGLE!r} or none")
-    if asked.ttl_seconds is not None:
-        raise RequestError(f"ttl_seconds {NOT_YET}; expected none")
+
+
+def _check_lease(asked: Asked) -> None:
+    least, most = TTL_SECONDS
+    if asked.ttl_seconds is not None and not least <= asked.ttl_seconds <= most:
+        raise RequestError(f"found ttl_seconds {asked.ttl_seconds}; expected {least} to {most}")
 
 
 def _check_snapshots(asked: Asked, channel: Channel) -> None:

@@ -18,6 +18,7 @@ VERBS = {
     "status": "cli.status",
     "subscribe": "cli.subscribe",
     "unsubscribe": "cli.unsubscribe",
+    "apply": "cli.apply",
     "resync": "cli.resync",
     "list": "cli.list",
     "tail": "cli.tail",

@@ -15,6 +15,7 @@ from cli.client import Client
 @click.option("--interval", help="Of a kline.")
 @click.option("--topic", help="In the exchange's own words, such as order.linear; with CHANNEL_TYPE raw any topic.")
 @click.option("--snapshot-seconds", type=float, help="How often the queue gets the whole book, 1 to 3600.")
+@click.option("--ttl-seconds", type=float, help="Ends unless it is renewed within this, 10 to 604800; subscribing again renews it.")
 def command(
     channel_type: str,
     symbol: str | None,
@@ -24,6 +25,7 @@ def command(
     interval: str | None,
     topic: str | None,
     snapshot_seconds: float | None,
+    ttl_seconds: float | None,
 ) -> None:
     """Subscribe a service to CHANNEL_TYPE (trades, ticker, orderbook, kline, order …) of SYMBOL."""
     wish = {
@@ -35,6 +37,7 @@ def command(
         "interval": interval,
         "topic": topic,
         "snapshot_seconds": snapshot_seconds,
+        "ttl_seconds": ttl_seconds,
     }
     given = {key: value for key, value in wish.items() if value is not None}
     row = Client(running.settings()).call("POST", "/api/v1/subscriptions", body=given)

@@ -11,10 +11,10 @@ from gateway.statements import query
 _Named = tuple[str, str, bool]
 
 
-def bindings_of(connection: Connection, wish: Mapping[str, Any]) -> list[str]:
-    """Those of one wish; within the transaction that is open on the connection, if one is."""
+def bindings_of(connection: Connection, wishes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Those of all these wishes, each once; within the transaction that is open on the connection, if one is."""
     with connection.cursor() as cursor:
-        return bindings_of_all(cursor, [wish])[0]
+        return list(dict.fromkeys(binding for of_one in bindings_of_all(cursor, wishes) for binding in of_one))
 
 
 def bindings_of_all(cursor: Cursor, wishes: Sequence[Mapping[str, Any]]) -> list[list[str]]:

@@ -152,9 +152,11 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
         why = f": {state.last_error}" if state.last_error else ""
         breaker = f", breaker {state.breaker}" if state.breaker != "closed" else ""
         yield verdict, f"{state.name} has been {state.connection_status} for {lasted_ms // 1000} s{breaker}{why}"
-    stalled = [topic for topic, entry in state.topics.items() if entry.state == "stalled"]
+    stalled = [entry for entry in state.topics.values() if entry.state == "stalled"]
     if stalled:
-        verdict = UNHEALTHY if len(stalled) == state.wanted else DEGRADED
+        # What never spoke may be an instrument that has ended, and says nothing of the endpoint.
+        has_spoken = any(entry.last_event_ms is not None for entry in stalled)
+        verdict = UNHEALTHY if len(stalled) == state.wanted and has_spoken else DEGRADED
         yield verdict, f"{state.name} has {len(stalled)} of {state.wanted} topics stalled"
 
 

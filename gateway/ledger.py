@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gateway import db
-from gateway.db import Connection, Row, execute_values, transaction
+from gateway.db import Connection, Cursor, Row, execute_values, transaction
 from gateway.dead_letters import Reject
 from gateway.protocol import channels
 from gateway.protocol.channels import RAW, RAW_PRIVATE
@@ -74,6 +74,14 @@ def insert_occurrences(connection: Connection, bodies: Sequence[bytes], reject: 
             execute_values(cursor, query("tell_gaps"), [_gap(one) for one in tellings], template=_GAP)
             dates = [(one.payload.gap_id, one.timestamp) for one in tellings]
             execute_values(cursor, query("date_gaps"), dates, template=_DATE)
+
+
+def note_occurrence(
+    cursor: Cursor, *, event_id: str, at: datetime, kind: str, endpoint: str, worker: str, topic: str | None, detail: str
+) -> None:
+    """The row of a `system` event within the transaction of what it tells; the event itself adds none."""
+    row = _storable(event_id, at, kind, endpoint, worker, topic, None, detail, 0)
+    execute_values(cursor, query("insert_occurrences"), [row], template=_OCCURRENCE)
 
 
 def find_gaps(connection: Connection, *, topic: str | None, span: Span, limit: int, offset: int) -> tuple[list[Row], int]:

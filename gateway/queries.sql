@@ -16,14 +16,23 @@ order by created_at, id
 select count(*) from subscriptions where is_active
 
 -- name: report_topics
--- A worker's words about its topics; `updated_at` moves only when the state or its error does.
+-- A worker's words about its topics; `updated_at` moves only when the state or its error does. Rows are locked in the order of their
+-- ids, here as wherever a statement writes several of them: so nobody waits for us while we wait for them.
+with said (endpoint, topic, state, last_error, last_event_ms) as (values %s),
+locked as (
+    select wish.id, said.state, said.last_error, said.last_event_ms
+    from subscriptions as wish join said using (endpoint, topic)
+    where wish.is_active
+    order by wish.id
+    for update of wish
+)
 update subscriptions
-set updated_at = case when (subscriptions.state, subscriptions.last_error) is distinct from (said.state, said.last_error) then now() else subscriptions.updated_at end,
-    state = said.state,
-    last_error = said.last_error,
-    last_event_at = greatest(subscriptions.last_event_at, to_timestamp(said.last_event_ms / 1000.0))
-from (values %s) as said (endpoint, topic, state, last_error, last_event_ms)
-where is_active and subscriptions.endpoint = said.endpoint and subscriptions.topic = said.topic
+set updated_at = case when (subscriptions.state, subscriptions.last_error) is distinct from (locked.state, locked.last_error) then now() else subscriptions.updated_at end,
+    state = locked.state,
+    last_error = locked.last_error,
+    last_event_at = greatest(subscriptions.last_event_at, to_timestamp(locked.last_event_ms / 1000.0))
+from locked
+where subscriptions.id = locked.id
 
 -- name: service_queues
 -- The queues that services need, or have left; all, or one.
@@ -38,7 +47,8 @@ select pg_advisory_xact_lock(hashtext('ws-gateway queue'), hashtext(%(queue)s))
 
 -- name: set_queue_state
 -- What became of a service's queue.
-update subscriptions set queue_state = %(state)s where id = any(%(ids)s::uuid[])
+update subscriptions set queue_state = %(state)s
+where id in (select id from subscriptions where id = any(%(ids)s::uuid[]) order by id for update)
 
 -- name: held
 -- The active wish that is the same as a new one.
@@ -50,31 +60,38 @@ where is_active and requesting_service = %(requesting_service)s and channel_type
 -- A new wish; nothing when the same service already holds it.
 insert into subscriptions
     (id, channel_type, symbol, category, category_source, symbol_verified, depth, "interval", topic, endpoint, requesting_service,
-     delivery, queue, binding, queue_state, state, last_error, snapshot_seconds)
+     delivery, queue, binding, queue_state, state, last_error, snapshot_seconds, ttl_seconds, expires_at)
 values
     (%(id)s, %(channel_type)s, %(symbol)s, %(category)s, %(category_source)s, %(symbol_verified)s, %(depth)s, %(interval)s,
      %(topic)s, %(endpoint)s, %(requesting_service)s, %(delivery)s, %(queue)s, %(binding)s, %(queue_state)s, %(state)s, %(last_error)s,
-     %(snapshot_seconds)s)
+     %(snapshot_seconds)s, %(ttl_seconds)s, clock_timestamp() + make_interval(secs => %(ttl_seconds)s))
 on conflict (requesting_service, channel_type, coalesce(category, ''), coalesce(symbol, ''), topic) where is_active do nothing
 returning *
 
--- name: set_snapshot_seconds
--- The same wish, with another rhythm of whole books.
-update subscriptions set snapshot_seconds = %(snapshot_seconds)s, updated_at = now() where is_active and id = %(id)s
+-- name: settle
+-- The same wish with the settings that were asked for last; its lease begins anew.
+update subscriptions
+set snapshot_seconds = %(snapshot_seconds)s, symbol_verified = %(symbol_verified)s, ttl_seconds = %(ttl_seconds)s,
+    expires_at = clock_timestamp() + make_interval(secs => %(ttl_seconds)s),
+    updated_at = case when %(is_changed)s then now() else updated_at end
+where is_active and id = %(id)s
 returning *
 
--- name: set_verified
--- The same wish, whose symbol is known by now.
-update subscriptions set symbol_verified = true, updated_at = now() where is_active and id = %(id)s
-returning *
+-- name: lock_service
+-- Until the end of the transaction nobody else makes, replaces or ends wishes of this service.
+select pg_advisory_xact_lock(hashtext('ws-gateway service'), hashtext(%(service)s))
+
+-- name: active_of
+-- What a service wants, oldest first.
+select * from subscriptions where is_active and requesting_service = %(service)s order by created_at, id
 
 -- name: lock_family
 -- Until the end of the transaction nobody else adds a form of this private topic.
 select pg_advisory_xact_lock(hashtext('ws-gateway private topic'), hashtext(%(family)s))
 
 -- name: private_topics
--- What is held of the account's stream, whoever holds it.
-select distinct topic from subscriptions where is_active and endpoint = 'private' order by topic
+-- What is held of the account's stream, whoever holds it, by other wishes than these.
+select distinct topic from subscriptions where is_active and endpoint = 'private' and id <> all(%(but)s::uuid[]) order by topic
 
 -- name: resync
 -- One more time a fresh subscription of the topic on the exchange is asked for.
@@ -110,10 +127,62 @@ where (%(requesting_service)s::text is null or requesting_service = %(requesting
   and (%(state)s::text is null or state = %(state)s)
 
 -- name: cancel
--- End active wishes, by id or by service.
+-- End active wishes: those with these ids, or all of a service.
 update subscriptions
 set is_active = false, state = 'cancelled', updated_at = now()
-where is_active and (id = %(id)s::uuid or requesting_service = %(requesting_service)s)
+where id in (
+    select id from subscriptions
+    where is_active and (id = any(%(ids)s::uuid[]) or requesting_service = %(service)s)
+    order by id
+    for update
+)
+returning *
+
+-- name: renew
+-- Begin leases anew: of one wish, or of all of a service.
+update subscriptions
+set expires_at = clock_timestamp() + make_interval(secs => ttl_seconds)
+where id in (
+    select id from subscriptions
+    where is_active and expires_at is not null and (id = %(id)s::uuid or requesting_service = %(service)s)
+    order by id
+    for update
+)
+returning *
+
+-- name: has_leases
+-- Whether there is any lease to look after.
+select exists (select from subscriptions where is_active and expires_at is not null)
+
+-- name: note_look
+-- Seconds since somebody last looked after leases; whoever looks at the same time waits.
+with before as (select looked_at from lease_looks for update)
+update lease_looks set looked_at = clock_timestamp()
+from before
+returning extract(epoch from clock_timestamp() - before.looked_at)::float
+
+-- name: begin_leases_anew
+-- Renew every lease that was not renewed lately.
+update subscriptions
+set expires_at = clock_timestamp() + make_interval(secs => ttl_seconds)
+where id in (
+    select id from subscriptions
+    where is_active and expires_at < clock_timestamp() + make_interval(secs => ttl_seconds - %(lately_s)s)
+    order by id
+    for update
+)
+
+-- name: expire
+-- End wishes whose lease ran out. Those of a service that somebody is changing, and those that somebody is writing, wait for the next look.
+update subscriptions
+set is_active = false, state = 'cancelled', last_error = 'its lease of ' || ttl_seconds || ' s ran out', updated_at = now()
+where id in (
+    select id from subscriptions
+    where is_active and expires_at <= clock_timestamp()
+      and pg_try_advisory_xact_lock(hashtext('ws-gateway service'), hashtext(requesting_service))
+    order by id
+    for update skip locked
+)
 returning *
 
 -- name: notify
@@ -367,9 +436,15 @@ where pg_try_advisory_xact_lock_shared(hashtext('ws-gateway catalog'), hashtext(
 -- name: set_bound
 -- Up to when the queues of wishes are bound; written where that is news: something was listed since.
 update subscriptions set bound_at = %(bound_at)s
-where id = any(%(ids)s::uuid[]) and category = %(category)s and (bound_at is null or (bound_at < %(bound_at)s and exists (
-    select from instruments where instruments.category = subscriptions.category and first_seen_at >= subscriptions.bound_at
-)))
+where id in (
+    select wish.id from subscriptions as wish
+    where wish.id = any(%(ids)s::uuid[]) and wish.category = %(category)s
+      and (wish.bound_at is null or (wish.bound_at < %(bound_at)s and exists (
+        select from instruments where instruments.category = wish.category and first_seen_at >= wish.bound_at
+      )))
+    order by wish.id
+    for update of wish
+)
 
 -- name: prune_instruments
 -- What ended long ago, unless a wish names it.

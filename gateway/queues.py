@@ -5,6 +5,7 @@ Each queue is worked on under a lock, so that a queue is never deleted while som
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from gateway import store
@@ -80,6 +81,12 @@ def leave(connection: Connection, topology: Topology, queue: str) -> None:
     """
     with store.locked_queue(connection, queue) as rows:
         _clear(connection, topology, queue, rows, at_most=UNBOUND_IN_A_REQUEST)
+
+
+def leave_all(connection: Connection, topology: Topology, cancelled: Iterable[Mapping[str, Any]]) -> None:
+    """`leave` each queue of cancelled wishes. Raises SinkAway, StoreAway."""
+    for queue in sorted({row["queue"] for row in cancelled}):
+        leave(connection, topology, queue)
 
 
 def _clear(

@@ -1,6 +1,6 @@
 """The table of subscriptions: what is read and written, by name. The statements are in queries.sql. All functions raise StoreAway."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -17,6 +17,10 @@ from gateway.protocol import forms, selectors
 from gateway.statements import query
 from gateway.wire import TopicReport
 
+#: What may differ between two wishes that are the same.
+_SETTINGS = ("snapshot_seconds", "ttl_seconds")
+#: `last_error` of a wish for the account's stream that nobody can follow.
+CREDENTIALS_MISSING = "CREDENTIALS_MISSING"
 #: Said while `schema_is_current` says no.
 NOT_PREPARED = "the database's schema is not current; waiting for `prepare`"
 
@@ -119,9 +123,7 @@ def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], st
 
 
 def held(connection: Connection, wish: Mapping[str, Any]) -> Row | None:
-    """The active row that says the same as a wish; it takes over the wish's rhythm of whole books and that the symbol exists, where the
-    wish says so.
-    """
+    """The active row that says the same as a wish, with the settings that the wish names, and its lease begun anew."""
     with transaction(connection) as cursor:
         return _held(cursor, wish)
 
@@ -131,19 +133,21 @@ def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: C
 
     Raises RequestError CONFLICT where another form of the same private topic is held, by whomever.
 
-    wish     the columns of table subscriptions that the API decides
+    wish     the columns of table subscriptions that the API decides; `expires_at` follows from `ttl_seconds`
     declare  makes the queue before anybody can send to it; says ready or pending. Called under the queue's lock. Of a private topic it
              is called once the row is there: all who add a form of it wait for each other, but not for the broker
     """
     is_private = wish["endpoint"] == "private"
     while True:
         with transaction(connection) as cursor:
+            cursor.execute(query("lock_service"), {"service": wish["requesting_service"]})
             cursor.execute(query("lock_queue"), {"queue": wish["queue"]})
             same = _held(cursor, wish)
             if same is not None:
                 return same, False
             if is_private:
-                _refuse_two_forms(cursor, wish["topic"])
+                lock_families(cursor, [wish])
+                refuse_two_forms(wish["topic"], private_topics(cursor))
             cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": "pending" if is_private else declare()})
             added = db.rows(cursor)
             if added:
@@ -196,12 +200,64 @@ def find_all(connection: Connection, filters: Mapping[str, Any], *, limit: int, 
 
 def cancel(connection: Connection, *, subscription_id: UUID | None = None, service: str | None = None) -> list[Row]:
     """End the wish with this id, or all of a service; the rows that were active."""
+    if subscription_id is not None:
+        found = find(connection, subscription_id)
+        if found is None:
+            return []
+        service = found["requesting_service"]
     with transaction(connection) as cursor:
-        cursor.execute(query("cancel"), {"id": subscription_id, "requesting_service": service})
+        cursor.execute(query("lock_service"), {"service": service})
+        one = {"ids": [str(subscription_id)], "service": None}
+        cursor.execute(query("cancel"), {"ids": [], "service": service} if subscription_id is None else one)
         rows = db.rows(cursor)
-        for endpoint in sorted({row["endpoint"] for row in rows}):
-            cursor.execute(query("notify"), {"endpoint": endpoint})
+        notify(cursor, rows)
         return rows
+
+
+def notify(cursor: Cursor, wishes: Iterable[Mapping[str, Any]]) -> None:
+    """Wake the workers whom these wishes concern once the transaction is committed."""
+    for endpoint in sorted({wish["endpoint"] for wish in wishes}):
+        cursor.execute(query("notify"), {"endpoint": endpoint})
+
+
+def settled(cursor: Cursor, row: Row, wish: Mapping[str, Any], *, exactly: bool = False) -> Row | None:
+    """A held row with the settings that its wish names, and its lease begun anew; None where it was cancelled meanwhile.
+
+    exactly  a setting that the wish does not name is off, too
+    """
+    said = {name: wish[name] for name in _SETTINGS if exactly or wish[name] is not None}
+    verified = {"symbol_verified": True} if wish["symbol_verified"] else {}
+    wanted = {**row, **said, **verified}
+    if wanted == row and row["ttl_seconds"] is None:
+        return row
+    cursor.execute(query("settle"), {**wanted, "is_changed": wanted != row})
+    rows = db.rows(cursor)
+    if wanted["snapshot_seconds"] != row["snapshot_seconds"]:
+        notify(cursor, rows)
+    return rows[0] if rows else None
+
+
+def lock_families(cursor: Cursor, wishes: Iterable[Mapping[str, Any]]) -> None:
+    """Wait for whoever adds another form of the private topics among these, and keep others waiting."""
+    for family in sorted({forms.family(wish["topic"])[0] for wish in wishes if wish["endpoint"] == "private"}):
+        cursor.execute(query("lock_family"), {"family": family})
+
+
+def private_topics(cursor: Cursor, *, but: Sequence[UUID] = ()) -> list[str]:
+    """What is held of the account's stream, whoever holds it, by other wishes than these."""
+    cursor.execute(query("private_topics"), {"but": [str(entry) for entry in but]})
+    return db.column(cursor)
+
+
+def refuse_two_forms(topic: str, held_topics: Iterable[str]) -> None:
+    """The exchange does not take `order` beside `order.linear`. Raises RequestError CONFLICT."""
+    other = forms.clash(topic, held_topics)
+    if other is not None:
+        raise RequestError(
+            f"found topic {topic!r} while {other!r} is held; expected one form of it: the exchange refuses both together",
+            code="CONFLICT",
+            status=409,
+        )
 
 
 def _text(text: str | None) -> str | None:
@@ -212,27 +268,7 @@ def _text(text: str | None) -> str | None:
 def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
     cursor.execute(query("held"), wish)
     rows = db.rows(cursor)
-    if rows and wish["symbol_verified"] and not rows[0]["symbol_verified"]:
-        cursor.execute(query("set_verified"), {"id": rows[0]["id"]})
-        rows = db.rows(cursor)
-    if rows and wish["snapshot_seconds"] not in (None, rows[0]["snapshot_seconds"]):
-        cursor.execute(query("set_snapshot_seconds"), {"id": rows[0]["id"], "snapshot_seconds": wish["snapshot_seconds"]})
-        rows = db.rows(cursor)
-        cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
-    return rows[0] if rows else None
-
-
-def _refuse_two_forms(cursor: Cursor, topic: str) -> None:
-    """The exchange does not take `order` beside `order.linear`. Who adds a form waits for whoever adds another one."""
-    cursor.execute(query("lock_family"), {"family": forms.family(topic)[0]})
-    cursor.execute(query("private_topics"))
-    other = forms.clash(topic, db.column(cursor))
-    if other is not None:
-        raise RequestError(
-            f"found topic {topic!r} while {other!r} is held; expected one form of it: the exchange refuses both together",
-            code="CONFLICT",
-            status=409,
-        )
+    return settled(cursor, rows[0], wish) if rows else None
 
 
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:

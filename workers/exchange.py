@@ -116,11 +116,19 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         reporter=Reporter(settings.var_dir, first),
         lock=TurnLock(settings.var_dir / f"{own}.lock"),
         has_credentials=settings.has_credentials,
+        disabled=_disabled(settings, endpoint),
         catalog=_catalog(settings, endpoint, rest, name) if endpoint.category is not None and number == 0 else None,
         before=before,
         syncer=Syncer([spool]),
         siblings=lambda: state.read_siblings(settings.var_dir, endpoint.name, number, processes),
     )
+
+
+def _disabled(settings: Settings, endpoint: Endpoint) -> str | None:
+    """Of wishes that were made before; the API takes none now."""
+    if endpoint.category is None or endpoint.category in settings.enabled_categories:
+        return None
+    return f"category {endpoint.category!r} is disabled; expected one of {', '.join(settings.enabled_categories)}"
 
 
 def _catalog(settings: Settings, endpoint: Endpoint, rest: Rest, name: str) -> CatalogReader:

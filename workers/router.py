@@ -31,9 +31,11 @@ from gateway.report import Reporter
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
+from gateway.sinks.topology import Topology
 from gateway.state import RouterState
 from gateway.trouble import Trouble
 from gateway.wire import Stamp
+from workers.leases import BROKER_S, LeaseKeeper
 from workers.topology import TopologyKeeper
 from workers.turn_lock import TurnLock
 
@@ -148,6 +150,7 @@ def run(settings: Settings) -> int:
         settings.database_url, settings.broker_url, policy, settings.class_queues, announcements, retention=retention,
         seen=before.queues if before is not None else {}, seen_ms=before.queues_ms if before is not None else 0,
     )  # fmt: skip
+    leases = LeaseKeeper(settings.database_url, lambda: Topology(settings.broker_url, policy, timeout_s=BROKER_S), announcements)
     postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER))
     lanes = [
         _lane(sink, settings, wake_router)
@@ -159,7 +162,7 @@ def run(settings: Settings) -> int:
     router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
     reporter = Reporter(settings.var_dir, _state(router, postgres, keeper, started_ms))
     syncer = Syncer(lane.spool for lane in lanes)
-    threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, reporter, syncer]
+    threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, leases, reporter, syncer]
     for thread in threads:
         thread.start()
     logger.info("router listening address=%s", bus.address(settings.var_dir))
@@ -170,6 +173,7 @@ def run(settings: Settings) -> int:
     serve(router, receiver, threads, report, wake, stopping)
     logger.info("router stopping")
     keeper.stop()
+    leases.stop()
     router.stop(wake)
     syncer.stop()  # when what was in memory is on disk
     reporter.stop()

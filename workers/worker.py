@@ -4,17 +4,19 @@ import logging
 import os
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.disk.spool import Syncer
 from gateway.protocol.endpoints import Endpoint
 from gateway.report import Reporter
 from gateway.state import TopicState, WorkerState, absence_after, is_fresh, newest_run
+from gateway.store import CREDENTIALS_MISSING, Wanted
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
 from workers.link import Link
 from workers.told import Told, of_patterns
+from workers.topic_states import topic_states
 from workers.turn_lock import TurnLock
 from workers.wanted import WantedReader, Wishes
 from workers.work import Resyncs, Work, work_of
@@ -38,6 +40,7 @@ class Worker:
     """The process's parts, wired.
 
     siblings  the last words of the other processes of the endpoint
+    disabled  why the settings forbid all of its category; None: they do not
     lock      of its journal: whoever has it works, any other process with the same one stands by
     before    its own last words of an earlier run; None: there was none, or they cannot be read
     syncer    of its journal
@@ -53,6 +56,7 @@ class Worker:
     reporter: Reporter
     lock: TurnLock
     has_credentials: bool
+    disabled: str | None
     catalog: CatalogReader | None
     siblings: Callable[[], Iterable[WorkerState]]
     before: WorkerState | None
@@ -140,12 +144,19 @@ class Worker:
     def _missing_credentials(self) -> bool:
         return self.endpoint.authenticates and not self.has_credentials
 
+    @property
+    def _barred(self) -> TopicState | None:
+        """How all wishes are while none of them can be followed; None: they can."""
+        if self.disabled is not None:
+            return TopicState("refused", self.disabled)
+        return TopicState("requested", CREDENTIALS_MISSING) if self._missing_credentials else None
+
     def _follow_wishes(self) -> None:
         wishes = self.wanted.wishes
         if wishes is None or wishes is self._wishes:
             return
         self._wishes = wishes
-        if not self._missing_credentials:
+        if self._barred is None:
             self._take_up(work_of(wishes.rows, self.endpoint), self._resyncs.grown(wishes.rows))
 
     def _take_up(self, work: Work, anew: set[str]) -> None:
@@ -160,26 +171,24 @@ class Worker:
                 self.link.subscriptions.renew(topic)
 
     def _report(self, *, at_once: bool) -> None:
-        states = self.link.subscriptions.states() if self.link.status != "standby" else {}
-        readers = self.delivery.readers
-        topics = {topic: TopicState(word, error, readers.last_event_ms(topic)) for topic, (word, error) in states.items()}
-        for topic, cadence in readers.cadences:
-            if cadence.is_stalled and topic in topics and topics[topic].state != "refused":
-                topics[topic].state, topics[topic].last_error = "stalled", f"silent for longer than {cadence.limit_s:.0f} s"
-        self._tell_postgres(topics)
+        stored = [*(row for row in self._wishes.rows if row.pattern is None), *self._wishes.patterns]
+        if self._barred is not None and self.link.status != "standby":
+            topics = {row.topic: self._barred for row in stored}
+        else:
+            topics = topic_states(self.link, self.delivery.readers)
+        self._tell_postgres(topics, stored)
         self.reporter.give(self._state(topics), at_once=at_once)
 
-    def _tell_postgres(self, topics: Mapping[str, TopicState]) -> None:
+    def _tell_postgres(self, topics: Mapping[str, TopicState], stored: Sequence[Wanted]) -> None:
         """Report each topic that changed, and again where a row says something else; so, too, each wish that names many."""
-        now, now_ns, wishes = time.monotonic(), time.time_ns(), self._wishes
-        patterns = of_patterns(wishes.named, {**self._siblings_topics(now_ns), **topics}) if wishes.named else {}
-        rows = [*(row for row in wishes.rows if row.pattern is None), *wishes.patterns]
-        stored, reports = {row.topic for row in rows}, []
-        for report, is_settled in self._told.news({**topics, **patterns}, rows, now):
-            if is_settled and report.topic not in patterns:
+        now, now_ns, named = time.monotonic(), time.time_ns(), self._wishes.named
+        patterns = of_patterns(named, {**self._siblings_topics(now_ns), **topics}) if named and self._barred is None else {}
+        in_rows, reports = {row.topic for row in stored}, []
+        for report, is_settled in self._told.news({**topics, **patterns}, stored, now):
+            if is_settled and report.topic not in patterns and self._barred is None:
                 kind = "refused" if report.state == "refused" else "subscribed"
                 self.delivery.tell(kind, now_ns=now_ns, topic=report.topic, detail=report.last_error)
-            if report.topic in stored:
+            if report.topic in in_rows:
                 reports.append(report)
         if reports:
             self.delivery.report(reports, now_ns)
@@ -208,7 +217,7 @@ class Worker:
             last_frame_ms=last_ms,
             reconnection_count=link.reconnections,
             last_error=link.last_error,
-            wanted=len({row.topic for row in self._wishes.rows}),
+            wanted=len({row.topic for row in self._wishes.rows}) if self.disabled is None else 0,
             active_subscriptions=link.subscriptions.held,
             events=counts.events,
             dropped=counts.dropped,

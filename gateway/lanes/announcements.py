@@ -25,19 +25,21 @@ class Announcements:
     def __init__(self, stamp: Stamp, wake: Callable[[], None]) -> None:
         self._stamp = stamp
         self._wake = wake
-        self._told: deque[tuple[str, str, Gap | None, str | None, int]] = deque()
+        self._told: deque[tuple[str, str, Gap | None, str | None, str | None, int]] = deque()
         self._count = 0
 
-    def tell(self, kind: str, detail: str, gap: Gap | None = None, *, identity: str | None = None) -> None:
+    def tell(
+        self, kind: str, detail: str, gap: Gap | None = None, *, topic: str | None = None, identity: str | None = None
+    ) -> None:
         """identity: of something that the next process may tell again; it is then the same event."""
-        self._told.append((kind, detail, gap, identity, time.time_ns()))
+        self._told.append((kind, detail, gap, topic, identity, time.time_ns()))
         self._wake()
 
     def taken(self) -> list[Record]:
         """All that was told since, as records."""
         records = []
         while self._told:
-            kind, detail, gap, identity, now_ns = self._told.popleft()
+            kind, detail, gap, topic, identity, now_ns = self._told.popleft()
             self._count += 1
             event = occurrence(
                 kind,
@@ -45,6 +47,7 @@ class Announcements:
                 endpoint=ENDPOINT,
                 worker=WORKER,
                 now_ms=now_ns // 1_000_000,
+                topic=topic,
                 detail=detail,
                 gap=gap,
             )

@@ -15,7 +15,7 @@ from gateway.protocol.forms import clash
 from gateway.protocol.frames import Ack
 from gateway.protocol.renewal import Renewal
 from gateway.protocol.topic import Op, Request, Topic
-from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, WORDS, Heard, Phase
+from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, Heard, Phase
 from gateway.protocol.verdicts import matching, verdicts
 
 #: An acknowledgement so late is taken for lost; seconds. Observed: within 0.5 s. Two lost ones leave time for a third within 5 s.
@@ -155,7 +155,7 @@ class Subscriptions:
                 topic.in_doubt = self.endpoint.authenticates and not topic.is_ours
                 self._move(name, Heard.DOUBT if topic.in_doubt else Heard.RETRY)
             elif topic.phase is Phase.ACKNOWLEDGED and topic.pushes_first and now - topic.renewal.held_at >= FIRST_FRAME_S:
-                topic.error = f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
+                topic.hollow, topic.error = True, f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
                 self.renew(name)
             self._moved = (topic.stale and topic.renewal.noticed(now)) or self._moved
 
@@ -198,7 +198,7 @@ class Subscriptions:
 
     def states(self) -> dict[str, tuple[str, str | None]]:
         """Wanted topic → the contract's word for its state, and the exchange's words where it refused."""
-        return {name: (WORDS[topic.phase], topic.error) for name, topic in self._topics.items() if topic.wanted}
+        return {name: (topic.word, topic.error) for name, topic in self._topics.items() if topic.wanted}
 
     def _answered(self, sent_at: float, now: float) -> None:
         """Somebody is there, if only slowly."""
@@ -271,7 +271,7 @@ class Subscriptions:
         elif phase in HELD:
             topic.refusals, topic.alone = 0, False
             if phase is Phase.LIVE or not topic.pushes_first:
-                topic.error = None
+                topic.hollow, topic.error = False, None
             topic.renewal.held_at = now if heard is Heard.YES else topic.renewal.held_at
             if topic.is_missed:
                 topic.is_missed = False
@@ -289,3 +289,5 @@ class Subscriptions:
             topic.early = False
         if heard is Heard.LOST:
             topic.stale, topic.renewal = False, Renewal()
+            if topic.hollow:
+                topic.hollow, topic.error = False, None

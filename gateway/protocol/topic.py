@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.protocol.renewal import Renewal
-from gateway.protocol.topic_moves import Phase
+from gateway.protocol.topic_moves import WORDS, Phase
 
 Op = Literal["subscribe", "unsubscribe"]
 
@@ -33,6 +33,7 @@ class Topic:
     renewal       when it was acknowledged, and how soon it may be left for a fresh snapshot
     is_missed     consumers were told that something of it is missing
     in_doubt      it was refused, and is left to make sure before it is asked again
+    hollow        it was acknowledged, and did not push though it should have
     is_ours       the refusal is our own, for want of room: it was never asked for
     """
 
@@ -46,10 +47,16 @@ class Topic:
     renewal: Renewal = field(default_factory=Renewal)
     is_missed: bool = False
     in_doubt: bool = False
+    hollow: bool = False
     is_ours: bool = False
     error: str | None = None
     refusals: int = 0
     retry_at: float = 0.0
+
+    @property
+    def word(self) -> str:
+        """The contract's for its state. What does not push stays stalled while it is asked for again."""
+        return "stalled" if self.hollow else WORDS[self.phase]
 
     @property
     def is_settled(self) -> bool:
@@ -60,6 +67,6 @@ class Topic:
 
     def refuse(self, error: str | None, now: float) -> None:
         """Note a refusal, and when to ask again."""
-        self.error = error
+        self.hollow, self.error = False, error
         self.retry_at = now + min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(self.refusals, 10))
         self.refusals += 1

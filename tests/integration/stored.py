@@ -37,7 +37,8 @@ def wish(
         "symbol_verified": None if symbol is None or "*" in symbol else False, "depth": None, "interval": None,
         "topic": f"publicTrade.{symbol}", "endpoint": category or "private", "requesting_service": requesting_service,
         "delivery": "single", "queue": names.service_queue("trade", requesting_service),
-        "binding": f"trade.{category}.{symbol}.-", "state": "requested", "last_error": None, "snapshot_seconds": None, **changes,
+        "binding": f"trade.{category}.{symbol}.-", "state": "requested", "last_error": None, "snapshot_seconds": None,
+        "ttl_seconds": None, **changes,
     }  # fmt: skip
 
 

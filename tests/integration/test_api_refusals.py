@@ -77,26 +77,31 @@ def test_deep_nesting_is_400(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "words"),
     [
-        "limit=0",
-        "limit=1001",
-        "limit=x",
-        "limit=" + "9" * 40,
-        "offset=-1",
-        "offset=" + "9" * 40,
-        "colour=red",
-        "is_active=maybe",
-        "symbol=",
+        ("limit=0", "limit: found '0'"),
+        ("limit=1001", "less than or equal to 1000"),
+        ("limit=x", "limit: found 'x'"),
+        ("limit=" + "9" * 40, "limit: found"),
+        ("offset=-1", "offset: found '-1'"),
+        ("offset=" + "9" * 40, "offset: found"),
+        ("colour=red", "the field colour is unknown"),
+        ("is_active=maybe", "is_active: found 'maybe'"),
+        ("symbol=", "symbol: found ''"),
+        ("state=moon", "found state 'moon'; expected one of requested, acknowledged, live, stalled, refused, cancelled"),
+        ("channel_type=moon", "found channel_type 'moon'; expected one of trades, ticker"),
+        ("category=LINEAR", "found category 'LINEAR'; expected one of spot, linear, inverse, option, spread"),
     ],
 )
-def test_a_bad_query_is_400(client: FlaskClient, query: str) -> None:
-    assert_error(call(client, "GET", f"{BASE}?{query}"), 400, "INVALID_REQUEST")
+def test_a_bad_query_is_one_sentence(client: FlaskClient, query: str, words: str) -> None:
+    assert_error(call(client, "GET", f"{BASE}?{query}"), 400, "INVALID_REQUEST", words)
 
 
 @pytest.mark.parametrize("service", ["a b", "-a", "a" * 101, ".a", "a%0A", "é"])
 def test_a_service_that_cannot_be_one_is_400(client: FlaskClient, service: str) -> None:
-    assert_error(call(client, "DELETE", f"{BASE}/by-service/{service}"), 400, "INVALID_REQUEST", "service")
+    for method in ("DELETE", "PUT"):
+        answer = call(client, method, f"{BASE}/by-service/{service}", json={"subscriptions": []})
+        assert_error(answer, 400, "INVALID_REQUEST", "service")
 
 
 HOSTILE: list[Any] = [

@@ -67,8 +67,8 @@ def test_what_ended_long_ago_is_not_bound_any_more_but_unbound(connection: db.Co
 def test_bindings_of_a_wish_are_known_before_it_is_stored(connection: db.Connection) -> None:
     lists(connection, "BTCUSDT", "BTCPERP", "ETHUSDT")
     wish = {"channel_type": "trades", "category": "linear", "symbol": "BTC*", "depth": None, "interval": None, "binding": "no"}
-    assert bindings_of(connection, wish) == ["trade.linear.BTCPERP.-", "trade.linear.BTCUSDT.-"]
-    assert bindings_of(connection, {**wish, "symbol": "BTCUSDT", "binding": "yes"}) == ["yes"]
+    assert bindings_of(connection, [wish]) == ["trade.linear.BTCPERP.-", "trade.linear.BTCUSDT.-"]
+    assert bindings_of(connection, [{**wish, "symbol": "BTCUSDT", "binding": "yes"}]) == ["yes"]
 
 
 def test_what_was_seen_bound_is_not_bound_again_unless_a_wish_waits(

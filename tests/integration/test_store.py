@@ -1,6 +1,8 @@
 """The table of subscriptions on a real PostgreSQL: races, reports and notifications."""
 
+import random
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from select import select
@@ -10,7 +12,7 @@ from uuid import uuid4
 import pytest
 from stored import wish
 
-from gateway import db, migrate, store
+from gateway import db, leases, migrate, store
 from gateway.errors import RequestError
 from gateway.wire import TopicReport
 
@@ -221,3 +223,33 @@ def test_a_report_holds_whatever_the_exchange_said(connection: db.Connection) ->
     found = store.find(connection, row["id"])
     assert found is not None
     assert found["last_error"] == "bad word ‮ \U0001f4a9 ' %s"
+
+
+def test_many_who_write_the_same_rows_never_wait_for_each_other(database_url: str, connection: db.Connection) -> None:
+    """A deadlock would be StoreAway: a report of a worker, a heartbeat, the keeper of queues, and the replacement of settings."""
+    rows = [add(connection, topic=f"publicTrade.A{number}USDT", symbol=f"A{number}USDT", ttl_seconds=60)[0] for number in range(40)]
+    topics, ids = [row["topic"] for row in rows], [row["id"] for row in rows]
+    start = threading.Barrier(6)
+
+    def report(own: db.Connection, turn: int) -> None:
+        said = [TopicReport(topic, ("live", "stalled")[turn % 2]) for topic in random.sample(topics, len(topics))]
+        store.report_topics(own, "linear", said)
+
+    def hammer(write: Callable[[db.Connection, int], object]) -> None:
+        own = db.connect(database_url, name="test")
+        start.wait()
+        for turn in range(60):
+            write(own, turn)
+        own.close()
+
+    writes: list[Callable[[db.Connection, int], object]] = [
+        report,
+        report,
+        lambda own, _: leases.renew(own, service="one"),
+        lambda own, _: store.set_queue_state(own, random.sample(ids, len(ids)), "ready"),
+        lambda own, _: store.add_subscription(own, wish(symbol="A7USDT", snapshot_seconds=random.random()), lambda: "ready"),
+        lambda own, _: leases.end(own, was_away=True),
+    ]
+    with ThreadPoolExecutor(len(writes)) as threads:
+        list(threads.map(hammer, writes))
+    assert store.count_active(connection) == 40

@@ -132,6 +132,11 @@ def test_a_second_run_continues_with_the_same_data(up: Up) -> None:
         rows = [json.loads(line) for line in again.run("list", "--service", "mine", "--json").stdout.splitlines()]
         assert [row["topic"] for row in rows] == ["publicTrade.ETHUSDT"]
         assert (up.folder / "var" / "api_key").read_text() == key
+        wish = {"channel_type": "ticker", "symbol": "ETHUSDT", "category": "linear", "ttl_seconds": 60}
+        (up.folder / "wishes.json").write_text(json.dumps([wish]))
+        counts = "1 added, 1 removed, 0 unchanged"
+        assert again.run("apply", "mine", "wishes.json", "--dry-run").stdout.endswith(f"{counts} (nothing was changed)\n")
+        assert again.run("apply", "mine", "wishes.json").stdout.splitlines()[-1] == counts
         cancelled = again.run("unsubscribe", "--service", "mine")
         assert cancelled.stdout == "cancelled: 1\n"
     finally:

@@ -10,9 +10,12 @@ import pytest
 from cli.main import VERBS
 from gateway.servers.server import free_ports
 
+#: This tree's code, whichever one is installed.
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def run(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), **settings}
     return subprocess.run(
         [sys.executable, "-m", "cli.main", *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False
     )
@@ -26,10 +29,19 @@ def test_every_verb_explains_itself(tmp_path: Path, verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["status"], ["list"], ["subscribe", "trades", "BTCUSDT"], ["unsubscribe", "--service", "a"], ["resync", "a"]]
+    "arguments",
+    [
+        ["status"],
+        ["list"],
+        ["subscribe", "trades", "BTCUSDT", "--ttl-seconds", "60"],
+        ["unsubscribe", "--service", "a"],
+        ["apply", "a", "wishes.json"],
+        ["resync", "a"],
+    ],
 )
 def test_an_api_that_is_away_is_one_sentence_and_3(tmp_path: Path, arguments: list[str]) -> None:
     port = str(free_ports(1)[0])
+    (tmp_path / "wishes.json").write_text("[]")
     done = run(tmp_path, *arguments, WS_GATEWAY_PORT=port, WS_GATEWAY_API_KEY="key")
     assert done.returncode == 3
     assert done.stderr.startswith(f"the control API at http://127.0.0.1:{port} does not answer")
@@ -66,6 +78,22 @@ def test_wrong_usage_is_2(tmp_path: Path, arguments: list[str]) -> None:
     assert done.returncode == 2
     assert "Error:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "Error: wishes.json is not JSON"),
+        ('{"a": 1}', "Error: wishes.json holds dict; expected a list"),
+        (None, "'wishes.json': No such file"),
+    ],
+)
+def test_a_file_that_holds_no_list_is_2(tmp_path: Path, text: str | None, sentence: str) -> None:
+    if text is not None:
+        (tmp_path / "wishes.json").write_text(text)
+    done = run(tmp_path, "apply", "a", "wishes.json", WS_GATEWAY_API_KEY="key")
+    assert done.returncode == 2
+    assert sentence in done.stderr
 
 
 def test_a_database_that_is_away_is_3(tmp_path: Path) -> None:

@@ -175,8 +175,13 @@ def test_a_refused_topic_alone_never_counts() -> None:
 def test_some_stalled_topics_are_degraded_and_all_of_them_unhealthy() -> None:
     some = busy(wanted=2, topics={"a": TopicState("stalled"), "b": TopicState("live")})
     assert look(some)[1]["status"] == "degraded"
-    every = busy(wanted=1, topics={"a": TopicState("stalled")})
+    every = busy(wanted=1, topics={"a": TopicState("stalled", last_event_ms=1)})
     assert look(every)[0] == 503
+
+
+def test_topics_that_never_spoke_are_degraded_however_many() -> None:
+    silent = busy(wanted=1, topics={"a": TopicState("stalled", "acknowledged, but no frame came within 75 s")})
+    assert look(silent)[1]["status"] == "degraded"
 
 
 def test_a_process_taken_away_by_lowering_numprocs_is_no_trouble_and_not_shown() -> None:

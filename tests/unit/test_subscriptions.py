@@ -177,10 +177,23 @@ def test_hollow_acknowledgement_is_said_and_asked_again() -> None:
     subscriptions = wanting("tickers.NO-SUCH-OPTION", endpoint="option", pushes_first=True)
     subscriptions.heard(lists(subscriptions.to_send(0.0)[0].topics), 0.0)
     subscriptions.tick(FIRST_FRAME_S)
-    assert subscriptions.states() == {
-        "tickers.NO-SUCH-OPTION": ("acknowledged", f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s")
-    }
-    assert [request.op for request in subscriptions.to_send(FIRST_FRAME_S)] == ["unsubscribe"]
+    stalled = {"tickers.NO-SUCH-OPTION": ("stalled", f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s")}
+    assert subscriptions.states() == stalled
+    [leave] = subscriptions.to_send(FIRST_FRAME_S)
+    assert leave.op == "unsubscribe"
+    subscriptions.heard(lists(leave.topics), FIRST_FRAME_S)
+    subscriptions.heard(lists(subscriptions.to_send(FIRST_FRAME_S)[0].topics), FIRST_FRAME_S)
+    assert subscriptions.states() == stalled, "while it is asked for again"
+    subscriptions.frame("tickers.NO-SUCH-OPTION", FIRST_FRAME_S)
+    assert subscriptions.states() == {"tickers.NO-SUCH-OPTION": ("live", None)}
+
+
+def test_what_did_not_push_is_forgotten_with_its_connection() -> None:
+    subscriptions = wanting("tickers.NO-SUCH-OPTION", endpoint="option", pushes_first=True)
+    subscriptions.heard(lists(subscriptions.to_send(0.0)[0].topics), 0.0)
+    subscriptions.tick(FIRST_FRAME_S)
+    subscriptions.lost()
+    assert subscriptions.states() == {"tickers.NO-SUCH-OPTION": ("requested", None)}
 
 
 def test_trades_that_deliver_without_an_acknowledgement_are_told_as_a_gap_until_they_are_back() -> None:

@@ -6,8 +6,9 @@ import pytest
 from resolving import without_catalog
 
 from api.asked import Asked, Rules
-from api.wishes import CREDENTIALS_MISSING, wish_of
+from api.wishes import wish_of
 from gateway.errors import RequestError
+from gateway.store import CREDENTIALS_MISSING
 
 RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "mainnet", has_credentials=True)
 
@@ -81,7 +82,7 @@ def test_a_request_becomes_a_wish(
         ("trades", {"symbol": "BTCUSDT", "interval": "1"}, "INVALID_INTERVAL", "expected none"),
         ("trades", {"symbol": "BTCUSDT", "delivery": "batch"}, "INVALID_REQUEST", "'batch' is not supported by this version"),
         ("trades", {"symbol": "BTCUSDT", "delivery": "pigeon"}, "INVALID_REQUEST", "delivery: found 'pigeon'"),
-        ("trades", {"symbol": "BTCUSDT", "ttl_seconds": 5}, "INVALID_REQUEST", "ttl_seconds is not supported by this version"),
+        ("trades", {"symbol": "BTCUSDT", "ttl_seconds": 5}, "INVALID_REQUEST", "found ttl_seconds 5; expected 10 to 604800"),
         ("trades", {"symbol": "BTCUSDT", "snapshot_seconds": 5}, "INVALID_REQUEST", "expected it only for a book: orderbook, rpi_orderbook, full_orderbook"),
         ("raw", {"topic": "tickers.BTCUSDT", "category": "linear", "snapshot_seconds": 5}, "INVALID_REQUEST", "found snapshot_seconds for ticker"),
         ("orderbook", {"symbol": "BTCUSDT", "snapshot_seconds": 0.9}, "INVALID_REQUEST", "found snapshot_seconds 0.9; expected 1 to 3600"),

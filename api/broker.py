@@ -1,0 +1,54 @@
+"""What the API does at the broker while it answers; what cannot be done now, the router does later."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from flask import g
+
+from api.parts import Parts
+from gateway import queues
+from gateway.bindings import bindings_of
+from gateway.db import Connection, Row
+from gateway.errors import SinkAway
+from gateway.sinks.topology import Topology
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def reached(parts: Parts) -> Iterator[Topology | None]:
+    """A conversation with the broker; None while it is away. Reached before any lock: a silent broker is waited for until it times out."""
+    with ExitStack() as stack:
+        try:
+            topology = stack.enter_context(parts.topology())
+        except SinkAway as fault:
+            log.warning("api broker_away reason=%s", fault, extra={"trace_id": g.trace_id})
+            topology = None
+        yield topology
+
+
+def declared(connection: Connection, topology: Topology | None, queue: str, wishes: Sequence[Mapping[str, Any]]) -> str:
+    """Make a queue with the bindings of these wishes before anybody can send to it; `pending` where the router must."""
+    if topology is None:
+        return "pending"
+    try:
+        topology.bind_service(queue, bindings_of(connection, wishes))
+    except SinkAway as fault:
+        log.warning("api queue_pending queue=%s reason=%s", queue, fault, extra={"trace_id": g.trace_id})
+        return "pending"
+    return "ready"
+
+
+def tidy(parts: Parts, connection: Connection, cancelled: Sequence[Row]) -> None:
+    """Take idle queues and a few bindings of cancelled wishes away."""
+    if not cancelled:
+        return
+    with reached(parts) as topology:
+        if topology is None:
+            return
+        try:
+            queues.leave_all(connection, topology, cancelled)
+        except SinkAway as fault:
+            log.warning("api queues_left reason=%s", fault, extra={"trace_id": g.trace_id})
