@@ -7,6 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
+from api import examples
+
 Service = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 Short = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 
@@ -49,13 +51,6 @@ class SubscriptionFilter(Page):
     category: Short | None = None
     symbol: Short | None = None
     state: Short | None = None
-
-
-class BalanceFilter(Page):
-    """Which balances."""
-
-    coin: Short | None = None
-    account_type: Short | None = None
 
 
 class SpanFilter(Page):
@@ -141,14 +136,6 @@ class CancelledAll(BaseModel):
     cancelled_count: int
 
 
-class Balances(BaseModel):
-    """The latest row per coin, the account's totals, and how many coins match."""
-
-    balances: list[dict[str, Any]]
-    margin_balance: dict[str, Any] | None
-    total: int
-
-
 class Gap(BaseModel):
     """Something that may be missing.
 
@@ -171,6 +158,8 @@ class Gap(BaseModel):
 class Gaps(BaseModel):
     """One page, and how many match in all."""
 
+    model_config = examples.shown(examples.GAPS)
+
     gaps: list[Gap]
     total: int
 
@@ -191,6 +180,8 @@ class Occurrence(BaseModel):
 class Occurrences(BaseModel):
     """One page, and how many match in all."""
 
+    model_config = examples.shown(examples.EVENTS)
+
     events: list[Occurrence]
     total: int
 
@@ -210,6 +201,8 @@ class ConnectionState(BaseModel):
 class Health(BaseModel):
     """What the processes last said of themselves."""
 
+    model_config = examples.shown(examples.HEALTH)
+
     status: str
     service: str
     version: str
@@ -228,21 +221,39 @@ class Health(BaseModel):
     reasons: list[str]
 
 
+class Unhealthy(Health):
+    """The same, with 503."""
+
+    model_config = examples.shown(examples.UNHEALTHY)
+
+
 class Readiness(BaseModel):
     """Whether events can be delivered, and why not."""
+
+    model_config = examples.shown(examples.READY)
 
     status: str
     reasons: list[str]
 
 
+class NotReady(Readiness):
+    """The same, with 503."""
+
+    model_config = examples.shown(examples.NOT_READY)
+
+
 class Liveness(BaseModel):
     """This process answers."""
+
+    model_config = examples.shown(examples.LIVE)
 
     status: str
 
 
 class Connections(BaseModel):
     """Every worker connection by process name: the fields of health, and counts and topics."""
+
+    model_config = examples.shown(examples.CONNECTIONS)
 
     connections: dict[str, dict[str, Any]]
 
