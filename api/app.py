@@ -12,7 +12,6 @@ from api.parts import Parts
 from api.shapes import Error
 from gateway import keys, state
 from gateway.config import Settings
-from gateway.db import Pool
 from gateway.exchange import budget
 from gateway.exchange.budget import RestBudget
 from gateway.exchange.clock import ExchangeClock
@@ -20,6 +19,7 @@ from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
 from gateway.health import Known
+from gateway.pool import Pool
 from gateway.protocol.session import Credentials
 from gateway.resolution import PATIENCE_S, Resolver
 from gateway.sinks.topology import QueuePolicy, Topology
@@ -28,8 +28,8 @@ from gateway.wire import Stamp
 
 #: Its name in logs and rows.
 PROCESS = "api_00"
-#: Threads of one gunicorn worker, and so database connections it may need at once.
-THREADS = 8
+#: Threads of one gunicorn worker, and its connections to PostgreSQL: fewer, so that health is answered while all of these wait.
+THREADS, CONNECTIONS = 16, 8
 
 
 def create_app(settings: Settings) -> OpenAPI:
@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> OpenAPI:
     )
     policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
     parts = Parts(
-        pool=Pool(settings.database_url, name="ws-gateway api", size=THREADS),
+        pool=Pool(settings.database_url, name="ws-gateway api", size=CONNECTIONS),
         rules=Rules(settings.enabled_categories, settings.environment, settings.has_credentials),
         resolver=Resolver(
             _rest(settings, PATIENCE_S, private=False),

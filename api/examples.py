@@ -74,7 +74,7 @@ HEALTH = {
 }  # fmt: skip
 UNHEALTHY = {
     **HEALTH, "status": "unhealthy", "database_connected": False, "spool": {"messages": 3, "bytes": 4096},
-    "reasons": ["PostgreSQL is away: PostgreSQL is away: no answer within 3 s"],
+    "reasons": ["PostgreSQL is away: no answer within 4 s"],
 }  # fmt: skip
 READY = {"status": "ready", "reasons": []}
 NOT_READY = {"status": "not_ready", "reasons": UNHEALTHY["reasons"]}

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.asked import Rules
-from gateway.db import Pool
 from gateway.health import Known
+from gateway.pool import Pool
 from gateway.resolution import Resolver
 from gateway.sinks.topology import Topology
 from gateway.wallet_sync import WalletSync
