@@ -14,11 +14,11 @@ from listener import Line, Listener, ok
 from running import wait_for
 
 from gateway import balances, db
-from gateway.models import Envelope
+from gateway.models import Envelope, Event
+from gateway.protocol.answers import facts_of
 from gateway.servers.server import free_ports
 from gateway.wallet_sync import WITHIN_S
-from gateway.wire import event_id, iso_ms
-from simulator import remote
+from gateway.wire import Stamp, event_id, iso_ms
 from simulator.remote import RunningSimulator
 
 BALANCES, SYNC = "/api/v1/balances", "/api/v1/balances/sync"
@@ -26,10 +26,10 @@ LIST = "/v5/account/wallet-balance"
 
 
 @pytest.fixture
-def exchange() -> Iterator[RunningSimulator]:
-    running = remote.start(account_every_s=0, status_every_s=0, paused=True)
-    yield running
-    running.stop()
+def exchange(exchange: RunningSimulator) -> Iterator[RunningSimulator]:
+    """That of the module, without faults."""
+    yield exchange
+    exchange.lift()
 
 
 @pytest.fixture
@@ -133,13 +133,20 @@ def coin(name: str, amount: str) -> str:
     return f'{{"coin":"{name}","walletBalance":"{amount}","equity":"{amount}"}}'
 
 
-def test_the_same_answer_twice_is_the_same_rows(api: Callable[..., FlaskClient], connection: db.Connection) -> None:
+def test_the_same_answer_twice_is_the_same_rows_and_those_of_a_reconciliation(
+    api: Callable[..., FlaskClient], connection: db.Connection
+) -> None:
     told = wallet_of(coin("BTC", "1"), now_ms())
     with Listener(lambda line: answers(line, lambda: told)) as listener:
         client = api(listener.url("http"))
         for _ in range(2):
             assert call(client, "POST", SYNC) == (200, {"updated_coins": ["BTC"], "updated_count": 1})
-    assert count(connection) == 1
+    stamp = Stamp(worker="private_00", account="main", include_raw="private", started_ms=1)
+    [fact] = facts_of(LIST, msgspec.json.decode(told), topic="wallet", endpoint="private", category=None)
+    assert isinstance(fact.outcome, Event)
+    record = stamp.record(fact.outcome, received_ns=time.time_ns(), trace_id="t", raw=fact.raw)
+    balances.insert_balances(connection, [record.body], pytest.fail)
+    assert (count(connection), latest(client)["BTC"]["event_id"]) == (1, record.event_id)
 
 
 def test_a_push_that_is_newer_than_what_was_read_is_not_replaced(
@@ -214,7 +221,7 @@ def test_an_exchange_that_is_away_silent_or_slow_is_502_within_the_bound(
 
     def trickle(line: Line) -> None:
         line.until(b"\r\n\r\n")
-        line.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        line.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
         while True:
             line.send(b" ")
 
