@@ -16,7 +16,7 @@ LARGEST_BODY = 64 * 1024
 #: Paths that need no key. Source: the public contract, section 5.
 OPEN = re.compile(r"(/api/v1)?/(health(/live|/ready)?|(open|async)api\.json|schemas(/[^/]*)?|docs(/.*)?|static/.*)|/docs")
 #: Calls that say all in their path.
-BODILESS = re.compile(r"/api/v1/subscriptions/([^/]+/(resync|heartbeat)|by-service/[^/]+/heartbeat)")
+BODILESS = re.compile(r"/api/v1/(subscriptions/([^/]+/(resync|heartbeat)|by-service/[^/]+/heartbeat)|balances/sync)")
 #: For the OpenAPI document: an operation that needs the key.
 NEEDS_KEY: list[dict[str, list[str]]] = [{"key": []}]
 _TRACE = re.compile(r"[A-Za-z0-9_.:-]{1,100}")

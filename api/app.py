@@ -12,20 +12,28 @@ from api.parts import Parts
 from api.shapes import Error
 from gateway import keys, state
 from gateway.config import Settings
-from gateway.db import Pool
 from gateway.exchange import budget
 from gateway.exchange.budget import RestBudget
+from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
+from gateway.exchange.signed import SignedRest
+from gateway.exchange.signing import signer
 from gateway.health import Known
+from gateway.pool import Pool
+from gateway.protocol.session import Credentials
 from gateway.resolution import PATIENCE_S, Resolver
 from gateway.sinks.topology import QueuePolicy, Topology
+from gateway.wallet_sync import WITHIN_S, WalletSync
+from gateway.wire import Stamp
 
-#: Threads of one gunicorn worker, and so database connections it may need at once.
-THREADS = 8
+#: Its name in logs and rows.
+PROCESS = "api_00"
+#: Threads of one gunicorn worker, and its connections to PostgreSQL: fewer, so that health is answered while all of these wait.
+THREADS, CONNECTIONS = 16, 8
 
 
 def create_app(settings: Settings) -> OpenAPI:
-    """All routes. Connects to nothing yet. Raises SettingError when the var folder's API key cannot be used."""
+    """All routes. Connects to nothing yet. Raises SettingError when the var folder's API key or the exchange's secret cannot be used."""
     app = OpenAPI(
         "api",
         info=Info(title="ws-gateway control API", version=gateway.__version__),
@@ -38,22 +46,16 @@ def create_app(settings: Settings) -> OpenAPI:
     )
     policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
     parts = Parts(
-        pool=Pool(settings.database_url, name="ws-gateway api", size=THREADS),
+        pool=Pool(settings.database_url, name="ws-gateway api", size=CONNECTIONS),
         rules=Rules(settings.enabled_categories, settings.environment, settings.has_credentials),
         resolver=Resolver(
-            Rest(
-                settings.rest_base,
-                ca_file=settings.ca_file,
-                proxy=settings.proxy,
-                timeout_s=PATIENCE_S,
-                whole_s=PATIENCE_S,
-                budget=RestBudget(budget.folder_of(settings.var_dir, settings.rest_base), private=False),
-            ),
+            _rest(settings, PATIENCE_S, private=False),
             settings.default_category,
             settings.enabled_categories,
         ),
         topology=lambda: Topology(settings.broker_url, policy),
         known=lambda: _known(settings),
+        wallet=_wallet(settings) if settings.has_credentials else None,
     )
     access.register(app, keys.admin_key(settings.admin_key, settings.var_dir))
     errors.register(app)
@@ -71,6 +73,22 @@ def create_app(settings: Settings) -> OpenAPI:
     app.add_url_rule("/openapi.json", "openapi_json", lambda: jsonify(app.api_doc))
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
     return app
+
+
+def _rest(settings: Settings, patience_s: float, *, private: bool) -> Rest:
+    """Within what all processes of the host may ask together; each wait, and each answer, takes at most `patience_s`."""
+    shared = RestBudget(budget.folder_of(settings.var_dir, settings.rest_base), private=private)
+    return Rest(
+        settings.rest_base, ca_file=settings.ca_file, proxy=settings.proxy, timeout_s=patience_s, whole_s=patience_s, budget=shared
+    )
+
+
+def _wallet(settings: Settings) -> WalletSync:
+    rest = _rest(settings, WITHIN_S / 2, private=True)  # its clock, then its list
+    clock = ExchangeClock(rest.server_time_ms, worker=PROCESS)
+    signed = SignedRest(rest, Credentials(settings.api_key, signer(settings.api_secret)), clock)
+    stamp = Stamp(worker=PROCESS, account=settings.account, include_raw="off", started_ms=time.time_ns() // 1_000_000)
+    return WalletSync(signed, stamp, account=settings.account, process=PROCESS)
 
 
 def _known(settings: Settings) -> Known:

@@ -7,7 +7,7 @@ from flask import Flask, Response, g, jsonify, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from gateway.errors import RequestError, StoreAway, StoreRefused
+from gateway.errors import RequestError, StoreAway, StoreBusy, StoreRefused
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,8 @@ def register(app: Flask) -> None:
     @app.errorhandler(StoreAway)
     def away(fault: StoreAway) -> Response:
         log.warning("api store_away path=%s reason=%s", request.path, fault, extra={"trace_id": g.get("trace_id")})
-        return answer(503, "PostgreSQL cannot be asked now; try again", code="SERVICE_UNAVAILABLE")
+        reason = str(fault) if isinstance(fault, StoreBusy) else "PostgreSQL cannot be asked now"
+        return answer(503, f"{reason}; try again")
 
     @app.errorhandler(StoreRefused)
     def unstorable(fault: StoreRefused) -> Response:

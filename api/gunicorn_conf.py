@@ -17,6 +17,7 @@ from api.app import THREADS
 from gateway.config import load as _load
 from gateway.config import require as _require
 from gateway.errors import OurFault
+from gateway.exchange.signing import signer as _signer
 from gateway.log import setup as _setup
 from gateway.report import Reporter
 from gateway.state import ApiState
@@ -24,6 +25,7 @@ from gateway.state import ApiState
 try:
     _settings = _load()
     _require(_settings, "DATABASE_URL", "BROKER_URL")
+    _signer(_settings.api_secret)  # a key that cannot be read
 except OurFault as fault:
     print(fault, file=sys.stderr)  # noqa: T201 # before there is a log
     sys.exit(2)

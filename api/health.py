@@ -5,7 +5,7 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from api.access import NEEDS_KEY
 from api.parts import Parts
-from api.shapes import Connections, Error, Health, Liveness, Readiness
+from api.shapes import Connections, Error, Health, Liveness, NotReady, Readiness, Unhealthy
 from gateway import health
 
 _TAG = Tag(name="health")
@@ -16,7 +16,7 @@ def blueprint(parts: Parts, prefix: str) -> APIBlueprint:
     name = f"health{prefix.replace('/', '_')}"
     routes = APIBlueprint(name, __name__, url_prefix=prefix or None, abp_tags=[_TAG])
 
-    @routes.get("/health", summary="Health", operation_id=f"{name}_all", responses={200: Health, 503: Health})
+    @routes.get("/health", summary="Health", operation_id=f"{name}_all", responses={200: Health, 503: Unhealthy})
     def all_of_it() -> tuple[Response, int]:
         """200 healthy or degraded, 503 unhealthy, each with its reasons."""
         status, body = health.health(parts.known())
@@ -27,7 +27,7 @@ def blueprint(parts: Parts, prefix: str) -> APIBlueprint:
         return jsonify({"status": "live"})
 
     @routes.get(
-        "/health/ready", summary="Events can be delivered", operation_id=f"{name}_ready", responses={200: Readiness, 503: Readiness}
+        "/health/ready", summary="Events can be delivered", operation_id=f"{name}_ready", responses={200: Readiness, 503: NotReady}
     )
     def ready() -> tuple[Response, int]:
         """Whether broker and database are connected, by the router's words, and there is room for what is read."""

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.asked import Rules
-from gateway.db import Pool
 from gateway.health import Known
+from gateway.pool import Pool
 from gateway.resolution import Resolver
 from gateway.sinks.topology import Topology
+from gateway.wallet_sync import WalletSync
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Parts:
     resolver  decides categories and verifies symbols
     topology  opens a short conversation with the broker
     known     reads what the processes last said of themselves
+    wallet    reads the account's wallet over REST; None: without credentials nobody can
     """
 
     pool: Pool
@@ -24,3 +26,4 @@ class Parts:
     resolver: Resolver
     topology: Callable[[], Topology]
     known: Callable[[], Known]
+    wallet: WalletSync | None = None

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
+from api import examples
+
 Short = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 
 
@@ -35,13 +37,6 @@ class Page(Strict):
     api_key: str | None = Field(default=None, description="The API key, where a header cannot be set.")
 
 
-class BalanceFilter(Page):
-    """Which balances."""
-
-    coin: Short | None = None
-    account_type: Short | None = None
-
-
 class SpanFilter(Page):
     """Which time; both ends belong to it."""
 
@@ -67,14 +62,6 @@ class EventClass(BaseModel):
     event_type: str
 
 
-class Balances(BaseModel):
-    """The latest row per coin, the account's totals, and how many coins match."""
-
-    balances: list[dict[str, Any]]
-    margin_balance: dict[str, Any] | None
-    total: int
-
-
 class Gap(BaseModel):
     """Something that may be missing.
 
@@ -97,6 +84,8 @@ class Gap(BaseModel):
 class Gaps(BaseModel):
     """One page, and how many match in all."""
 
+    model_config = examples.shown(examples.GAPS)
+
     gaps: list[Gap]
     total: int
 
@@ -117,6 +106,8 @@ class Occurrence(BaseModel):
 class Occurrences(BaseModel):
     """One page, and how many match in all."""
 
+    model_config = examples.shown(examples.EVENTS)
+
     events: list[Occurrence]
     total: int
 
@@ -136,6 +127,8 @@ class ConnectionState(BaseModel):
 class Health(BaseModel):
     """What the processes last said of themselves."""
 
+    model_config = examples.shown(examples.HEALTH)
+
     status: str
     service: str
     version: str
@@ -154,21 +147,39 @@ class Health(BaseModel):
     reasons: list[str]
 
 
+class Unhealthy(Health):
+    """The same, with 503."""
+
+    model_config = examples.shown(examples.UNHEALTHY)
+
+
 class Readiness(BaseModel):
     """Whether events can be delivered, and why not."""
+
+    model_config = examples.shown(examples.READY)
 
     status: str
     reasons: list[str]
 
 
+class NotReady(Readiness):
+    """The same, with 503."""
+
+    model_config = examples.shown(examples.NOT_READY)
+
+
 class Liveness(BaseModel):
     """This process answers."""
+
+    model_config = examples.shown(examples.LIVE)
 
     status: str
 
 
 class Connections(BaseModel):
     """Every worker connection by process name: the fields of health, and counts and topics."""
+
+    model_config = examples.shown(examples.CONNECTIONS)
 
     connections: dict[str, dict[str, Any]]
 

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from gateway.errors import RequestError
-from gateway.ledger import Span
+from gateway.pages import Span
 
 #: A date, and a time with or without its distance from UTC. What is between them is looked at by `datetime`.
 _SHAPE = re.compile(r"(?P<date>[0-9]{4}[0-9W-]{3,6})(?P<time>[T ][0-9:.,]+(Z|[+-][0-9:]{2,6})?)?", re.ASCII)

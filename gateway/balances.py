@@ -4,6 +4,8 @@ Only what cannot be read as a number is rejected, into a dead letter; its neighb
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -13,7 +15,9 @@ import msgspec
 from gateway import db
 from gateway.db import Connection, Row, execute_values, transaction
 from gateway.dead_letters import Reject
+from gateway.errors import RequestError, StoreAway
 from gateway.models import Envelope
+from gateway.pages import Span, page
 from gateway.protocol.decimals import EXACT, decimal
 from gateway.statements import query
 
@@ -89,6 +93,58 @@ def latest(
         cursor.execute(query("latest_margin_balance"), {"account_type": account_type})
         margins = db.rows(cursor)
         return rows, margins[0] if margins else None, total
+
+
+def history(connection: Connection, *, coin: str | None, span: Span, limit: int, offset: int) -> tuple[list[Row], int]:
+    """Rows of the span by the exchange's time, newest first, and how many match in all."""
+    return page(connection, "balances", {"coin": coin}, span, limit=limit, offset=offset)
+
+
+@contextmanager
+def syncing(connection: Connection, account: str) -> Iterator[None]:
+    """Alone among all processes. Raises RequestError CONFLICT where another one is at it."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("try_lock_sync"), {"account": account})
+        if not db.value(cursor):
+            reason = "found another sync of the account under way; expected one at a time: its rows are there in a moment"
+            raise RequestError(reason, code="CONFLICT", status=409)
+    try:
+        yield
+    finally:
+        _unlock(connection, account)
+
+
+def _unlock(connection: Connection, account: str) -> None:
+    """The lock belongs to the connection: one that cannot give it back must not go on living in a pool."""
+    if connection.closed:
+        return
+    try:
+        with transaction(connection) as cursor:
+            cursor.execute(query("unlock_sync"), {"account": account})
+    except StoreAway:
+        connection.close()
+        raise
+
+
+def held_coins(connection: Connection, account: str) -> frozenset[str]:
+    """Coins whose newest row is not all zeros, as `account type|coin`."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("held_coins"), {"account": account})
+        return frozenset(db.column(cursor))
+
+
+def coins_since(connection: Connection, account: str, unix_ms: int) -> frozenset[str]:
+    """Coins of which a row is dated later than that by the exchange, as `account type|coin`."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("coins_since"), {"account": account, "since": datetime.fromtimestamp(unix_ms / 1000, UTC)})
+        return frozenset(db.column(cursor))
+
+
+def coins_of(connection: Connection, event_ids: Sequence[str]) -> list[str]:
+    """Coins that these events made a row of, in order."""
+    with transaction(connection) as cursor:
+        cursor.execute(query("coins_of"), {"event_ids": list(event_ids)})
+        return db.column(cursor)
 
 
 def _coins(envelope: Envelope) -> Iterator[tuple[Any, ...] | str]:

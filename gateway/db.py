@@ -27,8 +27,8 @@ Cursor: TypeAlias = psycopg2.extensions.cursor
 Row: TypeAlias = dict[str, Any]
 
 __all__ = [
-    "Connection", "Cursor", "Listener", "Pool", "Row", "column", "connect", "create_database", "execute_values", "rows", "transaction",
-    "value",
+    "Connection", "Cursor", "Listener", "Row", "column", "connect", "create_database", "execute_values", "is_alive", "rows",
+    "transaction", "value",
 ]  # fmt: skip
 
 #: A server that vanished without a word is noticed within this; seconds.
@@ -212,40 +212,14 @@ class Listener:
             self._connection = None
 
 
-class Pool:
-    """At most `size` connections, made when needed; a dead one is replaced. For threads of one process."""
-
-    def __init__(self, url: str, *, name: str, size: int) -> None:
-        self._url = url
-        self._name = name
-        self._idle: list[Connection] = []
-        self._size = size
-
-    @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """One connection for one request. Raises StoreAway. As many threads as `size` may be inside at once."""
-        connection = self._take()
-        try:
-            yield connection
-        finally:
-            if connection.closed or len(self._idle) >= self._size:
-                connection.close()
-            else:
-                self._idle.append(connection)
-
-    def _take(self) -> Connection:
-        """An idle connection that still lives: a broken one is readable with nothing asked."""
-        while self._idle:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                break  # another thread was faster
-            with suppress(*_FAULTS, ValueError):
-                if not connection.closed and not select.select([connection], [], [], 0)[0]:
-                    return connection
-            with suppress(*_FAULTS):
-                connection.close()
-        return connect(self._url, name=self._name, timeout_s=2.0, statement_timeout_ms=3000)
+def is_alive(connection: Connection) -> bool:
+    """Whether a connection that nobody uses can be used: a broken one is readable with nothing asked. A dead one is closed."""
+    with suppress(*_FAULTS, ValueError):
+        if not connection.closed and not select.select([connection], [], [], 0)[0]:
+            return True
+    with suppress(*_FAULTS):
+        connection.close()
+    return False
 
 
 def create_database(url: str, name: str) -> None:

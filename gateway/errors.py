@@ -17,7 +17,8 @@ GatewayError
     ├── SpoolFull       a spool or journal on disk has no room
     ├── SinkAway        the broker or PostgreSQL, as a sink of events
     └── StoreAway       PostgreSQL, as the place of wishes
-        └── StoreUnready    it answers, but not as our database
+        ├── StoreUnready    it answers, but not as our database
+        └── StoreBusy       all connections of this process are in use
 """
 
 
@@ -120,3 +121,7 @@ class StoreAway(LineFault):
 
 class StoreUnready(StoreAway):
     """PostgreSQL answers without our tables, without our rights or without writing; the same statement works once that is mended."""
+
+
+class StoreBusy(StoreAway):
+    """Every connection to PostgreSQL that this process may have is in use, and has been for too long."""

@@ -169,7 +169,7 @@ def _router(known: Known) -> Iterator[Finding]:
     for name, what in (("broker", "RabbitMQ"), ("postgres", "PostgreSQL")):
         lane = router.lanes.get(name)
         if not _connected(lane):
-            why = f": {lane.last_error}" if lane is not None and lane.last_error else ""
+            why = f": {lane.last_error.removeprefix(f'{what} is away: ')}" if lane is not None and lane.last_error else ""
             yield UNHEALTHY, f"{what} is away{why}"
         elif lane is not None:
             yield from _delivery(known, what, lane)

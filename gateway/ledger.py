@@ -4,15 +4,14 @@ Rows may come late, twice, and in any order: whatever comes, the same rows stand
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from gateway import db
 from gateway.db import Connection, Cursor, Row, execute_values, transaction
 from gateway.dead_letters import Reject
+from gateway.pages import Span, page
 from gateway.protocol import channels
 from gateway.protocol.channels import RAW, RAW_PRIVATE
 from gateway.protocol.endpoints import ENDPOINTS
@@ -50,14 +49,6 @@ class _Told(msgspec.Struct):
 _told = msgspec.json.Decoder(_Told)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A time from one moment to another, both of it; None: without end on that side."""
-
-    start: datetime | None = None
-    end: datetime | None = None
-
-
 def insert_occurrences(connection: Connection, bodies: Sequence[bytes], reject: Reject) -> None:
     """Store `system` envelopes, and what they tell of gaps. Raises StoreAway, StoreRefused."""
     told = []
@@ -90,29 +81,18 @@ def find_gaps(connection: Connection, *, topic: str | None, span: Span, limit: i
     topic  only gaps of this topic, and those of whole connections on which it could come
     """
     elsewhere = [] if topic is None else sorted(ENDPOINTS.keys() - carriers(topic))
-    return _page(connection, "gaps", {"topic": topic, "elsewhere": elsewhere}, span, limit=limit, offset=offset)
+    return page(connection, "gaps", {"topic": topic, "elsewhere": elsewhere}, span, limit=limit, offset=offset)
 
 
 def find_occurrences(connection: Connection, *, kind: str | None, span: Span, limit: int, offset: int) -> tuple[list[Row], int]:
     """What happened within the span, newest first, and how many match in all."""
-    return _page(connection, "occurrences", {"kind": kind}, span, limit=limit, offset=offset)
+    return page(connection, "occurrences", {"kind": kind}, span, limit=limit, offset=offset)
 
 
 def carriers(topic: str) -> set[str]:
     """The endpoints of the exchange on which a topic could come: all of them for one that no row but `raw` reads."""
     found = {name for name in ENDPOINTS if channels.for_topic(topic, name) not in (RAW, RAW_PRIVATE)}
     return found or set(ENDPOINTS)
-
-
-def _page(
-    connection: Connection, what: str, filters: dict[str, Any], span: Span, *, limit: int, offset: int
-) -> tuple[list[Row], int]:
-    values = {**filters, "from": span.start, "to": span.end}
-    with transaction(connection) as cursor:
-        cursor.execute(query(f"find_{what}"), {**values, "limit": limit, "offset": offset})
-        rows = db.rows(cursor)
-        cursor.execute(query(f"count_{what}"), values)
-        return rows, int(db.value(cursor))
 
 
 def _read(body: bytes) -> _Told:

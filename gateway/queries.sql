@@ -221,6 +221,43 @@ where %(account_type)s::text is null or account_type = %(account_type)s
 order by event_timestamp desc, received_at desc, event_id desc
 limit 1
 
+-- name: find_balances
+-- Rows of a time, the newest first; of a coin, or all.
+select * from account_balances
+where (%(coin)s::text is null or coin = %(coin)s)
+  and (%(from)s::timestamptz is null or event_timestamp >= %(from)s) and (%(to)s::timestamptz is null or event_timestamp <= %(to)s)
+order by event_timestamp desc, received_at desc, event_id desc, account_type, coin
+limit %(limit)s offset %(offset)s
+
+-- name: count_balances
+-- How many rows match.
+select count(*)
+from account_balances
+where (%(coin)s::text is null or coin = %(coin)s)
+  and (%(from)s::timestamptz is null or event_timestamp >= %(from)s) and (%(to)s::timestamptz is null or event_timestamp <= %(to)s)
+
+-- name: try_lock_sync
+-- Whether nobody else reads the wallet of this account just now; until `unlock_sync`, or the end of the connection.
+select pg_try_advisory_lock(hashtext('ws-gateway wallet sync'), hashtext(%(account)s))
+
+-- name: unlock_sync
+-- The next one may.
+select pg_advisory_unlock(hashtext('ws-gateway wallet sync'), hashtext(%(account)s))
+
+-- name: held_coins
+-- Coins of an account whose newest row does not say that nothing is left.
+select account_type || '|' || coin
+from newest_balances
+where account = %(account)s and (wallet_balance, available_balance, frozen, equity, usd_value) is distinct from (0, 0, 0, 0, 0)
+
+-- name: coins_since
+-- Coins of an account of which a row is dated later.
+select account_type || '|' || coin from newest_balances where account = %(account)s and event_timestamp > %(since)s
+
+-- name: coins_of
+-- Coins that events made a row of.
+select distinct coin from account_balances where event_id = any(%(event_ids)s::uuid[]) order by coin
+
 -- name: insert_occurrences
 -- One row a `system` event; the same event again changes nothing.
 insert into occurrences (event_id, at, kind, endpoint, worker, topic, gap_id, detail, sequence)

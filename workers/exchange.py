@@ -15,6 +15,7 @@ from gateway.config import Settings
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
 from gateway.errors import OurFault, SettingError
+from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
@@ -31,7 +32,6 @@ from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.diagnosing import Diagnosis
 from workers.dial import Route
-from workers.exchange_clock import ExchangeClock
 from workers.gaps import Gaps, OpenGap
 from workers.journal import Journal
 from workers.link import Link

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.exchange.clock import ExchangeClock
 from workers.connects import ConnectBudget
 from workers.diagnosing import Diagnosis
 from workers.dial import Connection, Route
-from workers.exchange_clock import ExchangeClock
 
 
 def has_bytes(connection: Connection) -> bool:

@@ -104,15 +104,16 @@ def serve(
 ) -> None:
     """Turn until `stopping` says so, or one of the threads has ended by itself."""
     report_due = forget_due = 0.0
-    was_full = False
+    said = (False, router.away)
     ended: list[str] = []
     while not stopping and not ended:
         receiver.wait(wake, WATCH_S if router.is_waiting else TURN_S, reading=not router.is_full)
         now = time.monotonic()
         router.turn(now)
-        if now >= report_due or router.is_full != was_full:
-            report_due, was_full = now + REPORT_EVERY_S, router.is_full
-            report(at_once=was_full)
+        word = (router.is_full, router.away)
+        if now >= report_due or word != said:
+            report(at_once=word != said)
+            report_due, said = now + REPORT_EVERY_S, word
         if now >= forget_due:
             forget_due = now + FORGET_S
             receiver.forget_silent(FORGET_S)

@@ -65,6 +65,11 @@ class Router:
         return any(lane.full is not None for lane in self.lanes)
 
     @property
+    def away(self) -> frozenset[str]:
+        """Lanes whose sink is not there."""
+        return frozenset(lane.name for lane in self.lanes if not lane.carrier.connected)
+
+    @property
     def is_waiting(self) -> bool:
         """Something is under way that may become late: `turn` is due soon."""
         return any(lane.is_waiting for lane in self.lanes)

@@ -20,8 +20,9 @@ from gateway.wire import TOPIC_STATE, TopicReports
 
 log = logging.getLogger(__name__)
 
-#: A lock that somebody else holds is waited for this long at a time; milliseconds.
-LOCK_TIMEOUT_MS = 2000
+#: A lock that somebody else holds is waited for this long at a time, and a statement takes at most so long; milliseconds. With the
+#: grace of `gateway/db.py` and a tick every half second a frozen server is noticed within five seconds.
+LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS = 2000, 3000
 
 _reports = msgspec.json.Decoder(TopicReports)
 
@@ -70,7 +71,9 @@ class PostgresSink:
         self.close()
         self._settled = 0
         try:
-            self._connection = db.connect(self._url, name="ws-gateway router", lock_timeout_ms=LOCK_TIMEOUT_MS)
+            self._connection = db.connect(
+                self._url, name="ws-gateway router", statement_timeout_ms=STATEMENT_TIMEOUT_MS, lock_timeout_ms=LOCK_TIMEOUT_MS
+            )
             if not store.schema_is_current(self._connection):
                 raise SinkAway(store.NOT_PREPARED)
         except (StoreAway, StoreRefused) as fault:

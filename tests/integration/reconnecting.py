@@ -15,6 +15,7 @@ from gateway import bus
 from gateway.backoff import Backoff
 from gateway.bus import BusReceiver, BusSender
 from gateway.dead_letters import DeadLetters
+from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signing import signer
 from gateway.protocol.endpoints import ENDPOINTS
@@ -26,7 +27,6 @@ from workers.books import Books
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import Route
-from workers.exchange_clock import ExchangeClock
 from workers.link import Link
 from workers.outside import Outside
 

@@ -14,6 +14,7 @@ from running import wait_for
 
 from gateway.exchange.account_reader import AccountReader
 from gateway.exchange.budget import RestBudget
+from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
@@ -25,7 +26,6 @@ from gateway.protocol.recent import name_of, part_of
 from gateway.protocol.session import Credentials
 from simulator import remote
 from simulator.remote import RunningSimulator
-from workers.exchange_clock import ExchangeClock
 
 TOPICS = ("order", "execution", "position", "wallet")
 

@@ -115,20 +115,6 @@ def test_a_connection_that_the_server_ended_is_store_away_for_every_call(databas
     assert store.count_active(connection) == 1
 
 
-def test_a_connection_that_the_server_ended_is_replaced_by_the_pool(database_url: str) -> None:
-    pool = db.Pool(database_url, name="test pool", size=2)
-    with pool.connection() as first:
-        pid = ask(first, "select pg_backend_pid()")[0][0]
-    with pool.connection() as again:
-        assert ask(again, "select pg_backend_pid()")[0][0] == pid
-    killer = db.connect(database_url, name="killer", autocommit=True)
-    assert ask(killer, f"select pg_terminate_backend({pid})") == [(True,)]
-    assert select([first], [], [], 5.0)[0]
-    with pool.connection() as replaced:
-        assert ask(replaced, "select pg_backend_pid()")[0][0] != pid
-    killer.close()
-
-
 def test_a_change_wakes_who_listens(database_url: str, connection: db.Connection) -> None:
     listener = db.Listener(database_url, name="test", channel="ws_gateway_subscriptions")
     listener.open()

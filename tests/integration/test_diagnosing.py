@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
@@ -13,7 +14,6 @@ from gateway.protocol.session import Credentials
 from simulator import remote
 from simulator.remote import RunningSimulator
 from workers.diagnosing import Diagnosis
-from workers.exchange_clock import ExchangeClock
 
 
 @pytest.fixture(scope="module")

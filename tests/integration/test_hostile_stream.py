@@ -17,6 +17,7 @@ from gateway import bus
 from gateway.backoff import Backoff
 from gateway.bus import BusReceiver, BusSender
 from gateway.dead_letters import DeadLetters
+from gateway.exchange.clock import ExchangeClock
 from gateway.models import Record
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.forms import family
@@ -32,7 +33,6 @@ from tests.zeromq import Context
 from workers.books import Books
 from workers.delivery import Delivery
 from workers.dial import Route
-from workers.exchange_clock import ExchangeClock
 from workers.link import Link
 from workers.outside import Outside
 

@@ -13,8 +13,8 @@ from ledgers import GAP, closes, gap_rows, happened, opens, store_all, told
 
 from gateway import db, ledger
 from gateway.errors import StoreRefused
-from gateway.ledger import Span
 from gateway.models import Record
+from gateway.pages import Span
 
 
 def at(second: int) -> datetime:

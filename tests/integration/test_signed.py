@@ -14,13 +14,13 @@ from listener import Line, Listener, ok
 from gateway.errors import CredentialsRefused, ExchangeError, LinkLost, NotAsked
 from gateway.exchange import signing
 from gateway.exchange.budget import RestBudget
+from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.diagnosis import diagnose
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.protocol.session import Credentials
 from simulator import remote
 from simulator.remote import RunningSimulator
-from workers.exchange_clock import ExchangeClock
 
 KEY, SECRET = RunningSimulator.api_key, RunningSimulator.api_secret
 WALLET = {"accountType": "UNIFIED"}

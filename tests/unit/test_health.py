@@ -110,9 +110,9 @@ def test_a_silent_or_missing_router_is_unhealthy() -> None:
 
 
 def test_a_broker_or_database_that_is_away_is_unhealthy_with_its_reason() -> None:
-    away = LaneState(connected=False, checked_ms=0, last_error="gone", spool_messages=7, spool_bytes=70)
     here = LaneState(connected=True, checked_ms=NOW_MS)
     for name, what, field in (("broker", "RabbitMQ", "queue_connected"), ("postgres", "PostgreSQL", "database_connected")):
+        away = LaneState(connected=False, checked_ms=0, last_error=f"{what} is away: gone", spool_messages=7, spool_bytes=70)
         lanes = {"broker": here, "postgres": here} | {name: away}
         status, body = look(router_state=router(lanes=lanes))
         assert (status, body[field]) == (503, False)

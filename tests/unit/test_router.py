@@ -3,7 +3,8 @@
 import json
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -232,3 +233,29 @@ def test_a_thread_that_has_ended_ends_the_process_and_is_named(bench: Bench, cap
         ("ERROR", "router thread_ended threads=topology")
     ]
     assert reported == [False]
+
+
+class MovedBus(FilledBus):
+    """Something happens each time that it is waited for."""
+
+    def __init__(self, *occurrences: Callable[[], object]) -> None:
+        super().__init__()
+        self._occurrences = iter(occurrences)
+
+    def wait(self, wake: int, seconds: float, *, reading: bool) -> None:
+        super().wait(wake, seconds, reading=reading)
+        next(self._occurrences)()
+
+
+def test_that_a_sink_has_gone_is_said_at_once_and_so_that_it_is_there_again(bench: Bench) -> None:
+    syncer, stopping, reported = Syncer([]), list[int](), list[tuple[bool, frozenset[str]]]()
+    syncer.start()
+
+    def turn(*, away: bool) -> None:
+        bench.sinks[1].away = away
+        bench.go_on(60.0)
+
+    bus = MovedBus(bench.go_on, partial(turn, away=True), partial(turn, away=False), lambda: stopping.append(15))
+    serve(bench.router, bus, [syncer], lambda *, at_once: reported.append((at_once, bench.router.away)), 0, stopping)
+    syncer.stop()
+    assert reported == [(False, frozenset()), (True, frozenset({"postgres"})), (True, frozenset())]

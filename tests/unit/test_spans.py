@@ -4,7 +4,7 @@ import pytest
 
 from api.spans import span_of
 from gateway.errors import RequestError
-from gateway.ledger import Span
+from gateway.pages import Span
 
 #: Form → the moment, in UTC.
 FORMS = {

@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.backoff import Backoff, cap_for
 from gateway.errors import LinkLost
+from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.signing import signer
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.session import Credentials
@@ -28,7 +29,6 @@ from workers.books import Books
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.dial import CONNECT_S, Route
-from workers.exchange_clock import ExchangeClock
 from workers.journal import Journal
 from workers.link import Link
 from workers.outside import Outside

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.errors import ExchangeError, LinkLost
-from workers.exchange_clock import PATIENCE_S, REFRESH_S, ExchangeClock
+from gateway.exchange.clock import PATIENCE_S, REFRESH_S, ExchangeClock
 
 UNIX_NS = 1_800_000_000_000_000_000
 UNIX_MS = UNIX_NS // 1_000_000
