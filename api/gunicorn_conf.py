@@ -14,6 +14,7 @@ from typing import Any
 from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
 
 from api.app import THREADS
+from api.discreet import Discreet as _Discreet
 from gateway.config import load as _load
 from gateway.config import require as _require
 from gateway.errors import OurFault
@@ -48,6 +49,7 @@ def on_starting(_server: Any) -> None:
     for name in ("gunicorn.error", "gunicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+    logging.getLogger("gunicorn.error").addFilter(_Discreet())
     install_mp_handler()
 
 

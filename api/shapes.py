@@ -37,7 +37,6 @@ class Page(Strict):
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     offset: Annotated[int, Field(ge=0, le=2**31)] = 0
-    api_key: str | None = Field(default=None, description="The API key, where a header cannot be set.")
 
 
 class SubscriptionFilter(Page):
@@ -75,6 +74,12 @@ class OccurrenceFilter(SpanFilter):
     """Which occurrences."""
 
     kind: Short | None = None
+
+
+class AuditFilter(SpanFilter):
+    """Which changes."""
+
+    action: Short | None = None
 
 
 class SubscriptionPath(BaseModel):
@@ -192,6 +197,30 @@ class Occurrences(BaseModel):
     """One page, and how many match in all."""
 
     events: list[Occurrence]
+    total: int
+
+
+class Change(BaseModel):
+    """Something that somebody changed.
+
+    who      the name of the key, or the part of the gateway that did it
+    subject  the id of what was changed
+    """
+
+    id: int
+    timestamp: str
+    who: str
+    action: str
+    subject: str | None
+    service: str | None
+    topic: str | None
+    trace_id: str | None
+
+
+class Changes(BaseModel):
+    """One page, and how many match in all."""
+
+    audit: list[Change]
     total: int
 
 

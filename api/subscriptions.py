@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Response, g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
-from api.access import NEEDS_KEY
+from api.access import NEEDS_KEY, caller
 from api.asked import Asked
 from api.parts import Parts
 from api.shapes import (
@@ -61,7 +61,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
         """201 for a new wish; 200 when the service already holds it. The queue exists when this answers, or is `pending`."""
         with parts.pool.connection() as connection:
             wish = wish_of(Asked(**body.model_dump()), parts.rules, partial(parts.resolver.resolve, connection))
-            row, is_new = store.held(connection, wish), False
+            row, is_new = store.held(connection, wish, by=caller()), False
             if row is None:
                 with _broker(parts) as topology:
                     row, is_new = _added(connection, topology, wish)
@@ -105,7 +105,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
             if row is None:
                 raise _not_found(path)
             _check_can_be_left(row)
-            row = store.resync(connection, identity)
+            row = store.resync(connection, identity, by=caller())
         if row is None:
             raise _conflict(CANCELLED)
         log.info(
@@ -119,7 +119,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
         """Other services that hold the topic keep it. Cancelling twice is no error."""
         identity = _identity(path)
         with parts.pool.connection() as connection:
-            rows = store.cancel(connection, subscription_id=identity)
+            rows = store.cancel(connection, subscription_id=identity, by=caller())
             if not rows and store.find(connection, identity) is None:
                 raise _not_found(path)
             _tidy(parts, connection, rows)
@@ -133,11 +133,22 @@ def blueprint(parts: Parts) -> APIBlueprint:
     def cancel_service(path: ServicePath) -> Response:
         """How many were active."""
         with parts.pool.connection() as connection:
-            rows = store.cancel(connection, service=path.service)
+            rows = store.cancel(connection, service=path.service, by=caller())
             _tidy(parts, connection, rows)
         return jsonify({"message": "cancelled", "cancelled_count": len(rows)})
 
     return routes
+
+
+def service_of(parts: Parts, subscription_id: str) -> str | None:
+    """Whose subscription it is; None where there is none."""
+    try:
+        identity = UUID(subscription_id)
+    except ValueError:
+        return None
+    with parts.pool.connection() as connection:
+        row = store.find(connection, identity)
+    return row["requesting_service"] if row else None
 
 
 def _check_can_be_left(row: Row) -> None:
@@ -166,7 +177,7 @@ def _added(connection: Connection, topology: Topology | None, wish: dict[str, An
     """The wish's row, and whether it is new. Of a pattern, workers are told what its queue was bound to."""
     follows = selectors.is_pattern(wish["symbol"])
     in_sight = listings.in_sight(connection, [wish["category"]]) if follows else {}
-    row, is_new = store.add_subscription(connection, wish, lambda: _declare(connection, topology, wish))
+    row, is_new = store.add_subscription(connection, wish, lambda: _declare(connection, topology, wish), by=caller())
     if is_new and row["queue_state"] == "ready":
         listings.set_bound(connection, [row["id"]], in_sight)
     return row, is_new

@@ -215,9 +215,8 @@ class Listener:
 class Pool:
     """At most `size` connections, made when needed; a dead one is replaced. For threads of one process."""
 
-    def __init__(self, url: str, *, name: str, size: int) -> None:
-        self._url = url
-        self._name = name
+    def __init__(self, url: str, *, name: str, size: int, timeout_s: float = 2.0, statement_timeout_ms: int = 3000) -> None:
+        self._connect = partial(connect, url, name=name, timeout_s=timeout_s, statement_timeout_ms=statement_timeout_ms)
         self._idle: list[Connection] = []
         self._size = size
 
@@ -245,7 +244,7 @@ class Pool:
                     return connection
             with suppress(*_FAULTS):
                 connection.close()
-        return connect(self._url, name=self._name, timeout_s=2.0, statement_timeout_ms=3000)
+        return self._connect()
 
 
 def create_database(url: str, name: str) -> None:

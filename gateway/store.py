@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from gateway import db, migrate
+from gateway import audit, db, migrate
+from gateway.audit import By
 from gateway.bindings import bindings_of_all
 from gateway.db import Connection, Cursor, Row, execute_values, transaction
 from gateway.errors import RequestError
@@ -118,15 +119,17 @@ def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], st
             cursor.execute(query("set_queue_state"), {"ids": [str(entry) for entry in subscription_ids], "state": state})
 
 
-def held(connection: Connection, wish: Mapping[str, Any]) -> Row | None:
+def held(connection: Connection, wish: Mapping[str, Any], by: By = audit.GATEWAY) -> Row | None:
     """The active row that says the same as a wish; it takes over the wish's rhythm of whole books and that the symbol exists, where the
     wish says so.
     """
     with transaction(connection) as cursor:
-        return _held(cursor, wish)
+        return _held(cursor, wish, by)
 
 
-def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: Callable[[], str]) -> tuple[Row, bool]:
+def add_subscription(
+    connection: Connection, wish: Mapping[str, Any], declare: Callable[[], str], by: By = audit.GATEWAY
+) -> tuple[Row, bool]:
     """Insert a wish, or find the one that says the same, whatever races; the row and whether it is new.
 
     Raises RequestError CONFLICT where another form of the same private topic is held, by whomever.
@@ -139,7 +142,7 @@ def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: C
     while True:
         with transaction(connection) as cursor:
             cursor.execute(query("lock_queue"), {"queue": wish["queue"]})
-            same = _held(cursor, wish)
+            same = _held(cursor, wish, by)
             if same is not None:
                 return same, False
             if is_private:
@@ -148,6 +151,7 @@ def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: C
             added = db.rows(cursor)
             if added:
                 cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
+                audit.record(cursor, by, "subscribed", *added)
         if added:
             return _declared(connection, added[0], declare) if is_private else added[0], True
 
@@ -164,13 +168,14 @@ def _declared(connection: Connection, added: Row, declare: Callable[[], str]) ->
         return row
 
 
-def resync(connection: Connection, subscription_id: UUID) -> Row | None:
+def resync(connection: Connection, subscription_id: UUID, by: By = audit.GATEWAY) -> Row | None:
     """Ask the workers for the wish's topic anew; None when it is not active."""
     with transaction(connection) as cursor:
         cursor.execute(query("resync"), {"id": subscription_id})
         rows = db.rows(cursor)
         for row in rows:
             cursor.execute(query("notify"), {"endpoint": row["endpoint"]})
+        audit.record(cursor, by, "resync_asked", *rows)
         return rows[0] if rows else None
 
 
@@ -194,13 +199,16 @@ def find_all(connection: Connection, filters: Mapping[str, Any], *, limit: int, 
         return [], int(db.value(cursor))
 
 
-def cancel(connection: Connection, *, subscription_id: UUID | None = None, service: str | None = None) -> list[Row]:
+def cancel(
+    connection: Connection, *, subscription_id: UUID | None = None, service: str | None = None, by: By = audit.GATEWAY
+) -> list[Row]:
     """End the wish with this id, or all of a service; the rows that were active."""
     with transaction(connection) as cursor:
         cursor.execute(query("cancel"), {"id": subscription_id, "requesting_service": service})
         rows = db.rows(cursor)
         for endpoint in sorted({row["endpoint"] for row in rows}):
             cursor.execute(query("notify"), {"endpoint": endpoint})
+        audit.record(cursor, by, "cancelled", *rows)
         return rows
 
 
@@ -209,7 +217,7 @@ def _text(text: str | None) -> str | None:
     return None if text is None else text.replace("\0", "")
 
 
-def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
+def _held(cursor: Cursor, wish: Mapping[str, Any], by: By) -> Row | None:
     cursor.execute(query("held"), wish)
     rows = db.rows(cursor)
     if rows and wish["symbol_verified"] and not rows[0]["symbol_verified"]:
@@ -219,6 +227,7 @@ def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
         cursor.execute(query("set_snapshot_seconds"), {"id": rows[0]["id"], "snapshot_seconds": wish["snapshot_seconds"]})
         rows = db.rows(cursor)
         cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
+        audit.record(cursor, by, "changed", *rows)
     return rows[0] if rows else None
 
 
