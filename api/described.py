@@ -13,7 +13,6 @@ SCHEMES: dict[str, Any] = {
 }
 #: Any call that needs a key may be answered so, and one with a body so, too.
 NEEDING_KEY = {
-    "400": "Not in form",
     "401": "No key, or a wrong one",
     "403": "The key may not do this",
     "429": "Too many wrong keys",
@@ -34,6 +33,9 @@ def complete(document: dict[str, Any]) -> None:
     """Fill in which scope each call that needs a key asks of it, and how it may be refused."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
+            operation["responses"]["400"] = _error("Not in form")
+            if operation.get("parameters"):
+                operation["responses"]["414"] = _error("Request line too long")
             if "security" not in operation:
                 continue
             scope = access.scope_of(path, method.upper())

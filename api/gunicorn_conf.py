@@ -14,7 +14,6 @@ from typing import Any
 from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
 
 from api.app import THREADS
-from api.discreet import Discreet as _Discreet
 from gateway.config import load as _load
 from gateway.config import require as _require
 from gateway.errors import OurFault
@@ -30,7 +29,7 @@ except OurFault as fault:
     sys.exit(2)
 
 bind = f"{_settings.host}:{_settings.port}"
-worker_class = "gthread"
+worker_class = "api.worker.Worker"
 workers = 2
 threads = THREADS
 #: A worker that handles nothing for this long is replaced; seconds.
@@ -49,7 +48,6 @@ def on_starting(_server: Any) -> None:
     for name in ("gunicorn.error", "gunicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    logging.getLogger("gunicorn.error").addFilter(_Discreet())
     install_mp_handler()
 
 

@@ -7,8 +7,17 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
+from gateway.protocol.channels import CHANNELS
+
 Service = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
-Short = Annotated[StrictStr, Field(min_length=1, max_length=200)]
+#: Without NUL, which PostgreSQL cannot hold.
+Short = Annotated[StrictStr, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+#: What `spans.py` reads; it says itself what it cannot.
+Moment = Annotated[str, Field(json_schema_extra={"pattern": "^[0-9TZWtzw:.,+ -]{4,40}$"})]
+
+
+#: A request that can be made.
+EXAMPLE = {"channel_type": "trades", "requesting_service": "my-service", "symbol": "BTCUSDT", "category": "linear"}
 
 
 class Strict(BaseModel):
@@ -20,7 +29,9 @@ class Strict(BaseModel):
 class SubscriptionRequest(Strict):
     """A wish: this service wants these events."""
 
-    channel_type: Short
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
+
+    channel_type: Annotated[Short, Field(json_schema_extra={"enum": [row.channel_type for row in CHANNELS]})]
     requesting_service: Service
     symbol: Short | None = None
     category: Short | None = None
@@ -60,8 +71,8 @@ class BalanceFilter(Page):
 class SpanFilter(Page):
     """Which time; both ends belong to it."""
 
-    start: str | None = Field(default=None, alias="from", description="ISO 8601; UTC where it names no offset.")
-    end: str | None = Field(default=None, alias="to", description="ISO 8601; a date alone is the whole day.")
+    start: Moment | None = Field(default=None, alias="from", description="ISO 8601; UTC where it names no offset.")
+    end: Moment | None = Field(default=None, alias="to", description="ISO 8601; a date alone is the whole day.")
 
 
 class GapFilter(SpanFilter):
@@ -97,7 +108,7 @@ class ServicePath(BaseModel):
 class EventClass(BaseModel):
     """Its event_type."""
 
-    event_type: str
+    event_type: Annotated[str, Field(max_length=200)]
 
 
 class Subscription(BaseModel):

@@ -16,7 +16,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 #: Tries that an address has at once.
-TRIES = 30
+TRIES = 60
 #: One more every so often; seconds.
 EVERY_S = 2.0
 #: Buckets; a file of 32 KiB.
