@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LARGEST_BODY = 64 * 1024
 #: One more than allowed: a body without a length is cut there, without a word, and must be seen to be too long.
 LONGEST_READ = LARGEST_BODY + 1
+#: What is taken in of a longer one, so that the connection can go on; bytes.
+MOST_DISCARDED = 1024 * 1024
 #: Methods whose calls say something in their body …
 WITH_BODY = ("POST", "PUT", "PATCH")
 #: … but for those that say all in their path.
@@ -94,6 +96,7 @@ def _check_body() -> Response | None:
         found = request.content_type or "no content type"
         return answer(415, f"found {found[:100]}; expected application/json")
     if request.content_length is not None and request.content_length > LARGEST_BODY:
+        _discard(request.content_length)
         return answer(413, f"found a body of {request.content_length} bytes; expected at most {LARGEST_BODY}")
     text = request.get_data()
     if len(text) > LARGEST_BODY:
@@ -108,6 +111,13 @@ def _check_body() -> Response | None:
         return answer(400, "found a NUL character in the body; expected text")
     g.body = found
     return None
+
+
+def _discard(length: int) -> None:
+    """Take in a body that nobody reads, unless it is huge: gunicorn ends a connection on which more than a little of one is left."""
+    left = min(length, MOST_DISCARDED)
+    while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, LARGEST_BODY))):
+        left -= len(chunk)
 
 
 def _texts(value: Any) -> Iterator[str]:

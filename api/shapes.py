@@ -17,7 +17,7 @@ Moment = Annotated[str, Field(json_schema_extra={"pattern": "^[0-9TZWtzw:.,+ -]{
 
 
 #: A request that can be made.
-EXAMPLE = {"channel_type": "trades", "requesting_service": "my-service", "symbol": "BTCUSDT", "category": "linear"}
+EXAMPLE: dict[str, Any] = {"channel_type": "trades", "requesting_service": "my-service", "symbol": "BTCUSDT", "category": "linear"}
 
 
 class Strict(BaseModel):

@@ -1,6 +1,6 @@
-"""gunicorn's worker, with our words for a request that it cannot read.
+"""gunicorn's worker, with our words for a request that it cannot read, and gunicorn's logger, with our lines.
 
-Its own answer such a request with a page, and repeat in page and log what stood in it, and so perhaps a key.
+Its own worker answers such a request with a page, and repeats in page and log what stood in it, and so perhaps a key.
 """
 
 import logging
@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from gunicorn.glogging import Logger
 from gunicorn.http import errors
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
@@ -47,6 +48,15 @@ class Worker(ThreadWorker):  # type: ignore[misc] # it ships no types
             log.error("api request_failed address=%s path=%s", place, path, exc_info=exc, extra={"trace_id": trace_id})
         with suppress(OSError):
             write_nonblock(client, _answer(status, words, trace_id))
+
+
+class Log(Logger):  # type: ignore[misc] # it ships no types
+    """What gunicorn says goes the way of everything else that is logged, also after it read its settings again."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 def _answer(status: HTTPStatus, words: str, trace_id: str) -> bytes:

@@ -1,7 +1,9 @@
 """The control API alone, under gunicorn as in production, for tests."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,6 +37,26 @@ class Serving:
         with self.log.open("w") as log:
             command = [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.wsgi:app"]
             self.process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=subprocess.STDOUT)
+
+    def workers(self) -> set[int]:
+        """Pids of the processes that answer."""
+        master = self.process.pid
+        return {int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()}
+
+    def lines(self) -> list[dict[str, str]]:
+        """The log so far; each line is one JSON object."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def say(self, text: str) -> tuple[int, dict[str, str], dict[str, object]]:
+        """Status, headers and body of the answer to bytes that may be no request."""
+        host, port = self.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as line:
+            line.sendall(text.encode())
+            line.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: line.recv(65_536), b"")).decode()
+        head, _, body = answer.partition("\r\n\r\n")
+        status, *headers = head.split("\r\n")
+        return int(status.split()[1]), dict(header.split(": ", 1) for header in headers), json.loads(body)
 
     def status(self, path: str) -> int:
         """Of an answer to the administrator; 0 where there is none."""

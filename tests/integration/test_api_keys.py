@@ -1,6 +1,5 @@
 """Keys over the control API: every call of the document asks for its scope, a service's key changes that service alone, failures are limited."""
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -8,20 +7,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from asking import BASE, HEADERS, WISH, assert_error, call, make_client, subscribe
+from asking import BASE, CALLS, HEADERS, WISH, assert_error, call, filled, make_client, subscribe
 from flask.testing import FlaskClient
 
-from api.openapi import document
 from gateway import api_keys, db
 from gateway.api_keys import SCOPES
 from gateway.attempts import TRIES
 from gateway.audit import By
 from gateway.servers.server import free_ports
 
-#: Method, path, and what the document says of the call.
-CALLS: list[tuple[str, str, dict[str, Any]]] = [
-    (method.upper(), path, said) for path, methods in json.loads(document())["paths"].items() for method, said in methods.items()
-]
 #: In the form of a key.
 UNKNOWN = f"wsg_{'0' * 16}_{'A' * 43}"
 
@@ -37,10 +31,6 @@ def key(connection: db.Connection) -> Key:
         return {"X-API-Key": api_keys.create(connection, **given)[0]}
 
     return make
-
-
-def filled(path: str) -> str:
-    return path.format(subscription_id=uuid4(), service="tester", event_type="trade")
 
 
 def test_the_document_says_of_every_call_which_scope_it_needs_in_each_place_of_a_key() -> None:
