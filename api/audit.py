@@ -2,12 +2,43 @@
 
 from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel
 
 from api.access import NEEDS_KEY
 from api.parts import Parts
-from api.shapes import AuditFilter, Changes, plain
+from api.shapes import Short, SpanFilter, plain
 from api.spans import span_of
 from gateway import audit
+
+
+class AuditFilter(SpanFilter):
+    """Which changes."""
+
+    action: Short | None = None
+
+
+class Change(BaseModel):
+    """Something that somebody changed.
+
+    who      the name of the key, or the part of the gateway that did it
+    subject  the id of what was changed
+    """
+
+    id: int
+    timestamp: str
+    who: str
+    action: str
+    subject: str | None
+    service: str | None
+    topic: str | None
+    trace_id: str | None
+
+
+class Changes(BaseModel):
+    """One page, and how many match in all."""
+
+    audit: list[Change]
+    total: int
 
 
 def blueprint(parts: Parts) -> APIBlueprint:

@@ -87,12 +87,6 @@ class OccurrenceFilter(SpanFilter):
     kind: Short | None = None
 
 
-class AuditFilter(SpanFilter):
-    """Which changes."""
-
-    action: Short | None = None
-
-
 class SubscriptionPath(BaseModel):
     """A subscription's id."""
 
@@ -108,7 +102,7 @@ class ServicePath(BaseModel):
 class EventClass(BaseModel):
     """Its event_type."""
 
-    event_type: Annotated[str, Field(max_length=200)]
+    event_type: Annotated[str, Field(json_schema_extra={"maxLength": 200})]
 
 
 class Subscription(BaseModel):
@@ -208,30 +202,6 @@ class Occurrences(BaseModel):
     """One page, and how many match in all."""
 
     events: list[Occurrence]
-    total: int
-
-
-class Change(BaseModel):
-    """Something that somebody changed.
-
-    who      the name of the key, or the part of the gateway that did it
-    subject  the id of what was changed
-    """
-
-    id: int
-    timestamp: str
-    who: str
-    action: str
-    subject: str | None
-    service: str | None
-    topic: str | None
-    trace_id: str | None
-
-
-class Changes(BaseModel):
-    """One page, and how many match in all."""
-
-    audit: list[Change]
     total: int
 
 
