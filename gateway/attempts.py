@@ -3,6 +3,8 @@
 An address has a bucket of tries that fills again with time. Addresses share SLOTS buckets by a hash, so that a flood of them costs no
 memory; sharing one costs a stranger a try, and never somebody who has a key. A bucket is one number: the Unix time at which it is full
 again (the generic cell rate algorithm), 0 while nobody has failed.
+
+Flask-Limiter, or `limits` below it, would count for each process alone in memory that grows with the addresses, or needs a server.
 """
 
 import fcntl

@@ -59,9 +59,9 @@ class Serving:
         return int(status.split()[1]), dict(header.split(": ", 1) for header in headers), json.loads(body)
 
     def status(self, path: str) -> int:
-        """Of an answer to the administrator; 0 where there is none."""
+        """Of an answer to the administrator, on a connection of its own; 0 where there is none."""
         try:
-            return int(self._http.request("GET", self.url + path, headers={"X-API-Key": KEY}).status)
+            return int(self._http.request("GET", self.url + path, headers={"X-API-Key": KEY, "Connection": "close"}).status)
         except urllib3.exceptions.HTTPError:
             return 0
 

@@ -1,9 +1,11 @@
 """schemathesis, which makes its own requests of the OpenAPI document, finds nothing in the control API of a whole gateway."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from asking import CALLS
 from running import KEY, RunningGateway
 
 #: The same requests in each run, as many as there is time for; seconds.
@@ -21,4 +23,8 @@ def test_schemathesis_finds_nothing(shared_gateway: RunningGateway, tmp_path: Pa
     ]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "No issues found" in done.stdout
+    tested, made = re.search(r"Tested: +(\d+)", done.stdout), re.search(r"(\d+) generated", done.stdout)
+    assert tested, done.stdout
+    assert int(tested[1]) == len(CALLS)
+    assert made, done.stdout
+    assert int(made[1]) > 20 * len(CALLS)

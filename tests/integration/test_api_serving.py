@@ -1,12 +1,14 @@
 """The control API under gunicorn: what its workers log is in the log, a reload costs no request, and no HTTP is refused in our shape."""
 
+import json
 import signal
 import threading
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from running import wait_for
+from running import KEY, wait_for
 from serving import Serving, serving
 
 from gateway.servers.server import free_ports
@@ -56,6 +58,17 @@ def test_what_a_worker_logs_until_it_ends_is_in_the_log_once_and_each_line_is_js
     assert api.end() == 0
     assert len([said for said in messages(api) if "store_away path=/api/v1/subscriptions" in said]) == 5
     assert len([said for said in messages(api) if said == "Handling signal: term"]) == 1
+
+
+def test_a_body_that_is_too_long_does_not_cost_the_connection(api: Serving) -> None:
+    connection = HTTPConnection(api.url.removeprefix("http://"), timeout=10)
+    for _ in range(3):
+        headers = {"X-API-Key": KEY, "Content-Type": "application/json"}
+        connection.request("POST", "/api/v1/subscriptions", body=b"x" * 500_000, headers=headers)
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["code"]) == (413, "PAYLOAD_TOO_LARGE")
+        assert connection.sock is not None
+    connection.close()
 
 
 @pytest.mark.parametrize(

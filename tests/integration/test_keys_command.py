@@ -71,6 +71,12 @@ def test_without_a_database_it_is_one_sentence(tmp_path: Path, url: str, code: i
     assert done.stderr.startswith(words)
 
 
+def test_before_the_schema_is_current_it_says_what_to_do(tmp_path: Path, empty_database_url: str) -> None:
+    done = run(tmp_path, "create", "early", database_url=empty_database_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "found a database whose schema is not current; run `ws-gateway migrate` first\n"
+
+
 def test_making_and_ending_a_key_is_in_the_audit(tmp_path: Path, database_url: str, connection: db.Connection) -> None:
     key = run(tmp_path, "create", "one-key", "--scope", "write", "--service", "one", database_url=database_url).stdout
     run(tmp_path, "revoke", "one-key", database_url=database_url)
