@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import urllib3
-from running import KEY, ROOT, wait_for
+from running import KEY, ROOT, is_gone, wait_for
 
 from gateway.servers.server import free_ports
 
@@ -25,6 +25,7 @@ class Serving:
         environ = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
+            "PYTHONFAULTHANDLER": "1",
             "PYTHONPATH": str(ROOT),
             "DATABASE_URL": database_url,
             "BROKER_URL": broker_url,
@@ -42,6 +43,13 @@ class Serving:
         """Pids of the processes that answer."""
         master = self.process.pid
         return {int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()}
+
+    def last_words(self, pids: set[int]) -> str:
+        """End processes that should have ended by themselves; the log, with what each of their threads was doing."""
+        for pid in pids:
+            os.kill(pid, signal.SIGABRT)
+        wait_for(lambda: all(map(is_gone, pids)), "gone")
+        return self.log.read_text()
 
     def lines(self) -> list[dict[str, str]]:
         """The log so far; each line is one JSON object."""

@@ -13,6 +13,9 @@ from serving import Serving, serving
 
 from gateway.servers.server import free_ports
 
+#: gunicorn itself ends a worker that says nothing for 30 s.
+REPLACED_S = 45.0
+
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Serving]:
@@ -40,7 +43,11 @@ def test_a_reload_takes_new_workers_costs_no_request_and_leaves_the_log_as_it_wa
         thread.start()
     api.process.send_signal(signal.SIGHUP)
     try:
-        wait_for(lambda: len(api.workers()) == 2 and not api.workers() & before, "two other workers")
+        wait_for(
+            lambda: len(api.workers()) == 2 and not api.workers() & before,
+            lambda: f"two other workers, but {api.last_words(api.workers() & before)}",
+            REPLACED_S,
+        )
     finally:
         is_over.set()
         for thread in asking:
