@@ -1,16 +1,18 @@
 """The control API: settings in, a Flask application out."""
 
 import time
+from functools import partial
 
 from flask import jsonify
 from flask_openapi3 import Info, OpenAPI
 
 import gateway
-from api import access, balances, documents, errors, health, holdings, ledger, subscriptions
+from api import access, audit, balances, described, documents, errors, headers, health, holdings, ledger, subscriptions
 from api.asked import Rules
 from api.parts import Parts
 from api.shapes import Error
 from gateway import keys, state
+from gateway.attempts import Attempts
 from gateway.config import Settings
 from gateway.exchange import budget
 from gateway.exchange.budget import RestBudget
@@ -19,6 +21,7 @@ from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
 from gateway.health import Known
+from gateway.keyring import Keyring
 from gateway.pool import Pool
 from gateway.protocol.session import Credentials
 from gateway.resolution import PATIENCE_S, Resolver
@@ -37,7 +40,7 @@ def create_app(settings: Settings) -> OpenAPI:
     app = OpenAPI(
         "api",
         info=Info(title="ws-gateway control API", version=gateway.__version__),
-        security_schemes={"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+        security_schemes=described.SCHEMES,
         validation_error_status=400,
         validation_error_model=Error,
         validation_error_callback=errors.not_valid,
@@ -57,13 +60,14 @@ def create_app(settings: Settings) -> OpenAPI:
         known=lambda: _known(settings),
         wallet=_wallet(settings) if settings.has_credentials else None,
     )
-    access.register(app, keys.admin_key(settings.admin_key, settings.var_dir))
+    app.config |= {"OPENAPI_HTML_STRING": described.INDEX_PAGE, "REDOC_HTML_STRING": described.READER_PAGE}
     errors.register(app)
     for blueprint in (
         subscriptions.blueprint(parts),
         holdings.blueprint(parts),
         balances.blueprint(parts),
         ledger.blueprint(parts),
+        audit.blueprint(parts),
         documents.blueprint(),
         health.connections_blueprint(parts),
         health.blueprint(parts, ""),
@@ -72,6 +76,15 @@ def create_app(settings: Settings) -> OpenAPI:
         app.register_api(blueprint)
     app.add_url_rule("/openapi.json", "openapi_json", lambda: jsonify(app.api_doc))
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
+    described.complete(app.api_doc)
+    access.register(
+        app,
+        Keyring(settings.database_url, keys.admin_key(settings.admin_key, settings.var_dir)),
+        Attempts(settings.var_dir / "attempts"),
+        partial(subscriptions.service_of, parts),
+        described.query_fields(app.api_doc),
+    )
+    headers.register(app)
     return app
 
 

@@ -1,9 +1,9 @@
 """/balances: what the account holds, what it held, and reading it anew."""
 
-from flask import Response, g, jsonify
+from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
-from api.access import NEEDS_KEY
+from api.access import NEEDS_KEY, caller
 from api.balance_shapes import BalanceFilter, BalanceHistory, Balances, HistoryFilter, Synced
 from api.parts import Parts
 from api.shapes import Error, plain
@@ -49,7 +49,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
             raise RequestError(reason, code="CREDENTIALS_MISSING", status=503)
         try:
             with parts.pool.connection() as connection:
-                coins = parts.wallet.run(connection, g.trace_id)
+                coins = parts.wallet.run(connection, caller())
         except (LinkLost, ExchangeError, NotCredible) as fault:
             raise _exchange_error(fault) from fault
         return jsonify({"updated_coins": coins, "updated_count": len(coins)})

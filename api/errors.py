@@ -19,15 +19,23 @@ CODES = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     413: "PAYLOAD_TOO_LARGE",
+    414: "URI_TOO_LONG",
     415: "UNSUPPORTED_MEDIA_TYPE",
     429: "RATE_LIMITED",
+    431: "HEADERS_TOO_LARGE",
+    500: "INTERNAL_ERROR",
     503: "SERVICE_UNAVAILABLE",
 }
 
 
-def answer(status: int, message: str, *, code: str | None = None, details: dict[str, Any] | None = None) -> Response:
+def shape(status: int, message: str, *, code: str | None = None, details: dict[str, Any] | None = None) -> dict[str, Any]:
     """An error as the contract shapes it."""
-    response = jsonify({"error": message, "code": code or CODES.get(status, "ERROR"), "details": details or {}})
+    return {"error": message, "code": code or CODES.get(status, "ERROR"), "details": details or {}}
+
+
+def answer(status: int, message: str, *, code: str | None = None, details: dict[str, Any] | None = None) -> Response:
+    """An error with its status."""
+    response = jsonify(shape(status, message, code=code, details=details))
     response.status_code = status
     return response
 

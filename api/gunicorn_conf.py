@@ -4,11 +4,11 @@ The master reads the settings first: a bad one ends it in one line. Its workers'
 Imports hide behind an underscore where gunicorn would take their name for a setting.
 """
 
-import logging
 import math
 import os
 import sys
 import time
+from multiprocessing.util import _run_after_forkers as _after_fork  # type: ignore[attr-defined] # what Process does in a child
 from typing import Any
 
 from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
@@ -31,7 +31,8 @@ except OurFault as fault:
     sys.exit(2)
 
 bind = f"{_settings.host}:{_settings.port}"
-worker_class = "gthread"
+worker_class = "api.worker.Worker"
+logger_class = "api.worker.Log"
 workers = 2
 threads = THREADS
 #: A worker that handles nothing for this long is replaced; seconds.
@@ -47,10 +48,9 @@ control_socket_disable = True
 def on_starting(_server: Any) -> None:
     """In the master, before the first worker is forked."""
     _setup("api", _settings.log_level)
-    for name in ("gunicorn.error", "gunicorn.access"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
     install_mp_handler()
+    # gunicorn forks by itself, and the queue of that would wait for ever for the thread that empties it in the master.
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def when_ready(_server: Any) -> None:

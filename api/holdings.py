@@ -8,7 +8,7 @@ from flask import Response, g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
 from api import broker
-from api.access import NEEDS_KEY
+from api.access import NEEDS_KEY, caller
 from api.asked import Asked
 from api.parts import Parts
 from api.shapes import Error
@@ -69,7 +69,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
     def cancel(path: ServicePath) -> Response:
         """How many were active."""
         with parts.pool.connection() as connection:
-            rows = store.cancel(connection, service=path.service)
+            rows = store.cancel(connection, service=path.service, by=caller())
             broker.tidy(parts, connection, rows)
         return jsonify({"message": "cancelled", "cancelled_count": len(rows)})
 
@@ -112,7 +112,7 @@ def _replaced(
                 return "pending" if topology is None else "ready"
             return broker.declared(connection, topology, queue, of_queue)
 
-        done = replacement.replace(connection, service, wishes, declare, dry_run=dry_run)
+        done = replacement.replace(connection, service, wishes, declare, by=caller(), dry_run=dry_run)
         if not dry_run:
             bound = [row["id"] for row in done.added if row["queue_state"] == "ready" and selectors.is_pattern(row["symbol"])]
             listings.set_bound(connection, bound, in_sight)

@@ -10,7 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from api import examples
 
-Short = Annotated[StrictStr, Field(min_length=1, max_length=200)]
+#: Without NUL, which PostgreSQL cannot hold.
+Short = Annotated[StrictStr, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+#: What `spans.py` reads; it says itself what it cannot.
+Moment = Annotated[str, Field(json_schema_extra={"pattern": "^[0-9TZWtzw:.,+ -]{4,40}$"})]
 
 
 class Strict(BaseModel):
@@ -34,14 +37,13 @@ class Page(Strict):
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     offset: Annotated[int, Field(ge=0, le=2**31)] = 0
-    api_key: str | None = Field(default=None, description="The API key, where a header cannot be set.")
 
 
 class SpanFilter(Page):
     """Which time; both ends belong to it."""
 
-    start: str | None = Field(default=None, alias="from", description="ISO 8601; UTC where it names no offset.")
-    end: str | None = Field(default=None, alias="to", description="ISO 8601; a date alone is the whole day.")
+    start: Moment | None = Field(default=None, alias="from", description="ISO 8601; UTC where it names no offset.")
+    end: Moment | None = Field(default=None, alias="to", description="ISO 8601; a date alone is the whole day.")
 
 
 class GapFilter(SpanFilter):
@@ -59,7 +61,7 @@ class OccurrenceFilter(SpanFilter):
 class EventClass(BaseModel):
     """Its event_type."""
 
-    event_type: str
+    event_type: Annotated[str, Field(json_schema_extra={"maxLength": 200})]
 
 
 class Gap(BaseModel):

@@ -79,7 +79,7 @@ def _example(**named: Any) -> ConfigDict:
 class _Wish(Strict):
     """What is wanted, but for whom."""
 
-    channel_type: Short
+    channel_type: Annotated[Short, Field(json_schema_extra={"enum": [row.channel_type for row in CHANNELS]})]
     symbol: Short | None = None
     category: Short | None = None
     depth: StrictInt | None = None
@@ -139,7 +139,6 @@ class ReplacementQuery(Strict):
     """How to replace."""
 
     dry_run: bool = Field(default=False, description="Answer the same, and change nothing.")
-    api_key: str | None = Field(default=None, description="The API key, where a header cannot be set.")
 
 
 class SubscriptionFilter(Page):

@@ -9,7 +9,7 @@ from flask import Response, g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
 from api import broker
-from api.access import NEEDS_KEY
+from api.access import NEEDS_KEY, caller
 from api.asked import Asked
 from api.parts import Parts
 from api.shapes import Error
@@ -61,7 +61,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
         """
         with parts.pool.connection() as connection:
             wish = wish_of(Asked(**body.model_dump()), parts.rules, partial(parts.resolver.resolve, connection))
-            row, is_new = store.held(connection, wish), False
+            row, is_new = store.held(connection, wish, by=caller()), False
             if row is None:
                 with broker.reached(parts) as topology:
                     row, is_new = _added(connection, topology, wish)
@@ -106,7 +106,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
             if row is None:
                 raise _not_found(path)
             _check_can_be_left(row)
-            row = store.resync(connection, identity)
+            row = store.resync(connection, identity, by=caller())
         if row is None:
             raise _conflict(CANCELLED)
         log.info(
@@ -120,7 +120,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
         """Other services that hold the topic keep it. Cancelling twice is no error."""
         identity = _identity(path)
         with parts.pool.connection() as connection:
-            rows = store.cancel(connection, subscription_id=identity)
+            rows = store.cancel(connection, subscription_id=identity, by=caller())
             if not rows and store.find(connection, identity) is None:
                 raise _not_found(path)
             broker.tidy(parts, connection, rows)
@@ -146,6 +146,17 @@ def blueprint(parts: Parts) -> APIBlueprint:
     return routes
 
 
+def service_of(parts: Parts, subscription_id: str) -> str | None:
+    """Whose subscription it is; None where there is none."""
+    try:
+        identity = UUID(subscription_id)
+    except ValueError:
+        return None
+    with parts.pool.connection() as connection:
+        row = store.find(connection, identity)
+    return row["requesting_service"] if row else None
+
+
 def _check_can_be_left(row: Row) -> None:
     """Whether the row's topic can be left and asked for again without harm."""
     if not row["is_active"]:
@@ -169,7 +180,7 @@ def _added(connection: Connection, topology: Topology | None, wish: dict[str, An
     follows = selectors.is_pattern(wish["symbol"])
     in_sight = listings.in_sight(connection, [wish["category"]]) if follows else {}
     declare = partial(broker.declared, connection, topology, wish["queue"], [wish])
-    row, is_new = store.add_subscription(connection, wish, declare)
+    row, is_new = store.add_subscription(connection, wish, declare, by=caller())
     if is_new and row["queue_state"] == "ready":
         listings.set_bound(connection, [row["id"]], in_sight)
     return row, is_new

@@ -4,7 +4,7 @@ A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is ar
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,10 @@ from typing import TypeVar
 
 import click
 
-from api import access
+from api import access, forms
 from api.app import create_app
 from cli import channel_docs, simulator_docs
-from cli.main import VERBS, commands
+from cli.main import commands
 from gateway import asyncapi, breaker, config, schemas
 from gateway.config import SETTINGS, Setting
 from gateway.protocol import session
@@ -99,25 +99,31 @@ def routes() -> str:
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         if "filename" in rule.arguments:
             continue
-        path = re.sub(r"<(?:[a-z]+:)?(\w+)>", r"{\1}", rule.rule)
-        key = "no" if access.OPEN.fullmatch(rule.rule) else "yes"
+        path = forms.path_of(rule.rule)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            scope = "none" if access.OPEN.fullmatch(rule.rule) else access.scope_of(path, method)
             what = described[path][method.lower()]["summary"] if path in described else PAGES[path]
-            rows.append((f"`{method} {path}`", key, what))
-    return table(("call", "needs the key", "what"), rows)
+            rows.append((f"`{method} {path}`", scope, what))
+    return table(("call", "scope of the key", "what"), rows)
 
 
 def verbs() -> str:
-    context = click.Context(commands, info_name="ws-gateway")
-    rows = []
-    for name in VERBS:
-        command = commands.get_command(context, name)
+    return table(("command", "options", "what"), _commands(commands, "ws-gateway"))
+
+
+def _commands(group: click.Group, words: str) -> Iterator[tuple[str, ...]]:
+    """The commands of a group, and of the groups in it."""
+    context = click.Context(group, info_name=words)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if command is None:
             raise LookupError(f"the verb {name} has no command")
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{words} {name}")
+            continue
         arguments = [part for part in command.collect_usage_pieces(click.Context(command, info_name=name)) if "OPTIONS" not in part]
         options = " ".join(f"`{option.opts[0]}`" for option in command.params if isinstance(option, click.Option))
-        rows.append((f"`{' '.join(['ws-gateway', name, *arguments])}`", options, command.help or ""))
-    return table(("command", "options", "what"), rows)
+        yield f"`{' '.join([words, name, *arguments])}`", options, command.help or ""
 
 
 def session_moves() -> str:

@@ -14,6 +14,7 @@ REFUSED, USAGE, AWAY = 1, 2, 3
 VERBS = {
     "up": "cli.up",
     "migrate": "cli.migrate",
+    "keys": "cli.keys",
     "simulate": "cli.simulate",
     "status": "cli.status",
     "subscribe": "cli.subscribe",

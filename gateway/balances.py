@@ -12,7 +12,8 @@ from uuid import uuid4
 
 import msgspec
 
-from gateway import db
+from gateway import audit, db
+from gateway.audit import By
 from gateway.db import Connection, Row, execute_values, transaction
 from gateway.dead_letters import Reject
 from gateway.errors import RequestError, StoreAway
@@ -47,12 +48,17 @@ ACCOUNT_AMOUNTS = (
 BASE_CURRENCY = "USD"
 #: Bytes of a coin's name. Source: PostgreSQL, an index entry holds at most a third of a page; the exchange's are under 20.
 LONGEST_NAME = 1000
+#: The audit's word for reading them because somebody asked.
+SYNCED = "synced"
 #: Where a frame names no account type.
 NO_ACCOUNT_TYPE = "UNKNOWN"
 
 
-def insert_balances(connection: Connection, bodies: Sequence[bytes], reject: Reject) -> None:
-    """Store `balance` envelopes; the same one again changes nothing. Raises StoreAway."""
+def insert_balances(connection: Connection, bodies: Sequence[bytes], reject: Reject, *, by: By | None = None) -> None:
+    """Store `balance` envelopes; the same one again changes nothing. Raises StoreAway.
+
+    by  who asked for them; what the exchange tells unasked is nothing for the audit
+    """
     coins: list[tuple[Any, ...]] = []
     accounts: list[tuple[Any, ...]] = []
     for body in bodies:
@@ -75,6 +81,8 @@ def insert_balances(connection: Connection, bodies: Sequence[bytes], reject: Rej
             execute_values(cursor, query("insert_balances"), coins)
         if accounts:
             execute_values(cursor, query("insert_margin_balances"), accounts)
+        if by is not None:
+            audit.record(cursor, by, SYNCED, {})
 
 
 def latest(

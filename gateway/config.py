@@ -86,7 +86,7 @@ SETTINGS: tuple[Setting, ...] = (
             "How many messages a queue declared from now on keeps."),
     Setting("WS_GATEWAY_BALANCE_RETENTION_DAYS", "0", parsers.whole(0, 100_000), "days; 0 keeps all", "Pruning of balances."),
     Setting("WS_GATEWAY_RECORDS_RETENTION_DAYS", "30", parsers.whole(1, 100_000), "days, at least 1",
-            "Pruning of gaps, occurrences, dead letters."),
+            "Pruning of gaps, occurrences, the audit, dead letters."),
 )  # fmt: skip
 
 

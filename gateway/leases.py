@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from gateway import db, ledger, store
+from gateway import audit, db, ledger, store
 from gateway.db import Connection, Row, transaction
 from gateway.lanes.announcements import ENDPOINT, WORKER
 from gateway.statements import query
@@ -21,7 +21,7 @@ TTL_SECONDS = (10, 7 * 24 * 3600)
 #: Nobody looked for longer than this: PostgreSQL, or whoever looks, was away, and leases begin anew; seconds.
 PAUSE_S = 5.0
 
-#: What happened, as the `system` event says it.
+#: What happened, as the `system` event and the audit say it.
 KIND = "expired"
 
 
@@ -54,6 +54,7 @@ def end(connection: Connection, *, was_away: bool) -> list[Row]:
                 topic=row["topic"], detail=words(row),
             )  # fmt: skip
         store.notify(cursor, rows)
+        audit.record(cursor, audit.GATEWAY, KIND, *rows)
         return rows
 
 

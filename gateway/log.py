@@ -31,8 +31,10 @@ class JsonLines(logging.Formatter):
         trace_id = getattr(record, "trace_id", None)
         if trace_id is not None:
             line["trace_id"] = str(trace_id)
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)  # all that comes through the tunnel of gunicorn's workers
+        if record.exc_text:
+            line["error"] = record.exc_text
         return _encode(line).decode()
 
 

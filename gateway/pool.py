@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from gateway import db
 from gateway.db import Connection
@@ -11,9 +12,9 @@ from gateway.errors import StoreAway, StoreBusy
 
 #: One that is in use by others is waited for this long; seconds. Longer than what the exchange is asked while one is held.
 PATIENCE_S = 2.5
-#: Connecting takes at most this long; seconds. After a try that failed nobody tries again for `REST_S`.
+#: Connecting takes at most this long, unless it is said otherwise; seconds. After a try that failed nobody tries again for `REST_S`.
 CONNECT_S, REST_S = 2.0, 0.5
-#: The server ends a statement after this; milliseconds.
+#: The server ends a statement after this, likewise; milliseconds.
 STATEMENT_TIMEOUT_MS = 3000
 
 
@@ -21,13 +22,21 @@ class Pool:
     """At most `size` connections, made when needed; a dead one is replaced. For threads of one process."""
 
     def __init__(
-        self, url: str, *, name: str, size: int, patience_s: float = PATIENCE_S, now: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        *,
+        name: str,
+        size: int,
+        patience_s: float = PATIENCE_S,
+        timeout_s: float = CONNECT_S,
+        statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now`: monotonic seconds."""
-        self._url = url
-        self._name = name
+        """`timeout_s`: connecting takes at most this long; `now`: monotonic seconds."""
+        self._open = partial(db.connect, url, name=name, timeout_s=timeout_s, statement_timeout_ms=statement_timeout_ms)
         self._size = size
         self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._now = now
         self._places = threading.BoundedSemaphore(size)
         self._idle: list[Connection] = []
@@ -67,9 +76,9 @@ class Pool:
         if self._away is not None:
             if self._now() < self._next_try:
                 raise StoreAway(self._away)
-            self._next_try = self._now() + CONNECT_S
+            self._next_try = self._now() + self._timeout_s
         try:
-            connection = db.connect(self._url, name=self._name, timeout_s=CONNECT_S, statement_timeout_ms=STATEMENT_TIMEOUT_MS)
+            connection = self._open()
         except StoreAway as fault:
             self._away, self._next_try = str(fault), self._now() + REST_S
             raise

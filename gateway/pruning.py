@@ -24,6 +24,7 @@ KEPT = {
     "gaps": "records_days",
     "occurrences": "records_days",
     "dead_letters": "records_days",
+    "audit": "records_days",
     "balances": "balance_days",
     "margin_balances": "balance_days",
 }

@@ -491,3 +491,58 @@ where ((status = 'Closed' and updated_at < now() - interval '90 days') or delive
     select from subscriptions
     where is_active and subscriptions.category = instruments.category and subscriptions.symbol = instruments.symbol
   )
+
+-- name: insert_audit
+-- Who changed what, just now.
+insert into audit (who, action, subject, service, topic, trace_id) values %s
+
+-- name: find_audit
+-- Changes of a time, the newest first.
+select id, at as "timestamp", who, action, subject, service, topic, trace_id
+from audit
+where (%(action)s::text is null or action = %(action)s)
+  and (%(from)s::timestamptz is null or at >= %(from)s) and (%(to)s::timestamptz is null or at <= %(to)s)
+order by at desc, id desc
+limit %(limit)s offset %(offset)s
+
+-- name: count_audit
+-- How many changes match.
+select count(*)
+from audit
+where (%(action)s::text is null or action = %(action)s)
+  and (%(from)s::timestamptz is null or at >= %(from)s) and (%(to)s::timestamptz is null or at <= %(to)s)
+
+-- name: prune_audit
+-- Some of what was changed long ago.
+delete from audit where id in (
+    select id from audit where at < now() - make_interval(days => %(days)s) order by at limit %(most)s
+)
+
+-- name: add_key
+-- A new key; nothing when one that still opens has its name.
+insert into api_keys (id, name, secret_sha256, scopes, service)
+values (%(id)s, %(name)s, %(secret_sha256)s, %(scopes)s, %(service)s)
+on conflict (name) where revoked_at is null do nothing
+returning id, name, scopes, service
+
+-- name: find_key
+-- A key that still opens.
+select name, secret_sha256, scopes, service from api_keys where id = %(id)s and revoked_at is null
+
+-- name: touch_key
+-- A key was used; known to the minute.
+update api_keys set last_used_at = now()
+where id in (
+    select id from api_keys where id = %(id)s and (last_used_at is null or last_used_at < now() - interval '1 minute')
+    for update skip locked
+)
+
+-- name: list_keys
+-- All keys, the oldest first.
+select id, name, scopes, service, created_at, last_used_at, revoked_at from api_keys order by created_at, id
+
+-- name: revoke_key
+-- A key opens nothing any more.
+update api_keys set revoked_at = now()
+where revoked_at is null and %(name_or_id)s in (id, name)
+returning id, name, service

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from gateway import db, store
+from gateway import audit, db, store
+from gateway.audit import By
 from gateway.db import Connection, Cursor, Row, transaction
 from gateway.errors import RequestError
 from gateway.statements import query
@@ -30,13 +31,15 @@ class Replaced:
     unchanged: list[Row]
 
 
-def replace(connection: Connection, service: str, wishes: Sequence[Wish], declare: Declare, *, dry_run: bool = False) -> Replaced:
+def replace(
+    connection: Connection, service: str, wishes: Sequence[Wish], declare: Declare, *, by: By, dry_run: bool = False
+) -> Replaced:
     """Let a service want these and nothing else; all of it or, by an exception, nothing. Of two wishes that are the same the later counts.
 
     Raises RequestError CONFLICT, with `index` among its details, where another form of a private topic is held by another service, or
     wanted too. Nobody else makes or ends wishes of the service meanwhile.
 
-    dry_run  say what would be so; nothing changes
+    dry_run  say what would be so; nothing changes, also in the audit
     """
     wanted = {_key(wish): wish for wish in wishes}
     with transaction(connection) as cursor:
@@ -53,8 +56,10 @@ def replace(connection: Connection, service: str, wishes: Sequence[Wish], declar
         added = [_add(cursor, wish, states[wish["queue"]]) for wish in missing]
         cursor.execute(query("cancel"), {"ids": [str(row["id"]) for row in gone], "service": None})
         cancelled = {row["id"]: row for row in db.rows(cursor)}
-        kept = [store.settled(cursor, held[key], wish, exactly=True) for key, wish in wanted.items() if key in held]
+        kept = [store.settled(cursor, held[key], wish, by, exactly=True) for key, wish in wanted.items() if key in held]
         store.notify(cursor, [*added, *gone])
+        audit.record(cursor, by, "cancelled", *cancelled.values())
+        audit.record(cursor, by, "subscribed", *added)
         if dry_run:
             connection.rollback()
     return Replaced(added, [cancelled[row["id"]] for row in gone], [row for row in kept if row is not None])

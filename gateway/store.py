@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from gateway import db, migrate
+from gateway import audit, db, migrate
+from gateway.audit import By
 from gateway.bindings import bindings_of_all
 from gateway.db import Connection, Cursor, Row, execute_values, transaction
 from gateway.errors import RequestError
@@ -122,13 +123,15 @@ def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], st
             cursor.execute(query("set_queue_state"), {"ids": [str(entry) for entry in subscription_ids], "state": state})
 
 
-def held(connection: Connection, wish: Mapping[str, Any]) -> Row | None:
+def held(connection: Connection, wish: Mapping[str, Any], by: By = audit.GATEWAY) -> Row | None:
     """The active row that says the same as a wish, with the settings that the wish names, and its lease begun anew."""
     with transaction(connection) as cursor:
-        return _held(cursor, wish)
+        return _held(cursor, wish, by)
 
 
-def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: Callable[[], str]) -> tuple[Row, bool]:
+def add_subscription(
+    connection: Connection, wish: Mapping[str, Any], declare: Callable[[], str], by: By = audit.GATEWAY
+) -> tuple[Row, bool]:
     """Insert a wish, or find the one that says the same, whatever races; the row and whether it is new.
 
     Raises RequestError CONFLICT where another form of the same private topic is held, by whomever.
@@ -142,7 +145,7 @@ def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: C
         with transaction(connection) as cursor:
             cursor.execute(query("lock_service"), {"service": wish["requesting_service"]})
             cursor.execute(query("lock_queue"), {"queue": wish["queue"]})
-            same = _held(cursor, wish)
+            same = _held(cursor, wish, by)
             if same is not None:
                 return same, False
             if is_private:
@@ -152,6 +155,7 @@ def add_subscription(connection: Connection, wish: Mapping[str, Any], declare: C
             added = db.rows(cursor)
             if added:
                 cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
+                audit.record(cursor, by, "subscribed", *added)
         if added:
             return _declared(connection, added[0], declare) if is_private else added[0], True
 
@@ -168,13 +172,14 @@ def _declared(connection: Connection, added: Row, declare: Callable[[], str]) ->
         return row
 
 
-def resync(connection: Connection, subscription_id: UUID) -> Row | None:
+def resync(connection: Connection, subscription_id: UUID, by: By = audit.GATEWAY) -> Row | None:
     """Ask the workers for the wish's topic anew; None when it is not active."""
     with transaction(connection) as cursor:
         cursor.execute(query("resync"), {"id": subscription_id})
         rows = db.rows(cursor)
         for row in rows:
             cursor.execute(query("notify"), {"endpoint": row["endpoint"]})
+        audit.record(cursor, by, "resync_asked", *rows)
         return rows[0] if rows else None
 
 
@@ -198,7 +203,9 @@ def find_all(connection: Connection, filters: Mapping[str, Any], *, limit: int, 
         return [], int(db.value(cursor))
 
 
-def cancel(connection: Connection, *, subscription_id: UUID | None = None, service: str | None = None) -> list[Row]:
+def cancel(
+    connection: Connection, *, subscription_id: UUID | None = None, service: str | None = None, by: By = audit.GATEWAY
+) -> list[Row]:
     """End the wish with this id, or all of a service; the rows that were active."""
     if subscription_id is not None:
         found = find(connection, subscription_id)
@@ -211,6 +218,7 @@ def cancel(connection: Connection, *, subscription_id: UUID | None = None, servi
         cursor.execute(query("cancel"), {"ids": [], "service": service} if subscription_id is None else one)
         rows = db.rows(cursor)
         notify(cursor, rows)
+        audit.record(cursor, by, "cancelled", *rows)
         return rows
 
 
@@ -220,8 +228,9 @@ def notify(cursor: Cursor, wishes: Iterable[Mapping[str, Any]]) -> None:
         cursor.execute(query("notify"), {"endpoint": endpoint})
 
 
-def settled(cursor: Cursor, row: Row, wish: Mapping[str, Any], *, exactly: bool = False) -> Row | None:
-    """A held row with the settings that its wish names, and its lease begun anew; None where it was cancelled meanwhile.
+def settled(cursor: Cursor, row: Row, wish: Mapping[str, Any], by: By, *, exactly: bool = False) -> Row | None:
+    """A held row with the settings that its wish names, and its lease begun anew; None where it was cancelled meanwhile. That a lease
+    begins anew is nothing for the audit.
 
     exactly  a setting that the wish does not name is off, too
     """
@@ -232,6 +241,8 @@ def settled(cursor: Cursor, row: Row, wish: Mapping[str, Any], *, exactly: bool 
         return row
     cursor.execute(query("settle"), {**wanted, "is_changed": wanted != row})
     rows = db.rows(cursor)
+    if wanted != row:
+        audit.record(cursor, by, "changed", *rows)
     if wanted["snapshot_seconds"] != row["snapshot_seconds"]:
         notify(cursor, rows)
     return rows[0] if rows else None
@@ -265,10 +276,10 @@ def _text(text: str | None) -> str | None:
     return None if text is None else text.replace("\0", "")
 
 
-def _held(cursor: Cursor, wish: Mapping[str, Any]) -> Row | None:
+def _held(cursor: Cursor, wish: Mapping[str, Any], by: By) -> Row | None:
     cursor.execute(query("held"), wish)
     rows = db.rows(cursor)
-    return settled(cursor, rows[0], wish) if rows else None
+    return settled(cursor, rows[0], wish, by) if rows else None
 
 
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from gateway import balances, dead_letters
+from gateway.audit import By
 from gateway.db import Connection
 from gateway.dead_letters import Letter
 from gateway.errors import GatewayError, LinkLost, NotCredible
@@ -45,7 +46,7 @@ class WalletSync:
         self._process = process
         self._within_s = within_s
 
-    def run(self, connection: Connection, trace_id: str) -> list[str]:
+    def run(self, connection: Connection, by: By) -> list[str]:
         """The coins whose rows are in PostgreSQL now; those that held something and are not listed any more have zeros.
 
         Raises RequestError CONFLICT while another one reads; LinkLost, ExchangeError, NotCredible; StoreAway, StoreRefused.
@@ -53,7 +54,7 @@ class WalletSync:
         with balances.syncing(connection, self._account):
             believed = balances.held_coins(connection, self._account)
             told = _within(self._within_s, lambda: self._read(believed))
-            return self._store(connection, told, trace_id)
+            return self._store(connection, told, by)
 
     def _read(self, believed: frozenset[str]) -> Told:
         reader = AccountReader(self._signed)
@@ -64,9 +65,9 @@ class WalletSync:
             raise NotCredible("the exchange's list of the wallet names no account; expected one at least")
         return told
 
-    def _store(self, connection: Connection, told: Told, trace_id: str) -> list[str]:
+    def _store(self, connection: Connection, told: Told, by: By) -> list[str]:
         """A push that was dated since the exchange was asked is newer than what was read, though that is dated by its answer."""
-        received_ns = time.time_ns()
+        received_ns, trace_id = time.time_ns(), by.trace_id or ""
         letters = [
             Letter(TOPIC, bad.reason, bad.record, trace_id)
             for bad in (fact.outcome for fact in told.bad)
@@ -80,6 +81,7 @@ class WalletSync:
             connection,
             [record.body for record in records],
             lambda reason, record, of: letters.append(Letter(TOPIC, reason, record, of)),
+            by=by,
         )
         self._lay_aside(connection, letters, received_ns)
         coins = balances.coins_of(connection, [record.event_id for record in records])

@@ -1,23 +1,30 @@
 """How tests ask the control API: in the test's own process, over a PostgreSQL and a RabbitMQ of its own.
 
 BASE, WISH, HEADERS   where subscriptions are, a wish that can be made, the key
+CALLS, filled         method, path and description of every call of the OpenAPI document; a path with something in its gaps
 make_client           a client of an API of its own
 call, subscribe, ask  answers: any, a new subscription's, a wish's whatever comes
 assert_error          a refusal in the shape that all have
 """
 
+import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from flask.testing import FlaskClient
 from running import KEY
 
 from api.app import create_app
+from api.openapi import document
 from gateway import config
 
 BASE = "/api/v1/subscriptions"
 WISH = {"channel_type": "trades", "requesting_service": "tester", "symbol": "BTCUSDT", "category": "linear"}
 HEADERS = {"X-API-Key": KEY}
+CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    (method.upper(), path, said) for path, methods in json.loads(document())["paths"].items() for method, said in methods.items()
+]
 
 
 def make_client(folder: Path, database_url: str, broker_url: str, **settings: str) -> FlaskClient:
@@ -31,6 +38,10 @@ def make_client(folder: Path, database_url: str, broker_url: str, **settings: st
     app = create_app(config.load(given, folder / "none"))
     app.testing = False  # as in production: an exception is an answer
     return app.test_client()
+
+
+def filled(path: str) -> str:
+    return path.format(subscription_id=uuid4(), service="tester", event_type="trade")
 
 
 def call(client: FlaskClient, method: str, path: str, **given: Any) -> tuple[int, Any]:

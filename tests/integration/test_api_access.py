@@ -46,6 +46,13 @@ def test_without_the_key_everything_but_health_and_documentation_is_401(client: 
     assert client.get("/docs/", headers=headers).status_code == 200
 
 
+def test_the_page_and_the_metrics_are_open_by_the_contract(client: FlaskClient) -> None:
+    for path in ("/", "/metrics"):
+        assert client.get(path).status_code != 401
+    for path in ("/api/v1/", "/api/v1", "/metrics/x", "/api/v1/metrics"):
+        assert client.get(path).status_code == 401
+
+
 def test_without_a_key_nothing_is_said_of_what_exists(client: FlaskClient) -> None:
     row = subscribe(client)
     for path in (f"{BASE}/{row['id']}", "/api/v1/nothing", f"{BASE}?limit=0"):

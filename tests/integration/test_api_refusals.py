@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import BASE, HEADERS, WISH, assert_error, call, make_client, subscribe
+from asking import BASE, CALLS, HEADERS, WISH, assert_error, call, filled, make_client, subscribe
 from flask.testing import FlaskClient
 
 from gateway import migrate
@@ -33,6 +33,12 @@ def test_a_path_that_is_not_there_or_not_allowed_says_so_whatever_the_body(clien
     ("given", "status", "code", "words"),
     [
         ({"data": "{}", "content_type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE", "expected application/json"),
+        ({"data": json.dumps(WISH), "content_type": "application/json; charset=latin-1"}, 415, "UNSUPPORTED_MEDIA_TYPE", "charset=latin-1"),
+        ({"data": json.dumps(WISH), "content_type": "application/x-www-form-urlencoded"}, 415, "UNSUPPORTED_MEDIA_TYPE", "expected application/json"),
+        ({"data": json.dumps(WISH)}, 415, "UNSUPPORTED_MEDIA_TYPE", "found no content type"),
+        ({"json": {**WISH, "symbol": "x" * 201}}, 400, "INVALID_REQUEST", "at most 200 characters"),
+        ({"json": {**WISH, "more": [{"deep": "a\0b"}]}}, 400, "INVALID_REQUEST", "found a NUL character in the body"),
+        ({"json": WISH, "query_string": "colour=red"}, 400, "INVALID_REQUEST", "the field colour is unknown"),
         ({"data": b"x" * 70_000, "content_type": "application/json"}, 413, "PAYLOAD_TOO_LARGE", "expected at most 65536"),
         ({"data": "{", "content_type": "application/json"}, 400, "INVALID_REQUEST", "the body is not JSON"),
         ({"data": b"\xff", "content_type": "application/json"}, 400, "INVALID_REQUEST", "the body is not JSON"),
@@ -95,6 +101,13 @@ def test_deep_nesting_is_400(client: FlaskClient) -> None:
 )
 def test_a_bad_query_is_one_sentence(client: FlaskClient, query: str, words: str) -> None:
     assert_error(call(client, "GET", f"{BASE}?{query}"), 400, "INVALID_REQUEST", words)
+
+
+def test_an_unknown_field_of_any_query_is_refused_by_name(client: FlaskClient) -> None:
+    for method, path, said in CALLS:
+        if "security" in said:
+            answer = client.open(filled(path), method=method, headers=HEADERS, query_string={"colour": "red"})
+            assert_error((answer.status_code, answer.get_json()), 400, "INVALID_REQUEST", "the field colour is unknown")
 
 
 @pytest.mark.parametrize("service", ["a b", "-a", "a" * 101, ".a", "a%0A", "é"])

@@ -7,13 +7,13 @@ import msgspec
 import pytest
 from ledgers import T0_MS, closes, opens, store_all, told
 
-from gateway import balances, db, dead_letters, pruning
+from gateway import audit, balances, db, dead_letters, pruning
 from gateway.dead_letters import Letter
 from gateway.models import Envelope
 from gateway.pruning import KEEP_ALL, Retention
 from gateway.wire import iso_ms
 
-TABLES = ("gaps", "occurrences", "dead_letters", "account_balances", "account_margin_balances")
+TABLES = ("gaps", "occurrences", "dead_letters", "audit", "account_balances", "account_margin_balances")
 
 
 def all_of(connection: db.Connection, table: str) -> list[db.Row]:
@@ -31,26 +31,29 @@ def ago_ms(days: float) -> int:
 
 
 def keep(connection: db.Connection, number: int, days: float) -> None:
-    """A closed gap, its two occurrences and a dead letter, so old."""
+    """A closed gap, its two occurrences, a dead letter and a change, so old."""
     gap_id, second = str(UUID(int=number)), (ago_ms(days) - T0_MS) / 1000
     opened = opens(f"o{number}", gap_id=gap_id, begins=second - 1e6, second=second)
     store_all(connection, [opened, closes(f"c{number}", gap_id=gap_id, begins=second - 1e6, ends=second, second=second)])
     dead_letters.insert(connection, "router_00", [Letter("wallet", "odd", number, "")], ago_ms(days) * 1_000_000)
+    with db.transaction(connection) as cursor:
+        audit.record(cursor, audit.GATEWAY, str(number), {})
+        cursor.execute("update audit set at = to_timestamp(%s) where action = %s", (ago_ms(days) / 1000, str(number)))
 
 
 def test_records_older_than_their_retention_go_and_younger_ones_stay(connection: db.Connection) -> None:
     keep(connection, 1, days=31)
     keep(connection, 2, days=29)
-    assert pruning.prune(connection, Retention(records_days=30)) == {"gaps": 1, "occurrences": 2, "dead_letters": 1}
+    assert pruning.prune(connection, Retention(records_days=30)) == {"gaps": 1, "occurrences": 2, "dead_letters": 1, "audit": 1}
     assert [row["id"] for row in all_of(connection, "gaps")] == [UUID(int=2)]
     assert [row["record"] for row in all_of(connection, "dead_letters")] == ["2"]
-    assert count(connection) == {"gaps": 1, "occurrences": 2, "dead_letters": 1}
+    assert count(connection) == {"gaps": 1, "occurrences": 2, "dead_letters": 1, "audit": 1}
     assert set(pruning.prune(connection, Retention(records_days=30)).values()) == {0}
 
 
 def test_an_open_gap_stays_however_old_it_is(connection: db.Connection) -> None:
     store_all(connection, [opens(begins=-9e8, second=-9e8)])
-    assert pruning.prune(connection, Retention(records_days=1)) == {"gaps": 0, "occurrences": 1, "dead_letters": 0}
+    assert pruning.prune(connection, Retention(records_days=1)) == {"gaps": 0, "occurrences": 1, "dead_letters": 0, "audit": 0}
     assert len(all_of(connection, "gaps")) == 1
 
 
@@ -58,7 +61,7 @@ def test_without_a_retention_everything_stays(connection: db.Connection) -> None
     keep(connection, 1, days=5000)
     before = count(connection)
     assert pruning.prune(connection, KEEP_ALL) == {}
-    assert count(connection) == before == {"gaps": 1, "occurrences": 2, "dead_letters": 1}
+    assert count(connection) == before == {"gaps": 1, "occurrences": 2, "dead_letters": 1, "audit": 1}
 
 
 def test_no_more_rows_go_at_a_time_than_were_said_and_the_oldest_go_first(connection: db.Connection) -> None:
@@ -91,7 +94,7 @@ def test_old_balances_go_but_never_the_newest_of_a_coin_or_an_account(connection
     def left(table: str) -> set[int]:
         return {row["event_id"].int for row in all_of(connection, table)}
 
-    assert pruning.prune(connection, Retention(records_days=30)) == {"gaps": 0, "occurrences": 0, "dead_letters": 0}
+    assert pruning.prune(connection, Retention(records_days=30)) == {"gaps": 0, "occurrences": 0, "dead_letters": 0, "audit": 0}
     assert left("account_balances") == left("account_margin_balances") == set(ROWS)
     assert pruning.prune(connection, Retention(balance_days=45), most=1) == {"balances": 1, "margin_balances": 1}
     assert left("account_balances") == set(ROWS) - {4}, "the oldest first"

@@ -86,7 +86,7 @@ def fill(url: str) -> None:
         for table, kinds in left.items():
             names, values = ", ".join(f'"{name}"' for name in kinds), ", ".join(SAMPLES[kind] for kind in kinds.values())
             try:
-                ask(url, f"insert into {table} ({names}) values ({values})")  # noqa: S608 # our own tables
+                ask(url, f"insert into {table} ({names}) overriding system value values ({values})")  # noqa: S608 # our own tables
             except StoreRefused as fault:
                 refused[table] = str(fault)
         assert len(refused) < len(left), f"no row of SAMPLES fits these tables: {refused}"

@@ -1,0 +1,58 @@
+"""What all calls have in common, written into the OpenAPI document, and what is read from it: fields of queries."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api import access, forms
+
+#: Where a key may stand, by the names of the document.
+SCHEMES: dict[str, Any] = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "query": {"type": "apiKey", "in": "query", "name": forms.KEY_FIELD},
+}
+#: Any call that needs a key may be answered so, and one with a body so, too.
+NEEDING_KEY = {
+    "401": "No key, or a wrong one",
+    "403": "The key may not do this",
+    "429": "Too many wrong keys",
+    "503": "PostgreSQL is away",
+}
+WITH_BODY = {"413": "Body too long", "415": "Not JSON"}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+
+#: The documentation to read: pages without scripts of their own, see `headers.py`.
+_PAGE = (
+    '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>ws-gateway control API</title></head><body>{}</body></html>'
+)
+INDEX_PAGE = _PAGE.format('<ul><li><a href="redoc">to read</a></li><li><a href="openapi.json">OpenAPI</a></li></ul>')
+READER_PAGE = _PAGE.format('<redoc spec-url="openapi.json"></redoc><script src="redoc/js/redoc.standalone.js"></script>')
+
+
+def complete(document: dict[str, Any]) -> None:
+    """Fill in which scope each call that needs a key asks of it, and how it may be refused."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            operation["responses"]["400"] = _error("Not in form")
+            if operation.get("parameters"):
+                operation["responses"]["414"] = _error("Request line too long")
+            if "security" not in operation:
+                continue
+            scope = access.scope_of(path, method.upper())
+            operation["security"] = [{name: [scope]} for name in SCHEMES]
+            errors = NEEDING_KEY | (WITH_BODY if method.upper() in forms.WITH_BODY else {})
+            operation["responses"] |= {status: _error(words) for status, words in errors.items()}
+            operation["responses"]["429"]["headers"] = _RETRY_AFTER
+
+
+def query_fields(document: Mapping[str, Any]) -> dict[tuple[str, str], frozenset[str]]:
+    """Path and method → the fields that its query may have."""
+    return {
+        (path, method.upper()): frozenset(field["name"] for field in operation.get("parameters", ()) if field["in"] == "query")
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def _error(words: str) -> dict[str, Any]:
+    return {"description": words, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}

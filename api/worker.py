@@ -1,0 +1,73 @@
+"""gunicorn's worker, with our words for a request that it cannot read, and gunicorn's logger, with our lines.
+
+Its own worker answers such a request with a page, and repeats in page and log what stood in it, and so perhaps a key.
+"""
+
+import logging
+import secrets
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from gunicorn.glogging import Logger
+from gunicorn.http import errors
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import ThreadWorker
+
+from api.errors import shape
+from api.headers import HEADERS, POLICY
+
+log = logging.getLogger(__name__)
+
+#: What is answered to what cannot be read; else 400, and 500 to what is no fault of the request.
+STATUSES = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+}
+OUR_FAULT = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc] # it ships no types
+    """One of gunicorn's processes."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Called by gunicorn where a request leads to no answer of the application."""
+        trace_id, place = secrets.token_hex(8), addr[0] if addr else "unknown"
+        if isinstance(exc, errors.ParseException) and not isinstance(exc, OUR_FAULT):
+            status = STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
+            words = (
+                f"found a request that cannot be read ({type(exc).__name__}); expected HTTP/1.1 with lines of at most 8190 bytes"
+            )
+            log.warning("api unreadable_request address=%s reason=%s", place, type(exc).__name__, extra={"trace_id": trace_id})
+        else:
+            status, words = HTTPStatus.INTERNAL_SERVER_ERROR, "the request failed; the log says why, under this answer's X-Trace-Id"
+            path = getattr(req, "path", None)
+            log.error("api request_failed address=%s path=%s", place, path, exc_info=exc, extra={"trace_id": trace_id})
+        with suppress(OSError):
+            write_nonblock(client, _answer(status, words, trace_id))
+
+
+class Log(Logger):  # type: ignore[misc] # it ships no types
+    """What gunicorn says goes the way of everything else that is logged, also after it read its settings again."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+def _answer(status: HTTPStatus, words: str, trace_id: str) -> bytes:
+    body = msgspec.json.encode(shape(status, words))
+    headers = {
+        "Connection": "close",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "X-Trace-Id": trace_id,
+        "Content-Security-Policy": POLICY,
+        **HEADERS,
+    }
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {text}" for name, text in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

@@ -1,0 +1,83 @@
+"""`ws-gateway keys`: API keys of services. Works on the database itself, so that the first key needs none."""
+
+import json
+import sys
+from contextlib import closing
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from cli import running
+from gateway import api_keys, config, db, store
+from gateway.api_keys import SCOPES
+from gateway.audit import By
+from gateway.errors import MigrationError
+
+#: Who it is in the audit.
+BY = By("ws-gateway keys")
+COLUMNS = ("id", "name", "scopes", "service", "created_at", "last_used_at", "revoked_at")
+
+
+@click.group()
+def command() -> None:
+    """Make, list and revoke API keys of the control API."""
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    default=("read",),
+    show_default=True,
+    help="What it may do: GET; also POST, PUT, DELETE; everything. May be repeated.",
+)
+@click.option("--service", help="The only requesting_service whose subscriptions it may change; it may read all.")
+def create(name: str, scopes: tuple[str, ...], service: str | None) -> None:
+    """Make a key and show it, once: only a hash of it is kept."""
+    with closing(_connect()) as connection:
+        key, row = api_keys.create(connection, name=name, scopes=scopes, service=service, by=BY)
+    print(key)
+    print(f"key {row['id']} of {name}: {_scopes(row)}; it cannot be shown again", file=sys.stderr)
+
+
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_keys(as_json: bool) -> None:
+    """List keys, revoked ones too."""
+    with closing(_connect()) as connection:
+        rows = api_keys.find_all(connection)
+    if as_json:
+        for row in rows:
+            print(json.dumps(row, default=lambda moment: moment.isoformat()))
+        return
+    table = Table(*COLUMNS, title=f"{len(rows)} keys")
+    for row in rows:
+        table.add_row(*(_scopes(row) if column == "scopes" else str(row[column] or "") for column in COLUMNS))
+    Console().print(table)
+
+
+@command.command()
+@click.argument("name_or_id")
+def revoke(name_or_id: str) -> None:
+    """End the key NAME_OR_ID; the API refuses it within 10 s."""
+    with closing(_connect()) as connection:
+        row = api_keys.revoke(connection, name_or_id, BY)
+    print(f"revoked: key {row['id']} of {row['name']}")
+
+
+def _connect() -> db.Connection:
+    settings = running.settings()
+    config.require(settings, "DATABASE_URL")
+    connection = db.connect(settings.database_url, name="ws-gateway keys")
+    if not store.schema_is_current(connection):
+        connection.close()
+        raise MigrationError("found a database whose schema is not current; run `ws-gateway migrate` first")
+    return connection
+
+
+def _scopes(row: db.Row) -> str:
+    return ", ".join(row["scopes"])

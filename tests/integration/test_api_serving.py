@@ -1,0 +1,101 @@
+"""The control API under gunicorn: what its workers log is in the log, a reload costs no request, and no HTTP is refused in our shape."""
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from running import KEY, wait_for
+from serving import Serving, serving
+
+from gateway.servers.server import free_ports
+
+#: gunicorn itself ends a worker that says nothing for 30 s.
+REPLACED_S = 45.0
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Serving]:
+    """Without anything behind it."""
+    ports = free_ports(2)
+    with serving(tmp_path, f"postgresql://127.0.0.1:{ports[0]}/none", f"amqp://127.0.0.1:{ports[1]}/") as running:
+        yield running
+
+
+def messages(api: Serving) -> list[str]:
+    return [line["message"] for line in api.lines()]
+
+
+def test_a_reload_takes_new_workers_costs_no_request_and_leaves_the_log_as_it_was(api: Serving) -> None:
+    before = wait_for(lambda: api.workers() if len(api.workers()) == 2 else None, "two workers")
+    statuses: list[int] = []
+    is_over = threading.Event()
+
+    def ask_on() -> None:
+        while not is_over.is_set():
+            statuses.append(api.status("/api/v1/connections"))
+
+    asking = [threading.Thread(target=ask_on) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    api.process.send_signal(signal.SIGHUP)
+    try:
+        wait_for(
+            lambda: len(api.workers()) == 2 and not api.workers() & before,
+            lambda: f"two other workers, but {api.last_words(api.workers() & before)}",
+            REPLACED_S,
+        )
+    finally:
+        is_over.set()
+        for thread in asking:
+            thread.join()
+    assert set(statuses) == {200}
+    assert len(statuses) > 20
+    assert api.status("/api/v1/subscriptions") == 503
+    wait_for(lambda: any("store_away" in said for said in messages(api)), "the new workers' lines")
+    assert [said for said in messages(api) if said.count("Booting worker")] != []
+
+
+def test_what_a_worker_logs_until_it_ends_is_in_the_log_once_and_each_line_is_json(api: Serving) -> None:
+    for _ in range(5):
+        assert api.status("/api/v1/subscriptions") == 503
+    assert api.end() == 0
+    assert len([said for said in messages(api) if "store_away path=/api/v1/subscriptions" in said]) == 5
+    assert len([said for said in messages(api) if said == "Handling signal: term"]) == 1
+
+
+def test_a_body_that_is_too_long_does_not_cost_the_connection(api: Serving) -> None:
+    connection = HTTPConnection(api.url.removeprefix("http://"), timeout=10)
+    for _ in range(3):
+        headers = {"X-API-Key": KEY, "Content-Type": "application/json"}
+        connection.request("POST", "/api/v1/subscriptions", body=b"x" * 500_000, headers=headers)
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["code"]) == (413, "PAYLOAD_TOO_LARGE")
+        assert connection.sock is not None
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "code"),
+    [
+        ("GET / HTTP/9.9\r\n\r\n", 400, "INVALID_REQUEST"),
+        ("nonsense\r\n\r\n", 400, "INVALID_REQUEST"),
+        ("GET / HTTP/1.1\r\nX-API-Key secret\r\n\r\n", 400, "INVALID_REQUEST"),
+        (f"GET /?api_key=secret{'x' * 9000} HTTP/1.1\r\n\r\n", 414, "URI_TOO_LONG"),
+        (f"GET / HTTP/1.1\r\nA: {'x' * 9000}\r\n\r\n", 431, "HEADERS_TOO_LARGE"),
+    ],
+    ids=lambda value: str(value)[:20].strip(),
+)
+def test_what_is_no_request_is_refused_in_shape_and_not_repeated(api: Serving, text: str, status: int, code: str) -> None:
+    found, headers, body = api.say(text)
+    assert (found, list(body), body["code"]) == (status, ["error", "code", "details"], code)
+    assert headers["X-Trace-Id"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    line = wait_for(
+        lambda: [line for line in api.lines() if "unreadable_request address=127.0.0.1" in line["message"]], "a line about it"
+    )[0]
+    assert line["trace_id"] == headers["X-Trace-Id"]
+    assert "secret" not in str(body) + api.log.read_text()
