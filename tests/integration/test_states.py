@@ -113,7 +113,8 @@ def test_a_lease_that_runs_out_takes_its_topic_off_the_wire_and_is_told(
 ) -> None:
     row = shared_gateway.subscribe("trades", "leaser", symbol="ETHUSDT", category="linear", ttl_seconds=10)
     other = shared_gateway.subscribe("ticker", "leaser", symbol="ETHUSDT", category="linear", ttl_seconds=10)
-    shared_gateway.wait_until_held(row["id"])
+    for each in (row, other):
+        shared_gateway.wait_until_held(each["id"])
 
     def topics() -> set[str]:
         return {topic for entry in shared_simulator.connections("linear") for topic in entry.topics}
