@@ -1,8 +1,8 @@
 """All tests: `python -m tests`. Those that compute run beside those that mostly wait for real servers, and give way to them.
 
-What the computing ones say is kept and printed after the others. Real parts that failed beside them are tried once more,
-alone: what passes then is named as unsteady, at the very end, where what failed stands too. The exit code is 0 when each
-test has passed.
+Real parts run in two processes, each with servers of its own and whole files at a time. What the computing ones say is kept
+and printed after the others. Real parts that failed beside others are tried once more, alone: what passes then is named as
+unsteady, at the very end, where what failed stands too. The exit code is 0 when each test has passed.
 """
 
 import os
@@ -20,7 +20,9 @@ COMPUTING = ("tests/unit", "tests/virtual", "tests/fuzz")
 FAULTS = "not chaos or slice"
 #: How far the computing ones step back.
 NICENESS = 10
-#: More failures than these are no matter of two cores shared by two runs, and are not tried again.
+#: How real parts are shared out: a file's tests have its simulator or gateway in common, so one process has them all.
+TOGETHER = ("-n", "2", "--dist", "loadfile")
+#: More failures than these are no matter of two cores shared by three runs, and are not tried again.
 TRIED_AGAIN = 5
 #: pytest's exit code when tests ran and some failed.
 SOME_FAILED = 1
@@ -42,7 +44,7 @@ def _all(folder: Path) -> int:
         beside = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, preexec_fn=lambda: os.nice(NICENESS))
         began = time.monotonic()
         try:
-            real = _run(folder / "real.xml", parts)
+            real = _run(folder / "real.xml", (*TOGETHER, *parts))
             print(f"\nwaited for: {' '.join(COMPUTING)}, begun {time.monotonic() - began:.0f} s ago", flush=True)
             computing = beside.wait()
         finally:

@@ -1,4 +1,4 @@
-"""Real parts for the tests: one private RabbitMQ and PostgreSQL a session, a fresh virtual host and database a test.
+"""Real parts for the tests: one private RabbitMQ and PostgreSQL a process of pytest, a fresh virtual host and database a test.
 
 postgres_server, rabbitmq_server   started when first needed, stopped at the end
 new_database, new_broker           make a migrated database, a virtual host; answer its URL
