@@ -374,7 +374,7 @@ def test_what_happened_between_the_end_of_a_process_and_the_resubscription_may_b
     [
         ({"source": "rest"}, {}, True),
         ({"source": "stream"}, {}, False),
-        ({"source": "rest"}, {"cause": "disconnected"}, False),
+        ({"source": "rest"}, {"cause": "stalled"}, False),
         ({"source": "rest", "timestamp_ms": BEGAN_MS + 1000}, {}, False),
         ({"source": "rest", "received_ns": BEGAN_NS + 11 * SECOND}, {}, False),
     ],
