@@ -34,7 +34,7 @@ class Packed:
 
     first         place of its first record
     count         of its records; places between may have been dropped
-    received_ns   of its first record
+    received_ns   of its oldest record
     size          what it counts as, bytes
     """
 
@@ -117,7 +117,7 @@ class Outbox:
             size += taken[-1].size
         records = [self._marked(entry.record) for entry in taken] if self._marks else [entry.record for entry in taken]
         self._number += 1
-        batch = Packed(self._number, pack(records), taken[0].place, len(taken), records[0].received_ns, size)
+        batch = Packed(self._number, pack(records), taken[0].place, len(taken), min(record.received_ns for record in records), size)
         self._under_way.append(batch)
         self._under_way_bytes += size
         self._records_under_way += len(taken)

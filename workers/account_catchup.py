@@ -13,8 +13,8 @@ from workers.reconciliation import News, Reconciliation
 
 log = logging.getLogger(__name__)
 
-#: Frames of an earlier run that wait at the most; more of them are left where the router was away for long, and go on at once.
-MOST_LEFT = 10_000
+#: Of what an earlier run left so much waits at the most; more is left where the router was away for long, and goes on at once. Bytes.
+MOST_LEFT = 4 << 20
 #: What no list tells: said with every gap that was filled.
 IN_BETWEEN = "states that others followed are not told again"
 
@@ -25,7 +25,7 @@ class AccountCatchup(Catchup):
     def __init__(self, reconciliation: Reconciliation[Frame], delivery: Delivery, *, most_left: int = MOST_LEFT) -> None:
         self._account = reconciliation
         self._delivery = delivery
-        self._most_left = most_left
+        self._most_left, self._left_bytes = most_left, 0
         self._topics: Collection[str] = ()  # when this connection was settled
         self._handed: deque[tuple[News[Frame], int | None]] = deque()  # with the place of its last record, once it has one
 
@@ -52,12 +52,13 @@ class AccountCatchup(Catchup):
         return self._account.holds(frame, now)
 
     def holds_left(self, frame: Frame, now: float) -> bool:
-        if self._account.waiting >= self._most_left:
+        self._left_bytes += len(frame[0].text)
+        if self._left_bytes > self._most_left:
+            self._left_bytes = len(frame[0].text)
             self.close(now)
         self._account.opened()
-        holds = self._account.holds(frame, now)
         self._delivery.journal.is_withheld = True
-        return holds
+        return self._account.holds(frame, now)
 
     def tend(self, now: float, now_ns: int) -> None:
         self._settle()

@@ -47,7 +47,7 @@ class Gaps:
     """Used by the worker's main thread alone.
 
     is_judged   gaps of the connection close only by `end`: somebody fetches what was missed, and says what came of it
-    marks       topic → the gap that its next event follows on; `taken` by that event
+    marks       topic → the gap that its next event follows on; see `take_mark`
     is_changed  since somebody last kept what is open
     ended       since then
     """
@@ -117,11 +117,11 @@ class Gaps:
                 others.append(found)
         return others
 
-    def taken(self, topic: str, received_ms: int) -> str | None:
-        """The gap that an event follows on: the first of its topic that was received since the gap began."""
+    def take_mark(self, topic: str, received_ms: int | None) -> str | None:
+        """The gap that an event follows on: the first of its topic. received_ms: of one that may have waited since before the gap."""
         kept = self._open.get(self.marks.get(topic, ""))
-        if kept is not None and received_ms < kept.gap.from_ms:
-            return None  # it waited until now
+        if kept is not None and received_ms is not None and received_ms < kept.gap.from_ms:
+            return None
         return self.marks.pop(topic, None)
 
     def promise(self, gap_id: str, topics: Collection[str]) -> None:

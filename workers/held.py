@@ -20,11 +20,15 @@ class Held(Generic[Item]):
     def __init__(self, longest_s: float = LONGEST_S) -> None:
         self._longest_s = longest_s
         self._waiting: dict[str, deque[tuple[float, Item]]] = {}
+        self._earlier: dict[str, int] = {}  # of them, those that waited when the newest answer began to be expected
         self._released: deque[Item] = deque()
 
     def expect(self, key: str) -> None:
-        """From now on its frames wait, until `release`, or until the first of them has waited long enough."""
-        self._waiting.setdefault(key, deque())
+        """From now on its frames wait, until `release`, or until the first of them has waited long enough.
+
+        Those that wait already go one by one as they get old.
+        """
+        self._earlier[key] = len(self._waiting.setdefault(key, deque()))
 
     def put(self, key: str, item: Item, now: float) -> bool:
         """Whether it waits, which it does not where nothing is expected. now: monotonic seconds."""
@@ -68,8 +72,7 @@ class Held(Generic[Item]):
             if not left:
                 yield before, None
                 return
-            self._waiting[key].popleft()
-            yield before, frame
+            yield before, self._first_of(key)
         yield list(left), None
 
     def drop(self, key: str) -> None:
@@ -79,7 +82,9 @@ class Held(Generic[Item]):
     def due(self, now: float) -> list[Item]:
         """What waits no longer, in the order it came in under its key."""
         for key, waiting in list(self._waiting.items()):
-            if waiting and now - waiting[0][0] >= self._longest_s:
+            while waiting and self._earlier[key] and now - waiting[0][0] >= self._longest_s:
+                self._released.append(self._first_of(key))
+            if waiting and not self._earlier[key] and now - waiting[0][0] >= self._longest_s:
                 self.release(key)
         found = list(self._released)
         self._released.clear()
@@ -91,6 +96,11 @@ class Held(Generic[Item]):
         if self._released:
             return 0.0
         return min((waiting[0][0] + self._longest_s for waiting in self._waiting.values() if waiting), default=None)
+
+    def _first_of(self, key: str) -> Item:
+        """It waits no longer."""
+        self._earlier[key] = max(0, self._earlier[key] - 1)
+        return self._waiting[key].popleft()[1]
 
     @property
     def firsts(self) -> list[Item]:

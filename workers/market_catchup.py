@@ -77,6 +77,7 @@ class MarketCatchup(Catchup):
         lost = [topic for topic in self._awaited if topic not in back and self.subscriptions.is_back(topic)]
         self._refill.back(back, now)
         if lost:
+            self._refill.release(lost)
             self._refill.keep(lambda topic: topic not in lost)
         for topic in lost:
             words = "refused" if self.subscriptions.is_wanted(topic) else UNWANTED

@@ -5,7 +5,7 @@ opened ─▶ frames wait ─▶ connected: REST is read ─▶ news, between th
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import lt
 from typing import Generic
 
@@ -15,7 +15,7 @@ from gateway.protocol.account_parts import parts_of
 from gateway.protocol.answers import Fact
 from gateway.protocol.recent import Recent, Verdict
 from workers.held import LONGEST_S, FirstMs, Held, Item
-from workers.reconcile import Found, Reason, Reconciler
+from workers.reconcile import LAST, Found, Reason, Reconciler
 
 #: Between two audits, and until one is tried again that has to wait for another read; seconds.
 AUDIT_S, AUDIT_AGAIN_S = 60.0, 1.0
@@ -134,9 +134,9 @@ class Reconciliation(Generic[Item]):
             begun = self._reconciler.begin("audit", topics, self.recent.open_names()) is not None
             self._audit_at = now + (self._audit_s if begun else AUDIT_AGAIN_S)
 
-    def news(self, first_ms: FirstMs[Item]) -> list[News[Item]]:
-        """What is to be told now; each is to be given to `settle` once it is handed on."""
-        return [self._judged(found, first_ms) for found in self._reconciler.taken()]
+    def news(self, first_ms: FirstMs[Item]) -> Iterator[News[Item]]:
+        """What is to be told now, before the next is asked for; each is to be given to `settle` once it is handed on."""
+        return (self._judged(found, first_ms) for found in self._reconciler.taken())
 
     def new(self, news: News[Item], facts: Iterable[Fact]) -> Iterator[Fact]:
         """Of these, those that consumers do not know; they are told now."""
@@ -162,8 +162,12 @@ class Reconciliation(Generic[Item]):
         else:
             # Of one moment the stream tells each state, and REST the last.
             steps = list(self._held.between(_ALL, found.facts, _at_ms, first_ms, lt))
-            steps += [([], item) for item in (self._held.take_all(_ALL) if is_newest else ())]
-            steps.append((found.states, None))
+            if is_newest:
+                steps += [*(([], item) for item in self._held.take_all(_ALL)), (found.states, None)]
+            else:  # frames wait that may be older than what is so now; the newer question reads that, too
+                found = replace(
+                    found, marks={name: mark for name, mark in found.marks.items() if name.partition(".")[0] not in LAST}
+                )
         is_last = found.is_last and (is_audit or is_newest)
         return News(found.reason, steps, found.bad, is_last, found.lacks, found)
 

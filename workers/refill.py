@@ -7,7 +7,7 @@ brought waits on.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from operator import le
+from operator import le, lt
 from typing import Generic
 
 from gateway.models import Event
@@ -133,9 +133,10 @@ class Refill(Generic[Item]):
             self._held.drop(topic)
         return unanswered
 
-    def release(self) -> None:
-        """Nothing waits any longer."""
-        self._held.release_all()
+    def release(self, topics: Iterable[str] | None = None) -> None:
+        """Nothing of these waits any longer; None: nothing at all."""
+        for topic in topics if topics is not None else list(self._tapes):
+            self._held.release(topic)
 
     def holds(self, topic: str, item: Item, now: float, first_ms: FirstMs[Item]) -> bool:
         """Whether a frame waits; else it is to be delivered now."""
@@ -170,7 +171,9 @@ class Refill(Generic[Item]):
         topic, known = filled.gap.topic, self._questions.get(filled.gap.topic)
         if known is None or known.edge is not filled.gap.edge:
             return None
-        steps = list(self._held.between(topic, filled.facts, at_ms, first_ms, le))  # what shares a moment with a frame is in it
+        # A trade that shares its moment with a frame is in it; a closed candle comes behind its own running pushes.
+        is_before = le if known.event_type == "trade" else lt
+        steps = list(self._held.between(topic, filled.facts, at_ms, first_ms, is_before))
         is_last = known.gap is filled.gap  # else the connection is a newer one by now, and the same was or will be asked again
         detail = filled.detail
         if is_last:

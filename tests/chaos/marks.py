@@ -45,8 +45,10 @@ def _is_marked(gap: Gap, rows: Sequence[Gap], found: Sequence[Message], told_ms:
     if gap["cause"] == "missed":  # it is told of together with what it missed, in the moment in which it closes
         found = [each for each in found if each.source == "rest" and each.received_ms == ended]
         return not found or found[0].gap_id == str(gap["id"])
-    # What the disk refuses begins its gap, and is told behind it: it has the millisecond of the beginning.
-    since = {began, began + 1, ended} | ({told_ms, told_ms + 1} if told_ms is not None else set())
+    since = {began + 1, ended} | (
+        {began} if gap["cause"] == "disk_full" else set()
+    )  # what the disk refuses begins its gap, and follows it
+    since |= {told_ms, told_ms + 1} if told_ms is not None else set()
     heads = [each for since_ms in since for each in _head(found, since_ms)]
     if gap["cause"] == "restarted":
         next_ones = (after for before, after in pairwise(found) if after.epoch != before.epoch)
