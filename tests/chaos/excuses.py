@@ -54,6 +54,15 @@ def is_of(gap: Gap, endpoint: str, topic: str) -> bool:
     return gap["endpoint"] == endpoint and gap["topic"] in (None, "", topic)
 
 
+def told_at(messages: Iterable[Message]) -> dict[str, int]:
+    """Gap → when it was told first, Unix milliseconds."""
+    told: dict[str, int] = {}
+    for each in messages:
+        if each.event_type == "system":
+            told.setdefault(str(each.payload["gap_id"]), each.received_ms)
+    return told
+
+
 def milliseconds(at: datetime) -> int:
     """Unix time; floats of it are not exact."""
     return round(at.timestamp() * 1000)

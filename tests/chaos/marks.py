@@ -1,15 +1,15 @@
 """Which event must carry the id of a gap: of each topic that a row of `gaps` speaks of, the first one behind it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from tests.chaos.excuses import Gap, is_of, milliseconds
+from tests.chaos.excuses import Gap, is_of, milliseconds, told_at
 from tests.chaos.order import place_of
 from tests.chaos.recorder import Message
 
 
-def unmarked(gaps: Sequence[Gap], messages: Iterable[Message]) -> Iterator[tuple[Gap, str]]:
+def unmarked(gaps: Sequence[Gap], messages: Sequence[Message]) -> Iterator[tuple[Gap, str]]:
     """Gaps of workers, and topics of them whose first event behind the gap does not carry its id.
 
     A gap that closes once REST has told what it missed is followed by that already; so it is the first event behind its beginning, or
@@ -20,11 +20,9 @@ def unmarked(gaps: Sequence[Gap], messages: Iterable[Message]) -> Iterator[tuple
     """
     by_topic: dict[tuple[str, str], list[Message]] = defaultdict(list)
     firsts: dict[tuple[object, ...], Message] = {}
-    told: dict[str, int] = {}
+    told = told_at(messages)
     for each in messages:
         firsts.setdefault(place_of(each), each)
-        if each.event_type == "system":
-            told.setdefault(str(each.payload["gap_id"]), each.received_ms)
     for each in firsts.values():
         if each.event_type != "system":
             by_topic[each.endpoint, each.topic].append(each)

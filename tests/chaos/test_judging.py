@@ -419,6 +419,7 @@ def placed(number: int, place: int, source: str, at_s: float) -> Message:
     ("told", "is_misordered"),
     [
         ([("stream", 9, 1.0), ("rest", 5, 3.0), ("rest", 6, 3.0), ("stream", 10, 3.1)], False),
+        ([("stream", 9, 1.0), ("stream", 10, 2.9), ("rest", 5, 3.0)], False),
         ([("stream", 9, 0.4), ("rest", 5, 3.0)], True),
         ([("stream", 9, 1.0), ("rest", 5, 3.6)], True),
         ([("stream", 9, 1.0), ("rest", 5, 2.9)], True),
@@ -427,7 +428,7 @@ def placed(number: int, place: int, source: str, at_s: float) -> Message:
         ([("stream", 9, 1.0), ("stream", 5, 3.0)], True),
         ([("stream", 9, 1.0), ("rest", 5, 3.0), ("stream", 8, 3.1)], True),
     ],
-    ids=["it waited", "before the gap", "after the gap", "it did not wait", "REST goes back", "REST after REST", "the stream goes back", "back behind both"],
+    ids=["it waited", "its first waited", "before the gap", "after the gap", "it did not wait", "REST goes back", "REST after REST", "the stream goes back", "back behind both"],
 )  # fmt: skip
 def test_what_waited_for_rest_for_as_long_as_it_may_goes_first(told: list[tuple[str, int, float]], is_misordered: bool) -> None:
     messages = [placed(number, place, source, at_s) for number, (source, place, at_s) in enumerate(told, 1)]
