@@ -1,6 +1,6 @@
 """CATCH-UP: what the main loop does about a time that it missed. The account and the market each have their own; the others have this.
 
-dial ─▶ opened: frames wait ─▶ settled: REST is asked ─▶ tend: what it told goes out, then what waited ─▶ lost, close
+dial ─▶ opened: frames wait ─▶ settled: REST is asked ─▶ tend: what it told goes out between what waited, by time ─▶ lost, close
 """
 
 from collections.abc import Callable

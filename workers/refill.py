@@ -1,6 +1,6 @@
 """What the main loop does about public gaps: trades and candles of a topic wait for what REST tells of the time before.
 
-opened ─▶ the edges are noted, frames wait ─▶ back: its topic is held, REST is asked ─▶ news ─▶ frames go on, without those it told
+opened ─▶ the edges are noted, frames wait ─▶ back: its topic is held, REST is asked ─▶ news, between the frames that wait
 A connection that is lost again before the answer changes nothing of what is missed: the same edge is asked for again, and what it
 brought waits on.
 """
