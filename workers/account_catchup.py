@@ -65,7 +65,13 @@ class AccountCatchup(Catchup):
         for news in self._account.news(self._first_ms):
             self._tell(news, now, now_ns)
         self._go_on(now)
-        self._account.tend(self.subscriptions.names_delivering(), now)
+        if not self._is_behind:
+            self._account.tend(self.subscriptions.names_delivering(), now)
+
+    @property
+    def _is_behind(self) -> bool:
+        """Frames wait unread in the socket: what they tell is not missed, and no audit is to find it."""
+        return self._delivery.must_wait or self._delivery.gaps.of("disk_full") is not None
 
     def lost(self) -> None:
         self._account.lost()

@@ -331,6 +331,19 @@ def test_what_an_audit_finds_is_a_gap_of_its_own_and_counted(tmp_path: Path, con
     assert system(loop.turn(found(loop, fact("missed"), reason="audit"))) == [], "it was told"
 
 
+def test_while_frames_wait_unread_no_audit_finds_what_they_tell(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    loop.connect()
+    loop.turn(found(loop))
+    full = loop.out.ledger.begin("gap", "disk_full", now_ns=NOW_NS, from_ms=NOW_NS // 1_000_000, topics=TOPICS)
+    loop.now = 61.0
+    loop.turn()
+    assert [reason for reason, _ in loop.reconciler.asked] == ["connected"]
+    loop.out.ledger.end(full, now_ns=NOW_NS, recovered=True)
+    loop.turn()
+    assert [reason for reason, _ in loop.reconciler.asked] == ["connected", "audit"]
+
+
 def test_the_checkpoint_moves_once_the_router_has_what_was_told(tmp_path: Path, context: Context) -> None:
     loop = Loop(tmp_path, context)
     loop.connect()
