@@ -461,10 +461,18 @@ def test_what_one_process_has_left_to_another_it_does_not_take_up_again(epochs: 
 
 @pytest.mark.parametrize(
     ("newer", "source", "sent", "excused"),
-    [(1, "rest", 3.0, True), (0, "rest", 3.0, False), (1, "stream", 3.0, False), (1, "rest", 5.0, False)],
-    ids=["overtaken", "as old", "by the stream", "when nothing waited"],
+    [
+        (1, "rest", 3.8, True),
+        (1, "rest", 3.6, False),
+        (0, "rest", 3.8, False),
+        (1, "stream", 3.8, False),
+        (1, "rest", 5.0, False),
+    ],
+    ids=["overtaken", "it had come", "as old", "by the stream", "behind the gap"],
 )
-def test_a_state_that_rest_overtook_while_it_waited_may_be_announced(newer: int, source: str, sent: float, excused: bool) -> None:
+def test_a_state_that_was_under_way_when_rest_told_a_newer_one_may_be_announced(
+    newer: int, source: str, sent: float, excused: bool
+) -> None:
     waited = Told("private", 2, "order", ("order", "o", "New", str(BEGAN_MS + 4000 - newer), "0"), BEGAN_NS + int(sent * SECOND))
     row = gap(endpoint="private", topic=None, cause="restarted", from_at=at(2.0), to_at=at(4.5))
     found = judge(replace(WHOLE, told=[*WHOLE.told, waited], messages=changed(4, source=source), gaps=[row]))
