@@ -237,10 +237,11 @@ def test_of_what_an_earlier_run_left_only_so_much_waits(tmp_path: Path, context:
     assert [event["payload"]["execution_id"] for event in events] == ["one", "two", "missed", "six"]
 
 
-def test_what_was_received_before_a_gap_does_not_follow_on_it(tmp_path: Path, context: Context) -> None:
+def test_what_was_received_before_a_gap_was_noticed_does_not_follow_on_it(tmp_path: Path, context: Context) -> None:
     loop = Loop(tmp_path, context)
     assert loop.catchup.holds_left((frame("before"), NOW_NS), 0.0)
-    gap = loop.out.gaps.begin("restarted", from_ms=NOW_NS // 1_000_000 + 1, topics=TOPICS)
+    now_ms = NOW_NS // 1_000_000
+    gap = loop.out.gaps.begin("restarted", from_ms=now_ms - 1000, now_ms=now_ms + 1, topics=TOPICS)
     loop.connect()
     events = [event for event in loop.turn(found(loop, fact("missed", LIVE_MS + 1))) if event["event_type"] == "execution"]
     assert [(event["payload"]["execution_id"], event["gap_id"]) for event in events] == [
