@@ -55,12 +55,12 @@ def is_of(gap: Gap, endpoint: str, topic: str) -> bool:
     return gap["endpoint"] == endpoint and gap["topic"] in (None, "", topic)
 
 
-def told_at(messages: Iterable[Message]) -> dict[str, int]:
-    """Gap → when it was told first, Unix milliseconds."""
-    told: dict[str, int] = {}
+def told_at(messages: Iterable[Message]) -> dict[str, list[int]]:
+    """Gap → when it was told, first and again, Unix milliseconds."""
+    told: dict[str, list[int]] = defaultdict(list)
     for each in messages:
         if each.event_type == "system":
-            told.setdefault(str(each.payload["gap_id"]), each.received_ms)
+            told[str(each.payload["gap_id"])].append(each.received_ms)
     return told
 
 

@@ -106,7 +106,7 @@ class Waits:
         for gap in self._away:
             began_ms, ended_ms = milliseconds(gap["from_at"]), milliseconds(gap["to_at"]) if gap["to_at"] else math.inf
             if is_of(gap, fetched.endpoint, fetched.topic) and began_ms <= live.received_ms and fetched.received_ms <= ended_ms:
-                first = bisect_left(received, self._told.get(str(gap["id"]), began_ms))
+                first = bisect_left(received, min(self._told.get(str(gap["id"]), [began_ms])))
                 if first < len(received) and fetched.received_ms - received[first] >= LONGEST_S * 1000:
                     return True
         return False
