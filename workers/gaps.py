@@ -157,8 +157,9 @@ class Gaps:
         self._open[kept.gap.id] = kept
         self.is_changed = True
         topics = kept.topics if kept.topic is None else {kept.topic}
+        # Where nothing came since another gap, what comes next follows on both, and names the newer one.
+        self._marked_ms.update(dict.fromkeys(topics - self.marks.keys(), now_ms))
         self.marks.update(dict.fromkeys(topics, kept.gap.id))
-        self._marked_ms.update(dict.fromkeys(topics, now_ms))
 
 
 def verdict(
