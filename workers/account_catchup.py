@@ -3,10 +3,11 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Collection
+from functools import partial
 
 from gateway.models import Event
 from gateway.protocol.account_parts import parts_of
-from workers.catchup import Catchup, Frame, events_in
+from workers.catchup import Catchup, Frame, events_in, tell
 from workers.delivery import Delivery
 from workers.gaps import NOTHING_FETCHED
 from workers.reconciliation import News, Reconciliation
@@ -46,7 +47,7 @@ class AccountCatchup(Catchup):
     def settled(self, now: float, now_ns: int) -> None:
         self._topics = self.subscriptions.names_delivering()
         if not self._account.connected(self._topics, now):
-            self._close(now_ns, recovered=False, detail=NOTHING_FETCHED)
+            self._end_gap(now_ns, recovered=False, detail=NOTHING_FETCHED)
 
     def holds(self, frame: Frame, now: float) -> bool:
         return self._account.holds(frame, now)
@@ -55,7 +56,7 @@ class AccountCatchup(Catchup):
         self._left_bytes += len(frame[0].text)
         if self._left_bytes > self._most_left:
             self._left_bytes = len(frame[0].text)
-            self.close(now)
+            self.release(now)
         self._account.opened()
         self._delivery.journal.is_withheld = True
         return self._account.holds(frame, now)
@@ -76,8 +77,8 @@ class AccountCatchup(Catchup):
     def lost(self) -> None:
         self._account.lost()
 
-    def close(self, now: float) -> None:
-        self._account.release()
+    def release(self, now: float) -> None:
+        self._account.release_all()
         self._go_on(now)
 
     def passes(self, event: Event) -> bool:
@@ -89,24 +90,20 @@ class AccountCatchup(Catchup):
     def _tell(self, news: News[Frame], now: float, now_ns: int) -> None:
         gap_id = None
         if news.reason == "audit" and (events := [fact.outcome for fact in news.facts if isinstance(fact.outcome, Event)]):
-            log.warning("%s audit_found events=%d", self._delivery.worker, len(events))
             gap_id = self._delivery.ledger.begin(
                 "gap", "missed", now_ns=now_ns, from_ms=min(event.timestamp_ms for event in events),
                 topics={event.topic for event in events}, detail="the stream looked healthy and did not tell this",
             )  # fmt: skip
-        for facts, frame in news.steps:
-            for fact in self._account.new(news, facts):
-                self._delivery.fetched(fact, now_ns)
-            if frame is not None:
-                self._delivery.take(*frame, now)
+        tell(self._delivery, news.steps, partial(self._account.new, news), now, now_ns)
         for fact in news.bad:
             self._delivery.fetched(fact, now_ns)
         if gap_id is not None:
+            log.warning("%s audit_found events=%d: %s", self._delivery.worker, news.told.total(), news.detail)
             self._delivery.ledger.end(gap_id, now_ns=now_ns, recovered=True, detail=news.detail)
         if news.is_last and news.reason == "connected":
             blind = self._not_fetched()
             lacks = f"; nothing of {', '.join(blind)} was fetched" if blind else ""
-            self._close(now_ns, recovered=news.recovered and not blind, detail=f"{news.detail}{lacks}; {IN_BETWEEN}")
+            self._end_gap(now_ns, recovered=news.recovered and not blind, detail=f"{news.detail}{lacks}; {IN_BETWEEN}")
         self._handed.append((news, None))
 
     def _not_fetched(self) -> list[str]:
@@ -116,7 +113,7 @@ class AccountCatchup(Catchup):
         refused = [f"{topic} ({states[topic][1] or states[topic][0]})" for topic in wanted if topic not in self._topics]
         return [topic for topic in wanted if topic in self._topics and not parts_of([topic])] + refused
 
-    def _close(self, now_ns: int, *, recovered: bool, detail: str) -> None:
+    def _end_gap(self, now_ns: int, *, recovered: bool, detail: str) -> None:
         gap = self._delivery.gaps.connection
         if gap is not None:
             self._delivery.ledger.end(gap.gap.id, now_ns=now_ns, recovered=recovered, detail=detail)

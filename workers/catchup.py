@@ -1,18 +1,21 @@
 """CATCH-UP: what the main loop does about a time that it missed. The account and the market each have their own; the others have this.
 
-dial ─▶ opened: frames wait ─▶ settled: REST is asked ─▶ tend: what it told goes out between what waited, by time ─▶ lost, close
+dial ─▶ opened: frames wait ─▶ settled: REST is asked ─▶ tend: what it told goes out between what waited, by time ─▶ lost, release
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
 from gateway.models import Event
 from gateway.protocol import channels
+from gateway.protocol.answers import Fact
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.frames import Data
 from gateway.protocol.memory import Memory
 from gateway.protocol.subscriptions import Subscriptions
+from workers.delivery import Delivery
+from workers.held import Step
 
 #: A frame as the loop keeps it: with the nanoseconds of its receipt.
 Frame = tuple[Data, int]
@@ -24,6 +27,17 @@ def events_in(frame: Frame, endpoint: Endpoint) -> list[Event]:
     normalise = channels.for_topic(data.topic, endpoint.name).normalise
     outcomes = normalise(replace(data, unknown=[]), endpoint.category, Memory()) if normalise is not None else []
     return [outcome for outcome in outcomes if isinstance(outcome, Event)]
+
+
+def tell(
+    delivery: Delivery, steps: Iterable[Step[Frame]], new: Callable[[list[Fact]], Iterable[Fact]], now: float, now_ns: int
+) -> None:
+    """Facts, as far as they are new when it is their turn, and the frames between them."""
+    for facts, frame in steps:
+        for fact in new(facts):
+            delivery.fetched(fact, now_ns)
+        if frame is not None:
+            delivery.take(*frame, now)
 
 
 class Catchup:
@@ -72,7 +86,7 @@ class Catchup:
     def lost(self) -> None:
         """The connection is gone."""
 
-    def close(self, now: float) -> None:
+    def release(self, now: float) -> None:
         """The worker ends, or has nothing more to do: what waits is delivered."""
 
     def passes(self, event: Event) -> bool:  # noqa: ARG002 # everything does here

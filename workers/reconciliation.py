@@ -14,7 +14,7 @@ from gateway.models import Event
 from gateway.protocol.account_parts import parts_of
 from gateway.protocol.answers import Fact
 from gateway.protocol.recent import Recent, Verdict
-from workers.held import LONGEST_S, FirstMs, Held, Item
+from workers.held import LONGEST_S, FirstMs, Held, Item, Step
 from workers.reconcile import LAST, Found, Reason, Reconciler
 
 #: Between two audits, and until one is tried again that has to wait for another read; seconds.
@@ -29,14 +29,16 @@ _ALL = ""
 class News(Generic[Item]):
     """What REST told, between the frames that waited: consumers are to be told all that now, in this order.
 
-    steps    facts, as far as they are still new when it is their turn (`new`), and the frame behind them, if there is one
+    steps    facts count as far as they are still new when it is their turn: `new`
+    bad      what could not be read
     is_last  REST has told all that it ever will of this read
     lacks    what is missing all the same, one clause for a person each
+    found    which it was made of
     told     event class → facts that consumers were told
     """
 
     reason: Reason
-    steps: list[tuple[list[Fact], Item | None]]
+    steps: list[Step[Item]]
     bad: list[Fact]
     is_last: bool
     lacks: tuple[str, ...]
@@ -103,7 +105,7 @@ class Reconciliation(Generic[Item]):
         """The connection is gone; what it brought waits on, for what REST is asked by the next one."""
         self._audit_at = self._number = None
 
-    def release(self) -> None:
+    def release_all(self) -> None:
         """Nothing waits any longer."""
         self._held.release_all()
 
@@ -154,7 +156,7 @@ class Reconciliation(Generic[Item]):
         for part, names in found.gone.items():
             self.recent.forget(part, names)
         is_audit, is_newest = found.reason == "audit", found.number == self._number
-        steps: list[tuple[list[Fact], Item | None]]
+        steps: list[Step[Item]]
         if is_audit:
             facts = list(self._new([*found.facts, *found.states], settled_ms=found.at_ms - SETTLED_MS))
             self.missed.update(fact.outcome.event_type for fact in facts if isinstance(fact.outcome, Event))

@@ -14,7 +14,7 @@ from gateway.models import Event
 from gateway.protocol.answers import Fact
 from gateway.protocol.tape import Edge, Tape
 from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, at_ms, fillable
-from workers.held import LONGEST_S, FirstMs, Held, Item
+from workers.held import LONGEST_S, FirstMs, Held, Item, Step
 
 #: So long after REST told of a topic the stream may still bring what it told; seconds.
 LATE_S = 10.0
@@ -46,14 +46,16 @@ class _Question:
 class Refilled(Generic[Item]):
     """What REST told of one topic's gap, between the frames that waited: consumers are to be told all that now, in this order.
 
-    steps      facts, as far as they are still new when it is their turn (`new`), and the frame behind them, if there is one
+    steps      facts count as far as they are still new when it is their turn: `new`
     is_last    REST will tell no more of it
     recovered  all of it was told: back to what was told last, and up to the first that the stream brought
+    words      why it was not, one clause for a person; "" where there is nothing to say
+    question   which this answers; it counts what is told
     """
 
     topic: str
     gap_id: str
-    steps: list[tuple[list[Fact], Item | None]]
+    steps: list[Step[Item]]
     is_last: bool
     recovered: bool
     words: str
@@ -130,13 +132,17 @@ class Refill(Generic[Item]):
             if known is not None:
                 unanswered[topic] = known.gap_id
             self._closing.pop(topic, None)
-            self._held.drop(topic)
+            self._held.take_all(topic)  # which nobody is told
         return unanswered
 
-    def release(self, topics: Iterable[str] | None = None) -> None:
-        """Nothing of these waits any longer; None: nothing at all."""
-        for topic in topics if topics is not None else list(self._tapes):
+    def release(self, topics: Iterable[str]) -> None:
+        """Nothing of these waits any longer."""
+        for topic in topics:
             self._held.release(topic)
+
+    def release_all(self) -> None:
+        """Nothing waits any longer."""
+        self._held.release_all()
 
     def holds(self, topic: str, item: Item, now: float, first_ms: FirstMs[Item]) -> bool:
         """Whether a frame waits; else it is to be delivered now."""

@@ -249,7 +249,7 @@ def test_what_waits_goes_out_when_the_process_ends_and_is_known_to_wait_until_th
     assert loop.catchup.holds((trades("A", "3"), NOW_NS), 0.0)
     assert loop.catchup.held_since_ms == NOW_MS
     loop.catchup.lost()
-    loop.catchup.close(0.0)
+    loop.catchup.release(0.0)
     loop.out.flush()
     assert loop.told() == ["1", "3"]
     assert loop.catchup.held_since_ms is None
