@@ -84,10 +84,11 @@ class Outbox:
 
     @property
     def oldest_ns(self) -> int | None:
-        """When the oldest record that is here was received, Unix nanoseconds."""
-        if self._under_way:
-            return self._under_way[0].received_ns
-        return self._waiting[0].record.received_ns if self._waiting else None
+        """When the oldest record that is here was received, Unix nanoseconds. Of those that wait the first counts: they come in order,
+        but for frames that waited for REST, which are not many where so much waits.
+        """
+        here = [batch.received_ns for batch in self._under_way]
+        return min([*here, self._waiting[0].record.received_ns] if self._waiting else here, default=None)
 
     @property
     def next_number(self) -> int:

@@ -7,9 +7,11 @@ from functools import partial
 
 from gateway.models import Event
 from gateway.protocol.account_parts import parts_of
+from gateway.protocol.answers import events
 from workers.catchup import Catchup, Frame, events_in, tell
 from workers.delivery import Delivery
 from workers.gaps import NOTHING_FETCHED
+from workers.reconcile import HAPPENED
 from workers.reconciliation import News, Reconciliation
 
 log = logging.getLogger(__name__)
@@ -89,10 +91,10 @@ class AccountCatchup(Catchup):
 
     def _tell(self, news: News[Frame], now: float, now_ns: int) -> None:
         gap_id = None
-        if news.reason == "audit" and (events := [fact.outcome for fact in news.facts if isinstance(fact.outcome, Event)]):
+        if news.reason == "audit" and (found := list(events(news.facts))):
             gap_id = self._delivery.ledger.begin(
-                "gap", "missed", now_ns=now_ns, from_ms=min(event.timestamp_ms for event in events),
-                topics={event.topic for event in events}, detail="the stream looked healthy and did not tell this",
+                "gap", "missed", now_ns=now_ns, from_ms=min(event.timestamp_ms for event in found),
+                topics={event.topic for event in found}, detail="the stream looked healthy and did not tell this",
             )  # fmt: skip
         tell(self._delivery, news.steps, partial(self._account.new, news), now, now_ns)
         for fact in news.bad:
@@ -124,7 +126,9 @@ class AccountCatchup(Catchup):
         self._delivery.journal.is_withheld = self._account.waiting > 0
 
     def _first_ms(self, frame: Frame) -> int | None:
-        return min((event.timestamp_ms for event in events_in(frame, self._delivery.endpoint)), default=None)
+        """Of the executions and orders that a frame tells: a push of the wallet is dated when it was sent, which is later."""
+        told = events_in(frame, self._delivery.endpoint)
+        return min((event.timestamp_ms for event in told if event.event_type in HAPPENED), default=None)
 
     def _settle(self) -> None:
         """The next read begins behind what the router has by now. What was handed on in the last turn was sent at its end."""

@@ -1,6 +1,7 @@
 """CATCH-UP: what the main loop does about a time that it missed. The account and the market each have their own; the others have this.
 
-dial ─▶ opened: frames wait ─▶ settled: REST is asked ─▶ tend: what it told goes out between what waited, by time ─▶ lost, release
+dial ─▶ opened: frames wait ─▶ settled, or topic by topic: REST is asked ─▶ tend: what it told goes out between what waited, by time
+The connection goes ─▶ lost; the worker does ─▶ release
 """
 
 from collections.abc import Callable, Iterable
@@ -87,7 +88,7 @@ class Catchup:
         """The connection is gone."""
 
     def release(self, now: float) -> None:
-        """The worker ends, or has nothing more to do: what waits is delivered."""
+        """What waits is delivered now: the worker ends, has nothing more to do, or no room for more."""
 
     def passes(self, event: Event) -> bool:  # noqa: ARG002 # everything does here
         """Whether consumers are to be told what the stream brings; not where REST has told it meanwhile, or something newer."""

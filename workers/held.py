@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
-from gateway.protocol.answers import Fact
+from gateway.protocol.answers import Fact, at_ms
 
 Item = TypeVar("Item")
 #: The earliest moment of what a frame tells, Unix milliseconds; None: it tells nothing that can be read.
@@ -71,9 +71,8 @@ class Held(Generic[Item]):
         return [item for _, item in waiting.frames] if waiting is not None else []
 
     def between(
-        self, key: str, facts: Sequence[Fact], at_ms: Callable[[Fact], int], first_ms: FirstMs[Item],
-        is_before: Callable[[int, int], bool],
-    ) -> Iterator[Step[Item]]:  # fmt: skip
+        self, key: str, facts: Sequence[Fact], first_ms: FirstMs[Item], is_before: Callable[[int, int], bool]
+    ) -> Iterator[Step[Item]]:
         """What REST told, in its order, between the frames that wait: before each frame the facts that are before its first.
 
         The frames behind the last fact wait on. They may be of several connections, with some of what was missed between them, and what
@@ -102,16 +101,10 @@ class Held(Generic[Item]):
         return found
 
     @property
-    def next_at(self) -> float | None:
-        """When something is due at the latest; monotonic seconds."""
-        if self._released:
-            return 0.0
-        return min((waiting.frames[0][0] + self._longest_s for waiting in self._waiting.values() if waiting.frames), default=None)
-
-    @property
     def firsts(self) -> list[Item]:
         """Of each key the one that has waited longest."""
-        return [waiting.frames[0][1] for waiting in self._waiting.values() if waiting.frames] + [*self._released][:1]
+        waiting = [each.frames[0][1] for each in self._waiting.values() if each.frames]
+        return [*waiting, self._released[0]] if self._released else waiting
 
     def __len__(self) -> int:
         return len(self._released) + sum(len(waiting.frames) for waiting in self._waiting.values())

@@ -37,6 +37,8 @@ THREADS = 8
 PATIENCE_S, CAP_S = 120.0, 5.0
 #: A checkpoint that PostgreSQL did not take is written again after this; seconds.
 WRITE_AGAIN_S = 5.0
+#: Event classes of what happened, each event with its time.
+HAPPENED = ("execution", "order")
 #: Event classes of what is so now; they are handed on behind what happened.
 LAST = ("position", "balance")
 

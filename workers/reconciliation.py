@@ -12,7 +12,7 @@ from typing import Generic
 from gateway.exchange.account_reader import SETTLED_MS
 from gateway.models import Event
 from gateway.protocol.account_parts import parts_of
-from gateway.protocol.answers import Fact
+from gateway.protocol.answers import Fact, events
 from gateway.protocol.recent import Recent, Verdict
 from workers.held import LONGEST_S, FirstMs, Held, Item, Step
 from workers.reconcile import LAST, Found, Reason, Reconciler
@@ -137,8 +137,13 @@ class Reconciliation(Generic[Item]):
             self._audit_at = now + (self._audit_s if begun else AUDIT_AGAIN_S)
 
     def news(self, first_ms: FirstMs[Item]) -> Iterator[News[Item]]:
-        """What is to be told now, before the next is asked for; each is to be given to `settle` once it is handed on."""
-        return (self._judged(found, first_ms) for found in self._reconciler.taken())
+        """What is to be told now, before the next is asked for; each is to be given to `settle` once it is handed on.
+
+        An audit of a connection that is gone is left out: the next one's first read tells the same, and not as missed.
+        """
+        for found in self._reconciler.taken():
+            if found.reason == "connected" or (self._number is not None and found.number > self._number):
+                yield self._judged(found, first_ms)
 
     def new(self, news: News[Item], facts: Iterable[Fact]) -> Iterator[Fact]:
         """Of these, those that consumers do not know; they are told now."""
@@ -159,11 +164,11 @@ class Reconciliation(Generic[Item]):
         steps: list[Step[Item]]
         if is_audit:
             facts = list(self._new([*found.facts, *found.states], settled_ms=found.at_ms - SETTLED_MS))
-            self.missed.update(fact.outcome.event_type for fact in facts if isinstance(fact.outcome, Event))
+            self.missed.update(event.event_type for event in events(facts))
             steps = [(facts, None)]
         else:
             # Of one moment the stream tells each state, and REST the last.
-            steps = list(self._held.between(_ALL, found.facts, _at_ms, first_ms, lt))
+            steps = list(self._held.between(_ALL, found.facts, first_ms, lt))
             if is_newest:
                 steps += [*(([], item) for item in self._held.take_all(_ALL)), (found.states, None)]
             else:  # frames wait that may be older than what is so now; the newer question reads that, too
@@ -188,7 +193,3 @@ class Reconciliation(Generic[Item]):
             if is_new:
                 self.recent.note(event)
                 yield fact
-
-
-def _at_ms(fact: Fact) -> int:
-    return fact.outcome.timestamp_ms if isinstance(fact.outcome, Event) else 0

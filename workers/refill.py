@@ -13,7 +13,7 @@ from typing import Generic
 from gateway.models import Event
 from gateway.protocol.answers import Fact
 from gateway.protocol.tape import Edge, Tape
-from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, at_ms, fillable
+from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, fillable
 from workers.held import LONGEST_S, FirstMs, Held, Item, Step
 
 #: So long after REST told of a topic the stream may still bring what it told; seconds.
@@ -179,7 +179,7 @@ class Refill(Generic[Item]):
             return None
         # A trade that shares its moment with a frame is in it; a closed candle comes behind its own running pushes.
         is_before = le if known.event_type == "trade" else lt
-        steps = list(self._held.between(topic, filled.facts, at_ms, first_ms, is_before))
+        steps = list(self._held.between(topic, filled.facts, first_ms, is_before))
         is_last = known.gap is filled.gap  # else the connection is a newer one by now, and the same was or will be asked again
         detail = filled.detail
         if is_last:

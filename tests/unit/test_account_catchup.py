@@ -213,6 +213,37 @@ def test_what_is_so_now_is_not_told_by_an_older_answer_before_frames_that_wait(t
     ]
 
 
+def test_a_push_of_the_wallet_dates_nothing_that_happened(tmp_path: Path, context: Context) -> None:
+    """It is dated when it was sent, which is behind what was read later."""
+    loop = Loop(tmp_path, context, topics=(*TOPICS, "wallet"))
+    loop.out.want({"wallet": frozenset(["balance"]), "execution": frozenset(["execution"])})
+    loop.connect()
+    coin = {"coin": "USDT", "walletBalance": "1", "equity": "1", "locked": "0"}
+    row = {"accountType": "UNIFIED", "coin": [coin]}
+    wallet = parse(json.dumps({"topic": "wallet", "id": "1", "creationTime": LIVE_MS + 10, "data": [row]}).encode())
+    assert isinstance(wallet, Data)
+    loop.hears(wallet)
+    loop.hears(frame("read", at_ms=LIVE_MS + 8))
+    events = loop.turn(found(loop, fact("missed", LIVE_MS + 9)))
+    assert [event["payload"].get("execution_id", "wallet") for event in events] == ["wallet", "read", "missed"]
+
+
+def test_an_audit_of_a_connection_that_is_gone_is_told_by_nobody(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    loop.connect()
+    loop.turn(found(loop))
+    loop.now = 61.0
+    loop.turn()
+    late = found(loop, fact("missed"), reason="audit")
+    loop.catchup.lost()
+    assert loop.turn(late) == []
+    loop.connect()
+    assert loop.turn(late) == []
+    assert (loop.catchup.missed, late in loop.reconciler.settled) == (0, False)
+    events = loop.turn(found(loop, fact("missed")))
+    assert [event["payload"]["execution_id"] for event in events if event["event_type"] == "execution"] == ["missed"]
+
+
 def test_what_an_earlier_run_left_waits_for_rest_too_and_goes_on_without_it(tmp_path: Path, context: Context) -> None:
     loop = Loop(tmp_path, context)
     for identity in ("one", "two"):

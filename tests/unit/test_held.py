@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.models import Event
-from gateway.protocol.answers import Fact
+from gateway.protocol.answers import Fact, at_ms
 from workers.held import Held
 
 Before = Callable[[int, int], bool]
@@ -16,7 +16,7 @@ Before = Callable[[int, int], bool]
 def test_nothing_waits_where_nothing_is_expected() -> None:
     held = Held[int]()
     assert not held.put("a", 1, 0.0)
-    assert (held.due(100.0), len(held), held.next_at) == ([], 0, None)
+    assert (held.due(100.0), len(held)) == ([], 0)
 
 
 def test_frames_wait_until_they_are_released_in_their_order() -> None:
@@ -34,7 +34,6 @@ def test_the_first_frame_waits_two_seconds_at_most_and_takes_the_others_with_it(
     held.expect("a")
     held.put("a", 1, 10.0)
     held.put("a", 2, 11.9)
-    assert held.next_at == 12.0
     assert held.due(11.99) == []
     assert held.due(12.0) == [1, 2]
     assert not held.put("a", 3, 12.0)
@@ -57,7 +56,7 @@ def test_keys_do_not_wait_for_each_other() -> None:
     assert held.due(1.0) == ["b1"]
     assert len(held) == 1
     held.release_all()
-    assert (held.next_at, held.due(1.0), len(held)) == (0.0, ["a1"], 0)
+    assert (held.due(1.0), len(held)) == (["a1"], 0)
 
 
 def test_frames_of_a_new_connection_wait_their_own_two_seconds() -> None:
@@ -86,8 +85,8 @@ def test_facts_are_told_between_the_frames_and_what_is_behind_them_waits_on(is_b
     for frame in ("f10", "f20", "f30"):
         held.put("a", frame, 0.0)
     facts = [Fact(event(at_ms), None) for at_ms in (10, 15, 20)]
-    steps = held.between("a", facts, moment, lambda frame: int(frame[1:]), is_before)
-    flat = [entry for before, frame in steps for entry in ([moment(fact) for fact in before], frame)]
+    steps = held.between("a", facts, lambda frame: int(frame[1:]), is_before)
+    flat = [entry for before, frame in steps for entry in ([at_ms(fact) for fact in before], frame)]
     assert flat[: len(told)] == told
     assert held.take_all("a") == (["f30"] if is_before is lt else ["f20", "f30"])
 
@@ -102,8 +101,3 @@ def event(at_ms: int) -> Event:
         identity=str(at_ms),
         payload={},
     )
-
-
-def moment(fact: Fact) -> int:
-    assert isinstance(fact.outcome, Event)
-    return fact.outcome.timestamp_ms
