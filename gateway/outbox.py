@@ -34,7 +34,7 @@ class Packed:
 
     first         place of its first record
     count         of its records; places between may have been dropped
-    received_ns   of its first record
+    received_ns   of its oldest record
     size          what it counts as, bytes
     """
 
@@ -84,10 +84,11 @@ class Outbox:
 
     @property
     def oldest_ns(self) -> int | None:
-        """When the oldest record that is here was received, Unix nanoseconds."""
-        if self._under_way:
-            return self._under_way[0].received_ns
-        return self._waiting[0].record.received_ns if self._waiting else None
+        """When the oldest record that is here was received, Unix nanoseconds. Of those that wait the first counts: they come in order,
+        but for frames that waited for REST, which are not many where so much waits.
+        """
+        here = [batch.received_ns for batch in self._under_way]
+        return min([*here, self._waiting[0].record.received_ns] if self._waiting else here, default=None)
 
     @property
     def next_number(self) -> int:
@@ -117,7 +118,7 @@ class Outbox:
             size += taken[-1].size
         records = [self._marked(entry.record) for entry in taken] if self._marks else [entry.record for entry in taken]
         self._number += 1
-        batch = Packed(self._number, pack(records), taken[0].place, len(taken), records[0].received_ns, size)
+        batch = Packed(self._number, pack(records), taken[0].place, len(taken), min(record.received_ns for record in records), size)
         self._under_way.append(batch)
         self._under_way_bytes += size
         self._records_under_way += len(taken)

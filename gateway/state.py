@@ -209,8 +209,10 @@ def newest_run(states: Iterable[WorkerState]) -> WorkerState | None:
 
 def absence_after(last: WorkerState | None) -> Absence | None:
     """What is to be told after a process's last words: it ended without a word, or before it could tell of the one before it."""
-    if last is None or last.absence is not None:
-        return last.absence if last is not None else None
+    if last is None:
+        return None
+    if last.absence is not None:
+        return last.absence
     if last.has_ended or not last.wanted or last.connection_status in ("idle", "standby"):
         return None
     since_ms = last.delivered_ms or last.last_frame_ms

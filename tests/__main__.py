@@ -2,10 +2,12 @@
 
 Real parts run in two processes, each with servers of its own and whole files at a time. What the computing ones say is kept
 and printed after the others. Real parts that failed beside others are tried once more, alone: what passes then is named as
-unsteady, at the very end, where what failed stands too. The exit code is 0 when each test has passed.
+unsteady, at the very end, where what failed stands too. A row of the table of faults that found something lost is not: what
+a kill does once in ten times is what it is there to find. The exit code is 0 when each test has passed.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +28,9 @@ TOGETHER = ("-n", "2", "--dist", "loadfile")
 TRIED_AGAIN = 5
 #: pytest's exit code when tests ran and some failed.
 SOME_FAILED = 1
+#: A row of the table of faults, and what it says where all that was wrong are figures.
+ROW = "tests.chaos.test_rows"
+ONLY_FIGURES = re.compile(r"AssertionError: seed \d+( \w+: found [\d.]+; expected at most [\d.]+)+ assert ")
 #: How much of an assertion is said again at the end.
 SHOWN = 300
 
@@ -56,10 +61,10 @@ def _all(folder: Path) -> int:
             sys.stdout.write(line)
     failed = failures(folder / "real.xml")
     unsteady = {}
-    if real == SOME_FAILED and len(failed) <= TRIED_AGAIN:
+    if real == SOME_FAILED and len(failed) <= TRIED_AGAIN and not any(map(found_a_loss, failed.items())):
         print(f"\nonce more, alone: {', '.join(failed)}", flush=True)
         real = _run(folder / "again.xml", (*parts, "--last-failed", "--last-failed-no-failures=none"))
-        again = failures(folder / "again.xml")
+        again = failures(folder / "again.xml") if real in (0, SOME_FAILED) else failed
         unsteady = {name: why for name, why in failed.items() if name not in again}
         failed = again
     failed |= failures(folder / "computing.xml")
@@ -73,6 +78,12 @@ def _all(folder: Path) -> int:
 
 def _run(report: Path, arguments: tuple[str, ...]) -> int:
     return subprocess.run((*_PYTEST, f"--junit-xml={report}", *arguments), check=False).returncode
+
+
+def found_a_loss(failed: tuple[str, str]) -> bool:
+    """Whether a row of the table of faults found more than a figure that is too large, which a busy machine may be to blame for."""
+    name, why = failed
+    return ROW in name and not ONLY_FIGURES.match(why)
 
 
 def failures(report: Path) -> dict[str, str]:

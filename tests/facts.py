@@ -21,7 +21,7 @@ def facts_of_frame(topic: str, frame: dict[str, Any]) -> Facts:
     rows = data if isinstance(data, list) else [data]
     named = {
         "publicTrade": lambda row: ("trade", row["s"], row["i"], row["p"], row["v"]),
-        "kline": lambda row: ("kline", row["start"], row["timestamp"], row["close"], row["confirm"]),
+        "kline": _candle,
         "system": lambda row: ("status", row["id"]),
         "order": lambda row: ("order", row["orderId"], row["orderStatus"], str(row["updatedTime"]), row["cumExecQty"]),
         "execution": lambda row: ("execution", row["execId"], row["execPrice"], row["execQty"], row["execFee"] or None),
@@ -38,8 +38,13 @@ def facts_of_frame(topic: str, frame: dict[str, Any]) -> Facts:
     return [named[family](row) for row in rows]
 
 
+def _candle(row: dict[str, Any]) -> tuple[Any, ...]:
+    """A closed one is told once, and REST, which tells it too, does not say when the stream did."""
+    return "kline", row["start"], None if row["confirm"] else row["timestamp"], row["close"], row["confirm"]
+
+
 def fact_of_event(event: dict[str, Any]) -> tuple[Any, ...]:
-    """The same of one event. REST says of no candle when it was told."""
+    """The same of one event."""
     payload = event["payload"]
     named = {
         "orderbook": lambda: (
@@ -52,7 +57,7 @@ def fact_of_event(event: dict[str, Any]) -> tuple[Any, ...]:
         ),
         "ticker": lambda: ("ticker", milliseconds(event["timestamp"])),
         "trade": lambda: ("trade", payload["symbol"], payload["trade_id"], payload["price"], payload["quantity"]),
-        "kline": lambda: ("kline", payload["start"], payload.get("timestamp"), payload["close"], payload["confirm"]),
+        "kline": lambda: _candle(payload),
         "system_status": lambda: ("status", payload["id"]),
         "order": lambda: (
             "order",

@@ -74,8 +74,9 @@ class Endpoint:
         readable, _, _ = select.select([self._wake], [], [], PATIENCE_S)
         assert readable, "nothing came"
         os.eventfd_read(self._wake)
-        found = self.account.news(lambda event: event.timestamp_ms)
-        for news in found:
+        found = []
+        for news in self.account.news(lambda event: event.timestamp_ms):
+            found.append(news)
             for facts, event in news.steps:
                 self.told += [fact.outcome for fact in self.account.new(news, facts) if isinstance(fact.outcome, Event)]
                 if event is not None:

@@ -15,7 +15,7 @@ from typing import Any
 from gateway.errors import ExchangeError, LinkLost
 from gateway.exchange.rest import Rest
 from gateway.models import Event
-from gateway.protocol.answers import Fact, events, facts_of
+from gateway.protocol.answers import Fact, at_ms, events, facts_of
 from gateway.protocol.channels import named_by
 from gateway.protocol.channels.kline import last_ms
 from gateway.protocol.ret_codes import NO_SUCH
@@ -238,8 +238,3 @@ def _is_missed(event: Event, edge: Edge) -> bool:
     """A closed candle that consumers were not told. Where none was ever told, the one that ran when the gap began is the first."""
     is_behind = moment(event) >= edge.newest_ms if edge.newest_ms else int(event.payload["end"]) >= edge.cut_ms
     return event.payload["confirm"] is True and is_behind and hash(event.identity) not in edge.told
-
-
-def at_ms(fact: Fact) -> int:
-    """When it was; what cannot be read comes first."""
-    return moment(fact.outcome) if isinstance(fact.outcome, Event) else 0

@@ -1,18 +1,22 @@
 """CATCH-UP: what the main loop does about a time that it missed. The account and the market each have their own; the others have this.
 
-dial ─▶ opened: frames wait ─▶ settled: REST is asked ─▶ tend: what it told goes out, then what waited ─▶ lost, close
+dial ─▶ opened: frames wait ─▶ settled, or topic by topic: REST is asked ─▶ tend: what it told goes out between what waited, by time
+The connection goes ─▶ lost; the worker does ─▶ release
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
 from gateway.models import Event
 from gateway.protocol import channels
+from gateway.protocol.answers import Fact
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.frames import Data
 from gateway.protocol.memory import Memory
 from gateway.protocol.subscriptions import Subscriptions
+from workers.delivery import Delivery
+from workers.held import Step
 
 #: A frame as the loop keeps it: with the nanoseconds of its receipt.
 Frame = tuple[Data, int]
@@ -24,6 +28,17 @@ def events_in(frame: Frame, endpoint: Endpoint) -> list[Event]:
     normalise = channels.for_topic(data.topic, endpoint.name).normalise
     outcomes = normalise(replace(data, unknown=[]), endpoint.category, Memory()) if normalise is not None else []
     return [outcome for outcome in outcomes if isinstance(outcome, Event)]
+
+
+def tell(
+    delivery: Delivery, steps: Iterable[Step[Frame]], new: Callable[[list[Fact]], Iterable[Fact]], now: float, now_ns: int
+) -> None:
+    """Facts, as far as they are new when it is their turn, and the frames between them."""
+    for facts, frame in steps:
+        for fact in new(facts):
+            delivery.fetched(fact, now_ns)
+        if frame is not None:
+            delivery.take(*frame, now)
 
 
 class Catchup:
@@ -72,8 +87,8 @@ class Catchup:
     def lost(self) -> None:
         """The connection is gone."""
 
-    def close(self, now: float) -> None:
-        """The worker ends, or has nothing more to do: what waits is delivered."""
+    def release(self, now: float) -> None:
+        """What waits is delivered now: the worker ends, has nothing more to do, or no room for more."""
 
     def passes(self, event: Event) -> bool:  # noqa: ARG002 # everything does here
         """Whether consumers are to be told what the stream brings; not where REST has told it meanwhile, or something newer."""

@@ -155,7 +155,7 @@ class Delivery:
         if event.event_type == "system_status":
             self.maintenance.take(event)
         if self.gaps.marks and not queue:
-            event.gap_id = self.gaps.taken(event.topic, received_ns // 1_000_000)
+            event.gap_id = self.gaps.take_mark(event.topic, received_ns // 1_000_000 if event.source == "stream" else None)
         self.dispatch.add(self.stamp.record(event, received_ns=received_ns, trace_id=trace_id, raw=raw, queue=queue))
         self.counts.events += 1
         reader.last_event_ms = received_ns // 1_000_000

@@ -47,7 +47,7 @@ class Gaps:
     """Used by the worker's main thread alone.
 
     is_judged   gaps of the connection close only by `end`: somebody fetches what was missed, and says what came of it
-    marks       topic → the gap that its next event follows on; `taken` by that event
+    marks       topic → the gap that its next event follows on; see `take_mark`
     is_changed  since somebody last kept what is open
     ended       since then
     """
@@ -56,23 +56,27 @@ class Gaps:
         self._open: dict[str, OpenGap] = {}
         self.is_judged = is_judged
         self.marks: dict[str, str] = {}
+        self._marked_ms: dict[str, int] = {}
         self.ended: list[OpenGap] = []
         self.is_changed = False
 
-    def begin(self, cause: Cause, *, from_ms: int, topic: str | None = None, topics: Collection[str] = ()) -> Gap:
-        """Open one. The next event of its topic, or of each of the topics that it waits for, follows on it."""
+    def begin(self, cause: Cause, *, from_ms: int, topic: str | None = None, topics: Collection[str] = (), now_ms: int = 0) -> Gap:
+        """Open one. The next event of its topic, or of each of the topics that it waits for, follows on it.
+
+        now_ms  when it was noticed, which may be long after it began: what was received before that does not follow on it
+        """
         gap = Gap(new_gap_id(), cause, from_ms)
-        self._add(OpenGap(gap, topic, set(topics)))
+        self._add(OpenGap(gap, topic, set(topics)), now_ms)
         return gap
 
-    def extend(self, gap_id: str, topics: Collection[str], *, from_ms: int | None = None) -> Gap:
+    def extend(self, gap_id: str, topics: Collection[str], *, from_ms: int | None = None, now_ms: int = 0) -> Gap:
         """A gap of the connection lasts on, and more topics wait. What was lost stays lost; what was fetched is fetched anew."""
         found = self._open[gap_id]
         found.topics |= set(topics)
         if from_ms is not None and from_ms < found.gap.from_ms:
             found.gap = replace(found.gap, from_ms=from_ms)
         found.judged = {topic: words for topic, words in found.judged.items() if not words[0]}
-        self._add(found)
+        self._add(found, now_ms)
         return found.gap
 
     def end(self, gap_id: str, *, to_ms: int, recovered: bool, detail: str | None = None) -> OpenGap | None:
@@ -100,7 +104,7 @@ class Gaps:
         """As it is kept for the next run."""
         return list(self._open.values())
 
-    def adopt(self, kept: Iterable[OpenGap]) -> list[OpenGap]:
+    def adopt(self, kept: Iterable[OpenGap], *, now_ms: int = 0) -> list[OpenGap]:
         """Take over what an earlier run left open: the connection's gap goes on; the others, which are returned, cannot.
 
         What it had closed is in `ended`: it may have died before anybody heard of that.
@@ -112,16 +116,15 @@ class Gaps:
                 self.is_changed = True
                 continue
             found.promised.clear()  # whoever promised is gone
-            self._add(found)
+            self._add(found, now_ms)
             if found.gap.cause not in _OF_CONNECTION:
                 others.append(found)
         return others
 
-    def taken(self, topic: str, received_ms: int) -> str | None:
-        """The gap that an event follows on: the first of its topic that was received since the gap began."""
-        kept = self._open.get(self.marks.get(topic, ""))
-        if kept is not None and received_ms < kept.gap.from_ms:
-            return None  # it waited until now
+    def take_mark(self, topic: str, received_ms: int | None) -> str | None:
+        """The gap that an event follows on: the first of its topic. received_ms: of one that may have waited since before the gap."""
+        if received_ms is not None and received_ms < self._marked_ms.get(topic, 0):
+            return None
         return self.marks.pop(topic, None)
 
     def promise(self, gap_id: str, topics: Collection[str]) -> None:
@@ -150,10 +153,12 @@ class Gaps:
             return None
         return found if all(map(is_back, found.topics)) else None
 
-    def _add(self, kept: OpenGap) -> None:
+    def _add(self, kept: OpenGap, now_ms: int) -> None:
         self._open[kept.gap.id] = kept
         self.is_changed = True
         topics = kept.topics if kept.topic is None else {kept.topic}
+        # Where nothing came since another gap, what comes next follows on both, and names the newer one.
+        self._marked_ms.update(dict.fromkeys(topics - self.marks.keys(), now_ms))
         self.marks.update(dict.fromkeys(topics, kept.gap.id))
 
 

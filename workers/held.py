@@ -2,16 +2,35 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
-from gateway.protocol.answers import Fact
+from gateway.protocol.answers import Fact, at_ms
 
 Item = TypeVar("Item")
 #: The earliest moment of what a frame tells, Unix milliseconds; None: it tells nothing that can be read.
 FirstMs: TypeAlias = Callable[[Item], int | None]
+#: Facts that REST told, and the frame behind them, if there is one: consumers are to be told them in this order.
+Step: TypeAlias = tuple[list[Fact], Item | None]
 
 #: The longest wait of a frame; seconds. Source: the issue of nothing lost: live events wait at most so long, then they go.
 LONGEST_S = 2.0
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Item]):
+    """Frames of one key, each with when it came, monotonic seconds. earlier: of them, those that wait for an answer before the newest."""
+
+    frames: deque[tuple[float, Item]] = field(default_factory=deque)
+    earlier: int = 0
+
+    def is_old(self, now: float, longest_s: float) -> bool:
+        """Whether the first has waited long enough."""
+        return bool(self.frames) and now - self.frames[0][0] >= longest_s
+
+    def take_first(self) -> Item:
+        self.earlier = max(0, self.earlier - 1)
+        return self.frames.popleft()[1]
 
 
 class Held(Generic[Item]):
@@ -19,83 +38,73 @@ class Held(Generic[Item]):
 
     def __init__(self, longest_s: float = LONGEST_S) -> None:
         self._longest_s = longest_s
-        self._waiting: dict[str, deque[tuple[float, Item]]] = {}
+        self._waiting: dict[str, _Waiting[Item]] = {}
         self._released: deque[Item] = deque()
 
     def expect(self, key: str) -> None:
-        """From now on its frames wait, until `release`, or until the first of them has waited long enough."""
-        self._waiting.setdefault(key, deque())
+        """From now on its frames wait, until `release`, or until the first of them has waited long enough.
+
+        Those that wait already go one by one as they get old.
+        """
+        waiting = self._waiting.setdefault(key, _Waiting())
+        waiting.earlier = len(waiting.frames)
 
     def put(self, key: str, item: Item, now: float) -> bool:
         """Whether it waits, which it does not where nothing is expected. now: monotonic seconds."""
         waiting = self._waiting.get(key)
         if waiting is None:
             return False
-        waiting.append((now, item))
+        waiting.frames.append((now, item))
         return True
 
     def release(self, key: str) -> None:
         """What was expected has come, or never will."""
-        self._released.extend(item for _, item in self._waiting.pop(key, ()))
+        self._released.extend(self.take_all(key))
 
     def release_all(self) -> None:
         for key in list(self._waiting):
             self.release(key)
 
-    def first(self, key: str) -> Item | None:
-        """The one that has waited longest."""
-        waiting = self._waiting.get(key)
-        return waiting[0][1] if waiting else None
-
     def take_all(self, key: str) -> list[Item]:
-        """All of them; from now on none waits."""
-        return [item for _, item in self._waiting.pop(key, ())]
+        """Its frames, which are not due later; from now on none waits."""
+        waiting = self._waiting.pop(key, None)
+        return [item for _, item in waiting.frames] if waiting is not None else []
 
     def between(
-        self, key: str, facts: Sequence[Fact], at_ms: Callable[[Fact], int], first_ms: FirstMs[Item],
-        is_before: Callable[[int, int], bool],
-    ) -> Iterator[tuple[list[Fact], Item | None]]:  # fmt: skip
+        self, key: str, facts: Sequence[Fact], first_ms: FirstMs[Item], is_before: Callable[[int, int], bool]
+    ) -> Iterator[Step[Item]]:
         """What REST told, in its order, between the frames that wait: before each frame the facts that are before its first.
 
         The frames behind the last fact wait on. They may be of several connections, with some of what was missed between them, and what
         REST lists may begin behind the first of them.
         """
-        left = deque(facts)
-        while left and (frame := self.first(key)) is not None:
-            began_ms, before = first_ms(frame), list[Fact]()
+        left, waiting = deque(facts), self._waiting.get(key)
+        while left and waiting is not None and waiting.frames:
+            began_ms, before = first_ms(waiting.frames[0][1]), list[Fact]()
             while left and began_ms is not None and is_before(at_ms(left[0]), began_ms):
                 before.append(left.popleft())
             if not left:
                 yield before, None
                 return
-            self._waiting[key].popleft()
-            yield before, frame
+            yield before, waiting.take_first()
         yield list(left), None
-
-    def drop(self, key: str) -> None:
-        """The same of all, and of those to come."""
-        self._waiting.pop(key, None)
 
     def due(self, now: float) -> list[Item]:
         """What waits no longer, in the order it came in under its key."""
         for key, waiting in list(self._waiting.items()):
-            if waiting and now - waiting[0][0] >= self._longest_s:
+            while waiting.earlier and waiting.is_old(now, self._longest_s):
+                self._released.append(waiting.take_first())
+            if not waiting.earlier and waiting.is_old(now, self._longest_s):
                 self.release(key)
         found = list(self._released)
         self._released.clear()
         return found
 
     @property
-    def next_at(self) -> float | None:
-        """When something is due at the latest; monotonic seconds."""
-        if self._released:
-            return 0.0
-        return min((waiting[0][0] + self._longest_s for waiting in self._waiting.values() if waiting), default=None)
-
-    @property
     def firsts(self) -> list[Item]:
         """Of each key the one that has waited longest."""
-        return [waiting[0][1] for waiting in self._waiting.values() if waiting] + [*self._released][:1]
+        waiting = [each.frames[0][1] for each in self._waiting.values() if each.frames]
+        return [*waiting, self._released[0]] if self._released else waiting
 
     def __len__(self) -> int:
-        return len(self._released) + sum(map(len, self._waiting.values()))
+        return len(self._released) + sum(len(waiting.frames) for waiting in self._waiting.values())

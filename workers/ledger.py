@@ -41,7 +41,7 @@ class Ledger:
         detail: str | None = None,
     ) -> str:
         """Open a gap, and say so as this kind of occurrence; its id. topics: that a gap of the connection waits for."""
-        gap = self.gaps.begin(cause, from_ms=from_ms, topic=topic, topics=topics)
+        gap = self.gaps.begin(cause, from_ms=from_ms, topic=topic, topics=topics, now_ms=now_ns // 1_000_000)
         self.tell(kind, now_ns=now_ns, topic=topic, detail=detail, gap=gap)
         return gap.id
 
@@ -63,13 +63,13 @@ class Ledger:
         if was_open is None and topics:
             self.begin("disconnected", cause, now_ns=now_ns, from_ms=from_ms, topics=topics, detail=detail)
             return
-        gap = self.gaps.extend(was_open.gap.id, topics) if was_open is not None else None
+        gap = self.gaps.extend(was_open.gap.id, topics, now_ms=now_ns // 1_000_000) if was_open is not None else None
         self.tell("disconnected", now_ns=now_ns, detail=detail, gap=gap)
 
     def was_away(self, since_ms: int | None, topics: Collection[str], *, now_ns: int) -> None:
         """The process begins, and takes up what an earlier one left open. since_ms: when that ended without a word; None: it did not."""
         kept = self._memo.read() if self._memo is not None else None
-        others = self.gaps.adopt(kept or [])
+        others = self.gaps.adopt(kept or [], now_ms=now_ns // 1_000_000)
         for closed in self.gaps.ended:
             self.tell("recovered", now_ns=now_ns, topic=closed.topic, detail=closed.detail, gap=closed.gap)
         for left in others:
@@ -84,7 +84,7 @@ class Ledger:
         """The connection's gap lasts over the process's end, and begins there at the latest; where there is none, one opens."""
         was_open = self.gaps.connection
         if was_open is not None:
-            gap = self.gaps.extend(was_open.gap.id, topics, from_ms=from_ms)
+            gap = self.gaps.extend(was_open.gap.id, topics, from_ms=from_ms, now_ms=now_ns // 1_000_000)
             self.tell("gap", now_ns=now_ns, detail=detail, gap=gap)
         else:
             from_ms = from_ms or now_ns // 1_000_000

@@ -141,7 +141,7 @@ class Link:
         self.intake.close()
         if self._live is not None:
             self._lost("the worker is stopping", "restarted", log_level=logging.INFO)
-        self.catchup.close(self._outside.now())
+        self.catchup.release(self._outside.now())
         self._delivery.flush()
 
     def _dial(self) -> None:
@@ -274,7 +274,7 @@ class Link:
         """Nobody wants anything: go, politely."""
         log.info("%s session_idle", self._delivery.worker)
         self.catchup.lost()
-        self.catchup.close(self._outside.now())
+        self.catchup.release(self._outside.now())
         self._let_go()
         self.status = "idle"
         self._was_online = False

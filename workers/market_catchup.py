@@ -1,11 +1,12 @@
 """The market's catch-up: trades and candles of the time that a connection missed. Books and tickers begin with their snapshot."""
 
 from collections.abc import Callable
+from functools import partial
 
 from gateway.models import Event
 from gateway.protocol.tape import oldest
 from workers.backfill import DEADLINES
-from workers.catchup import Catchup, Frame, events_in
+from workers.catchup import Catchup, Frame, events_in, tell
 from workers.delivery import Delivery
 from workers.gaps import UNWANTED
 from workers.refill import Refill
@@ -48,11 +49,7 @@ class MarketCatchup(Catchup):
         if self._awaited:
             self._look_for_topics(now)
         for told in self._refill.news(now, self._first_ms):
-            for facts, frame in told.steps:
-                for fact in self._refill.new(told, facts):
-                    self._delivery.fetched(fact, now_ns)
-                if frame is not None:
-                    self._delivery.take(*frame, now)
+            tell(self._delivery, told.steps, partial(self._refill.new, told), now, now_ns)
             if told.is_last:
                 self._delivery.gaps.judge(told.gap_id, told.topic, recovered=told.recovered, detail=told.detail)
         self._go_on(now)
@@ -60,8 +57,8 @@ class MarketCatchup(Catchup):
     def lost(self) -> None:
         self._awaited = {}
 
-    def close(self, now: float) -> None:
-        self._refill.release()
+    def release(self, now: float) -> None:
+        self._refill.release_all()
         self._go_on(now)
 
     def passes(self, event: Event) -> bool:
@@ -77,6 +74,7 @@ class MarketCatchup(Catchup):
         lost = [topic for topic in self._awaited if topic not in back and self.subscriptions.is_back(topic)]
         self._refill.back(back, now)
         if lost:
+            self._refill.release(lost)
             self._refill.keep(lambda topic: topic not in lost)
         for topic in lost:
             words = "refused" if self.subscriptions.is_wanted(topic) else UNWANTED

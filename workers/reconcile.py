@@ -37,8 +37,10 @@ THREADS = 8
 PATIENCE_S, CAP_S = 120.0, 5.0
 #: A checkpoint that PostgreSQL did not take is written again after this; seconds.
 WRITE_AGAIN_S = 5.0
-#: Event classes in the order in which their parts are handed on: what happened first, then what is so.
-_LAST = ("position", "balance")
+#: Event classes of what happened, each event with its time.
+HAPPENED = ("execution", "order")
+#: Event classes of what is so now; they are handed on behind what happened.
+LAST = ("position", "balance")
 
 
 class Checkpoints(Protocol):
@@ -276,8 +278,8 @@ class Reconciler(threading.Thread):
 
 
 def _found(question: Question, tried: _Round, *, is_last: bool, lacks: Collection[str]) -> Found:
-    facts = [fact for part, told in tried.told.items() if part.event_type not in _LAST for fact in told.facts]
-    states = [fact for event_type, _ in LISTS if event_type in _LAST for part, told in tried.told.items()
+    facts = [fact for part, told in tried.told.items() if part.event_type not in LAST for fact in told.facts]
+    states = [fact for event_type, _ in LISTS if event_type in LAST for part, told in tried.told.items()
               if part.event_type == event_type for fact in told.facts]  # fmt: skip
     return Found(
         number=question.number,

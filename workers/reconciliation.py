@@ -5,17 +5,17 @@ opened ─▶ frames wait ─▶ connected: REST is read ─▶ news, between th
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import lt
 from typing import Generic
 
 from gateway.exchange.account_reader import SETTLED_MS
 from gateway.models import Event
 from gateway.protocol.account_parts import parts_of
-from gateway.protocol.answers import Fact
+from gateway.protocol.answers import Fact, events
 from gateway.protocol.recent import Recent, Verdict
-from workers.held import LONGEST_S, FirstMs, Held, Item
-from workers.reconcile import Found, Reason, Reconciler
+from workers.held import LONGEST_S, FirstMs, Held, Item, Step
+from workers.reconcile import LAST, Found, Reason, Reconciler
 
 #: Between two audits, and until one is tried again that has to wait for another read; seconds.
 AUDIT_S, AUDIT_AGAIN_S = 60.0, 1.0
@@ -29,14 +29,16 @@ _ALL = ""
 class News(Generic[Item]):
     """What REST told, between the frames that waited: consumers are to be told all that now, in this order.
 
-    steps    facts, as far as they are still new when it is their turn (`new`), and the frame behind them, if there is one
+    steps    facts count as far as they are still new when it is their turn: `new`
+    bad      what could not be read
     is_last  REST has told all that it ever will of this read
     lacks    what is missing all the same, one clause for a person each
+    found    which it was made of
     told     event class → facts that consumers were told
     """
 
     reason: Reason
-    steps: list[tuple[list[Fact], Item | None]]
+    steps: list[Step[Item]]
     bad: list[Fact]
     is_last: bool
     lacks: tuple[str, ...]
@@ -103,7 +105,7 @@ class Reconciliation(Generic[Item]):
         """The connection is gone; what it brought waits on, for what REST is asked by the next one."""
         self._audit_at = self._number = None
 
-    def release(self) -> None:
+    def release_all(self) -> None:
         """Nothing waits any longer."""
         self._held.release_all()
 
@@ -134,9 +136,14 @@ class Reconciliation(Generic[Item]):
             begun = self._reconciler.begin("audit", topics, self.recent.open_names()) is not None
             self._audit_at = now + (self._audit_s if begun else AUDIT_AGAIN_S)
 
-    def news(self, first_ms: FirstMs[Item]) -> list[News[Item]]:
-        """What is to be told now; each is to be given to `settle` once it is handed on."""
-        return [self._judged(found, first_ms) for found in self._reconciler.taken()]
+    def news(self, first_ms: FirstMs[Item]) -> Iterator[News[Item]]:
+        """What is to be told now, before the next is asked for; each is to be given to `settle` once it is handed on.
+
+        An audit of a connection that is gone is left out: the next one's first read tells the same, and not as missed.
+        """
+        for found in self._reconciler.taken():
+            if found.reason == "connected" or (self._number is not None and found.number > self._number):
+                yield self._judged(found, first_ms)
 
     def new(self, news: News[Item], facts: Iterable[Fact]) -> Iterator[Fact]:
         """Of these, those that consumers do not know; they are told now."""
@@ -154,16 +161,20 @@ class Reconciliation(Generic[Item]):
         for part, names in found.gone.items():
             self.recent.forget(part, names)
         is_audit, is_newest = found.reason == "audit", found.number == self._number
-        steps: list[tuple[list[Fact], Item | None]]
+        steps: list[Step[Item]]
         if is_audit:
             facts = list(self._new([*found.facts, *found.states], settled_ms=found.at_ms - SETTLED_MS))
-            self.missed.update(fact.outcome.event_type for fact in facts if isinstance(fact.outcome, Event))
+            self.missed.update(event.event_type for event in events(facts))
             steps = [(facts, None)]
         else:
             # Of one moment the stream tells each state, and REST the last.
-            steps = list(self._held.between(_ALL, found.facts, _at_ms, first_ms, lt))
-            steps += [([], item) for item in (self._held.take_all(_ALL) if is_newest else ())]
-            steps.append((found.states, None))
+            steps = list(self._held.between(_ALL, found.facts, first_ms, lt))
+            if is_newest:
+                steps += [*(([], item) for item in self._held.take_all(_ALL)), (found.states, None)]
+            else:  # frames wait that may be older than what is so now; the newer question reads that, too
+                found = replace(
+                    found, marks={name: mark for name, mark in found.marks.items() if name.partition(".")[0] not in LAST}
+                )
         is_last = found.is_last and (is_audit or is_newest)
         return News(found.reason, steps, found.bad, is_last, found.lacks, found)
 
@@ -182,7 +193,3 @@ class Reconciliation(Generic[Item]):
             if is_new:
                 self.recent.note(event)
                 yield fact
-
-
-def _at_ms(fact: Fact) -> int:
-    return fact.outcome.timestamp_ms if isinstance(fact.outcome, Event) else 0

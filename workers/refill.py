@@ -1,20 +1,20 @@
 """What the main loop does about public gaps: trades and candles of a topic wait for what REST tells of the time before.
 
-opened ─▶ the edges are noted, frames wait ─▶ back: its topic is held, REST is asked ─▶ news ─▶ frames go on, without those it told
+opened ─▶ the edges are noted, frames wait ─▶ back: its topic is held, REST is asked ─▶ news, between the frames that wait
 A connection that is lost again before the answer changes nothing of what is missed: the same edge is asked for again, and what it
 brought waits on.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from operator import le
+from operator import le, lt
 from typing import Generic
 
 from gateway.models import Event
 from gateway.protocol.answers import Fact
 from gateway.protocol.tape import Edge, Tape
-from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, at_ms, fillable
-from workers.held import LONGEST_S, FirstMs, Held, Item
+from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, fillable
+from workers.held import LONGEST_S, FirstMs, Held, Item, Step
 
 #: So long after REST told of a topic the stream may still bring what it told; seconds.
 LATE_S = 10.0
@@ -46,14 +46,16 @@ class _Question:
 class Refilled(Generic[Item]):
     """What REST told of one topic's gap, between the frames that waited: consumers are to be told all that now, in this order.
 
-    steps      facts, as far as they are still new when it is their turn (`new`), and the frame behind them, if there is one
+    steps      facts count as far as they are still new when it is their turn: `new`
     is_last    REST will tell no more of it
     recovered  all of it was told: back to what was told last, and up to the first that the stream brought
+    words      why it was not, one clause for a person; "" where there is nothing to say
+    question   which this answers; it counts what is told
     """
 
     topic: str
     gap_id: str
-    steps: list[tuple[list[Fact], Item | None]]
+    steps: list[Step[Item]]
     is_last: bool
     recovered: bool
     words: str
@@ -130,10 +132,15 @@ class Refill(Generic[Item]):
             if known is not None:
                 unanswered[topic] = known.gap_id
             self._closing.pop(topic, None)
-            self._held.drop(topic)
+            self._held.take_all(topic)  # which nobody is told
         return unanswered
 
-    def release(self) -> None:
+    def release(self, topics: Iterable[str]) -> None:
+        """Nothing of these waits any longer."""
+        for topic in topics:
+            self._held.release(topic)
+
+    def release_all(self) -> None:
         """Nothing waits any longer."""
         self._held.release_all()
 
@@ -170,7 +177,9 @@ class Refill(Generic[Item]):
         topic, known = filled.gap.topic, self._questions.get(filled.gap.topic)
         if known is None or known.edge is not filled.gap.edge:
             return None
-        steps = list(self._held.between(topic, filled.facts, at_ms, first_ms, le))  # what shares a moment with a frame is in it
+        # A trade that shares its moment with a frame is in it; a closed candle comes behind its own running pushes.
+        is_before = le if known.event_type == "trade" else lt
+        steps = list(self._held.between(topic, filled.facts, first_ms, is_before))
         is_last = known.gap is filled.gap  # else the connection is a newer one by now, and the same was or will be asked again
         detail = filled.detail
         if is_last:

@@ -113,7 +113,7 @@ class Worker:
         return bool(dead)
 
     def _begins(self) -> bool:
-        """Whether it is this process's turn, and what an earlier run left has been handed on: nothing new comes before that."""
+        """Whether it is this process's turn, and what an earlier run left has been read: nothing new comes before that."""
         if self._has_begun:
             return True
         if not self.lock.take():

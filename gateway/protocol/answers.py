@@ -13,6 +13,7 @@ from gateway.protocol.channels.kline import last_ms
 from gateway.protocol.frames import Data
 from gateway.protocol.memory import Memory
 from gateway.protocol.naming import milliseconds
+from gateway.protocol.tape import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,11 @@ class Fact:
 def events(facts: Iterable[Fact]) -> Iterator[Event]:
     """Those of them that could be read."""
     return (fact.outcome for fact in facts if isinstance(fact.outcome, Event))
+
+
+def at_ms(fact: Fact) -> int:
+    """When it was; what cannot be read comes first. Unix milliseconds."""
+    return moment(fact.outcome) if isinstance(fact.outcome, Event) else 0
 
 
 def events_of(path: str, body: Json, *, topic: str, endpoint: str, category: str | None) -> list[Outcome]:

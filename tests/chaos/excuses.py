@@ -1,10 +1,11 @@
 """What may be missing, and why: a row of `gaps` that covers it, and where a process was ended, only what was under way to it then. Pure.
 
 A fact that was sent to a process that was ended is excused from shortly before its end on, on the connection that ended with it, and
-where nobody was told, until the topic is sent again. So is the state of an order or a position that waited for REST, and that REST
-overtook. All else that is missing beside a `restarted` row is lost.
+where nobody was told, until the topic is sent again. So is the state of an order or a position that was under way when REST told a
+newer one. All else that is missing beside a `restarted` row is lost.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -54,6 +55,15 @@ def is_of(gap: Gap, endpoint: str, topic: str) -> bool:
     return gap["endpoint"] == endpoint and gap["topic"] in (None, "", topic)
 
 
+def told_at(messages: Iterable[Message]) -> dict[str, list[int]]:
+    """Gap → when it was told, first and again, Unix milliseconds."""
+    told: dict[str, list[int]] = defaultdict(list)
+    for each in messages:
+        if each.event_type == "system":
+            told[str(each.payload["gap_id"])].append(each.received_ms)
+    return told
+
+
 def milliseconds(at: datetime) -> int:
     """Unix time; floats of it are not exact."""
     return round(at.timestamp() * 1000)
@@ -65,23 +75,27 @@ def excuses_a_hole(gap: Gap, place: Place, since_ns: int, until_ns: int) -> bool
     return is_its_cause and covers(gap, place, since_ns, until_ns)
 
 
-def newest_over_rest(messages: Iterable[Message]) -> dict[tuple[Any, ...], int]:
-    """Order or position → the update time of the newest state that REST told."""
-    newest: dict[tuple[Any, ...], int] = {}
+def told_over_rest(messages: Iterable[Message]) -> dict[tuple[Any, ...], list[tuple[int, int]]]:
+    """Order or position → the update times of the states that REST told, and when that was; nanoseconds."""
+    told: dict[tuple[Any, ...], list[tuple[int, int]]] = defaultdict(list)
     for each in messages:
         if each.source == "rest" and each.fact is not None and each.fact[0] in UPDATED:
             whose, at_ms = _update(each.fact)
-            newest[whose] = max(at_ms, newest.get(whose, at_ms))
-    return newest
+            told[whose].append((at_ms, each.received_ns))
+    return told
 
 
-def is_overtaken(told: Told, gaps: Iterable[Gap], newest: dict[tuple[Any, ...], int]) -> bool:
-    """Whether it waited, while one of these gaps was open, for what REST tells, and that was newer."""
+def is_overtaken(told: Told, gaps: Iterable[Gap], over_rest: dict[tuple[Any, ...], list[tuple[int, int]]]) -> bool:
+    """Whether it was under way, while one of these gaps was open, when REST told something newer. What had come by then is told before it."""
     if told.fact[0] not in UPDATED:
         return False
     whose, at_ms = _update(told.fact)
-    waited = (gap["from_at"].timestamp() * 1e9 <= told.sent_ns <= gap["to_at"].timestamp() * 1e9 for gap in gaps if gap["to_at"])
-    return newest.get(whose, at_ms) > at_ms and any(waited)
+    is_in_gap = any(
+        gap["from_at"].timestamp() * 1e9 <= told.sent_ns <= gap["to_at"].timestamp() * 1e9 for gap in gaps if gap["to_at"]
+    )
+    return is_in_gap and any(
+        newer_ms > at_ms and told.sent_ns >= told_ns - UNDER_WAY_NS for newer_ms, told_ns in over_rest.get(whose, ())
+    )
 
 
 def _update(fact: tuple[Any, ...]) -> tuple[tuple[Any, ...], int]:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.chaos.completeness import lacking_candles, lacks, stored_lacks, without_orders
-from tests.chaos.excuses import Endings, Gap, Place, covers, is_overtaken, newest_over_rest
+from tests.chaos.excuses import Endings, Gap, Place, covers, is_overtaken, told_over_rest
 from tests.chaos.marks import unmarked
 from tests.chaos.order import holes, key_of, misordered, place_of, split
 from tests.chaos.recorder import Message
@@ -155,7 +155,7 @@ def _queues(held: Held) -> dict[tuple[str, str], str]:
 
 def _find_lost(held: Held, verdict: Verdict) -> None:
     facts, queues, endings = set(map(key_of, held.messages)), _queues(held), Endings(held.ended, held.told)
-    over_rest = newest_over_rest(held.messages)
+    over_rest = told_over_rest(held.messages)
     for told in held.told:
         kind = SPOT_TRADE if (told.endpoint, told.fact[0]) == ("spot", "trade") else told.fact[0]
         place = Place(told.endpoint, told.topic, queues.get((told.endpoint, told.topic), ""))

@@ -1,14 +1,18 @@
 """Order, numbers and names of what came, for the judge. Pure; sentences of what is wrong, none where all is well."""
 
+import math
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tests.chaos.excuses import Gap, Place, excuses_a_hole, is_of, milliseconds
+from tests.chaos.excuses import Gap, Place, excuses_a_hole, is_of, milliseconds, told_at
 from tests.chaos.recorder import Message
 from tests.facts import identity
-from workers.held import LONGEST_S
+
+#: Events of the stream wait so long for what REST tells of a time away. Source: docs/GUARANTEES.md.
+WAIT_S = 2.0
 
 #: Event type → what must not go back within a routing key: (whose order it is, its place).
 ORDERS: dict[str, Callable[[dict[str, Any]], tuple[Any, Any]]] = {
@@ -44,9 +48,9 @@ def split(messages: Iterable[Message]) -> list[str]:
     ]
 
 
-def misordered(firsts: Iterable[Message], gaps: Sequence[Gap]) -> list[str]:
+def misordered(firsts: Sequence[Message], gaps: Sequence[Gap]) -> list[str]:
     """Within a routing key; what processes tell of themselves, within a process."""
-    wrong = []
+    wrong, waits = [], Waits(firsts, gaps)
     by_key: dict[tuple[str, str, str], list[Message]] = defaultdict(list)
     for each in firsts:
         by_key[each.queue, each.key, _process(each.epoch) if each.event_type == "system" else ""].append(each)
@@ -64,7 +68,7 @@ def misordered(firsts: Iterable[Message], gaps: Sequence[Gap]) -> list[str]:
             if each.event_type in ORDERS and not _is_told_late(each, gaps):
                 whose = ORDERS[each.event_type](each.payload)[0]
                 for before in (newest.get(whose), fetched.get(whose) if each.source == "rest" else None):
-                    if before is not None and _place(each) < _place(before) and not _has_waited(before, each, gaps):
+                    if before is not None and _place(each) < _place(before) and not waits.are_over(before, each):
                         wrong.append(f"{key} {whose}: {_place(each)} after {_place(before)}, message {each.number}")
                         break
                 for so_far in (newest, fetched) if each.source == "rest" else (newest,):
@@ -83,16 +87,37 @@ def _place(message: Message) -> Any:
     return ORDERS[message.event_type](message.payload)[1]
 
 
-def _has_waited(live: Message, fetched: Message, gaps: Iterable[Gap]) -> bool:
-    """Whether an event of the stream waited for what REST tells of a time away for as long as it may, and then went first."""
-    if (live.source, fetched.source) != ("stream", "rest") or fetched.received_ms - live.received_ms < LONGEST_S * 1000:
+class Waits:
+    """How long the events of the stream waited for what REST tells of a time away. Once they waited long enough, they go first."""
+
+    def __init__(self, messages: Sequence[Message], gaps: Iterable[Gap]) -> None:
+        self._away = [gap for gap in gaps if gap["cause"] in ("disconnected", "restarted")]
+        self._told = told_at(messages)
+        self._live: dict[tuple[str, str], list[int]] = defaultdict(list)  # who waits together → when its events were received
+        for each in messages:
+            if each.source == "stream":
+                self._live[_waits_with(each)].append(each.received_ms)
+        for received in self._live.values():
+            received.sort()
+
+    def are_over(self, live: Message, fetched: Message) -> bool:
+        """Whether the first event since the connection was back had waited for as long as it may when REST told this."""
+        if (live.source, fetched.source) != ("stream", "rest"):
+            return False
+        received = self._live[_waits_with(fetched)]
+        for gap in self._away:
+            began_ms, ended_ms = milliseconds(gap["from_at"]), milliseconds(gap["to_at"]) if gap["to_at"] else math.inf
+            if is_of(gap, fetched.endpoint, fetched.topic) and began_ms <= live.received_ms and fetched.received_ms <= ended_ms:
+                told = self._told.get(str(gap["id"]), [])
+                first = bisect_left(received, max((at_ms for at_ms in told if at_ms <= live.received_ms), default=began_ms))
+                if first < len(received) and fetched.received_ms - received[first] >= WAIT_S * 1000:
+                    return True
         return False
-    away = (gap for gap in gaps if gap["cause"] in ("disconnected", "restarted") and is_of(gap, fetched.endpoint, fetched.topic))
-    return any(
-        milliseconds(gap["from_at"]) <= live.received_ms
-        and (gap["to_at"] is None or fetched.received_ms <= milliseconds(gap["to_at"]))
-        for gap in away
-    )
+
+
+def _waits_with(message: Message) -> tuple[str, str]:
+    """The account's topics wait together, others each for itself."""
+    return message.endpoint, "" if message.endpoint == "private" else message.topic
 
 
 def _process(epoch: str) -> str:

@@ -32,6 +32,8 @@ HUNG = frozenset({"disconnected", "stalled", "overflow", "unacknowledged", "hole
 BACK_S = cap_for(7) + 5.0
 #: Memory is flat when it grows by no more than this in the second half of an outage; MiB. Events of 30 s take twice that.
 FLAT_MIB = 12.0
+#: Where nothing takes them, public events wait in so much memory of their worker; MiB.
+WAITING_MIB = 64.0
 #: Facts that the end of a process may cost: what was sent in the last moment. Of spot, trades too: 105 a second, and REST keeps 60.
 LAST_WORDS, LAST_WORDS_AND_SPOT = 10.0, 45.0
 #: How the way back to the exchange fails, step by step.
@@ -199,7 +201,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "spool_at_its_bound", "RabbitMQ is away for longer than the spool has room", faults.spool_at_its_bound,
         {"seconds": 12.0}, {"seconds": 60.0}, BOOKS | STATES | {"trade", UNSEEN}, may_tell=frozenset({"disk_full"}) | HUNG,
-        within={"late_growth_mib": FLAT_MIB, "not_ready_s": 12.0}, settings={"WS_GATEWAY_SPOOL_MAX_BYTES": "1MiB"}, patience_s=40.0,
+        within={"late_growth_mib": WAITING_MIB, "not_ready_s": 12.0}, settings={"WS_GATEWAY_SPOOL_MAX_BYTES": "1MiB"}, patience_s=40.0,
     ),
     Row(
         "exchange_cut", "the exchange ends its connections, in every way", faults.exchange_cut,

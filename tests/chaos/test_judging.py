@@ -374,7 +374,7 @@ def test_what_happened_between_the_end_of_a_process_and_the_resubscription_may_b
     [
         ({"source": "rest"}, {}, True),
         ({"source": "stream"}, {}, False),
-        ({"source": "rest"}, {"cause": "disconnected"}, False),
+        ({"source": "rest"}, {"cause": "stalled"}, False),
         ({"source": "rest", "timestamp_ms": BEGAN_MS + 1000}, {}, False),
         ({"source": "rest", "received_ns": BEGAN_NS + 11 * SECOND}, {}, False),
     ],
@@ -419,6 +419,7 @@ def placed(number: int, place: int, source: str, at_s: float) -> Message:
     ("told", "is_misordered"),
     [
         ([("stream", 9, 1.0), ("rest", 5, 3.0), ("rest", 6, 3.0), ("stream", 10, 3.1)], False),
+        ([("stream", 9, 1.0), ("stream", 10, 2.9), ("rest", 5, 3.0)], False),
         ([("stream", 9, 0.4), ("rest", 5, 3.0)], True),
         ([("stream", 9, 1.0), ("rest", 5, 3.6)], True),
         ([("stream", 9, 1.0), ("rest", 5, 2.9)], True),
@@ -427,7 +428,7 @@ def placed(number: int, place: int, source: str, at_s: float) -> Message:
         ([("stream", 9, 1.0), ("stream", 5, 3.0)], True),
         ([("stream", 9, 1.0), ("rest", 5, 3.0), ("stream", 8, 3.1)], True),
     ],
-    ids=["it waited", "before the gap", "after the gap", "it did not wait", "REST goes back", "REST after REST", "the stream goes back", "back behind both"],
+    ids=["it waited", "its first waited", "before the gap", "after the gap", "it did not wait", "REST goes back", "REST after REST", "the stream goes back", "back behind both"],
 )  # fmt: skip
 def test_what_waited_for_rest_for_as_long_as_it_may_goes_first(told: list[tuple[str, int, float]], is_misordered: bool) -> None:
     messages = [placed(number, place, source, at_s) for number, (source, place, at_s) in enumerate(told, 1)]
@@ -460,10 +461,18 @@ def test_what_one_process_has_left_to_another_it_does_not_take_up_again(epochs: 
 
 @pytest.mark.parametrize(
     ("newer", "source", "sent", "excused"),
-    [(1, "rest", 3.0, True), (0, "rest", 3.0, False), (1, "stream", 3.0, False), (1, "rest", 5.0, False)],
-    ids=["overtaken", "as old", "by the stream", "when nothing waited"],
+    [
+        (1, "rest", 3.8, True),
+        (1, "rest", 3.6, False),
+        (0, "rest", 3.8, False),
+        (1, "stream", 3.8, False),
+        (1, "rest", 5.0, False),
+    ],
+    ids=["overtaken", "it had come", "as old", "by the stream", "behind the gap"],
 )
-def test_a_state_that_rest_overtook_while_it_waited_may_be_announced(newer: int, source: str, sent: float, excused: bool) -> None:
+def test_a_state_that_was_under_way_when_rest_told_a_newer_one_may_be_announced(
+    newer: int, source: str, sent: float, excused: bool
+) -> None:
     waited = Told("private", 2, "order", ("order", "o", "New", str(BEGAN_MS + 4000 - newer), "0"), BEGAN_NS + int(sent * SECOND))
     row = gap(endpoint="private", topic=None, cause="restarted", from_at=at(2.0), to_at=at(4.5))
     found = judge(replace(WHOLE, told=[*WHOLE.told, waited], messages=changed(4, source=source), gaps=[row]))

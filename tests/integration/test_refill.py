@@ -17,7 +17,7 @@ from gateway.exchange.budget import RestBudget
 from gateway.exchange.rest import Rest
 from gateway.models import Event
 from gateway.protocol import channels
-from gateway.protocol.answers import events_of
+from gateway.protocol.answers import Fact, events_of
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.memory import Memory
 from gateway.protocol.tape import moment
@@ -71,16 +71,27 @@ class Endpoint:
         self.refill.opened(types, dict.fromkeys(topics, "gap"), since_ms=since_ms)
         assert self.refill.back(topics, self.now()) == set(topics)
 
-    def news(self, count: int = 1) -> list[Refilled]:
+    def news(self, count: int = 1) -> list[Refilled[Event]]:
         """What REST brings, as consumers are told it, until it has told all of so many topics."""
-        found: list[Refilled] = []
+        found: list[Refilled[Event]] = []
         until = monotonic() + PATIENCE_S
         while sum(news.is_last for news in found) < count:
             assert monotonic() < until, f"{len(found)} of {count} came"
             select.select([self._wake], [], [], 0.05)
-            found += self.refill.news(self.now())
-        self.told += [fact.outcome for news in found for fact in news.facts if isinstance(fact.outcome, Event)]
+            for news in self.refill.news(self.now(), moment):
+                self.take(news)
+                found.append(news)
         return found
+
+    def take(self, news: Refilled[Event]) -> None:
+        for facts, event in news.steps:
+            self.told += [fact.outcome for fact in self.refill.new(news, facts) if isinstance(fact.outcome, Event)]
+            if event is not None and not self.refill.is_told(event):
+                self.tell(event)
+
+
+def facts_in(news: Refilled[Event]) -> list[Fact]:
+    return [fact for facts, _ in news.steps for fact in facts]
 
 
 def sent(exchange: RunningSimulator, category: str, topic: str, after: int = 0) -> list[Event]:
@@ -134,7 +145,7 @@ def test_trades_of_a_gap_are_told_once_each_in_their_order(
     )
     everything = sent(exchange, category, topic)
     assert (news.recovered, news.gap_id) == (True, "gap")
-    assert len(news.facts) > 3
+    assert len(facts_in(news)) > 3
     assert set(identities(endpoint.told)) == set(identities(everything))
     assert len(endpoint.told) == len(everything)
     if category != "option":  # of which a topic has several instruments
@@ -182,10 +193,10 @@ def test_frames_wait_for_what_was_before_them_and_go_without_what_rest_told(
     assert endpoint.refill.due(endpoint.now()) == []
     endpoint.refill.back([topic], endpoint.now())
     (news,) = endpoint.news()
-    gone_on = endpoint.refill.due(endpoint.now())
+    behind = endpoint.refill.due(endpoint.now())
+    gone_on = [*(event for _, event in news.steps if event is not None), *behind]
     assert gone_on == live
-    endpoint.hears(event for event in gone_on if not endpoint.refill.is_told(event))
-    assert list(endpoint.refill.new(topic, news.behind)) == []
+    endpoint.hears(event for event in behind if not endpoint.refill.is_told(event))
     assert identities(endpoint.told) == identities(sent(exchange, "linear", topic))
     assert [endpoint.refill.is_told(event) for event in gone_on] == [True] * 4
     assert not endpoint.refill.holds(topic, live[0], endpoint.now(), moment)
@@ -272,7 +283,7 @@ def test_a_call_that_failed_is_made_again(exchange: RunningSimulator, witness: C
     exchange.fault("rest", how="503", times=2)
     endpoint.back(topic)
     (news,) = endpoint.news()
-    assert len(news.facts) == len(sent(exchange, "linear", topic))
+    assert len(facts_in(news)) == len(sent(exchange, "linear", topic))
 
 
 def test_what_nobody_wants_any_more_is_forgotten(exchange: RunningSimulator) -> None:
@@ -332,7 +343,7 @@ def test_what_waited_too_long_for_its_turn_is_said_to_be_lost(
     exchange.step(5)
     endpoint.back(topic)
     (news,) = endpoint.news()
-    assert (news.facts, news.recovered, news.detail) == ([], False, "0 fetched; not fetched within 10 s")
+    assert (facts_in(news), news.recovered, news.detail) == ([], False, "0 fetched; not fetched within 10 s")
 
 
 def test_the_candle_that_ran_when_the_gap_began_is_told_though_none_was_told_before(exchange: RunningSimulator) -> None:

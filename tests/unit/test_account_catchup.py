@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from test_delivery import make
 
 from gateway.models import Event
 from gateway.protocol.answers import Fact, facts_of
+from gateway.protocol.checkpoint import Mark
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.subscriptions import Subscriptions
 from tests.zeromq import Context
@@ -181,6 +183,67 @@ def test_what_was_read_is_told_before_what_rest_tells_of_later_and_nothing_of_it
     assert loop.turn() == [], "it was told"
 
 
+def position(size: str, at_ms: int) -> dict[str, Any]:
+    return {
+        "category": "linear", "symbol": "BTCUSDT", "positionIdx": 0, "side": "Buy", "size": size, "updatedTime": str(at_ms), "seq": at_ms,
+        "entryPrice": "1", "avgPrice": "1",
+    }  # fmt: skip
+
+
+def test_what_is_so_now_is_not_told_by_an_older_answer_before_frames_that_wait(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context, topics=("position",))
+    loop.connect()
+    text = json.dumps({"topic": "position", "id": "1", "creationTime": LIVE_MS, "data": [position("1", LIVE_MS)]}).encode()
+    data = parse(text)
+    assert isinstance(data, Data)
+    loop.hears(data)
+    body = {"time": LIVE_MS + 30, "result": {"category": "linear", "list": [position("2", LIVE_MS + 20)]}}
+    facts = facts_of("/v5/position/list", body, topic="position", endpoint="private", category=None)
+    marks = {"order.linear": Mark(1), "position.linear": Mark(1), "balance": Mark(1)}
+    answer = replace(found(loop), states=facts, marks=marks)
+    loop.catchup.lost()
+    loop.connect()
+    assert loop.turn(answer) == []
+    loop.turn()
+    assert [list(settled.marks) for settled in loop.reconciler.settled] == [["order.linear"]], "the newer one reads them again"
+    events = loop.turn(replace(answer, number=2))
+    assert [(event["source"], event["payload"]["size"]) for event in events if event["event_type"] == "position"] == [
+        ("stream", "1"),
+        ("rest", "2"),
+    ]
+
+
+def test_a_push_of_the_wallet_dates_nothing_that_happened(tmp_path: Path, context: Context) -> None:
+    """It is dated when it was sent, which is behind what was read later."""
+    loop = Loop(tmp_path, context, topics=(*TOPICS, "wallet"))
+    loop.out.want({"wallet": frozenset(["balance"]), "execution": frozenset(["execution"])})
+    loop.connect()
+    coin = {"coin": "USDT", "walletBalance": "1", "equity": "1", "locked": "0"}
+    row = {"accountType": "UNIFIED", "coin": [coin]}
+    wallet = parse(json.dumps({"topic": "wallet", "id": "1", "creationTime": LIVE_MS + 10, "data": [row]}).encode())
+    assert isinstance(wallet, Data)
+    loop.hears(wallet)
+    loop.hears(frame("read", at_ms=LIVE_MS + 8))
+    events = loop.turn(found(loop, fact("missed", LIVE_MS + 9)))
+    assert [event["payload"].get("execution_id", "wallet") for event in events] == ["wallet", "read", "missed"]
+
+
+def test_an_audit_of_a_connection_that_is_gone_is_told_by_nobody(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    loop.connect()
+    loop.turn(found(loop))
+    loop.now = 61.0
+    loop.turn()
+    late = found(loop, fact("missed"), reason="audit")
+    loop.catchup.lost()
+    assert loop.turn(late) == []
+    loop.connect()
+    assert loop.turn(late) == []
+    assert (loop.catchup.missed, late in loop.reconciler.settled) == (0, False)
+    events = loop.turn(found(loop, fact("missed")))
+    assert [event["payload"]["execution_id"] for event in events if event["event_type"] == "execution"] == ["missed"]
+
+
 def test_what_an_earlier_run_left_waits_for_rest_too_and_goes_on_without_it(tmp_path: Path, context: Context) -> None:
     loop = Loop(tmp_path, context)
     for identity in ("one", "two"):
@@ -197,24 +260,25 @@ def test_what_an_earlier_run_left_waits_for_rest_too_and_goes_on_without_it(tmp_
 
 
 def test_of_what_an_earlier_run_left_only_so_much_waits(tmp_path: Path, context: Context) -> None:
-    loop = Loop(tmp_path, context, most_left=2)
-    for identity in ("one", "two", "three"):
+    loop = Loop(tmp_path, context, most_left=2 * len(frame("one").text))
+    for identity in ("one", "two", "six"):
         assert loop.catchup.holds_left((frame(identity), NOW_NS), 0.0)
     loop.connect()
     events = loop.turn(found(loop, fact("missed")))
-    assert [event["payload"]["execution_id"] for event in events] == ["one", "two", "missed", "three"]
+    assert [event["payload"]["execution_id"] for event in events] == ["one", "two", "missed", "six"]
 
 
-def test_what_was_received_before_a_gap_does_not_follow_on_it(tmp_path: Path, context: Context) -> None:
+def test_what_was_received_before_a_gap_was_noticed_does_not_follow_on_it(tmp_path: Path, context: Context) -> None:
     loop = Loop(tmp_path, context)
     assert loop.catchup.holds_left((frame("before"), NOW_NS), 0.0)
-    gap = loop.out.gaps.begin("restarted", from_ms=NOW_NS // 1_000_000 + 1, topics=TOPICS)
+    now_ms = NOW_NS // 1_000_000
+    gap = loop.out.gaps.begin("restarted", from_ms=now_ms - 1000, now_ms=now_ms + 1, topics=TOPICS)
     loop.connect()
     events = [event for event in loop.turn(found(loop, fact("missed", LIVE_MS + 1))) if event["event_type"] == "execution"]
-    assert [(event["payload"]["execution_id"], event["gap_id"]) for event in events] == [("before", None), ("missed", None)]
-    loop.out.take(frame("behind"), NOW_NS + 2_000_000, 0.0)
-    loop.out.flush()
-    assert json.loads(loop.out.bus.outbox.left()[-1].body)["gap_id"] == gap.id
+    assert [(event["payload"]["execution_id"], event["gap_id"]) for event in events] == [
+        ("before", None),
+        ("missed", gap.id),
+    ]
 
 
 def test_frames_wait_no_longer_than_two_seconds(tmp_path: Path, context: Context) -> None:
@@ -297,6 +361,19 @@ def test_what_an_audit_finds_is_a_gap_of_its_own_and_counted(tmp_path: Path, con
     assert [event["gap_id"] for event in events if event["event_type"] == "execution"] == [events[0]["payload"]["gap_id"]]
     assert loop.catchup.missed == 1
     assert system(loop.turn(found(loop, fact("missed"), reason="audit"))) == [], "it was told"
+
+
+def test_while_frames_wait_unread_no_audit_finds_what_they_tell(tmp_path: Path, context: Context) -> None:
+    loop = Loop(tmp_path, context)
+    loop.connect()
+    loop.turn(found(loop))
+    full = loop.out.ledger.begin("gap", "disk_full", now_ns=NOW_NS, from_ms=NOW_NS // 1_000_000, topics=TOPICS)
+    loop.now = 61.0
+    loop.turn()
+    assert [reason for reason, _ in loop.reconciler.asked] == ["connected"]
+    loop.out.ledger.end(full, now_ns=NOW_NS, recovered=True)
+    loop.turn()
+    assert [reason for reason, _ in loop.reconciler.asked] == ["connected", "audit"]
 
 
 def test_the_checkpoint_moves_once_the_router_has_what_was_told(tmp_path: Path, context: Context) -> None:

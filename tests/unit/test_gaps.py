@@ -10,6 +10,18 @@ from workers.gaps import NOTHING_FETCHED, Gaps, verdict
 BOOK, TRADES, KLINE = "orderbook.50.BTCUSDT", "publicTrade.BTCUSDT", "kline.1.BTCUSDT"
 
 
+def test_what_was_received_between_two_gaps_names_the_newer_one() -> None:
+    """It waited, and is told behind both."""
+    gaps = Gaps()
+    gaps.begin("disconnected", from_ms=1, topics=[BOOK], now_ms=10)
+    newer = gaps.begin("unacknowledged", from_ms=1, topic=BOOK, now_ms=20)
+    assert gaps.take_mark(BOOK, 9) is None
+    assert gaps.take_mark(BOOK, 15) == newer.id
+    assert gaps.take_mark(BOOK, 25) is None
+    again = gaps.begin("hole", from_ms=25, topic=BOOK, now_ms=30)
+    assert [gaps.take_mark(BOOK, at_ms) for at_ms in (29, 30)] == [None, again.id]
+
+
 def test_the_next_event_of_every_topic_of_a_connection_names_its_gap_once() -> None:
     gaps = Gaps()
     gap = gaps.begin("disconnected", from_ms=5, topics=[BOOK, TRADES])

@@ -231,6 +231,17 @@ def test_what_was_missed_between_frames_that_wait_is_told_between_them(tmp_path:
     assert "publicTrade.A: 6 fetched" in told[-1]["detail"]
 
 
+def test_what_waits_of_a_topic_that_the_exchange_refuses_now_goes_out(tmp_path: Path, context: Context) -> None:
+    loop = make_lost(tmp_path, context)
+    loop.open()
+    loop.turn()
+    assert loop.catchup.holds((trades("B", "2"), NOW_NS), 0.0)
+    loop.lose()
+    loop.open(refused=B)
+    loop.turn()
+    assert loop.told() == ["1", "2"]
+
+
 def test_what_waits_goes_out_when_the_process_ends_and_is_known_to_wait_until_then(tmp_path: Path, context: Context) -> None:
     loop = make_lost(tmp_path, context)
     assert loop.catchup.held_since_ms is None
@@ -238,7 +249,7 @@ def test_what_waits_goes_out_when_the_process_ends_and_is_known_to_wait_until_th
     assert loop.catchup.holds((trades("A", "3"), NOW_NS), 0.0)
     assert loop.catchup.held_since_ms == NOW_MS
     loop.catchup.lost()
-    loop.catchup.close(0.0)
+    loop.catchup.release(0.0)
     loop.out.flush()
     assert loop.told() == ["1", "3"]
     assert loop.catchup.held_since_ms is None

@@ -66,6 +66,18 @@ def test_all_that_was_put_is_here_or_settled_or_dropped_and_in_order(steps: list
     assert not {*sent} & {*dropped}
 
 
+def test_the_oldest_record_is_found_whatever_stands_before_it() -> None:
+    """REST's facts are received now; the frames behind them have waited."""
+    outbox = Outbox()
+    assert outbox.oldest_ns is None
+    for received_ns in (30, 10, 20):
+        outbox.put([record("1", received_ns=received_ns)], now=0.0)
+        outbox.next_batch()
+    assert outbox.oldest_ns == 10
+    outbox.acknowledged(2)
+    assert outbox.oldest_ns == 20
+
+
 def test_what_is_under_way_is_never_dropped_and_what_the_worker_tells_itself_stays() -> None:
     outbox = Outbox()
     outbox.put([record("1")], 0.0)
