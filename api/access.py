@@ -53,7 +53,7 @@ def register(
     @app.before_request
     def check() -> Response | None:
         offered = request.headers.get("X-Trace-Id", "")
-        g.trace_id = offered if _TRACE.fullmatch(offered) else secrets.token_hex(8)
+        g.trace_id, g.began = offered if _TRACE.fullmatch(offered) else secrets.token_hex(8), time.monotonic()
         refusal = None if OPEN.fullmatch(request.path) else _admit(keyring, attempts)
         if refusal is None:
             refusal = forms.check(query_fields)
@@ -64,6 +64,12 @@ def register(
     @app.after_request
     def mark(response: Response) -> Response:
         response.headers["X-Trace-Id"] = g.get("trace_id") or secrets.token_hex(8)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug(
+                "api answered method=%s path=%.100s status=%d ms=%.1f",
+                request.method, request.path, response.status_code, (time.monotonic() - g.get("began", time.monotonic())) * 1000,
+                extra={"trace_id": response.headers["X-Trace-Id"]},
+            )  # fmt: skip
         return response
 
 

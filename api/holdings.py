@@ -71,6 +71,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
         with parts.pool.connection() as connection:
             rows = store.cancel(connection, service=path.service, by=caller())
             broker.tidy(parts, connection, rows)
+        log.info("api cancelled service=%s count=%d", path.service, len(rows), extra={"trace_id": g.trace_id})
         return jsonify({"message": "cancelled", "cancelled_count": len(rows)})
 
     @routes.post(

@@ -45,6 +45,7 @@ TRADES = {
     "updated_at": "2026-01-31T11:00:00.250000Z",
     "last_event_at": "2026-01-31T11:59:58.125000Z",
     "last_error": None,
+    "trace_id": "3f9c2a7b51d08e64",
 }
 BOOK = {
     **TRADES,
@@ -168,6 +169,7 @@ class Subscription(BaseModel):
     """A wish and how it is.
 
     expires_at  when it ends unless it is renewed; null: it has no lease
+    trace_id    of the call that made it, or asked for its topic anew since; the log's `subscribed` line names it
     """
 
     model_config = _example(trades=TRADES, book=BOOK)
@@ -194,6 +196,7 @@ class Subscription(BaseModel):
     updated_at: str
     last_event_at: str | None
     last_error: str | None
+    trace_id: str | None
 
 
 class Subscriptions(BaseModel):

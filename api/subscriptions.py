@@ -124,6 +124,11 @@ def blueprint(parts: Parts) -> APIBlueprint:
             if not rows and store.find(connection, identity) is None:
                 raise _not_found(path)
             broker.tidy(parts, connection, rows)
+        for row in rows:
+            log.info(
+                "api cancelled service=%s topic=%s id=%s", row["requesting_service"], row["topic"], row["id"],
+                extra={"trace_id": g.trace_id},
+            )  # fmt: skip
         return jsonify({"message": "cancelled", "subscription_id": str(identity)})
 
     @routes.post(

@@ -5,7 +5,6 @@ Only what cannot be read as a number is rejected, into a dead letter; its neighb
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -144,7 +143,7 @@ def held_coins(connection: Connection, account: str) -> frozenset[str]:
 def coins_since(connection: Connection, account: str, unix_ms: int) -> frozenset[str]:
     """Coins of which a row is dated later than that by the exchange, as `account type|coin`."""
     with transaction(connection) as cursor:
-        cursor.execute(query("coins_since"), {"account": account, "since": datetime.fromtimestamp(unix_ms / 1000, UTC)})
+        cursor.execute(query("coins_since"), {"account": account, "since_ms": unix_ms})
         return frozenset(db.column(cursor))
 
 

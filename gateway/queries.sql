@@ -6,7 +6,7 @@ select coalesce(max(version), 0) from schema_migrations
 
 -- name: wanted
 -- What an endpoint's workers should hold.
-select id, topic, channel_type, symbol, category, requesting_service, state, last_error, queue, snapshot_seconds, resyncs, depth, "interval", bound_at
+select id, topic, channel_type, symbol, category, requesting_service, state, last_error, queue, snapshot_seconds, resyncs, depth, "interval", bound_at, trace_id
 from subscriptions
 where is_active and endpoint = %(endpoint)s
 order by created_at, id
@@ -60,11 +60,11 @@ where is_active and requesting_service = %(requesting_service)s and channel_type
 -- A new wish; nothing when the same service already holds it.
 insert into subscriptions
     (id, channel_type, symbol, category, category_source, symbol_verified, depth, "interval", topic, endpoint, requesting_service,
-     delivery, queue, binding, queue_state, state, last_error, snapshot_seconds, ttl_seconds, expires_at)
+     delivery, queue, binding, queue_state, state, last_error, snapshot_seconds, ttl_seconds, expires_at, trace_id)
 values
     (%(id)s, %(channel_type)s, %(symbol)s, %(category)s, %(category_source)s, %(symbol_verified)s, %(depth)s, %(interval)s,
      %(topic)s, %(endpoint)s, %(requesting_service)s, %(delivery)s, %(queue)s, %(binding)s, %(queue_state)s, %(state)s, %(last_error)s,
-     %(snapshot_seconds)s, %(ttl_seconds)s, clock_timestamp() + make_interval(secs => %(ttl_seconds)s))
+     %(snapshot_seconds)s, %(ttl_seconds)s, clock_timestamp() + make_interval(secs => %(ttl_seconds)s), %(trace_id)s)
 on conflict (requesting_service, channel_type, coalesce(category, ''), coalesce(symbol, ''), topic) where is_active do nothing
 returning *
 
@@ -95,7 +95,7 @@ select distinct topic from subscriptions where is_active and endpoint = 'private
 
 -- name: resync
 -- One more time a fresh subscription of the topic on the exchange is asked for.
-update subscriptions set resyncs = resyncs + 1 where is_active and id = %(id)s
+update subscriptions set resyncs = resyncs + 1, trace_id = %(trace_id)s where is_active and id = %(id)s
 returning *
 
 -- name: one
@@ -252,7 +252,8 @@ where account = %(account)s and (wallet_balance, available_balance, frozen, equi
 
 -- name: coins_since
 -- Coins of an account of which a row is dated later.
-select account_type || '|' || coin from newest_balances where account = %(account)s and event_timestamp > %(since)s
+select account_type || '|' || coin from newest_balances
+where account = %(account)s and event_timestamp > to_timestamp(%(since_ms)s / 1000.0)
 
 -- name: coins_of
 -- Coins that events made a row of.

@@ -53,7 +53,7 @@ def replace(
         _refuse_two_forms(cursor, wishes, missing, gone)
         states = {queue: declare(queue, of_queue) for queue, of_queue in _by_queue(missing).items()}
         # Rows that others write too are touched last: nobody waits for them while the broker is asked.
-        added = [_add(cursor, wish, states[wish["queue"]]) for wish in missing]
+        added = [_add(cursor, wish, states[wish["queue"]], by) for wish in missing]
         cursor.execute(query("cancel"), {"ids": [str(row["id"]) for row in gone], "service": None})
         cancelled = {row["id"]: row for row in db.rows(cursor)}
         kept = [store.settled(cursor, held[key], wish, by, exactly=True) for key, wish in wanted.items() if key in held]
@@ -76,8 +76,8 @@ def _by_queue(wishes: Sequence[Wish]) -> dict[str, list[Wish]]:
     return found
 
 
-def _add(cursor: Cursor, wish: Wish, queue_state: str) -> Row:
-    cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": queue_state})
+def _add(cursor: Cursor, wish: Wish, queue_state: str, by: By) -> Row:
+    cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": queue_state, "trace_id": by.trace_id})
     [row] = db.rows(cursor)
     return row
 

@@ -31,8 +31,9 @@ class Wanted(msgspec.Struct, frozen=True):
 
     snapshot_seconds  how often its queue gets the whole book; None: never
     resyncs           grows each time that somebody asks for the topic anew
-    bound_at  where the topic names many: the queue has the bindings of all that was first seen before; None: not yet
-    pattern  the topic of the wish's row where that names many: this is then one of those
+    bound_at          where the topic names many: the queue has the bindings of all that was first seen before; None: not yet
+    trace_id          of the REST call that made it, or asked for its topic anew since
+    pattern           the topic of the wish's row where that names many: this is then one of those
     """
 
     id: UUID
@@ -49,6 +50,7 @@ class Wanted(msgspec.Struct, frozen=True):
     depth: int | None = None
     interval: str | None = None
     bound_at: datetime | None = None
+    trace_id: str | None = None
     pattern: str | None = None
 
 
@@ -151,7 +153,8 @@ def add_subscription(
             if is_private:
                 lock_families(cursor, [wish])
                 refuse_two_forms(wish["topic"], private_topics(cursor))
-            cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": "pending" if is_private else declare()})
+            state = "pending" if is_private else declare()
+            cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": state, "trace_id": by.trace_id})
             added = db.rows(cursor)
             if added:
                 cursor.execute(query("notify"), {"endpoint": wish["endpoint"]})
@@ -175,7 +178,7 @@ def _declared(connection: Connection, added: Row, declare: Callable[[], str]) ->
 def resync(connection: Connection, subscription_id: UUID, by: By = audit.GATEWAY) -> Row | None:
     """Ask the workers for the wish's topic anew; None when it is not active."""
     with transaction(connection) as cursor:
-        cursor.execute(query("resync"), {"id": subscription_id})
+        cursor.execute(query("resync"), {"id": subscription_id, "trace_id": by.trace_id})
         rows = db.rows(cursor)
         for row in rows:
             cursor.execute(query("notify"), {"endpoint": row["endpoint"]})

@@ -1,6 +1,5 @@
 """From data frames to records: normalised, stamped, encoded once. `dispatch.py` sends them, `ledger.py` tells what is missing."""
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.memory import Memory
 from gateway.protocol.raw_records import RawRecords, as_it_came, raw_data
 from gateway.wire import Stamp, TopicReport
+from workers import diary
 from workers.books import Books, Standing
 from workers.complaints import Complaints, shown
 from workers.counts import Counts
@@ -29,8 +29,6 @@ from workers.overflow import WAITING_BYTES, Overflow
 from workers.reader import Reader, Readers
 from workers.unknown_fields import UnknownFields
 from workers.voice import Voice
-
-log = logging.getLogger(__name__)
 
 #: What an earlier run left is handed on so many bytes at a time, and no further ahead of the router than this.
 REPLAY_BYTES, REPLAY_AHEAD = 1 << 20, 16 << 20
@@ -103,6 +101,7 @@ class Delivery:
         if reader is None:
             self.unasked(data, received_ns)
             return False
+        diary.received(self.worker, data.text, trace_id)
         reader.heard_at = now
         if reader.cadence is not None and reader.cadence.heard(now):
             self._speaks_again(data.topic, reader, received_ns)
@@ -157,6 +156,7 @@ class Delivery:
         if self.gaps.marks and not queue:
             event.gap_id = self.gaps.take_mark(event.topic, received_ns // 1_000_000 if event.source == "stream" else None)
         self.dispatch.add(self.stamp.record(event, received_ns=received_ns, trace_id=trace_id, raw=raw, queue=queue))
+        diary.told(self.worker, event, trace_id)
         self.counts.events += 1
         reader.last_event_ms = received_ns // 1_000_000
 

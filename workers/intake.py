@@ -6,6 +6,7 @@ import math
 from gateway.protocol.frames import Data, Pong, Unknown, parse
 from gateway.protocol.session import Session
 from gateway.protocol.subscriptions import Subscriptions
+from workers import diary
 from workers.catchup import Catchup
 from workers.delivery import Delivery
 from workers.dial import Connection
@@ -131,7 +132,7 @@ class Intake:
             if self._delivery.take(frame, received_ns, self._outside.now()):
                 self._subscriptions.renew(frame.topic)
             return
-        log.debug("%s < %s", self._delivery.worker, text)
+        diary.received(self._delivery.worker, text)
         if isinstance(frame, Pong) and frame.server_ms is not None and self._is_fresh:
             self._outside.clock.noticed(frame.server_ms, received_ns // 1_000_000)
         elif isinstance(frame, Unknown):

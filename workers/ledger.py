@@ -66,6 +66,15 @@ class Ledger:
         gap = self.gaps.extend(was_open.gap.id, topics, now_ms=now_ns // 1_000_000) if was_open is not None else None
         self.tell("disconnected", now_ns=now_ns, detail=detail, gap=gap)
 
+    def unacknowledged(self, kind: str, topic: str, *, last_ms: int | None, now_ns: int) -> None:
+        """A topic delivers, but is left to be asked for anew (`gap`), or it is back. last_ms: when its newest event was received."""
+        if kind == "gap":
+            detail, from_ms = "its acknowledgement did not come", last_ms or now_ns // 1_000_000
+            self.begin("gap", "unacknowledged", now_ns=now_ns, from_ms=from_ms, topic=topic, detail=detail)
+        else:
+            detail = "it is held again; nothing of the time between was fetched"
+            self.end_of("unacknowledged", topic, now_ns=now_ns, recovered=False, detail=detail)
+
     def was_away(self, since_ms: int | None, topics: Collection[str], *, now_ns: int) -> None:
         """The process begins, and takes up what an earlier one left open. since_ms: when that ended without a word; None: it did not."""
         kept = self._memo.read() if self._memo is not None else None

@@ -20,6 +20,7 @@ from gateway.state import ConnectionStatus
 from workers.catchup import Catchup
 from workers.delivery import Delivery
 from workers.dial import Connection, Route
+from workers.diary import Diary
 from workers.intake import Intake
 from workers.outside import Outside
 from workers.watchdog import Watchdog
@@ -85,6 +86,7 @@ class Link:
         self.catchup = catchup or Catchup()
         self.catchup.subscriptions = self.subscriptions
         self.intake = Intake(delivery, self.subscriptions, outside, self.catchup)
+        self.diary = Diary(delivery.worker, delivery.stamp.epoch)
         self.breaker = Breaker()
         self.status: ConnectionStatus = "idle"
         self.connected_since: int | None = None
@@ -163,6 +165,7 @@ class Link:
             return
         if self._endpoint.authenticates:
             outside.clock.settle(outside.now())
+        self.diary.opened(self._route.url)
         now, exchange_ms = outside.now(), outside.clock.at_ms(outside.unix_ns())
         session = Session(self._endpoint, self.subscriptions, self._credentials, now=now, unix_ms=exchange_ms)
         self._live = _Live(connection, session, now)
@@ -174,10 +177,10 @@ class Link:
         session = live.session
         unread = self._delivery.must_wait or not self.intake.read(live.connection, session)
         session.tick(now, unread=unread)
-        self._tell_of_acknowledgements()
+        self._tell_of_acknowledgements(session)
         self._watch(now, unread=unread)
         for text in session.to_send(now):
-            log.debug("%s > %s", self._delivery.worker, text if '"auth"' not in text else "auth")
+            self.diary.sent(text)
             live.connection.send(text)
         if session.reason is not None:
             raise LinkLost(session.reason)
@@ -189,16 +192,11 @@ class Link:
         elif now - self._workless_since >= LINGER_S:
             self._rest()
 
-    def _tell_of_acknowledgements(self) -> None:
-        now_ns, ledger = self._outside.unix_ns(), self._delivery.ledger
+    def _tell_of_acknowledgements(self, session: Session) -> None:
+        self.diary.answered(session.take_answers())
+        delivery, now_ns = self._delivery, self._outside.unix_ns()
         for kind, topic in self.subscriptions.take_gaps():
-            if kind == "gap":
-                from_ms = self._delivery.readers.last_event_ms(topic) or now_ns // 1_000_000
-                detail = "its acknowledgement did not come"
-                ledger.begin("gap", "unacknowledged", now_ns=now_ns, from_ms=from_ms, topic=topic, detail=detail)
-            else:
-                detail = "it is held again; nothing of the time between was fetched"
-                ledger.end_of("unacknowledged", topic, now_ns=now_ns, recovered=False, detail=detail)
+            delivery.ledger.unacknowledged(kind, topic, last_ms=delivery.readers.last_event_ms(topic), now_ns=now_ns)
 
     def _watch(self, now: float, *, unread: bool) -> None:
         """Look for topics that have fallen silent. Raises LinkLost where only a new connection can help."""
@@ -240,7 +238,7 @@ class Link:
             if self._outside.diagnosis is not None:
                 self._outside.diagnosis.over()
             self._delivery.tell("reconnected" if again else "connected", now_ns=unix_ns)
-            log.info("%s session_online reconnections=%d", self._delivery.worker, self.reconnections)
+            self.diary.online(self.reconnections)
         self.status = session.status  # type: ignore[assignment] # the session's words are a subset
         if self.status == "connected":
             if not self._has_settled:
@@ -256,11 +254,10 @@ class Link:
         self.breaker.failed()
         self.catchup.lost()
         if self._online:
-            now_ns, intake = self._outside.unix_ns(), self.intake
+            now_ns, intake, topics = self._outside.unix_ns(), self.intake, self.subscriptions.names_delivering()
             last_ms = intake.last_frame_ms if self._endpoint.authenticates else intake.last_data_ms
             from_ms = max(min(last_ms or 0, intake.last_sent_ms or last_ms or 0), self.connected_since or 0)
-            topics, detail = self.subscriptions.names_delivering(), self._labelled(reason)
-            self._delivery.ledger.connection_lost(cause, topics, from_ms=from_ms, now_ns=now_ns, detail=detail)
+            self._delivery.ledger.connection_lost(cause, topics, from_ms=from_ms, now_ns=now_ns, detail=self._labelled(reason))
         refused = self._live is not None and self._live.session.state is State.AUTH_FAILED
         if refused:
             self._outside.clock.distrust()

@@ -18,11 +18,13 @@ class Work:
     channels     the row that reads it
     event_types  what somebody wants of it
     snapshots    queue → seconds between two whole books for it
+    calls        trace ids of the REST calls that asked for it
     """
 
     channels: Mapping[str, Channel]
     event_types: Mapping[str, frozenset[str]]
     snapshots: Mapping[str, Mapping[str, float]]
+    calls: Mapping[str, Sequence[str]]
 
 
 def work_of(rows: Sequence[Wanted], endpoint: Endpoint) -> Work:
@@ -30,12 +32,20 @@ def work_of(rows: Sequence[Wanted], endpoint: Endpoint) -> Work:
     reading: dict[str, Channel] = {}
     types: dict[str, set[str]] = defaultdict(set)
     snapshots: dict[str, dict[str, float]] = defaultdict(dict)
+    calls: dict[str, dict[str, None]] = defaultdict(dict)
     for row in rows:
         reading[row.topic] = channels.for_topic(row.topic, endpoint.name)
         types[row.topic].add(_event_type(row, reading[row.topic]))
+        if row.trace_id is not None:
+            calls[row.topic][row.trace_id] = None
         if row.snapshot_seconds is not None:
             snapshots[row.topic][row.queue] = min(row.snapshot_seconds, snapshots[row.topic].get(row.queue, row.snapshot_seconds))
-    return Work(reading, {topic: frozenset(found) for topic, found in types.items()}, snapshots)
+    return Work(
+        reading,
+        {topic: frozenset(found) for topic, found in types.items()},
+        snapshots,
+        {topic: list(found) for topic, found in calls.items()},
+    )
 
 
 def _event_type(row: Wanted, reading: Channel) -> str:

@@ -15,6 +15,7 @@ from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.forms import is_form_of_any
 from gateway.protocol.frames import Ack, AuthReply, Data, Frame, Pong, Unknown
 from gateway.protocol.subscriptions import Subscriptions
+from gateway.protocol.topic import Answer
 
 #: Seconds between our pings. Source: exchange docs, "How to Send the Heartbeat Packet" (protocol notes, section 3).
 PING_S = 20.0
@@ -98,6 +99,7 @@ class Session:
         self._probed_at: float | None = None
         self._probed: str | None = None
         self._out: list[str] = []
+        self._answers: list[Answer] = []
         self.state = State.ONLINE
         self.reason: str | None = None
         self.server_ms: int | None = None
@@ -120,7 +122,7 @@ class Session:
                     return True
                 return self._endpoint.authenticates and is_form_of_any(frame.topic, self._subscriptions.states())
             case Ack():
-                self._subscriptions.heard(frame, now)
+                self._answers += self._subscriptions.heard(frame, now) or ()
             case Pong():
                 self._pong_due = None
                 self.server_ms = frame.server_ms if frame.server_ms is not None else self.server_ms
@@ -156,6 +158,11 @@ class Session:
                 build = requests.subscribe if request.op == "subscribe" else requests.unsubscribe
                 out.append(build(request.topics, request.req_id))
         return out
+
+    def take_answers(self) -> list[Answer]:
+        """What the exchange said of topics since this was called last."""
+        taken, self._answers = self._answers, []
+        return taken
 
     @property
     def status(self) -> str:

@@ -14,7 +14,7 @@ from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.forms import clash
 from gateway.protocol.frames import Ack
 from gateway.protocol.renewal import Renewal
-from gateway.protocol.topic import Op, Request, Topic
+from gateway.protocol.topic import Answer, Op, Request, Topic
 from gateway.protocol.topic_moves import HELD, MOVES, ON_WIRE, Heard, Phase
 from gateway.protocol.verdicts import matching, verdicts
 
@@ -120,18 +120,21 @@ class Subscriptions:
             self._move(name, Heard.FIRST_FRAME)
         return True
 
-    def heard(self, ack: Ack, now: float) -> bool:
-        """An answer arrived; False when it fits no request."""
+    def heard(self, ack: Ack, now: float) -> list[Answer] | None:
+        """An answer arrived: what it says of each topic that it decides; None when it fits no request."""
         request = matching([request for request, _ in self._requests.values()], ack)
         if request is None:
             self.unmatched += 1
             if ack.req_id in self._late:
                 self._answered(self._late.pop(ack.req_id), now)
-            return False
+            return None
         self._answered(self._requests.pop(request.req_id)[1], now)
+        words, answers = ack.message or "refused without words", []
         for name, heard in self._verdicts(request, ack):
-            self._move(name, heard, error=ack.message or "refused without words", now=now)
-        return True
+            self._move(name, heard, error=words, now=now)
+            if heard is not Heard.BYSTANDER:
+                answers.append(Answer(request.op, name, request.req_id, words if heard is Heard.NO else None))
+        return answers
 
     def tick(self, now: float, *, unread: bool = False) -> None:
         """Notice answers that did not come, unless they may be among unread frames, and refusals whose wait is over."""

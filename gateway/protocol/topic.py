@@ -21,6 +21,16 @@ class Request:
     req_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the exchange said of one topic of a request. error: its words where it refused."""
+
+    op: Op
+    topic: str
+    req_id: str
+    error: str | None
+
+
 @dataclass(slots=True)
 class Topic:
     """A topic and what is known of it.

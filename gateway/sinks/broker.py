@@ -199,7 +199,12 @@ class BrokerSink:
                 self._done.add(number)
         while self._base in self._done:
             self._done.discard(self._base)
-            self._window.popleft()
+            record = self._window.popleft()
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug(
+                    "broker published routing_key=%s event_id=%s", record.routing_key, record.event_id,
+                    extra={"trace_id": record.trace_id},
+                )  # fmt: skip
             self._base += 1
 
     def _on_nack(self, tag: int, multiple: bool) -> None:

@@ -1,0 +1,76 @@
+"""The diary: what a worker's log says of its conversation with the exchange, tied to the REST calls behind it.
+
+REST call ─ X-Trace-Id ─▶ row ─ calls ─▶ `subscribed`: topic, epoch, req_id ─ epoch ─▶ the `trace_id` of each event
+                                              └ req_id ─▶ the request, as DEBUG shows it
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from gateway.models import Event
+from gateway.protocol.topic import Answer
+
+log = logging.getLogger(__name__)
+
+#: Of so many calls behind one topic the ids are said.
+SAID = 20
+#: What became of a topic, by the request and by whether the exchange agreed.
+WORDS = {
+    ("subscribe", True): "subscribed",
+    ("subscribe", False): "refused",
+    ("unsubscribe", True): "unsubscribed",
+    ("unsubscribe", False): "unsubscribe_refused",
+}
+
+
+def received(worker: str, text: bytes, trace_id: str | None = None) -> None:
+    """A frame of the exchange's; trace_id: of the events that it tells."""
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("%s < %s", worker, text.decode(errors="backslashreplace"), extra={"trace_id": trace_id})
+
+
+def told(worker: str, event: Event, trace_id: str) -> None:
+    """An event is on its way to the router."""
+    if log.isEnabledFor(logging.DEBUG):
+        mode = f" mode={event.payload['mode']}" if event.event_type == "position" else ""
+        log.debug(
+            "%s told event_type=%s category=%s symbol=%s%s topic=%s",
+            worker, event.event_type, event.category, event.symbol, mode, event.topic, extra={"trace_id": trace_id},
+        )  # fmt: skip
+
+
+class Diary:
+    """Of one worker.
+
+    calls  topic → trace ids of the REST calls that asked for it
+    """
+
+    def __init__(self, worker: str, epoch: str) -> None:
+        self._worker = worker
+        self._epoch = epoch
+        self._connections = 0
+        self.calls: Mapping[str, Sequence[str]] = {}
+
+    def opened(self, place: str) -> None:
+        """A connection was made; place: its URL."""
+        self._connections += 1
+        log.info("%s connection_open number=%d url=%s epoch=%s", self._worker, self._connections, place, self._epoch)
+
+    def online(self, reconnections: int) -> None:
+        log.info("%s session_online number=%d reconnections=%d", self._worker, self._connections, reconnections)
+
+    def sent(self, text: str) -> None:
+        """A frame of ours; what logs in is not shown."""
+        log.debug("%s > %s", self._worker, text if '"auth"' not in text else "auth")
+
+    def answered(self, answers: Iterable[Answer]) -> None:
+        """The exchange has said what becomes of topics."""
+        for answer in answers:
+            calls = self.calls.get(answer.topic, ())
+            reason = f" reason={answer.error}" if answer.error else ""
+            log.info(
+                "%s %s topic=%s epoch=%s req_id=%s calls=%s%s",
+                self._worker, WORDS[answer.op, answer.error is None], answer.topic, self._epoch, answer.req_id,
+                ",".join(calls[:SAID]) + (f",and {len(calls) - SAID} more" if len(calls) > SAID else ""), reason,
+                extra={"trace_id": calls[0] if len(calls) == 1 else None},
+            )  # fmt: skip
