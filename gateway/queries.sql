@@ -57,14 +57,16 @@ where is_active and requesting_service = %(requesting_service)s and channel_type
   and coalesce(category, '') = coalesce(%(category)s, '') and coalesce(symbol, '') = coalesce(%(symbol)s, '') and topic = %(topic)s
 
 -- name: add
--- A new wish; nothing when the same service already holds it.
+-- A new wish; nothing when the same service already holds it. Of several in one transaction the first is the oldest.
 insert into subscriptions
     (id, channel_type, symbol, category, category_source, symbol_verified, depth, "interval", topic, endpoint, requesting_service,
-     delivery, queue, binding, queue_state, state, last_error, snapshot_seconds, ttl_seconds, expires_at, trace_id)
-values
-    (%(id)s, %(channel_type)s, %(symbol)s, %(category)s, %(category_source)s, %(symbol_verified)s, %(depth)s, %(interval)s,
-     %(topic)s, %(endpoint)s, %(requesting_service)s, %(delivery)s, %(queue)s, %(binding)s, %(queue_state)s, %(state)s, %(last_error)s,
-     %(snapshot_seconds)s, %(ttl_seconds)s, clock_timestamp() + make_interval(secs => %(ttl_seconds)s), %(trace_id)s)
+     delivery, queue, binding, queue_state, state, last_error, snapshot_seconds, ttl_seconds, expires_at, trace_id, created_at, updated_at)
+select
+    %(id)s, %(channel_type)s, %(symbol)s, %(category)s, %(category_source)s, %(symbol_verified)s, %(depth)s, %(interval)s,
+    %(topic)s, %(endpoint)s, %(requesting_service)s, %(delivery)s, %(queue)s, %(binding)s, %(queue_state)s, %(state)s, %(last_error)s,
+    %(snapshot_seconds)s, %(ttl_seconds)s, moment + make_interval(secs => %(ttl_seconds)s), %(trace_id)s,
+    moment, moment
+from (select clock_timestamp() as moment) as clock
 on conflict (requesting_service, channel_type, coalesce(category, ''), coalesce(symbol, ''), topic) where is_active do nothing
 returning *
 

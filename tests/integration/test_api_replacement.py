@@ -61,9 +61,9 @@ def test_a_dry_run_answers_the_same_and_changes_nothing(client: FlaskClient, con
     assert active(client) == held
     assert not consumer.exists(tried["added"][0]["queue"])
     done = put(client, BOOK, {**TRADES, "ttl_seconds": 600})[1]
-    moments = ("id", "created_at", "updated_at", "expires_at")
+    own = ("id", "created_at", "updated_at", "expires_at", "trace_id")
     for name, rows in tried.items():
-        assert [{**row, **dict.fromkeys(moments)} for row in rows] == [{**row, **dict.fromkeys(moments)} for row in done[name]]
+        assert [{**row, **dict.fromkeys(own)} for row in rows] == [{**row, **dict.fromkeys(own)} for row in done[name]]
     assert_error(put(client, query="?dry_run=maybe"), 400, "INVALID_REQUEST", "dry_run: found 'maybe'")
 
 

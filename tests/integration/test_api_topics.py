@@ -100,8 +100,10 @@ def test_a_book_wished_for_whole_says_how_often_and_the_last_word_counts(client:
 
 def test_a_topic_asked_for_anew_is_202_and_its_worker_can_see_it(client: FlaskClient, connection: db.Connection) -> None:
     row = subscribe(client)
-    assert call(client, "POST", f"{BASE}/{row['id']}/resync") == (202, row)
-    assert call(client, "POST", f"{BASE}/{row['id']}/resync", json={}) == (202, row)
+    for body in ({}, {"json": {}}):
+        status, answer = call(client, "POST", f"{BASE}/{row['id']}/resync", **body)
+        assert (status, answer | {"trace_id": row["trace_id"]}) == (202, row)
+        assert answer["trace_id"] != row["trace_id"]
     assert [wanted.resyncs for wanted in store.wanted(connection, "linear")] == [2]
     answer = call(client, "POST", f"{BASE}/{row['id']}/resync", data="{", content_type="application/json")
     assert_error(answer, 400, "INVALID_REQUEST", "the body is not JSON")

@@ -5,15 +5,12 @@ The simulated exchange enforces the limits: 10 topics a request on spot, 21,000 
 
 import json
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-import psycopg2.extras
 import pytest
-import urllib3
+from many import symbols, wish
 from running import RunningGateway, healthy_gateway, wait_for
 
 from simulator import remote
@@ -31,18 +28,6 @@ def exchange() -> Iterator[RunningSimulator]:
     running = remote.start(symbols=1300, paused=True)
     yield running
     running.stop()
-
-
-def symbols(exchange: RunningSimulator, category: str, **fields: str) -> list[str]:
-    found: list[str] = []
-    cursor = ""
-    while True:
-        query = {"category": category, "limit": "1000", **fields, **({"cursor": cursor} if cursor else {})}
-        result = urllib3.request("GET", f"{exchange.rest_url}/v5/market/instruments-info", fields=query).json()["result"]
-        found += [row["symbol"] for row in result["list"]]
-        cursor = result.get("nextPageCursor", "")
-        if not cursor:
-            return found
 
 
 def wishes(exchange: RunningSimulator) -> dict[str, list[tuple[str, str, str, int | None]]]:
@@ -63,24 +48,6 @@ def wishes(exchange: RunningSimulator) -> dict[str, list[tuple[str, str, str, in
             )
         ],
     }
-
-
-def wish(database_url: str, endpoint: str, rows: list[tuple[str, str, str, int | None]]) -> None:
-    """Write subscriptions as the control API does, all at once, and wake the workers."""
-    with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
-        psycopg2.extras.execute_values(
-            cursor,
-            "insert into subscriptions (id, channel_type, symbol, category, category_source, depth, topic, endpoint, requesting_service,"
-            " delivery, queue, binding, queue_state, state) values %s",
-            [
-                (
-                    str(uuid.uuid4()), channel, symbol, endpoint, "given", depth, topic, endpoint, "many", "single",
-                    f"ws-gateway.{channel}.many", f"{channel}.{endpoint}.{symbol}.{depth or '-'}", "declared", "requested",
-                )
-                for channel, symbol, topic, depth in rows
-            ],
-        )  # fmt: skip
-        cursor.execute("notify ws_gateway_subscriptions")
 
 
 def states(gateway: RunningGateway, endpoint: str) -> dict[str, dict[str, Any]]:
