@@ -39,6 +39,9 @@ threads = THREADS
 timeout = 30
 #: Requests under way may finish within this when the gateway stops; seconds. SIGTERM to exit is at most 10 s.
 graceful_timeout = 6
+#: A client may keep its connection this long between two requests; seconds. Longer than most clients keep one: who closes it while
+#: the other asks costs that request.
+keepalive = 75
 #: Larger lines are refused before Flask sees them; bytes.
 limit_request_line = 8190
 accesslog = None  # the query may hold a key
