@@ -186,14 +186,14 @@ def attributes_in(path: Path) -> Iterator[tuple[str, int, str]]:
             yield ast.unparse(node), node.lineno, max(around, key=lambda outer: outer.lineno).name if around else ""
 
 
-def test_tests_sleep_only_in_the_loop_that_waits_for_a_claim() -> None:
+def test_tests_sleep_only_in_the_loop_that_waits_for_a_claim_or_to_measure() -> None:
     sleeps = {
         (name_of(path), function)
         for path in TESTS
         for called, _, function in attributes_in(path)
         if called in ("time.sleep", "asyncio.sleep")
     }
-    assert sleeps <= {("tests/integration/running.py", "wait_for")}
+    assert sleeps <= {("tests/integration/running.py", "wait_for"), ("tests/integration/test_busy.py", "until")}
     assert not [name_of(path) for path in TESTS if {"time.sleep", "asyncio.sleep"} & modules_imported(path)]
 
 
