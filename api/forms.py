@@ -13,8 +13,8 @@ from api.errors import answer
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: No request of ours needs more; bytes.
-LARGEST_BODY = 64 * 1024
+#: No request of ours needs more: 1,000 wishes of a replacement, each with all its fields; bytes.
+LARGEST_BODY = 256 * 1024
 #: One more than allowed: a body without a length is cut there, without a word, and must be seen to be too long.
 LONGEST_READ = LARGEST_BODY + 1
 #: What is taken in of a longer one, so that the connection can go on; bytes.

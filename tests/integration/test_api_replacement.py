@@ -100,6 +100,13 @@ def test_a_body_that_is_no_list_of_wishes_is_one_sentence(client: FlaskClient, b
     assert_error(call(client, "PUT", MINE, json=body), 400, "INVALID_REQUEST", "subscriptions" if "more" not in body else "more")
 
 
+def test_as_many_wishes_as_anybody_may_have_are_taken_at_once(client: FlaskClient) -> None:
+    full = {**BOOK, "depth": 50, "snapshot_seconds": 60.5, "ttl_seconds": 600, "delivery": "single"}
+    wishes = [{**full, "symbol": f"MADEUPNAME{number}USDT"} for number in range(1000)]
+    assert [len(rows) for rows in put(client, *wishes)[1].values()] == [1000, 0, 0]
+    assert [len(rows) for rows in put(client, *wishes[:-1])[1].values()] == [0, 1, 999]
+
+
 def test_more_wishes_than_anybody_has_are_refused(client: FlaskClient) -> None:
     assert_error(put(client, *[{"channel_type": "order"}] * 1001), 400, "INVALID_REQUEST", "at most 1000 items")
 
