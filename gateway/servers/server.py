@@ -24,6 +24,8 @@ Report = Callable[[str], None]
 ROOM_BYTES = 300 << 20
 #: A killed server's ports are free within this; seconds.
 PORTS_FREE_S = 5.0
+#: Where new ports are looked for: below those that Linux gives to outgoing connections (`ip_local_port_range`, 32768 on by default).
+PORTS = range(10_000, 32_768)
 
 
 def quiet(_line: str) -> None:
@@ -163,15 +165,14 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Loopback ports that nobody listens on now, and no outgoing connection takes by chance before somebody does."""
+    found: list[int] = []
+    while len(found) < count:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found += [port] if port not in found else []
+    return found
 
 
 def last_line(log: Path) -> str:
