@@ -24,8 +24,8 @@ def in_sight(connection: Connection, categories: Iterable[str]) -> dict[str, dat
 def set_bound(connection: Connection, subscription_ids: Sequence[UUID], moments: Mapping[str, datetime]) -> None:
     """The queues of these wishes have every binding of what was in sight at the moments; their workers are told where that is news."""
     ids = [str(entry) for entry in subscription_ids]
-    with transaction(connection) as cursor:
-        for category, moment in moments.items():
+    for category, moment in moments.items():
+        with transaction(connection) as cursor:  # one each: rows are locked in the order of their ids
             cursor.execute(query("set_bound"), {"ids": ids, "category": category, "bound_at": moment})
             if cursor.rowcount:
                 cursor.execute(query("notify"), {"endpoint": category})

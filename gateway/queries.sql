@@ -87,6 +87,10 @@ select pg_advisory_xact_lock(hashtext('ws-gateway service'), hashtext(%(service)
 -- What a service wants, oldest first.
 select * from subscriptions where is_active and requesting_service = %(service)s order by created_at, id
 
+-- name: lock_wishes
+-- Until the end of the transaction nobody else writes these rows.
+select id from subscriptions where id = any(%(ids)s::uuid[]) order by id for update
+
 -- name: lock_family
 -- Until the end of the transaction nobody else adds a form of this private topic.
 select pg_advisory_xact_lock(hashtext('ws-gateway private topic'), hashtext(%(family)s))

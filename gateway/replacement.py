@@ -52,7 +52,9 @@ def replace(
         gone = [row for key, row in held.items() if key not in wanted]
         _refuse_two_forms(cursor, wishes, missing, gone)
         states = {queue: declare(queue, of_queue) for queue, of_queue in _by_queue(missing).items()}
-        # Rows that others write too are touched last: nobody waits for them while the broker is asked.
+        # Rows that others write too are touched last: nobody waits for them while the broker is asked. All at once, in the order of
+        # their ids, as wherever several are locked: so nobody waits for us while we wait for them.
+        cursor.execute(query("lock_wishes"), {"ids": [str(row["id"]) for row in held.values()]})
         added = [_add(cursor, wish, states[wish["queue"]], by) for wish in missing]
         cursor.execute(query("cancel"), {"ids": [str(row["id"]) for row in gone], "service": None})
         cancelled = {row["id"]: row for row in db.rows(cursor)}

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from running import Consumer
 
 from gateway import db, store
 from gateway.servers.server import free_ports
+from gateway.wire import TopicReport
 
 MINE = f"{BASE}/by-service/tester"
 TRADES = {"channel_type": "trades", "symbol": "BTCUSDT", "category": "linear"}
@@ -181,6 +183,41 @@ def test_whoever_races_one_of_the_requested_states_is_the_end(client: FlaskClien
     done = put(client, *sets[0])[1]
     assert set(topics(active(client))) == ends[1]
     assert all(consumer.exists(row["queue"]) for rows in (done["added"], done["unchanged"]) for row in rows)
+
+
+def test_who_replaces_renews_and_reports_at_once_waits_for_the_others_and_for_nothing_else(
+    client: FlaskClient, database_url: str
+) -> None:
+    """Rows are locked in one order by all of them: a deadlock would be a 503, and RabbitMQ's or a worker's trouble."""
+    wishes = [{**TRADES, "symbol": f"NUMBER{number}USDT", "ttl_seconds": 600} for number in range(30)]
+    assert put(client, *wishes)[0] == 200
+    start, dice = threading.Barrier(5), Random(7)
+
+    def replace() -> set[int]:
+        start.wait()
+        found = set()
+        for _ in range(15):
+            mine = dice.sample(wishes, dice.randint(20, 30))
+            found.add(client.application.test_client().put(MINE, json={"subscriptions": mine}, headers=HEADERS).status_code)
+        return found
+
+    def renew() -> set[int]:
+        start.wait()
+        asking = client.application.test_client()
+        return {asking.post(f"{MINE}/heartbeat", headers=HEADERS).status_code for _ in range(60)}
+
+    def report() -> set[int]:
+        connection = db.connect(database_url, name="test")
+        start.wait()
+        for number in range(60):
+            said = [TopicReport(f"publicTrade.NUMBER{each}USDT", "live", None, number) for each in dice.sample(range(30), 30)]
+            store.report_topics(connection, "linear", said)
+        connection.close()
+        return {200}
+
+    with ThreadPoolExecutor(5) as threads:
+        done = [threads.submit(each) for each in (replace, replace, renew, renew, report)]
+        assert set().union(*(each.result() for each in done)) == {200}
 
 
 def test_nobody_without_the_key_replaces_anything(client: FlaskClient) -> None:

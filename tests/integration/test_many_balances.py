@@ -66,7 +66,7 @@ ASKED: dict[str, list[dict[str, Any]]] = {
     "find_balances": [NOTHING, {**NOTHING, "coin": "COIN7"}, {**NOTHING, **OF_A_TIME}, {**NOTHING, "coin": "COIN7", **OF_A_TIME}, {**NOTHING, "coin": "NONE"}],
     "count_balances": [NOTHING, {**NOTHING, "coin": "COIN7"}, {**NOTHING, **OF_A_TIME}],
     "held_coins": [{"account": "main"}],
-    "coins_since": [{"account": "main", "since": datetime.now(UTC)}],
+    "coins_since": [{"account": "main", "since_ms": 1_750_000_000_000}],
     "coins_of": [{"event_ids": ["00000000-0000-0000-0000-000000000007"]}],
 }  # fmt: skip
 
