@@ -7,8 +7,9 @@ from flask import jsonify
 from flask_openapi3 import Info, OpenAPI
 
 import gateway
-from api import access, audit, balances, described, documents, errors, headers, health, holdings, ledger, subscriptions
+from api import access, audit, balances, crowd, described, documents, errors, headers, health, holdings, ledger, subscriptions
 from api.asked import Rules
+from api.door import Door
 from api.parts import Parts
 from api.shapes import Error
 from gateway import keys, state
@@ -31,8 +32,9 @@ from gateway.wire import Stamp
 
 #: Its name in logs and rows.
 PROCESS = "api_00"
-#: Threads of one gunicorn worker, and its connections to PostgreSQL: fewer, so that health is answered while all of these wait.
-THREADS, CONNECTIONS = 16, 8
+#: Threads of one gunicorn worker; how many of them may have work that waits for something, so that health finds one; and connections
+#: to PostgreSQL.
+THREADS, AT_ONCE, CONNECTIONS = 64, 48, 8
 
 
 def create_app(settings: Settings) -> OpenAPI:
@@ -56,12 +58,13 @@ def create_app(settings: Settings) -> OpenAPI:
             settings.default_category,
             settings.enabled_categories,
         ),
-        topology=lambda: Topology(settings.broker_url, policy),
+        door=Door(lambda: Topology(settings.broker_url, policy)),
         known=lambda: _known(settings),
         wallet=_wallet(settings) if settings.has_credentials else None,
     )
     app.config |= {"OPENAPI_HTML_STRING": described.INDEX_PAGE, "REDOC_HTML_STRING": described.READER_PAGE}
     errors.register(app)
+    crowd.register(app, AT_ONCE)
     for blueprint in (
         subscriptions.blueprint(parts),
         holdings.blueprint(parts),

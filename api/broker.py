@@ -1,8 +1,7 @@
 """What the API does at the broker while it answers; what cannot be done now, the router does later."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import g
@@ -11,22 +10,10 @@ from api.parts import Parts
 from gateway import queues
 from gateway.bindings import bindings_of
 from gateway.db import Connection, Row
-from gateway.errors import SinkAway
+from gateway.errors import SinkAway, StoreAway
 from gateway.sinks.topology import Topology
 
 log = logging.getLogger(__name__)
-
-
-@contextmanager
-def reached(parts: Parts) -> Iterator[Topology | None]:
-    """A conversation with the broker; None while it is away. Reached before any lock: a silent broker is waited for until it times out."""
-    with ExitStack() as stack:
-        try:
-            topology = stack.enter_context(parts.topology())
-        except SinkAway as fault:
-            log.warning("api broker_away reason=%s", fault, extra={"trace_id": g.trace_id})
-            topology = None
-        yield topology
 
 
 def declared(connection: Connection, topology: Topology | None, queue: str, wishes: Sequence[Mapping[str, Any]]) -> str:
@@ -41,14 +28,15 @@ def declared(connection: Connection, topology: Topology | None, queue: str, wish
     return "ready"
 
 
-def tidy(parts: Parts, connection: Connection, cancelled: Sequence[Row]) -> None:
+def tidy(parts: Parts, cancelled: Sequence[Row]) -> None:
     """Take idle queues and a few bindings of cancelled wishes away."""
     if not cancelled:
         return
-    with reached(parts) as topology:
+    with parts.door.reached() as topology:
         if topology is None:
             return
         try:
-            queues.leave_all(connection, topology, cancelled)
-        except SinkAway as fault:
+            with parts.pool.connection() as connection:
+                queues.leave_all(connection, topology, cancelled)
+        except (SinkAway, StoreAway) as fault:  # they are cancelled all the same, and the router looks after such queues
             log.warning("api queues_left reason=%s", fault, extra={"trace_id": g.trace_id})

@@ -6,6 +6,7 @@ Imports hide behind an underscore where gunicorn would take their name for a set
 
 import math
 import os
+import socket
 import sys
 import time
 from multiprocessing.util import _run_after_forkers as _after_fork  # type: ignore[attr-defined] # what Process does in a child
@@ -42,6 +43,8 @@ graceful_timeout = 6
 #: A client may keep its connection this long between two requests; seconds. Longer than most clients keep one: who closes it while
 #: the other asks costs that request.
 keepalive = 75
+#: A connection without a request is taken after this all the same; seconds.
+SAYS_NOTHING_S = 10
 #: Larger lines are refused before Flask sees them; bytes.
 limit_request_line = 8190
 accesslog = None  # the query may hold a key
@@ -56,8 +59,10 @@ def on_starting(_server: Any) -> None:
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def when_ready(_server: Any) -> None:
+def when_ready(server: Any) -> None:
     """In the master, listening: from now on it says every second that it lives."""
+    for listener in server.LISTENERS:  # who connects and says nothing holds no thread: the kernel keeps the connection
+        listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SAYS_NOTHING_S)
     now_ms = time.time_ns() // 1_000_000
     words = ApiState(name="api_00", pid=os.getpid(), written_ms=now_ms, started_ms=now_ms)
     Reporter(_settings.var_dir, words, stuck_s=math.inf).start()

@@ -53,7 +53,9 @@ def blueprint(parts: Parts) -> APIBlueprint:
         """
         with parts.pool.connection() as connection:
             wishes = [_wish(parts, connection, path.service, index, asked) for index, asked in enumerate(body.subscriptions)]
-            done = _replaced(parts, connection, path.service, wishes, dry_run=query.dry_run)
+        done = _replaced(parts, path.service, wishes, dry_run=query.dry_run)
+        if not query.dry_run:
+            _log(done)
         log.info(
             "api replaced service=%s added=%d removed=%d unchanged=%d dry_run=%s",
             path.service, len(done.added), len(done.removed), len(done.unchanged), query.dry_run,
@@ -70,7 +72,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
         """How many were active."""
         with parts.pool.connection() as connection:
             rows = store.cancel(connection, service=path.service, by=caller())
-            broker.tidy(parts, connection, rows)
+        broker.tidy(parts, rows)
         log.info("api cancelled service=%s count=%d", path.service, len(rows), extra={"trace_id": g.trace_id})
         return jsonify({"message": "cancelled", "cancelled_count": len(rows)})
 
@@ -100,13 +102,22 @@ def _wish(parts: Parts, connection: Connection, service: str, index: int, asked:
         raise replacement.at(index, fault) from fault
 
 
-def _replaced(
-    parts: Parts, connection: Connection, service: str, wishes: list[dict[str, Any]], *, dry_run: bool
-) -> replacement.Replaced:
+def _log(done: replacement.Replaced) -> None:
+    """A line for each subscription that came or went, as POST and DELETE have."""
+    for what, rows in (("subscribed", done.added), ("cancelled", done.removed)):
+        for row in rows:
+            log.info(
+                "api %s service=%s topic=%s category=%s category_source=%s id=%s",
+                what, row["requesting_service"], row["topic"], row["category"], row["category_source"], row["id"],
+                extra={"trace_id": g.trace_id},
+            )  # fmt: skip
+
+
+def _replaced(parts: Parts, service: str, wishes: list[dict[str, Any]], *, dry_run: bool) -> replacement.Replaced:
     """Queues of what is added are bound before anybody sends to them; those of what is removed are left afterwards."""
     patterns = {wish["category"] for wish in wishes if selectors.is_pattern(wish["symbol"])}
-    in_sight = listings.in_sight(connection, patterns)
-    with broker.reached(parts) as topology:
+    with parts.door.reached() as topology, parts.pool.connection() as connection:
+        in_sight = listings.in_sight(connection, patterns)
 
         def declare(queue: str, of_queue: Any) -> str:
             if dry_run:
@@ -118,5 +129,5 @@ def _replaced(
             bound = [row["id"] for row in done.added if row["queue_state"] == "ready" and selectors.is_pattern(row["symbol"])]
             listings.set_bound(connection, bound, in_sight)
     if not dry_run:
-        broker.tidy(parts, connection, done.removed)
+        broker.tidy(parts, done.removed)
     return done

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.asked import Rules
+from api.door import Door
 from gateway.health import Known
 from gateway.pool import Pool
 from gateway.resolution import Resolver
-from gateway.sinks.topology import Topology
 from gateway.wallet_sync import WalletSync
 
 
@@ -16,7 +16,7 @@ class Parts:
     """Handed to every blueprint.
 
     resolver  decides categories and verifies symbols
-    topology  opens a short conversation with the broker
+    door      opens a short conversation with the broker
     known     reads what the processes last said of themselves
     wallet    reads the account's wallet over REST; None: without credentials nobody can
     """
@@ -24,6 +24,6 @@ class Parts:
     pool: Pool
     rules: Rules
     resolver: Resolver
-    topology: Callable[[], Topology]
+    door: Door
     known: Callable[[], Known]
     wallet: WalletSync | None = None

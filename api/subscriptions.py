@@ -62,9 +62,9 @@ def blueprint(parts: Parts) -> APIBlueprint:
         with parts.pool.connection() as connection:
             wish = wish_of(Asked(**body.model_dump()), parts.rules, partial(parts.resolver.resolve, connection))
             row, is_new = store.held(connection, wish, by=caller()), False
-            if row is None:
-                with broker.reached(parts) as topology:
-                    row, is_new = _added(connection, topology, wish)
+        if row is None:
+            with parts.door.reached() as topology, parts.pool.connection() as connection:
+                row, is_new = _added(connection, topology, wish)
         if is_new:
             log.info(
                 "api subscribed service=%s topic=%s category=%s category_source=%s id=%s",
@@ -123,7 +123,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
             rows = store.cancel(connection, subscription_id=identity, by=caller())
             if not rows and store.find(connection, identity) is None:
                 raise _not_found(path)
-            broker.tidy(parts, connection, rows)
+        broker.tidy(parts, rows)
         for row in rows:
             log.info(
                 "api cancelled service=%s topic=%s id=%s", row["requesting_service"], row["topic"], row["id"],

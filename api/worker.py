@@ -5,6 +5,8 @@ Its own worker answers such a request with a page, and repeats in page and log w
 
 import logging
 import secrets
+import socket
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +22,10 @@ from api.headers import HEADERS, POLICY
 
 log = logging.getLogger(__name__)
 
+#: A request's line and headers are here within this, and all of it within that, the answer too: longer than the slowest call takes;
+#: seconds.
+HEAD_S, REQUEST_S = 2.0, 10.0
+
 #: What is answered to what cannot be read; else 400, and 500 to what is no fault of the request.
 STATUSES = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -31,7 +37,33 @@ OUR_FAULT = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, err
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # it ships no types
-    """One of gunicorn's processes."""
+    """One of gunicorn's processes. Who sends half a request holds a thread, but not for long."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._handled: dict[Any, float] = {}  # connections whose request is read or answered → until when they may be
+
+    def handle(self, conn: Any) -> Any:
+        """Called by gunicorn in a thread, for each request."""
+        self._handled[conn] = time.monotonic() + HEAD_S
+        try:
+            return super().handle(conn)
+        finally:
+            self._handled.pop(conn, None)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Called by gunicorn when line and headers are here."""
+        self._handled[conn] = time.monotonic() + REQUEST_S
+        return super().handle_request(req, conn)
+
+    def murder_pending(self) -> None:
+        """Called by gunicorn once a second: what has not come by now ends there. An answer can still be sent."""
+        super().murder_pending()
+        now = time.monotonic()
+        for conn, until in list(self._handled.items()):
+            if until < now:
+                with suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RD)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Called by gunicorn where a request leads to no answer of the application."""

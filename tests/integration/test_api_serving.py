@@ -2,8 +2,10 @@
 
 import json
 import signal
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 from running import KEY, wait_for
 from serving import Serving, serving
 
+from api.app import THREADS
+from api.worker import REQUEST_S
 from gateway.servers.server import free_ports
 
 #: gunicorn itself ends a worker that says nothing for 30 s.
@@ -76,6 +80,21 @@ def test_a_body_that_is_too_long_does_not_cost_the_connection(api: Serving) -> N
         assert (answer.status, json.loads(answer.read())["code"]) == (413, "PAYLOAD_TOO_LARGE")
         assert connection.sock is not None
     connection.close()
+
+
+def test_who_connects_and_says_nothing_and_who_says_half_of_it_cost_the_others_nothing(api: Serving) -> None:
+    host, port = api.url.removeprefix("http://").split(":")
+    with ExitStack() as lines:
+        silent = [lines.enter_context(socket.create_connection((host, int(port)), timeout=30)) for _ in range(300)]
+        assert api.status("/health/live") == 200
+        for line in silent[: THREADS // 2]:
+            line.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+        assert api.status("/health/live") == 200
+        for line in silent[THREADS // 2 : 4 * THREADS]:
+            line.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+        wait_for(lambda: api.status("/health/live") == 200, "an answer once the late ones are given up", REQUEST_S)
+        assert silent[0].recv(1) == b"", "what did not come in time is not waited for"
+    assert not [said for said in messages(api) if "request_failed" in said]
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from running import RunningGateway, wait_for
 
+from api.app import AT_ONCE
 from gateway.servers import Postgres, RabbitMQ
 from tests.standins import frozen
 
@@ -20,6 +22,8 @@ from tests.standins import frozen
 NOTICED_S = 5.5
 #: An answer of health; seconds.
 QUICK_S = 0.2
+#: Who asks at once: more than both processes of the API work on.
+CLIENTS = 2 * AT_ONCE + 10
 #: Answers that are measured, and how many of them may be late because this machine does other things.
 ASKED, LATE = 30, 2
 
@@ -73,21 +77,26 @@ def statuses(gateway: RunningGateway) -> dict[str, int]:
 
 
 @contextmanager
-def asked_by_many(gateway: RunningGateway) -> Iterator[list[tuple[int, Any]]]:
-    """As many as the API has threads ask it for balances all the time; their answers."""
+def asked_by_many(gateway: RunningGateway, method: str, path: str, **body: str) -> Iterator[list[tuple[int, Any]]]:
+    """More than the API lets in at once ask it for the same, each of them twice a second; their answers. `{}` in a text: a number."""
     answers, over = list[tuple[int, Any]](), threading.Event()
 
-    def ask() -> None:
-        while not over.is_set():
-            answers.append(gateway.call("GET", "/api/v1/balances"))
+    def ask(client: int) -> None:
+        for number in count():
+            given = {key: text.format(f"{client}-{number}") for key, text in body.items()}
+            answers.append(gateway.call(method, path, given or None))
+            if over.wait(0.5):
+                return
 
-    asking = [threading.Thread(target=ask) for _ in range(16)]
+    asking = [threading.Thread(target=ask, args=(client,)) for client in range(CLIENTS)]
     for thread in asking:
         thread.start()
-    yield answers
-    over.set()
-    for thread in asking:
-        thread.join(10.0)
+    try:
+        yield answers
+    finally:
+        over.set()
+        for thread in asking:
+            thread.join(20.0)
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +120,38 @@ def test_a_frozen_postgresql_is_unhealthy_in_words_within_five_seconds(gateway: 
         health = gateway.health()
         assert (health["status"], health["database_connected"], health["queue_connected"]) == ("unhealthy", False, True)
         assert is_quick(gateway)
-        with asked_by_many(gateway) as answers:
-            wait_for(lambda: len(answers) >= 64, lambda: f"answers of the API, found {len(answers)}")
+
+
+def test_a_postgresql_that_freezes_while_many_ask_holds_up_no_answer_of_health(
+    gateway: RunningGateway, postgres_server: Postgres
+) -> None:
+    with asked_by_many(gateway, "GET", "/api/v1/balances") as answers:
+        wait_for(lambda: len(answers) >= CLIENTS, lambda: f"answers of the API, found {len(answers)}")
+        with all_frozen(tree(postgres_server.pid)):
+            del answers[:]
             assert is_quick(gateway)
-        assert {(status, body["code"]) for status, body in answers} == {(503, "SERVICE_UNAVAILABLE")}
+            noticed_s(gateway, "PostgreSQL is away: no answer within")
+            wait_for(lambda: len(answers) >= 4 * CLIENTS, lambda: f"answers of the API, found {len(answers)}")
+            assert is_quick(gateway)
+            late = answers[CLIENTS:]
+    assert {(status, body["code"]) for status, body in late} == {(503, "SERVICE_UNAVAILABLE")}
+
+
+def test_a_rabbitmq_that_freezes_while_many_subscribe_holds_up_nobody(gateway: RunningGateway, rabbitmq_server: RabbitMQ) -> None:
+    """What is wished for meanwhile is taken, and its queue waits for the broker."""
+    wish = {"channel_type": "trades", "category": "linear", "symbol": "BTCUSDT", "requesting_service": "many-{}"}
+    with frozen(rabbitmq_server.pid):
+        noticed_s(gateway, "RabbitMQ is away: ")
+        with asked_by_many(gateway, "POST", "/api/v1/subscriptions", **wish) as answers:
+            assert is_quick(gateway)
+            wait_for(lambda: len(answers) >= 3 * CLIENTS, lambda: f"answers of the API, found {len(answers)}")
+            assert is_quick(gateway)
+    taken = [body for status, body in answers if status == 201]
+    assert len(taken) > len(answers) // 2
+    assert {body["queue_state"] for body in taken} <= {"pending", "ready"}
+    assert {status for status, _ in answers} <= {201, 503}
+    for row in taken:
+        gateway.call("DELETE", f"/api/v1/subscriptions/{row['id']}")
 
 
 def test_a_frozen_rabbitmq_is_unhealthy_in_words_within_five_seconds(gateway: RunningGateway, rabbitmq_server: RabbitMQ) -> None:
