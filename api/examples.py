@@ -69,7 +69,8 @@ HEALTH = {
     "status": "healthy", "service": "ws-gateway", "version": "0.1.0", "environment": "mainnet", "websocket_connected": True,
     "websocket_status": "connected", "database_connected": True, "queue_connected": True, "active_subscriptions": 2,
     "last_heartbeat_at": "2026-01-31T12:00:00.250Z", "websocket_state": _CONNECTION, "connections": {"linear_00": _CONNECTION},
-    "queues": {"ws-gateway.trade": {"messages": 0, "consumers": 1}}, "spool": {"messages": 0, "bytes": 0}, "clock_skew_ms": 3,
+    "queues": {"ws-gateway.trade": {"messages": 0, "consumers": 1}}, "queues_age_seconds": 2.5,
+    "spool": {"messages": 0, "bytes": 0}, "clock_skew_ms": 3,
     "reasons": [],
 }  # fmt: skip
 UNHEALTHY = {

@@ -144,6 +144,7 @@ class Health(BaseModel):
     websocket_state: ConnectionState
     connections: dict[str, ConnectionState]
     queues: dict[str, dict[str, int]]
+    queues_age_seconds: float | None
     spool: dict[str, int]
     clock_skew_ms: int | None
     reasons: list[str]

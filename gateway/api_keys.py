@@ -100,22 +100,23 @@ def revoke(connection: Connection, name_or_id: str, by: By) -> Row:
         return rows[0]
 
 
-def find(connection: Connection, identity: str) -> Key | None:
-    """The key with this id, unless it was revoked."""
+def opening(connection: Connection) -> dict[str, Key]:
+    """All keys that were not revoked, by their ids: a few, so that nobody asks about one alone."""
     with transaction(connection) as cursor:
-        cursor.execute(query("find_key"), {"id": identity})
+        cursor.execute(query("opening_keys"))
         rows = db.rows(cursor)
-    if not rows:
-        return None
-    [row] = rows
-    scope = max(row["scopes"], key=SCOPES.index)
-    return Key(identity, bytes(row["secret_sha256"]), Caller(row["name"], scope, row["service"]))
+    return {
+        row["id"]: Key(
+            row["id"], bytes(row["secret_sha256"]), Caller(row["name"], max(row["scopes"], key=SCOPES.index), row["service"])
+        )
+        for row in rows
+    }
 
 
-def touch(connection: Connection, identity: str) -> None:
-    """It was used just now; written once a minute at most, and not at all while somebody else writes it."""
+def touch(connection: Connection, identities: Sequence[str]) -> None:
+    """They were used just now; written once a minute at most, and not at all while somebody else writes it."""
     with transaction(connection) as cursor:
-        cursor.execute(query("touch_key"), {"id": identity})
+        cursor.execute(query("touch_keys"), {"ids": list(identities)})
 
 
 def _check(name: str, scopes: Sequence[str], service: str | None) -> None:

@@ -73,6 +73,7 @@ def health(known: Known) -> tuple[int, Body]:
             name: {"messages": queue.messages, "consumers": queue.consumers}
             for name, queue in sorted((known.router.queues if known.router is not None else {}).items())
         },
+        "queues_age_seconds": _age_s(known),
         "spool": {
             "messages": sum(lane.spool_messages for lane in lanes.values()) + sum(w.journal_messages for w in workers.values()),
             "bytes": sum(lane.spool_bytes for lane in lanes.values()) + sum(w.journal_bytes for w in workers.values()),
@@ -154,9 +155,7 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
         yield verdict, f"{state.name} has been {state.connection_status} for {lasted_ms // 1000} s{breaker}{why}"
     stalled = [entry for entry in state.topics.values() if entry.state == "stalled"]
     if stalled:
-        # What never spoke may be an instrument that has ended, and says nothing of the endpoint.
-        has_spoken = any(entry.last_event_ms is not None for entry in stalled)
-        verdict = UNHEALTHY if len(stalled) == state.wanted and has_spoken else DEGRADED
+        verdict = UNHEALTHY if len(stalled) == state.wanted else DEGRADED
         yield verdict, f"{state.name} has {len(stalled)} of {state.wanted} topics stalled"
 
 
@@ -283,6 +282,12 @@ def _connection(known: Known, state: WorkerState | None) -> Body:
         "last_error": state.last_error,
         "active_subscriptions": state.active_subscriptions,
     }
+
+
+def _age_s(known: Known) -> float | None:
+    """How old the depths of queues are; None: nobody has looked yet."""
+    looked_ms = known.router.queues_ms if known.router is not None else 0
+    return round(max(0, known.now_ms - looked_ms) / 1000, 3) if looked_ms else None
 
 
 def _iso(unix_ms: int | None) -> str | None:

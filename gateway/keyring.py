@@ -1,6 +1,7 @@
-"""Whose key a request has: the administrator's at once, a service's from memory or PostgreSQL.
+"""Whose key a request has: the administrator's at once, a service's from memory.
 
-A key that fits is remembered, so that most requests ask nobody, and a PostgreSQL that is away stops no key that was used lately.
+All keys that open are read together and remembered, so that most requests ask nobody, wrong keys cost PostgreSQL next to nothing however
+many come, and a PostgreSQL that is away stops no key that was known lately.
 """
 
 import logging
@@ -17,14 +18,18 @@ from gateway.pool import PATIENCE_S, Pool
 
 log = logging.getLogger(__name__)
 
-#: A key that fits is asked about again after this: a revoked one stops working within it; seconds.
-ASKED_AGAIN_S = 10.0
-#: … unless PostgreSQL cannot be asked: then it is believed so long after the last answer; seconds.
+#: Keys are read again after this: a revoked one stops working within it, and the time that PostgreSQL takes to answer; seconds.
+READ_AGAIN_S = 10.0
+#: … or at once, where one comes that is not among them, perhaps a new one: so many times at once, and one more each so many seconds.
+NEW_AT_ONCE, NEW_EVERY_S = 20, 0.5
+#: While PostgreSQL cannot be asked a key is believed so long after it was read; seconds.
 BELIEVED_S = 60.0
 #: A PostgreSQL that did not answer is not asked again for so long; seconds.
 SILENT_S = 2.0
 #: It gets so long to answer: a request waits for it, and others behind that; seconds and milliseconds.
 CONNECT_S, STATEMENT_MS = 1.0, 1000
+#: Of the keys that one request offers so many are looked at.
+MOST_OFFERED = 8
 
 
 class Keyring:
@@ -37,61 +42,79 @@ class Keyring:
         self._pool = Pool(
             database_url, name="ws-gateway keys", size=1, timeout_s=CONNECT_S, statement_timeout_ms=STATEMENT_MS, now=now
         )
-        self._asking = threading.Lock()
-        self._known: dict[str, tuple[float, Key]] = {}
+        self._asking, self._counting = threading.Lock(), threading.Lock()
+        self._read: tuple[float, dict[str, Key]] = (-math.inf, {})  # when, and all keys that open
+        self._begun = 0  # how many times they were begun to be read
+        self._used: set[str] = set()  # since then
         self._silent_until = -math.inf
+        self._new_full_at = -math.inf  # when keys that are not known may be asked about NEW_AT_ONCE times again
 
     def caller(self, offered: Sequence[str]) -> Caller | None:
         """Who holds one of the keys offered; None where each is wrong. Raises StoreAway where that cannot be said now."""
-        if any(keys.is_admin(text, self._admin_key) for text in offered):
+        looked_at = offered[:MOST_OFFERED]
+        if any(keys.is_admin(text, self._admin_key) for text in looked_at):
             return ADMINISTRATOR
-        for identity, secret in filter(None, map(api_keys.parse, offered)):
-            key = self._fitting(identity, secret)
-            if key is not None:
+        for identity, secret in filter(None, map(api_keys.parse, looked_at)):
+            key = self._find(identity)
+            if key is not None and key.fits(secret):
+                self._used.add(identity)
                 return key.caller
         return None
 
-    def _fitting(self, identity: str, secret: str) -> Key | None:
-        asked_at, known = self._known.get(identity, (-math.inf, None))
-        if known is not None and not known.fits(secret):
-            return None
-        age_s = self._now() - asked_at
-        if age_s < ASKED_AGAIN_S:
-            return known
-        may_be_believed = age_s < BELIEVED_S
-        if not self._asking.acquire(timeout=0 if may_be_believed else PATIENCE_S):
-            if may_be_believed:
-                return known  # another thread is finding out
+    def _find(self, identity: str) -> Key | None:
+        key, begun = self._known(identity), self._begun
+        if self._age_s() < READ_AGAIN_S and (key is not None or not self._may_be_new()):
+            return key
+        believed = key if self._age_s() < BELIEVED_S else None
+        if not self._asking.acquire(timeout=0 if believed is not None else PATIENCE_S):
+            if believed is not None:
+                return believed  # another thread is finding out
             raise StoreAway(f"others have been asking PostgreSQL about keys for {PATIENCE_S:g} s")
         try:
-            return self._asked(identity, secret)
+            if self._begun == begun:  # else another thread has begun to read them since, and is done
+                self._read_all({*self._used, identity})
+            return self._known(identity)
         except StoreAway:
-            if may_be_believed:
-                return known
+            if believed is not None:
+                return believed
             raise
         finally:
             self._asking.release()
 
-    def _asked(self, identity: str, secret: str) -> Key | None:
+    def _known(self, identity: str) -> Key | None:
+        return self._read[1].get(identity)
+
+    def _age_s(self) -> float:
+        return self._now() - self._read[0]
+
+    def _may_be_new(self) -> bool:
+        """Whether to look for a key that is not known; counted. A flood of wrong ones is told what was so a moment ago."""
+        with self._counting:
+            full_at = max(self._now(), self._new_full_at) + NEW_EVERY_S
+            if full_at - self._now() > NEW_AT_ONCE * NEW_EVERY_S:
+                return False
+            self._new_full_at = full_at
+            return True
+
+    def _read_all(self, used: set[str]) -> None:
         if self._now() < self._silent_until:
             raise StoreAway("PostgreSQL did not answer a moment ago")
+        self._begun += 1
         try:
             with self._pool.connection() as connection:
-                key = api_keys.find(connection, identity)
-                if key is None or not key.fits(secret):
-                    self._known.pop(identity, None)
-                    return None
-                self._known[identity] = self._now(), key
-                _record_use(connection, identity)
-                return key
+                found = api_keys.opening(connection)
+                self._read, self._used = (self._now(), found), set()
+                _record_use(connection, sorted(used & found.keys()))
         except StoreAway:
             self._silent_until = self._now() + SILENT_S
             raise
 
 
-def _record_use(connection: Connection, identity: str) -> None:
+def _record_use(connection: Connection, identities: Sequence[str]) -> None:
     """Costs nobody a request."""
+    if not identities:
+        return
     try:
-        api_keys.touch(connection, identity)
+        api_keys.touch(connection, identities)
     except (StoreAway, StoreRefused) as fault:
-        log.warning("keys use_not_recorded id=%s reason=%s", identity, fault)
+        log.warning("keys use_not_recorded ids=%s reason=%s", ",".join(identities), fault)

@@ -532,15 +532,15 @@ values (%(id)s, %(name)s, %(secret_sha256)s, %(scopes)s, %(service)s)
 on conflict (name) where revoked_at is null do nothing
 returning id, name, scopes, service
 
--- name: find_key
--- A key that still opens.
-select name, secret_sha256, scopes, service from api_keys where id = %(id)s and revoked_at is null
+-- name: opening_keys
+-- All keys that still open.
+select id, name, secret_sha256, scopes, service from api_keys where revoked_at is null
 
--- name: touch_key
--- A key was used; known to the minute.
+-- name: touch_keys
+-- Keys were used; known to the minute.
 update api_keys set last_used_at = now()
 where id in (
-    select id from api_keys where id = %(id)s and (last_used_at is null or last_used_at < now() - interval '1 minute')
+    select id from api_keys where id = any(%(ids)s) and (last_used_at is null or last_used_at < now() - interval '1 minute')
     for update skip locked
 )
 

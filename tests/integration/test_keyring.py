@@ -13,7 +13,7 @@ from gateway import api_keys, db
 from gateway.api_keys import ADMINISTRATOR, Caller
 from gateway.audit import By
 from gateway.errors import RequestError, StoreAway
-from gateway.keyring import ASKED_AGAIN_S, BELIEVED_S, SILENT_S, Keyring
+from gateway.keyring import BELIEVED_S, MOST_OFFERED, NEW_AT_ONCE, NEW_EVERY_S, READ_AGAIN_S, SILENT_S, Keyring
 from gateway.servers import Postgres
 from gateway.servers.server import free_ports
 from tests.standins import frozen
@@ -120,10 +120,30 @@ def test_a_revoked_key_ends_within_the_stated_time(connection: db.Connection, ke
     key = make(connection)
     assert keyring.caller([key])
     api_keys.revoke(connection, "reader", BY)
-    clock.seconds += ASKED_AGAIN_S
+    clock.seconds += READ_AGAIN_S
     assert keyring.caller([key]) is None
     other = make(connection)
     assert keyring.caller([other]) == Caller("reader", "read"), "the name may be given again"
+
+
+def test_wrong_keys_ask_a_few_times_and_then_nobody_and_a_new_one_is_known_at_once(
+    connection: db.Connection, keyring: Keyring, clock: Clock, postgres_server: Postgres, database_url: str
+) -> None:
+    for number in range(NEW_AT_ONCE):  # the first of them reads for the first time, which does not count
+        assert keyring.caller([f"wsg_{number:016x}_{'A' * 43}"]) is None
+    assert keyring.caller([make(connection)]) == Caller("reader", "read")
+    with closed_to_all(postgres_server, database_url):
+        for _ in range(200):
+            assert keyring.caller([UNKNOWN]) is None, "nobody was asked: nobody is there"
+        clock.seconds += NEW_EVERY_S
+        with pytest.raises(StoreAway):
+            keyring.caller([UNKNOWN])
+
+
+def test_of_many_keys_in_one_request_only_a_few_are_looked_at(connection: db.Connection, keyring: Keyring) -> None:
+    key = make(connection)
+    assert keyring.caller([*[UNKNOWN] * (MOST_OFFERED - 1), key]) == Caller("reader", "read")
+    assert keyring.caller([*[UNKNOWN] * MOST_OFFERED, key, "the administrator's"]) is None
 
 
 def test_an_unknown_key_while_postgresql_is_silent_is_store_away_quickly(clock: Clock) -> None:
@@ -143,7 +163,7 @@ def test_a_known_key_opens_while_postgresql_is_away_until_it_is_believed_no_more
     assert keyring.caller([key])
     with closed_to_all(postgres_server, database_url):
         for _ in range(5):
-            clock.seconds += ASKED_AGAIN_S
+            clock.seconds += READ_AGAIN_S
             assert keyring.caller([key])
         clock.seconds += BELIEVED_S
         with pytest.raises(StoreAway):
@@ -159,7 +179,7 @@ def test_a_known_key_opens_while_postgresql_is_frozen(connection: db.Connection,
         connection,
         "select pid from pg_stat_activity where application_name = 'ws-gateway keys' and datname = current_database()",
     )
-    clock.seconds += ASKED_AGAIN_S
+    clock.seconds += READ_AGAIN_S
     with frozen(backend["pid"]):
         began = time.monotonic()
         assert keyring.caller([key])
@@ -174,7 +194,7 @@ def test_the_last_use_is_known_to_the_minute(connection: db.Connection, keyring:
         return found
 
     def use() -> None:
-        clock.seconds += ASKED_AGAIN_S
+        clock.seconds += READ_AGAIN_S
         assert keyring.caller([key])
 
     assert last_use() is None
