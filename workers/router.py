@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,23 +21,24 @@ from gateway.bus import BusReceiver
 from gateway.config import Settings
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
+from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault
 from gateway.lanes.announcements import WORKER, Announcements
 from gateway.lanes.carrier import Carrier
 from gateway.lanes.lane import PATIENCE_S, Lane
 from gateway.lanes.router import WATCH_S, Receiver, Router
+from gateway.metrics.tally import Counted, Tally
 from gateway.pruning import Retention
 from gateway.report import Reporter
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
 from gateway.sinks.topology import Topology
-from gateway.state import RouterState
+from gateway.state import LaneState, RouterState
 from gateway.trouble import Trouble
 from gateway.wire import Stamp
 from workers.leases import BROKER_S, LeaseKeeper
 from workers.topology import TopologyKeeper
-from workers.turn_lock import TurnLock
 
 logger = logging.getLogger(__name__)
 
@@ -77,18 +78,33 @@ def _lane(sink: Sink, settings: Settings, wake: Callable[[], None]) -> Lane:
     return Lane(carrier, spool, patience_s=PATIENCES_S.get(sink.name, PATIENCE_S))
 
 
-def _state(router: Router, postgres: PostgresSink, keeper: TopologyKeeper, started_ms: int) -> RouterState:
+def _state(router: Router, postgres: PostgresSink, keeper: TopologyKeeper, started_ms: int, tally: Tally) -> RouterState:
+    lanes = router.states()
     return RouterState(
         name=WORKER,
         pid=os.getpid(),
         written_ms=0,  # dated by the reporter
         started_ms=started_ms,
-        lanes=router.states(),
+        lanes=lanes,
         queues=keeper.depths,
         queues_ms=keeper.looked_ms,
         active_subscriptions=postgres.active_subscriptions,
         events=router.events,
+        counted=_counted(lanes, postgres, router.announcements, tally),
     )
+
+
+def _counted(lanes: Mapping[str, LaneState], postgres: PostgresSink, announcements: Announcements, tally: Tally) -> Counted:
+    """What the parts count since the process began, added to what its earlier runs counted."""
+    for name, since_start, labels in (
+        ("returned_total", sum(lane.returned for lane in lanes.values()), ""),
+        ("publish_failures_total", sum(lane.nacked for lane in lanes.values()), "nacked"),
+        ("rejected_total", postgres.rejected, ""),
+        *(("sink_reconnects_total", lane.reconnects, sink) for sink, lane in lanes.items()),
+        *(("gaps_total", count, cause) for cause, count in announcements.gaps.items()),
+    ):
+        tally.total(f"ws_gateway_{name}", since_start, labels)
+    return tally.counted
 
 
 def _take_turn(path: Path, wake: int, stopping: Sequence[int]) -> None:
@@ -147,21 +163,22 @@ def run(settings: Settings) -> int:
     policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
     retention = Retention(settings.records_retention_days, settings.balance_retention_days)
     before = state.read_router(settings.var_dir)
+    tally = Tally(before.counted if before is not None else None)
     keeper = TopologyKeeper(
         settings.database_url, settings.broker_url, policy, settings.class_queues, announcements, retention=retention,
         seen=before.queues if before is not None else {}, seen_ms=before.queues_ms if before is not None else 0,
     )  # fmt: skip
     leases = LeaseKeeper(settings.database_url, lambda: Topology(settings.broker_url, policy, timeout_s=BROKER_S), announcements)
-    postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER))
+    postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER), tally=tally)
     lanes = [
         _lane(sink, settings, wake_router)
-        for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs, keeper.mend), postgres)
+        for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs, keeper.mend, tally=tally), postgres)
     ]
     for lane in lanes:
         lane.open()
     receiver = BusReceiver(bus.address(settings.var_dir))
     router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
-    reporter = Reporter(settings.var_dir, _state(router, postgres, keeper, started_ms))
+    reporter = Reporter(settings.var_dir, _state(router, postgres, keeper, started_ms, tally))
     syncer = Syncer(lane.spool for lane in lanes)
     threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, leases, reporter, syncer]
     for thread in threads:
@@ -169,7 +186,7 @@ def run(settings: Settings) -> int:
     logger.info("router listening address=%s", bus.address(settings.var_dir))
 
     def report(*, at_once: bool) -> None:
-        reporter.give(_state(router, postgres, keeper, started_ms), at_once=at_once)
+        reporter.give(_state(router, postgres, keeper, started_ms, tally), at_once=at_once)
 
     serve(router, receiver, threads, report, wake, stopping)
     logger.info("router stopping")

@@ -28,6 +28,7 @@ class Metric:
     unit     of the values; "" where they count things that the name says
     meaning  one sentence, also the HELP line
     bounds   of a histogram's buckets, seconds
+    target   of a success measure: at least so much is expected; source: the public contract, section 7
     """
 
     name: str
@@ -36,6 +37,7 @@ class Metric:
     unit: str
     meaning: str
     bounds: tuple[float, ...] = ()
+    target: float | None = None
 
 
 def _counter(name: str, labels: str, meaning: str, unit: str = "") -> Metric:
@@ -48,6 +50,11 @@ def _gauge(name: str, labels: str, meaning: str, unit: str = "") -> Metric:
 
 def _histogram(name: str, labels: str, meaning: str, bounds: tuple[float, ...]) -> Metric:
     return Metric(PREFIX + name, "histogram", tuple(labels.split()), "seconds", meaning, bounds)
+
+
+def _measure(name: str, what: str, target: float) -> Metric:
+    meaning = f"Share of {what}; target {target:g}."
+    return Metric(f"{PREFIX}slo_{name}_ratio", "gauge", (), "ratio", meaning, target=target)
 
 
 METRICS: tuple[Metric, ...] = (
@@ -141,15 +148,12 @@ METRICS: tuple[Metric, ...] = (
     # the control API
     _histogram("api_request_seconds", "method route status", "Requests to the control API.", REQUEST_S),
     # the specification's success measures
-    _gauge("slo_uptime_ratio", "", "Share of the time with work in which connections were online; target 0.995.", "ratio"),
-    _gauge(
-        "slo_processed_ratio", "",
-        "Share of events that RabbitMQ confirmed, of these and those that were dropped; target 0.99.", "ratio",
-    ),
-    _gauge("slo_delivery_ratio", "", "Share of events confirmed by RabbitMQ within 100 ms of the socket; target 0.99.", "ratio"),
-    _gauge("slo_persistence_ratio", "", "Share of balances in PostgreSQL within 1 s of the socket; target 0.99.", "ratio"),
-    _gauge("slo_api_ratio", "", "Share of API answers within 500 ms; target 0.95.", "ratio"),
-    _gauge("slo_resubscription_ratio", "", "Share of reconnections with every topic back within 5 s; target 0.99.", "ratio"),
+    _measure("uptime", "the time with work in which connections were online", 0.995),
+    _measure("processed", "events that RabbitMQ confirmed, of these and those that were dropped", 0.99),
+    _measure("delivery", "events confirmed by RabbitMQ within 100 ms of the socket", 0.99),
+    _measure("persistence", "balances in PostgreSQL within 1 s of the socket", 0.99),
+    _measure("api", "API answers within 500 ms", 0.95),
+    _measure("resubscription", "reconnections with every topic back within 5 s", 0.99),
 )  # fmt: skip
 
 BY_NAME = {metric.name: metric for metric in METRICS}
