@@ -62,6 +62,7 @@ def health(known: Known) -> tuple[int, Body]:
         },
         "clock_skew_ms": _worst_skew(workers.values()),
         "reasons": [reason for _, reason in findings],
+        "alarms": list(_alarms(known)),
     }
     return (503 if status == UNHEALTHY else 200), body
 
@@ -172,6 +173,17 @@ def _delivery(known: Known, what: str, lane: LaneState) -> Iterator[Finding]:
     if late_ms >= LATE_MS:
         verdict = UNHEALTHY if late_ms >= PATIENCE_MS else DEGRADED
         yield verdict, f"{what} has not confirmed what came {late_ms // 1000} s ago; {lane.waiting} records wait"
+
+
+def _alarms(known: Known) -> Iterator[str]:
+    """Queues that fill up, or that nobody reads. They are their readers' trouble, and make the gateway no worse."""
+    for name, queue in sorted((known.router.queues if known.router is not None else {}).items()):
+        if queue.level:
+            yield f"{name} holds {queue.messages} messages, {queue.fill or 0:.0%} of its limits"
+        if queue.is_unread and queue.unread_ms is not None:
+            yield f"{name} holds {queue.messages} messages, and nobody has read it for {(known.now_ms - queue.unread_ms) // 1000} s"
+    if known.router is not None and known.router.hint is not None:
+        yield known.router.hint
 
 
 def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:

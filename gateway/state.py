@@ -137,16 +137,30 @@ class LaneState(msgspec.Struct, kw_only=True):
 
 
 class QueueState(msgspec.Struct):
-    """Depth of one queue, as the broker said it."""
+    """One queue, as the broker said it; times are Unix milliseconds.
+
+    oldest_ms  the time of its oldest message's fact; None: nobody says
+    fill       the fuller of length and age against its limits, at most 1; None: it has no limit, or nobody knows it
+    level      the share of its limits that was last told to be reached; 0: none, or nobody wants it
+    read_ms    when somebody was last seen reading; None: nobody ever was
+    unread_ms  since when messages wait and nobody reads; is_unread: that was told
+    """
 
     messages: int
     consumers: int
+    oldest_ms: int | None = None
+    fill: float | None = None
+    level: float = 0.0
+    read_ms: int | None = None
+    unread_ms: int | None = None
+    is_unread: bool = False
 
 
 class RouterState(msgspec.Struct, kw_only=True):
     """The router's words: its lanes, the queues, and how many subscriptions are active in PostgreSQL.
 
     queues_ms  when the queues were looked at
+    hint       for a person: class queues that nobody wants
     counted    for GET /metrics; it goes on from run to run
     """
 
@@ -157,6 +171,7 @@ class RouterState(msgspec.Struct, kw_only=True):
     lanes: dict[str, LaneState] = msgspec.field(default_factory=dict)
     queues: dict[str, QueueState] = msgspec.field(default_factory=dict)
     queues_ms: int = 0
+    hint: str | None = None
     active_subscriptions: int | None = None
     events: int = 0
     counted: Counted = msgspec.field(default_factory=Counted)

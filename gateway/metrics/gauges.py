@@ -157,4 +157,8 @@ GAUGES: dict[str, Gauge] = {
     "spool_age_seconds": _of_lanes(lambda found, lane: found.age_s(lane.oldest_ms)),
     "queue_messages": _of_queues(lambda _, queue: queue.messages),
     "queue_consumers": _of_queues(lambda _, queue: queue.consumers),
+    "queue_oldest_seconds": _of_queues(lambda found, queue: None if queue.oldest_ms is None else found.age_s(queue.oldest_ms)),
+    "queue_fill_ratio": _of_queues(lambda _, queue: queue.fill),
+    "queue_backlog_alarm": _of_queues(lambda _, queue: queue.level),
+    "queue_unread": _of_queues(lambda _, queue: queue.is_unread),
 }

@@ -145,6 +145,10 @@ METRICS: tuple[Metric, ...] = (
         "queue_unread", "queue",
         "1 where messages wait and nobody has read for a minute: service queues, and class queues that had a reader within 24 h.",
     ),
+    _gauge(
+        "queue_backlog_alarm", "queue",
+        "The share of its limits whose alarm is on: 0, 0.8, 0.95 or 1; 0 for class queues that nobody has read for 24 h.", "ratio",
+    ),
     # the control API
     _histogram("api_request_seconds", "method route status", "Requests to the control API.", REQUEST_S),
     # the specification's success measures

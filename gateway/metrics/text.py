@@ -45,3 +45,9 @@ def _escaped(value: str) -> str:
 
 def _number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def plain(text: str) -> dict[str, float]:
+    """Of an answer in this format, the samples without labels, by name."""
+    lines = (line.partition(" ") for line in text.splitlines() if not line.startswith("#") and "{" not in line)
+    return {name: float(value) for name, _, value in lines if value}
