@@ -230,7 +230,12 @@ class Worker:
             unacknowledged=len(outbox),
             unacknowledged_batches=outbox.batches,
             gaps_open=len(self.delivery.gaps.open),
-            counted=counted(link, self.delivery),
+            counted=counted(
+                self.delivery,
+                reconnections=link.reconnections,
+                missed=link.catchup.missed,
+                unmatched=link.subscriptions.unmatched,
+            ),
             missed=link.catchup.missed,
             journal_messages=journal.messages,
             journal_bytes=journal.size_bytes,
