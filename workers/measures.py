@@ -35,7 +35,7 @@ class Measures:
         self._bytes["sent"] += len(text.encode())
 
     def settled(self, reconnections: int, seconds: float) -> None:
-        """A connection has every wanted topic acknowledged or refused, so long after its socket opened. The first one is none that came back."""
+        """A connection has every wanted topic acknowledged or refused, so long after its socket opened; the first one does not count."""
         if reconnections > self._reconnections:
             self._reconnections = reconnections
             self._resubscribe.observe(round(seconds * NS))
