@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import LaneState, RouterState, WorkerState, is_fresh
+from gateway.state import LaneState, RouterState, TopicState, WorkerState, is_fresh
 from gateway.wire import iso_ms
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
@@ -111,7 +111,7 @@ def connections(known: Known) -> dict[str, Body]:
             "breaker": state.breaker,
             "journal": {"messages": state.journal_messages, "bytes": state.journal_bytes, "error": state.journal_error},
             "last_frame_at": _iso(state.last_frame_ms),
-            "topics": {topic: {"state": entry.state, "last_error": entry.last_error} for topic, entry in state.topics.items()},
+            "topics": {topic: _topic(entry) for topic, entry in state.topics.items()},
         }
         for name, state in sorted(known.workers.items())
         if not _is_removed(known, state)
@@ -283,6 +283,11 @@ def _connection(known: Known, state: WorkerState | None) -> Body:
         "last_error": state.last_error,
         "active_subscriptions": state.active_subscriptions,
     }
+
+
+def _topic(entry: TopicState) -> Body:
+    last_event_at = _iso(entry.last_event_ms)
+    return {"state": entry.state, "last_error": entry.last_error, "last_event_at": last_event_at, "sequence": entry.sequence}
 
 
 def _iso(unix_ms: int | None) -> str | None:
