@@ -7,7 +7,7 @@ from flask import jsonify
 from flask_openapi3 import Info, OpenAPI
 
 import gateway
-from api import access, audit, balances, described, documents, errors, headers, health, holdings, ledger, subscriptions
+from api import access, audit, balances, described, documents, errors, headers, health, holdings, ledger, page, subscriptions
 from api.asked import Rules
 from api.parts import Parts
 from api.shapes import Error
@@ -75,6 +75,7 @@ def create_app(settings: Settings) -> OpenAPI:
     ):
         app.register_api(blueprint)
     app.add_url_rule("/openapi.json", "openapi_json", lambda: jsonify(app.api_doc))
+    page.register(app)
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
     described.complete(app.api_doc)
     access.register(
