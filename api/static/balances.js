@@ -19,7 +19,7 @@ export function balanceTable(place) {
       amount("frozen", "Frozen"),
       amount("usd_value", "US dollars"),
       { id: "age", head: "Told", numeric: true, of: (row) => age(row.event_timestamp), write: (row) => `${span(age(row.event_timestamp))} ago` },
-      { id: "warnings", head: "Warnings", of: (row) => row.warnings.join(", ") },
+      { id: "warnings", bare: true, head: "Warnings", of: (row) => row.warnings.join(", ") },
     ],
   });
 }

@@ -1,22 +1,7 @@
-// Latency from histograms of /metrics. Pure: Prometheus text in, quantiles out.
+// Latency from two looks at a histogram of /metrics. Pure: cumulative counts in, quantiles out.
 
 export const DELIVERY = "ws_gateway_delivery_seconds";
 export const LAG = "ws_gateway_exchange_lag_seconds";
-
-/** Cumulative counts by upper bound, ascending, over all series of one histogram; null when the text has none. */
-export function histogram(text, name) {
-  const sums = new Map();
-  const head = `${name}_bucket{`;
-  for (const line of text.split("\n")) {
-    if (!line.startsWith(head)) continue;
-    const bound = /[{,]le="([^"]*)"/.exec(line)?.[1];
-    const number = Number(/\}\s+(\S+)/.exec(line)?.[1]);
-    if (bound === undefined || Number.isNaN(number)) continue;
-    const upper = bound === "+Inf" ? Infinity : Number(bound);
-    sums.set(upper, (sums.get(upper) ?? 0) + number);
-  }
-  return sums.size ? [...sums].sort(([a], [b]) => a - b) : null;
-}
 
 /** What was counted between two looks. null: nothing is known, at the first look and where a process began anew. */
 export function between(before, after) {

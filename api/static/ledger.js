@@ -4,11 +4,12 @@ import { element, say } from "./elements.js";
 import { Table } from "./table.js";
 import { moment, span } from "./words.js";
 
-const TROUBLES = ["disconnected", "refused", "stalled", "gap", "overflow", "dead_letter", "damaged", "lease_ended"];
+const TROUBLES = ["disconnected", "refused", "stalled", "gap", "overflow", "dead_letter", "expired"];
 
 export function gapTable(place) {
   return new Table(place, {
     name: "gaps",
+    first: 8,
     empty: "None: nothing that is known is missing.",
     key: (row) => row.id,
     rank: (row) => [row.to === null, row.recovered === false, row.recovered === null].findIndex(Boolean) + 1 || 4,
@@ -16,9 +17,9 @@ export function gapTable(place) {
     columns: [
       { id: "from", head: "From", of: (row) => row.from, fill: (cell, row) => time(cell, row.from) },
       { id: "lasted", head: "Lasted", numeric: true, of: lasted, write: (row) => (row.to === null ? "open" : lasted(row) < 1 ? `${Math.round(lasted(row) * 1000)} ms` : span(lasted(row))) },
-      { id: "cause", head: "Cause", of: (row) => row.cause },
-      { id: "what", head: "What", of: (row) => row.topic ?? `all of ${row.worker}`, mono: true },
-      { id: "verdict", head: "Made good", of: verdict, fill: (cell, row) => words(cell, verdict(row), row.detail), write: (row) => `${verdict(row)} ${row.detail ?? ""}` },
+      { id: "what", bare: true, head: "What", of: (row) => row.topic ?? `all of ${row.worker}`, write: (row) => `${row.topic ?? ""} ${row.worker} ${row.detail ?? ""}`, fill: (cell, row) => words(cell, "", row.topic ?? `all of ${row.worker}`, row.detail) },
+      { id: "cause", bare: true, head: "Cause", of: (row) => row.cause },
+      { id: "verdict", head: "Made good", of: verdict, fill: (cell, row) => words(cell, verdict(row), "", "") },
     ],
   });
 }
@@ -26,15 +27,15 @@ export function gapTable(place) {
 export function occurrenceTable(place) {
   return new Table(place, {
     name: "events",
+    first: 15,
     empty: "Nothing was told yet.",
     key: (row) => row.event_id,
     look: (row) => (TROUBLES.includes(row.kind) ? "warn" : "plain"),
     rank: (row) => -Date.parse(row.timestamp),
     columns: [
       { id: "at", head: "At", of: (row) => row.timestamp, fill: (cell, row) => time(cell, row.timestamp) },
-      { id: "kind", head: "What", of: (row) => row.kind, fill: (cell, row) => words(cell, row.kind, row.detail), write: (row) => `${row.kind} ${row.detail ?? ""}` },
-      { id: "where", head: "Where", of: (row) => row.worker, mono: true },
-      { id: "topic", head: "Topic", of: (row) => row.topic ?? "", mono: true },
+      { id: "kind", bare: true, head: "What", of: (row) => row.kind, write: (row) => `${row.kind} ${row.topic ?? ""} ${row.detail ?? ""}`, fill: (cell, row) => words(cell, row.kind, row.topic, row.detail) },
+      { id: "where", bare: true, head: "Where", of: (row) => row.worker, mono: true },
     ],
   });
 }
@@ -55,8 +56,9 @@ function time(cell, iso) {
   say(cell.firstChild, moment(iso));
 }
 
-function words(cell, first, more) {
-  if (!cell.firstChild) cell.append(element("span", { class: "state" }), element("span", { class: "why" }));
-  say(cell.firstChild, first);
-  say(cell.lastChild, more ?? "");
+/** A word, what it is about, and under it the sentence. */
+function words(cell, first, about, sentence) {
+  if (!cell.firstChild) cell.append(element("span", { class: "state" }), element("span", { class: "about" }), element("span", { class: "why" }));
+  const texts = [first, about, sentence];
+  for (const [place, child] of [...cell.children].entries()) say(child, texts[place] ?? "");
 }

@@ -3,17 +3,19 @@
 import { ask, askText, key } from "./ask.js";
 import { balanceTable } from "./balances.js";
 import { Chart } from "./chart.js";
-import { connectionRows, connectionTable, topicRows, topicTable } from "./connections.js";
+import { connectionRows, connectionTable } from "./connections.js";
 import { classed, say } from "./elements.js";
 import { Freshness, sentence } from "./freshness.js";
 import { Glance, showTrouble } from "./glance.js";
-import { between, DELIVERY, histogram, LAG, quantile } from "./latency.js";
+import { between, DELIVERY, LAG, quantile } from "./latency.js";
 import { gapTable, occurrenceTable } from "./ledger.js";
 import { queueRows, queueTable } from "./queues.js";
 import { rates, Series, total } from "./rates.js";
+import { histogram, samples } from "./samples.js";
 import { Source } from "./source.js";
 import { subscribeForm } from "./subscribe.js";
 import { subscriptionTable } from "./subscriptions.js";
+import { topicRows, topicTable } from "./topics.js";
 import * as verdicts from "./verdicts.js";
 import { count, latency, rate } from "./words.js";
 
@@ -39,6 +41,7 @@ const exchangeLags = new Series();
 /** The answers before the newest: rates and latencies are differences. */
 const before = { connections: null, delivery: null, lag: null };
 let perSecond = {};
+const topics = { made: "", rows: [] };
 
 const panels = {};
 
@@ -111,7 +114,7 @@ function drawTop() {
   const status = health.isCurrent ? data.status : "not known";
   say(at("status"), status);
   classed(at("status"), { healthy: "good", degraded: "warn", unhealthy: "bad" }[status] ?? "unknown");
-  say(at("where"), data ? `${data.environment} · ${data.version}` : "");
+  say(at("where"), data ? data.environment : "");
   say(at("as_of"), health.at ? `as of ${new Date(health.at).toLocaleTimeString("en-GB")}` : "");
   document.title = status === "healthy" ? "ws-gateway" : `${status} – ws-gateway`;
   showTrouble(at("trouble"), health.isCurrent ? data.reasons : health.data || health.fault ? [`The gateway's health is not known. ${sentence(health)}`] : []);
@@ -124,23 +127,31 @@ function drawCharts() {
 }
 
 function drawTables() {
-  if (connections.data) panels.connections.show(connectionRows(connections.data, connections.isCurrent ? perSecond : {}));
-  if (connections.data) panels.topics.show(rowsOfTopics());
+  if (connections.data) panels.connections.show(connectionRows(connections.data, connections.isCurrent ? perSecond : {}, ofMetrics("ws_gateway_uptime_ratio", "worker")));
+  if (connections.data && subscriptions.data) panels.topics.show(rowsOfTopics());
   if (subscriptions.data) panels.subscriptions.show(subscriptions.data);
-  if (health.data) panels.queues.show(queueRows(health.data));
+  if (health.data) panels.queues.show(queueRows(health.data, ofMetrics("ws_gateway_queue_oldest_seconds", "queue"), ofMetrics("ws_gateway_queue_fill_ratio", "queue")));
   if (gaps.data) panels.gaps.show(gaps.data.gaps);
   if (occurrences.data) panels.occurrences.show(occurrences.data.events);
   if (balances.data) panels.balances.show(balances.data.balances);
 }
 
+/** Made anew when one of its sources has answered: there may be thousands. */
 function rowsOfTopics() {
-  return topicRows(connections.data, subscriptions.data ?? [], gaps.data?.gaps ?? []);
+  const made = [connections.at, subscriptions.at, gaps.at].join();
+  if (topics.made !== made) Object.assign(topics, { made, rows: topicRows(connections.data, subscriptions.data ?? [], gaps.data?.gaps ?? []) });
+  return topics.rows;
+}
+
+/** By label; empty while /metrics does not answer. */
+function ofMetrics(name, label) {
+  return samples(metrics.isCurrent ? metrics.data : "", name, label);
 }
 
 /** "" when latency is known, or could be. */
 function whyNoLatency(metric) {
   if (metrics.fault) return `Latency is not known: ${metrics.fault.message}.`;
-  if (metrics.data === null) return "Latency is being asked for …";
+  if (!metrics.isCurrent || deliveryTimes.points.length < 2) return "Latency is being measured …";
   return histogram(metrics.data, metric) ? "" : `Latency is not known: /metrics has no ${metric}.`;
 }
 

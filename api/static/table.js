@@ -5,19 +5,20 @@
 import { classed, element, say } from "./elements.js";
 import { count } from "./words.js";
 
-/** More rows than these are shown when somebody asks for them. */
+/** More rows than these are shown when somebody asks for them, where a table says nothing else. */
 const FIRST = 25;
 
 export class Table {
   /**
    * name     of what a row is, in the plural
-   * columns  {id, head, of(row): what is sorted by; write(row): its text, else `of`; fill(cell, row): elements; numeric; first; mono}
+   * columns  {id, head, of(row): what is sorted by; write(row): its text, else `of`; fill(cell, row): elements; numeric; mono; bare: says itself what it is}
    * key      row → what makes it the same as before
    * rank     row → 0 for trouble, which stands first until another order is asked for
    * look     row → class of the row
+   * first    how many rows are shown unless somebody asks for all
    */
-  constructor(place, { name, columns, key, rank = () => 0, look = () => "", empty }) {
-    Object.assign(this, { _columns: columns, _key: key, _rank: rank, _look: look, _empty: empty, _name: name });
+  constructor(place, { name, columns, key, rank = () => 0, look = () => "", empty, first = FIRST }) {
+    Object.assign(this, { _columns: columns, _key: key, _rank: rank, _look: look, _empty: empty, _name: name, _first: first });
     this._rows = [];
     this._shown = new Map();
     this._order = null;
@@ -69,7 +70,7 @@ export class Table {
       return words.every((word) => text.includes(word));
     });
     found.sort((one, other) => this._compare(one, other));
-    const listed = this._all ? found : found.slice(0, FIRST);
+    const listed = this._all ? found : found.slice(0, this._first);
     const keys = new Set(listed.map(this._key));
     for (const [key, tr] of this._shown) {
       if (!keys.has(key)) { tr.remove(); this._shown.delete(key); }
@@ -78,8 +79,8 @@ export class Table {
     for (const [place, row] of listed.entries()) this._put(row, place, isHeld);
     say(this._count, words.length ? `${count(found.length)} of ${count(this._rows.length)}` : count(this._rows.length));
     say(this._none, found.length ? "" : words.length ? `No ${this._name} match.` : this._empty);
-    this._more.hidden = found.length <= FIRST;
-    say(this._more, this._all ? `Show the first ${FIRST}` : `Show all ${count(found.length)}`);
+    this._more.hidden = found.length <= this._first;
+    say(this._more, this._all ? `Show the first ${this._first}` : `Show all ${count(found.length)}`);
   }
 
   _put(row, place, isHeld) {
@@ -88,7 +89,7 @@ export class Table {
     if (tr === undefined) {
       tr = element("tr", { role: "row" }, ...this._columns.map((column, number) => element(number ? "td" : "th", {
         role: number ? "cell" : "rowheader", scope: number ? null : "row", "data-head": column.head, "data-id": column.id,
-        class: [column.numeric && "number", column.mono && "mono"].filter(Boolean).join(" ") || null,
+        class: [column.numeric && "number", column.mono && "mono", column.bare && "bare"].filter(Boolean).join(" ") || null,
       })));
       this._shown.set(key, tr);
       this._body.append(tr);

@@ -1,6 +1,7 @@
 // The five answers at the top. Pure: what the API said in, {look, answer, detail} out. look: good, warn, bad, idle or unknown.
 // What is not known is said to be so: an answer is never made from half of what it needs.
 
+import { IN_TROUBLE } from "./topics.js";
 import { count, latency, plural } from "./words.js";
 
 /** A delivery that takes longer is late, and much too late; seconds. The first is what the gateway promises. */
@@ -28,13 +29,13 @@ export function subscribed(health, topics, subscriptions) {
   if (topics === null || subscriptions === null) {
     return { look: health.active_subscriptions ? "good" : "idle", answer: plural(health.active_subscriptions, "subscription"), detail: "" };
   }
-  const troubled = topics.filter((row) => ["refused", "stalled", "unknown"].includes(row.state));
+  const troubled = topics.filter((row) => IN_TROUBLE.includes(row.state));
   const services = new Set(subscriptions.map((each) => each.requesting_service)).size;
   const by = `${plural(subscriptions.length, "subscription")} of ${plural(services, "service")}`;
   if (!topics.length && !subscriptions.length) return { look: "idle", answer: "Nothing", detail: "no service has subscribed" };
   const refused = subscriptions.filter((each) => each.state === "refused").length;
   if (troubled.length) {
-    const words = ["refused", "stalled", "unknown"].map((state) => [troubled.filter((row) => row.state === state).length, state]);
+    const words = IN_TROUBLE.map((state) => [troubled.filter((row) => row.state === state).length, state]);
     return { look: "warn", answer: plural(topics.length, "topic"), detail: words.filter(([n]) => n).map(([n, state]) => `${count(n)} ${state}`).join(", ") };
   }
   return { look: refused ? "warn" : "good", answer: plural(topics.length, "topic"), detail: refused ? `${count(refused)} refused; ${by}` : by };
@@ -56,12 +57,14 @@ export function lost(gaps, total, connections) {
   const dropped = Object.values(connections).reduce((sum, each) => sum + each.dropped, 0);
   const more = total > gaps.length ? `; of ${count(total)} gaps the newest ${count(gaps.length)} are read` : "";
   const parts = [
-    lasting.length && `${plural(lasting.length, "gap")} not made good`,
-    unsure.length && `${plural(unsure.length, "gap")} without a verdict`,
-    dropped && `${plural(dropped, "event")} dropped`,
-  ].filter(Boolean);
-  if (open.length) return { look: "bad", answer: `${plural(open.length, "gap")} open`, detail: (parts.join(", ") || "being made good") + more };
-  if (parts.length) return { look: "warn", answer: parts[0], detail: (parts.slice(1).join(", ") || "in 24 hours") + more };
+    [open, "open"], [lasting, "not made good"], [unsure, "without a verdict"],
+  ].filter(([those]) => those.length).map(([those, word]) => `${count(those.length)} ${word}`);
+  if (dropped) parts.push(`${plural(dropped, "event")} dropped`);
+  const troubled = open.length + lasting.length + unsure.length;
+  if (parts.length) {
+    const answer = troubled ? plural(troubled, "gap") : plural(dropped, "event");
+    return { look: open.length ? "bad" : "warn", answer, detail: `${parts.join(", ")}; in 24 hours${more}` };
+  }
   const good = gaps.length ? `${plural(gaps.length, "gap")} in 24 hours, all made good` : "no gap in 24 hours";
   return { look: "good", answer: "Nothing known", detail: good + more };
 }

@@ -15,6 +15,11 @@ export function rate(number) {
   return number >= 100 || number === 0 ? GROUPED.format(number) : ONE_PLACE.format(number);
 }
 
+/** A share, cut and not rounded: what is not whole never reads 100 %. */
+export function percent(share) {
+  return isKnown(share) ? `${(Math.floor(share * 10_000) / 100).toFixed(share >= 1 ? 0 : 2)} %` : UNKNOWN;
+}
+
 /** How long something lasts, from seconds: two units at most. */
 export function span(seconds) {
   if (!isKnown(seconds)) return UNKNOWN;
