@@ -4,24 +4,27 @@ import { classed, element, say } from "./elements.js";
 import { span } from "./words.js";
 
 export class Freshness {
-  /** section: a panel; sources: those that it shows. */
-  constructor(section, sources) {
+  /** section: a panel; sources: those that it shows; doubt → why what they say is old although they answer; "" where it is not. */
+  constructor(section, sources, doubt = () => "") {
     this._section = section;
     this._sources = sources;
+    this._doubt = doubt;
     this._note = element("p", { class: "freshness" });
     section.querySelector("h2").after(this._note);
   }
 
   mark() {
     const old = this._sources.filter((source) => !source.isCurrent);
-    classed(this._section, old.some((source) => source.data !== null) && "stale", old.some((source) => source.data === null) && "missing");
-    say(this._note, old.map(sentence).join(" "));
+    const doubt = old.length ? "" : this._doubt();
+    classed(this._section, (doubt || old.some((source) => source.data !== null)) && "stale");
+    say(this._note, doubt ? `Not current: ${doubt}.` : [...new Set(old.map(sentence))].join(" "));
   }
 }
 
 /** Why, and since when, a source's data is not what holds now. */
 export function sentence(source) {
-  const why = source.fault ? `${source.fault.message}.` : "";
+  const words = source.fault?.message ?? "";
+  const why = words && `${words[0].toUpperCase()}${words.slice(1)}.`;
   if (source.data === null) return source.fault ? `Not known: ${why}` : "Being asked …";
   return `Not current: as it was at ${new Date(source.at).toLocaleTimeString("en-GB")}, ${span((Date.now() - source.at) / 1000)} ago. ${why}`.trim();
 }

@@ -70,8 +70,8 @@ function build() {
   panels.balances = balanceTable(at("balances"));
   panels.freshness = [
     [at("connections"), [connections]], [at("topics"), [connections, subscriptions, gaps]], [at("subscriptions"), [subscriptions]],
-    [at("queues"), [health]], [at("gaps"), [gaps]], [at("occurrences"), [occurrences]], [at("balances"), [balances]],
-  ].map(([section, of]) => new Freshness(section, of));
+    [at("queues"), [health], () => (health.data.queue_connected ? "" : "RabbitMQ cannot be asked")], [at("gaps"), [gaps]], [at("occurrences"), [occurrences]], [at("balances"), [balances]],
+  ].map((given) => new Freshness(...given));
   subscribeForm(at("subscribe"), again);
 }
 
@@ -90,7 +90,7 @@ function listen() {
     }
   });
   for (const source of sources) {
-    source.whenever(({ fault, keyed }) => (keyed && [401, 403].includes(fault?.status) ? signOut(fault.message) : draw()));
+    source.whenever(({ fault, keyed }) => (keyed && [401, 403, 429].includes(fault?.status) ? signOut(fault.message) : draw()));
   }
 }
 
