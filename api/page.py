@@ -12,6 +12,7 @@ PAGE = "index.html"
 def register(app: Flask) -> None:
     """The page itself; open, like its parts."""
 
-    @app.get("/")
     def page() -> Response:
         return app.send_static_file(PAGE)
+
+    app.add_url_rule("/", "page", page)

@@ -3,6 +3,7 @@
 from contextlib import closing
 from typing import Any
 
+import pytest
 from looking import UNKNOWN, Page
 from running import RunningGateway, wait_for
 from selenium.webdriver import Keys
@@ -70,31 +71,35 @@ def test_a_service_is_subscribed_and_cancelled_with_the_keyboard_alone(page: Pag
     wait_for(lambda: not page.row("topics", topic="kline.5.BTCUSDT"), "its topic gone, too")
 
 
-def test_what_the_api_refuses_is_shown_in_its_words_at_the_field(page: Page, gateway: RunningGateway) -> None:
-    open_form(page)
-    for fields, body, blamed in (
+@pytest.mark.parametrize(
+    ("fields", "body", "blamed"),
+    [
         ({"symbol": "NOSUCHUSDT"}, {"symbol": "NOSUCHUSDT"}, "symbol"),
         ({"symbol": "BTCUSDT", "depth": "7"}, {"symbol": "BTCUSDT", "depth": 7}, "depth"),
-        ({"depth": "deep"}, {"symbol": "BTCUSDT", "depth": "deep"}, "depth"),
+        ({"symbol": "BTCUSDT", "depth": "deep"}, {"symbol": "BTCUSDT", "depth": "deep"}, "depth"),
         (
-            {"depth": "", "requesting_service": "no good"},
+            {"symbol": "BTCUSDT", "requesting_service": "no good"},
             {"symbol": "BTCUSDT", "requesting_service": "no good"},
             "requesting_service",
         ),
-    ):
-        wish = {"channel_type": "orderbook", "requesting_service": "refused", "category": "linear", **body}
-        status, said = gateway.call("POST", URL, wish)
-        assert status == 400
-        fill(page, **{"channel_type": "orderbook", "requesting_service": "refused", "category": "linear", **fields})
-        page.one("#subscribe button").click()
-        sentence = f"{said['error']} ({said['code']})"
-        wait_for(
-            lambda: page.text("#subscribe .refusal") == sentence,
-            lambda: f"{sentence!r}, found {page.text('#subscribe .refusal')!r}",
-        )
-        assert [field.get_attribute("name") for field in page.all("#subscribe [aria-invalid]")] == [blamed]
-        assert page.focused().get_attribute("name") == blamed
-        assert page.text("#subscribe .done") == ""
+    ],
+)
+def test_what_the_api_refuses_is_shown_in_its_words_at_the_field(
+    page: Page, gateway: RunningGateway, fields: dict[str, str], body: dict[str, Any], blamed: str
+) -> None:
+    wish = {"channel_type": "orderbook", "requesting_service": "refused", "category": "linear"}
+    status, said = gateway.call("POST", URL, {**wish, **body})
+    assert status == 400
+    open_form(page)
+    fill(page, **{**wish, **fields})
+    page.one("#subscribe button").click()
+    sentence = f"{said['error']} ({said['code']})"
+    wait_for(
+        lambda: page.text("#subscribe .refusal") == sentence, lambda: f"{sentence!r}, found {page.text('#subscribe .refusal')!r}"
+    )
+    assert [field.get_attribute("name") for field in page.all("#subscribe [aria-invalid]")] == [blamed]
+    assert page.focused().get_attribute("name") == blamed
+    assert page.text("#subscribe .done") == ""
     assert held(gateway, "refused") == []
 
 
