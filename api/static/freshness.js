@@ -23,8 +23,17 @@ export class Freshness {
 
 /** Why, and since when, a source's data is not what holds now. */
 export function sentence(source) {
+  if (source.data === null) return source.fault ? `Not known: ${reason(source)}` : "Being asked …";
+  return `Not current: as it was ${when(source)}. ${reason(source)}`.trim();
+}
+
+/** When the newest answer came. */
+export function when(source) {
+  return `at ${new Date(source.at).toLocaleTimeString("en-GB")}, ${span((Date.now() - source.at) / 1000)} ago`;
+}
+
+/** Why there is none newer, as a sentence; "" where nobody knows. */
+export function reason(source) {
   const words = source.fault?.message ?? "";
-  const why = words && `${words[0].toUpperCase()}${words.slice(1)}.`;
-  if (source.data === null) return source.fault ? `Not known: ${why}` : "Being asked …";
-  return `Not current: as it was at ${new Date(source.at).toLocaleTimeString("en-GB")}, ${span((Date.now() - source.at) / 1000)} ago. ${why}`.trim();
+  return words && `${words[0].toUpperCase()}${words.slice(1)}.`;
 }

@@ -1,9 +1,8 @@
 // The top of the page: five answers, and what is wrong, in the gateway's own sentences.
 
 import { classed, element, say } from "./elements.js";
-import { sentence } from "./freshness.js";
+import { reason, sentence, when } from "./freshness.js";
 
-/** find: (name) → the answer's place. */
 export class Glance {
   constructor(section) {
     this._cells = Object.fromEntries([...section.querySelectorAll("[data-answer]")].map((cell) => [cell.dataset.answer, cell]));
@@ -15,13 +14,17 @@ export class Glance {
     const old = sources.filter((source) => !source.isCurrent);
     if (!old.length) this._last[name] = make();
     const was = this._last[name];
-    const why = old.length ? sentence(old[0]) : "";
-    const shown = old.length ? { look: "unknown", answer: "Not known", detail: was ? `it was: ${was.answer.toLowerCase()}. ${why}` : why } : was;
+    const shown = old.length ? { look: "unknown", answer: "Not known", detail: before(was, old[0]) } : was;
     const cell = this._cells[name];
     classed(cell, shown.look);
     say(cell.querySelector(".answer"), shown.answer);
     say(cell.querySelector(".detail"), shown.detail);
   }
+}
+
+/** What an answer was when its source last answered, and why there is none now. */
+function before(was, source) {
+  return was && source.data !== null ? `It was “${was.answer}” ${when(source)}. ${reason(source)}`.trim() : sentence(source);
 }
 
 /** Sentences about what is wrong; the section is hidden when there are none. */

@@ -17,8 +17,7 @@ export function gapTable(place) {
     columns: [
       { id: "from", head: "From", of: (row) => row.from, fill: (cell, row) => time(cell, row.from) },
       { id: "lasted", head: "Lasted", numeric: true, of: lasted, write: (row) => (row.to === null ? "open" : lasted(row) < 1 ? `${Math.round(lasted(row) * 1000)} ms` : span(lasted(row))) },
-      { id: "what", bare: true, head: "What", of: (row) => row.topic ?? `all of ${row.worker}`, write: (row) => `${row.topic ?? ""} ${row.worker} ${row.detail ?? ""}`, fill: (cell, row) => words(cell, "", row.topic ?? `all of ${row.worker}`, row.detail) },
-      { id: "cause", bare: true, head: "Cause", of: (row) => row.cause },
+      { id: "what", bare: true, head: "What", of: (row) => row.cause, write: (row) => `${row.cause} ${row.topic ?? ""} ${row.worker} ${row.detail ?? ""}`, fill: (cell, row) => words(cell, row.cause, row.topic ?? `all of ${row.worker}`, row.detail) },
       { id: "verdict", head: "Made good", of: verdict, fill: (cell, row) => words(cell, verdict(row), "", "") },
     ],
   });

@@ -126,14 +126,15 @@ function drawCharts() {
   panels.lag.show(exchangeLags, whyNoLatency(LAG));
 }
 
+/** What is old stays as it was, and does not age: only what it was when it came is known of it. */
 function drawTables() {
-  if (connections.data) panels.connections.show(connectionRows(connections.data, connections.isCurrent ? perSecond : {}, ofMetrics("ws_gateway_uptime_ratio", "worker")));
-  if (connections.data && subscriptions.data) panels.topics.show(rowsOfTopics());
-  if (subscriptions.data) panels.subscriptions.show(subscriptions.data);
-  if (health.data) panels.queues.show(queueRows(health.data, ofMetrics("ws_gateway_queue_oldest_seconds", "queue"), ofMetrics("ws_gateway_queue_fill_ratio", "queue")));
-  if (gaps.data) panels.gaps.show(gaps.data.gaps);
-  if (occurrences.data) panels.occurrences.show(occurrences.data.events);
-  if (balances.data) panels.balances.show(balances.data.balances);
+  if (connections.isCurrent) panels.connections.show(connectionRows(connections.data, perSecond, ofMetrics("ws_gateway_uptime_ratio", "worker")));
+  if (connections.isCurrent && subscriptions.data) panels.topics.show(rowsOfTopics());
+  if (subscriptions.isCurrent) panels.subscriptions.show(subscriptions.data);
+  if (health.isCurrent) panels.queues.show(queueRows(health.data, ofMetrics("ws_gateway_queue_oldest_seconds", "queue"), ofMetrics("ws_gateway_queue_fill_ratio", "queue")));
+  if (gaps.isCurrent) panels.gaps.show(gaps.data.gaps);
+  if (occurrences.isCurrent) panels.occurrences.show(occurrences.data.events);
+  if (balances.isCurrent) panels.balances.show(balances.data.balances);
 }
 
 /** Made anew when one of its sources has answered: there may be thousands. */
@@ -158,7 +159,7 @@ function whyNoLatency(metric) {
 function signIn() {
   const isOpen = key.get() !== "";
   at("sign_in").hidden = isOpen;
-  at("main").hidden = !isOpen;
+  at("data").hidden = !isOpen;
   at("forget").hidden = !isOpen;
   for (const source of sources) {
     if (isOpen || !source.keyed) source.start();
@@ -184,7 +185,7 @@ at("sign_in").querySelector("form").addEventListener("submit", (event) => {
   at("key").value = "";
   say(at("sign_in").querySelector(".refusal"), "");
   signIn();
-  at("main").focus({ preventScroll: true });
+  at("data").focus({ preventScroll: true });
 });
 at("forget").addEventListener("click", () => signOut(""));
 document.addEventListener("visibilitychange", () => {

@@ -23,7 +23,7 @@ export function subscriptionTable(place, changed) {
       { id: "category", bare: true, head: "Category", of: (row) => row.category ?? "", write: (row) => row.category ?? UNKNOWN },
       { id: "state", bare: true, head: "State", of: (row) => row.state, write: (row) => `${row.state} ${row.last_error ?? ""}`, fill: (cell, row) => fill(cell, row.state, row.last_error) },
       { id: "age", head: "Last event", numeric: true, of: (row) => age(row.last_event_at), write: (row) => span(age(row.last_event_at)) },
-      { id: "act", head: "", of: () => "", fill: (cell, row) => button(cell, row, question) },
+      { id: "act", bare: true, head: "Act", fill: (cell, row) => button(cell, row, question) },
     ],
   });
 }

@@ -11,7 +11,7 @@ const FIRST = 25;
 export class Table {
   /**
    * name     of what a row is, in the plural
-   * columns  {id, head, of(row): what is sorted by; write(row): its text, else `of`; fill(cell, row): elements; numeric; mono; bare: says itself what it is}
+   * columns  {id, head, of(row): what is sorted by, none: by nothing; write(row): its text, else `of`; fill(cell, row): elements; numeric; mono; bare: says itself what it is}
    * key      row → what makes it the same as before
    * rank     row → 0 for trouble, which stands first until another order is asked for
    * look     row → class of the row
@@ -45,6 +45,7 @@ export class Table {
   }
 
   _heading(column) {
+    if (!column.of) return element("th", { scope: "col", role: "columnheader", "data-id": column.id }, column.head);
     const button = element("button", { type: "button" }, column.head);
     button.addEventListener("click", () => {
       const isSame = this._order?.column === column;
@@ -58,6 +59,7 @@ export class Table {
 
   _mark() {
     for (const [place, column] of this._columns.entries()) {
+      if (!column.of) continue;
       const way = this._order?.column === column ? this._order.way : 0;
       this._head.children[place].setAttribute("aria-sort", ["descending", "none", "ascending"][way + 1]);
     }
@@ -123,5 +125,5 @@ function isNone(value) {
 
 /** A cell's text. */
 function written(column, row) {
-  return String((column.write ?? column.of)(row) ?? "");
+  return String((column.write ?? column.of)?.(row) ?? "");
 }

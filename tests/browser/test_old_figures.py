@@ -22,7 +22,9 @@ def test_when_the_api_is_gone_everything_is_marked_as_old_and_nothing_is_known(p
             assert page.text(f"#{name} .freshness").endswith("The API cannot be reached.")
         for answer in ("connected", "subscribed", "late", "lost", "read"):
             assert page.answer(answer)[0::2] == ("Not known", "unknown")
-        assert page.answer("connected")[1].startswith("it was: all 1. Not current: as it was at ")
+        assert page.answer("connected")[1].startswith(
+            "It was \N{LEFT DOUBLE QUOTATION MARK}All 1\N{RIGHT DOUBLE QUOTATION MARK} at "
+        )
         assert page.text("#status") == "not known"
         assert page.text("#trouble").startswith("The gateway's health is not known. Not current")
         assert page.text("#rate .now") == "not known"

@@ -74,7 +74,7 @@ def test_nothing_is_cut_off_and_nothing_is_faint(busy: Page, width: int, scheme:
     wait_for(lambda: busy.script("return document.documentElement.clientWidth") == width, "the screen")
     assert busy.script("return document.documentElement.scrollWidth") <= width, "nothing to be pushed sideways"
     beyond = busy.script(
-        "return [...document.querySelectorAll('main section')].filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.id)"
+        "return [...document.querySelectorAll('.columns section')].filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.id)"
     )
     assert beyond == [], "and no table either"
     assert busy.script(_FAINT, CONTRAST) == []
@@ -114,7 +114,7 @@ def test_everything_is_reached_with_the_tab_key_in_the_order_of_sight_and_shows_
         assert outline != "none", f"{name} shows that it has the focus"
         seen.append(name)
         tops.append(top)
-    assert seen[0] == "#main", "first a way past the head of the page"
+    assert seen[0] == "#data", "first a way past the head of the page"
     assert seen[1:9] == [
         f"#{each}" for each in ("connections", "topics", "subscriptions", "balances", "queues", "gaps", "occurrences")
     ] + ["/docs/"]
@@ -127,7 +127,7 @@ def test_everything_is_reached_with_the_tab_key_in_the_order_of_sight_and_shows_
     assert len(seen) == count
     busy.script("document.activeElement.blur(); window.scrollTo(0, 0); document.querySelector('.skip').focus()")
     busy.press(Keys.ENTER)
-    assert busy.focused().get_attribute("id") == "main"
+    assert busy.focused().get_attribute("id") == "data"
 
 
 def test_what_reads_aloud_finds_tables_headings_and_names(busy: Page) -> None:

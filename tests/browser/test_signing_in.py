@@ -13,7 +13,7 @@ def test_without_a_key_health_is_shown_and_nothing_else(tab: Page, gateway: Runn
     wait_for(lambda: tab.answer("connected")[0] == "All 1", lambda: f"one connection, found {tab.answer('connected')}")
     wait_for(lambda: tab.answer("subscribed")[0] == "1 subscription", lambda: f"one subscription, found {tab.answer('subscribed')}")
     assert tab.answer("lost") == ("Not known", "gaps are shown to those who have a key", "unknown")
-    assert not tab.one("#main").is_displayed()
+    assert not tab.one("#data").is_displayed()
     assert "hidden-service" not in tab.text("body").replace(tab.answer("read")[1], "")
     assert "publicTrade" not in tab.text("body")
 
@@ -24,7 +24,7 @@ def test_a_wrong_key_is_refused_in_the_apis_own_words_and_forgotten(tab: Page, g
     said = urllib3.request("GET", f"{tab.url}/api/v1/connections", headers={"X-API-Key": WRONG}).json()["error"]
     wait_for(lambda: tab.text("#sign_in .refusal") == said, lambda: f"{said!r}, found {tab.text('#sign_in .refusal')!r}")
     assert tab.script("return sessionStorage.length") == 0
-    assert not tab.one("#main").is_displayed()
+    assert not tab.one("#data").is_displayed()
     tab.sign_in(KEY)
     wait_for(lambda: tab.rows("connections"), "connections on the page")
     assert tab.text("body").count(said) == 0
@@ -40,7 +40,7 @@ def test_the_key_is_kept_in_the_tab_alone_and_is_in_no_url(page: Page) -> None:
     assert [url for url in asked if KEY in url or not url.startswith(page.url)] == [], "and nothing comes from elsewhere"
     page.one("#forget").click()
     assert page.script("return sessionStorage.length") == 0
-    assert not page.one("#main").is_displayed()
+    assert not page.one("#data").is_displayed()
     assert page.focused().get_attribute("id") == "key"
     page.driver.refresh()
     wait_for(page.one("#key").is_displayed, "the field for the key")

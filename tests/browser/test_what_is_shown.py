@@ -85,7 +85,8 @@ def test_trouble_is_said_first_in_the_gateways_own_sentences_and_is_over_when_it
     wait_for(lambda: page.answer("lost")[0::2] == ("1 gap", "bad"), lambda: f"an open gap, found {page.answer('lost')}")
     assert page.rows("connections")[0]["name"] == "inverse_00", "trouble stands first"
     gap = page.rows("gaps")[0]
-    assert (gap["what"].splitlines()[0], gap["lasted"], gap["cause"]) == ("all of inverse_00", "open", "disconnected")
+    assert (gap["what"].split()[0], gap["lasted"], gap["verdict"]) == ("disconnected", "open", "not over")
+    assert "all of inverse_00" in gap["what"]
     assert page.looks("topics")[row["topic"]] == "warn"
     exchange.refuse("inverse", on=False)
     wait_for(lambda: page.answer("connected")[0::2] == ("All 1", "good"), lambda: f"back, found {page.answer('connected')}", 30.0)
