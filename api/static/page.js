@@ -1,6 +1,6 @@
 // The control page: sources ─▶ panels. Each source asks by itself; each panel is drawn when one of its sources has answered.
 
-import { ask, askText, key } from "./ask.js";
+import { ask, askText, key, Refusal } from "./ask.js";
 import { balanceTable } from "./balances.js";
 import { Chart } from "./chart.js";
 import { connectionRows, connectionTable } from "./connections.js";
@@ -24,9 +24,11 @@ const DAY_MS = 86_400_000;
 const PAGE = 1000;
 const MOST_PAGES = 5;
 
+const TABLES = ["connections", "topics", "subscriptions", "queues", "gaps", "occurrences", "balances"];
+
 const at = (id) => document.getElementById(id);
 
-const health = new Source("health", 2, () => ask("/health", { withKey: false, also: [503] }), { keyed: false });
+const health = new Source("health", 2, askHealth, { keyed: false });
 const metrics = new Source("latency", 5, () => askText("/metrics"), { keyed: false });
 const connections = new Source("connections", 2, async () => (await ask("/api/v1/connections")).connections);
 const subscriptions = new Source("subscriptions", 5, allSubscriptions);
@@ -44,6 +46,13 @@ let perSecond = {};
 const topics = { made: "", rows: [] };
 
 const panels = {};
+
+/** An unhealthy gateway says so with 503; so may something in between that knows nothing of it. */
+async function askHealth() {
+  const answer = await ask("/health", { withKey: false, also: [503] });
+  if (answer.connections === undefined) throw new Refusal(503, answer.error ?? "/health answered 503 without words");
+  return answer;
+}
 
 async function allSubscriptions() {
   const rows = [];
@@ -174,16 +183,20 @@ function signOut(why) {
   for (const source of sources) {
     if (source.keyed) source.forget();
   }
-  Object.assign(before, { connections: null });
+  before.connections = null;
+  for (const name of TABLES) panels[name].show([]);
   say(at("sign_in").querySelector(".refusal"), why);
   signIn();
 }
 
 at("sign_in").querySelector("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  key.keep(at("key").value.trim());
+  const typed = at("key").value.trim();
   at("key").value = "";
-  say(at("sign_in").querySelector(".refusal"), "");
+  const isKey = /^[\x21-\x7e]+$/.test(typed);
+  say(at("sign_in").querySelector(".refusal"), isKey ? "" : "found spaces, or letters that no key has; expected a key");
+  if (!isKey) return;
+  key.keep(typed);
   signIn();
   at("data").focus({ preventScroll: true });
 });

@@ -58,7 +58,7 @@ export class Source {
       this.data = data;
       this.at = Date.now();
     }
+    this._timer = setTimeout(() => this._next(turn), this.everyS * 1000); // before the listeners, who may stop it
     for (const listener of this._listeners) listener(this);
-    if (turn === this._turn) this._timer = setTimeout(() => this._next(turn), this.everyS * 1000);
   }
 }

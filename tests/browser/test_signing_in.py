@@ -25,6 +25,8 @@ def test_a_wrong_key_is_refused_in_the_apis_own_words_and_forgotten(tab: Page, g
     wait_for(lambda: tab.text("#sign_in .refusal") == said, lambda: f"{said!r}, found {tab.text('#sign_in .refusal')!r}")
     assert tab.script("return sessionStorage.length") == 0
     assert not tab.one("#data").is_displayed()
+    tab.sign_in("no key \N{GREEK SMALL LETTER ALPHA}")
+    wait_for(lambda: tab.text("#sign_in .refusal").startswith("found spaces, or letters that no key has"), "a word about it")
     tab.sign_in(KEY)
     wait_for(lambda: tab.rows("connections"), "connections on the page")
     assert tab.text("body").count(said) == 0
@@ -42,6 +44,7 @@ def test_the_key_is_kept_in_the_tab_alone_and_is_in_no_url(page: Page) -> None:
     assert page.script("return sessionStorage.length") == 0
     assert not page.one("#data").is_displayed()
     assert page.focused().get_attribute("id") == "key"
+    assert page.rows("connections") == [], "nothing of it stays in the page"
     page.driver.refresh()
     wait_for(page.one("#key").is_displayed, "the field for the key")
     assert page.rows("connections") == []
