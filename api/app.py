@@ -7,9 +7,25 @@ from flask import jsonify
 from flask_openapi3 import Info, OpenAPI
 
 import gateway
-from api import access, audit, balances, described, documents, errors, headers, health, holdings, ledger, page, subscriptions
+from api import (
+    access,
+    audit,
+    balances,
+    described,
+    documents,
+    errors,
+    headers,
+    health,
+    holdings,
+    ledger,
+    metrics,
+    page,
+    requests,
+    subscriptions,
+)
 from api.asked import Rules
 from api.parts import Parts
+from api.requests import Requests
 from api.shapes import Error
 from gateway import keys, state
 from gateway.attempts import Attempts
@@ -20,8 +36,8 @@ from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
-from gateway.health import Known
 from gateway.keyring import Keyring
+from gateway.known import Known
 from gateway.pool import Pool
 from gateway.protocol.session import Credentials
 from gateway.resolution import PATIENCE_S, Resolver
@@ -58,6 +74,8 @@ def create_app(settings: Settings) -> OpenAPI:
         ),
         topology=lambda: Topology(settings.broker_url, policy),
         known=lambda: _known(settings),
+        requests=Requests(settings.var_dir),
+        var_dir=settings.var_dir,
         wallet=_wallet(settings) if settings.has_credentials else None,
     )
     app.config |= {"OPENAPI_HTML_STRING": described.INDEX_PAGE, "REDOC_HTML_STRING": described.READER_PAGE}
@@ -71,6 +89,7 @@ def create_app(settings: Settings) -> OpenAPI:
         documents.blueprint(),
         health.connections_blueprint(parts),
         health.blueprint(parts, ""),
+        metrics.blueprint(parts),
         health.blueprint(parts, "/api/v1"),
     ):
         app.register_api(blueprint)
@@ -86,6 +105,8 @@ def create_app(settings: Settings) -> OpenAPI:
         described.query_fields(app.api_doc),
     )
     headers.register(app)
+    requests.register(app, parts.requests)
+    app.extensions["requests"] = parts.requests
     return app
 
 

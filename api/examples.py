@@ -74,7 +74,7 @@ HEALTH = {
     "websocket_status": "connected", "database_connected": True, "queue_connected": True, "active_subscriptions": 2,
     "last_heartbeat_at": "2026-01-31T12:00:00.250Z", "websocket_state": _CONNECTION, "connections": {"linear_00": _CONNECTION},
     "queues": {"ws-gateway.trade": {"messages": 0, "consumers": 1}}, "spool": {"messages": 0, "bytes": 0}, "clock_skew_ms": 3,
-    "reasons": [],
+    "reasons": [], "alarms": [],
 }  # fmt: skip
 UNHEALTHY = {
     **HEALTH, "status": "unhealthy", "database_connected": False, "spool": {"messages": 3, "bytes": 4096},

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from api.asked import Rules
-from gateway.health import Known
+from api.requests import Requests
+from gateway.known import Known
 from gateway.pool import Pool
 from gateway.resolution import Resolver
 from gateway.sinks.topology import Topology
@@ -18,6 +20,7 @@ class Parts:
     resolver  decides categories and verifies symbols
     topology  opens a short conversation with the broker
     known     reads what the processes last said of themselves
+    requests  counts what this process is asked; var_dir: where it and the others keep that
     wallet    reads the account's wallet over REST; None: without credentials nobody can
     """
 
@@ -26,4 +29,6 @@ class Parts:
     resolver: Resolver
     topology: Callable[[], Topology]
     known: Callable[[], Known]
+    requests: Requests
+    var_dir: Path
     wallet: WalletSync | None = None

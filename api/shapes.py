@@ -147,6 +147,7 @@ class Health(BaseModel):
     spool: dict[str, int]
     clock_skew_ms: int | None
     reasons: list[str]
+    alarms: list[str]
 
 
 class Unhealthy(Health):

@@ -4,3 +4,4 @@ from api.app import create_app
 from gateway import config
 
 app = create_app(config.load())
+app.extensions["requests"].start()

@@ -31,18 +31,30 @@ class Client:
             raise RequestError(str(answer.get("error", answer)), code=str(answer.get("code", status)), status=status)
         return answer
 
+    def text(self, path: str) -> str:
+        """The body of an answer that is no JSON."""
+        status, answer = self._answer("GET", path)
+        if status != 200:
+            raise RequestError(f"{path} was answered with HTTP {status}; expected 200", code=str(status), status=status)
+        return answer.decode()
+
     def ask(self, method: str, path: str, *, body: Any = None, fields: dict[str, str] | None = None) -> tuple[int, Any]:
         """Status and body, whatever the status."""
+        status, answer = self._answer(method, path, body=body, fields=fields)
+        try:
+            return status, json.loads(answer)
+        except json.JSONDecodeError as fault:
+            raise ApiAway(f"{self.url} answers, but it is not the control API") from fault
+
+    def _answer(self, method: str, path: str, *, body: Any = None, fields: dict[str, str] | None = None) -> tuple[int, bytes]:
         headers = {"X-API-Key": self._key}
         if body is not None:
             headers["Content-Type"] = "application/json"
         data = None if body is None else json.dumps(body).encode()
         try:
             response = self._http.request(method, self.url + path, body=data, fields=fields, headers=headers)
-            return response.status, json.loads(response.data)
         except urllib3.exceptions.HTTPError as fault:
             raise ApiAway(
                 f"the control API at {self.url} does not answer ({type(fault).__name__}); is the gateway running?"
             ) from fault
-        except json.JSONDecodeError as fault:
-            raise ApiAway(f"{self.url} answers, but it is not the control API") from fault
+        return response.status, response.data

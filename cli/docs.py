@@ -19,13 +19,14 @@ from cli import channel_docs, simulator_docs
 from cli.main import commands
 from gateway import asyncapi, breaker, config, schemas
 from gateway.config import SETTINGS, Setting
+from gateway.metrics.table import METRICS
 from gateway.protocol import session
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.topic_moves import MOVES as TOPIC_MOVES
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Documents with tables; the test looks for markers that this list has missed.
-DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md")
+DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md", "docs/METRICS.md")
 ENV_EXAMPLE = "env.example"
 #: Published schemas: one file an event class.
 SCHEMAS = "docs/schemas"
@@ -127,6 +128,13 @@ def _commands(group: click.Group, words: str) -> Iterator[tuple[str, ...]]:
         yield f"`{' '.join([words, name, *arguments])}`", options, command.help or ""
 
 
+def metrics() -> str:
+    return table(
+        ("metric", "type", "labels", "unit", "meaning"),
+        ((f"`{row.name}`", row.kind, " ".join(f"`{label}`" for label in row.labels), row.unit, row.meaning) for row in METRICS),
+    )
+
+
 def session_moves() -> str:
     return _moves(session.MOVES)
 
@@ -149,6 +157,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "endpoints": endpoints,
     "routes": routes,
     "commands": verbs,
+    "metrics": metrics,
     "session_moves": session_moves,
     "topic_moves": topic_moves,
     "breaker_moves": breaker_moves,

@@ -53,8 +53,8 @@ SYNCED = "synced"
 NO_ACCOUNT_TYPE = "UNKNOWN"
 
 
-def insert_balances(connection: Connection, bodies: Sequence[bytes], reject: Reject, *, by: By | None = None) -> None:
-    """Store `balance` envelopes; the same one again changes nothing. Raises StoreAway.
+def insert_balances(connection: Connection, bodies: Sequence[bytes], reject: Reject, *, by: By | None = None) -> int:
+    """Store `balance` envelopes; the same one again changes nothing. How many rows break a rule, each with its warnings. Raises StoreAway.
 
     by  who asked for them; what the exchange tells unasked is nothing for the audit
     """
@@ -82,6 +82,7 @@ def insert_balances(connection: Connection, bodies: Sequence[bytes], reject: Rej
             execute_values(cursor, query("insert_margin_balances"), accounts)
         if by is not None:
             audit.record(cursor, by, SYNCED, {})
+    return sum(bool(row[-1]) for row in (*coins, *accounts))
 
 
 def latest(

@@ -55,6 +55,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("BYBIT_PROXY", "", parsers.url("http", "socks5h"), "an http:// or socks5h:// URL", "Proxy to the exchange; never bypassed."),
     Setting("DATABASE_URL", "", parsers.postgres, "a postgresql:// URL", "PostgreSQL. `make run` starts a private one.", secret=True),
     Setting("BROKER_URL", "", parsers.url("amqp", "amqps"), "an amqp:// or amqps:// URL", "RabbitMQ. `make run` starts a private one.", secret=True),
+    Setting("BROKER_MANAGEMENT_URL", "", parsers.base_url("http", "https"), "an http:// or https:// URL without a path",
+            "RabbitMQ's management interface, which tells how old waiting messages are; user and password are BROKER_URL's unless it names some.",
+            secret=True),
     Setting("WS_GATEWAY_ACCOUNT", "main", parsers.label, "1 to 100 letters, digits, `_`, `.`, `-`",
             "Label of the exchange account, in every private event and row."),
     Setting("WS_GATEWAY_HOST", "127.0.0.1", parsers.any_text, "a host name or address", "Where the control API listens."),
@@ -104,6 +107,7 @@ class Settings:
     proxy: str
     database_url: str
     broker_url: str
+    management_url: str
     account: str
     host: str
     port: int

@@ -4,11 +4,11 @@ Rules and shape: the public contract, section 5.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from gateway.known import Known
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import LaneState, RouterState, TopicState, WorkerState, is_fresh
+from gateway.state import LaneState, TopicState, WorkerState
 from gateway.wire import iso_ms
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
@@ -29,40 +29,23 @@ DEGRADED, UNHEALTHY = "degraded", "unhealthy"
 Body = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What health is made of.
-
-    workers          the processes' words by name; router: the router's, None before it ever spoke
-    now_ms           Unix milliseconds
-    spool_max_bytes  bound of each spool and journal
-    """
-
-    workers: Mapping[str, WorkerState]
-    router: RouterState | None
-    now_ms: int
-    environment: str
-    version: str
-    spool_max_bytes: int
-
-
 def health(known: Known) -> tuple[int, Body]:
     """The answer of GET /health: HTTP status and body."""
-    workers = {name: state for name, state in sorted(known.workers.items()) if not _is_removed(known, state)}
+    workers = known.present
     told = [found for state in workers.values() for found in _worker(known, state)]
-    findings = [*_missing(workers), *told, *_router(known), *_disk(known), *_clock(known, workers)]
+    findings = [*_missing(known, workers), *told, *_router(known), *_disk(known), *_clock(known, workers)]
     verdicts = {verdict for verdict, _ in findings}
     status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else "healthy"
     worst = max(workers.values(), key=lambda state: _severity(known, state), default=None)
     lanes = known.router.lanes if known.router is not None else {}
-    fresh = _is_fresh(known, known.router)
+    fresh = known.is_fresh(known.router)
     body = {
         "status": status,
         "service": "ws-gateway",
         "version": known.version,
         "environment": known.environment,
-        "websocket_connected": all(_does_its_work(known, state) for state in workers.values()),
-        "websocket_status": _status(known, worst) if worst is not None else "idle",
+        "websocket_connected": all(known.does_its_work(state) for state in workers.values()),
+        "websocket_status": known.status_of(worst) if worst is not None else "idle",
         "database_connected": fresh and _connected(lanes.get("postgres")),
         "queue_connected": fresh and _connected(lanes.get("broker")),
         "active_subscriptions": (known.router.active_subscriptions if known.router is not None else None) or 0,
@@ -79,6 +62,7 @@ def health(known: Known) -> tuple[int, Body]:
         },
         "clock_skew_ms": _worst_skew(workers.values()),
         "reasons": [reason for _, reason in findings],
+        "alarms": list(_alarms(known)),
     }
     return (503 if status == UNHEALTHY else 200), body
 
@@ -113,18 +97,17 @@ def connections(known: Known) -> dict[str, Body]:
             "last_frame_at": _iso(state.last_frame_ms),
             "topics": {topic: _topic(entry) for topic, entry in state.topics.items()},
         }
-        for name, state in sorted(known.workers.items())
-        if not _is_removed(known, state)
+        for name, state in known.present.items()
     }
 
 
 Finding = tuple[str, str]
 
 
-def _missing(workers: Mapping[str, WorkerState]) -> Iterator[Finding]:
+def _missing(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:
     """Each endpoint has as many processes as they say themselves, at least one; one that never spoke cannot be doing its work."""
     for endpoint in ENDPOINTS:
-        processes = _processes(workers, endpoint)
+        processes = known.processes(endpoint)
         if not processes:
             yield DEGRADED, f"no process of the endpoint {endpoint} has reported yet"
         for name in (f"{endpoint}_{number:02d}" for number in range(processes)):
@@ -133,10 +116,10 @@ def _missing(workers: Mapping[str, WorkerState]) -> Iterator[Finding]:
 
 
 def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
-    if not _is_fresh(known, state):
+    if not known.is_fresh(state):
         age_ms = known.now_ms - state.written_ms
         if state.wanted:
-            verdict = UNHEALTHY if age_ms >= PATIENCE_MS and not _is_stood_in_for(known, state) else DEGRADED
+            verdict = UNHEALTHY if age_ms >= PATIENCE_MS and not known.is_stood_in_for(state) else DEGRADED
             yield verdict, f"{state.name} has been silent for {age_ms // 1000} s with {state.wanted} topics wanted"
         else:
             yield DEGRADED, f"{state.name} has been silent for {age_ms // 1000} s"
@@ -163,7 +146,7 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
 def _router(known: Known) -> Iterator[Finding]:
     """The broker, the database and the process between them and the workers."""
     router = known.router
-    if router is None or not _is_fresh(known, router):
+    if router is None or not known.is_fresh(router):
         yield UNHEALTHY, "the router is silent: nothing is delivered"
         return
     for name, what in (("broker", "RabbitMQ"), ("postgres", "PostgreSQL")):
@@ -192,9 +175,20 @@ def _delivery(known: Known, what: str, lane: LaneState) -> Iterator[Finding]:
         yield verdict, f"{what} has not confirmed what came {late_ms // 1000} s ago; {lane.waiting} records wait"
 
 
+def _alarms(known: Known) -> Iterator[str]:
+    """Queues that fill up, or that nobody reads. They are their readers' trouble, and make the gateway no worse."""
+    for name, queue in sorted((known.router.queues if known.router is not None else {}).items()):
+        if queue.level:
+            yield f"{name} holds {queue.messages} messages, {queue.fill or 0:.0%} of its limits"
+        if queue.is_unread and queue.unread_ms is not None:
+            yield f"{name} holds {queue.messages} messages, and nobody has read it for {(known.now_ms - queue.unread_ms) // 1000} s"
+    if known.router is not None and known.router.hint is not None:
+        yield known.router.hint
+
+
 def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:
     """Once, whoever measured it. A worker without work measured it long ago."""
-    skew_ms = _worst_skew(state for state in workers.values() if state.wanted and _is_fresh(known, state))
+    skew_ms = _worst_skew(state for state in workers.values() if state.wanted and known.is_fresh(state))
     if skew_ms is not None and abs(skew_ms) > SKEW_MS:
         where = "behind" if skew_ms > 0 else "ahead of"
         yield DEGRADED, f"our clock is {abs(skew_ms)} ms {where} the exchange's; expected at most {SKEW_MS}"
@@ -214,7 +208,7 @@ def _disk(known: Known) -> Iterator[Finding]:
         if lane.full is not None:
             yield UNHEALTHY, f"the lane of {name} takes nothing more: {lane.full}"
     for name, state in known.workers.items():
-        if state.journal_error is not None and _is_fresh(known, state):
+        if state.journal_error is not None and known.is_fresh(state):
             yield UNHEALTHY, f"{name} cannot keep what it reads: {state.journal_error}"
     for what, size_bytes in taken.items():
         if size_bytes > CROWDED * known.spool_max_bytes:
@@ -225,46 +219,8 @@ def _connected(lane: LaneState | None) -> bool:
     return lane is not None and lane.connected
 
 
-def _is_fresh(known: Known, state: WorkerState | RouterState | None) -> bool:
-    return state is not None and is_fresh(state, known.now_ms)
-
-
-def _is_removed(known: Known, state: WorkerState) -> bool:
-    """After `numprocs` is lowered the file of a process beyond it stays, silent: that is no trouble."""
-    number = int(state.name.rpartition("_")[2])
-    return not _is_fresh(known, state) and number >= _processes(known.workers, state.endpoint)
-
-
-def _processes(workers: Mapping[str, WorkerState], endpoint: str) -> int:
-    """How many processes an endpoint has, by the words of the one started last; 0 when none ever spoke."""
-    states = (state for state in workers.values() if state.endpoint == endpoint)
-    newest = max(states, key=lambda state: state.started_ms, default=None)
-    return newest.processes if newest is not None else 0
-
-
-def _is_stood_in_for(known: Known, silent: WorkerState) -> bool:
-    """Of the private endpoint one process does all the work: another one that speaks and does not stand by has taken over."""
-    return ENDPOINTS[silent.endpoint].authenticates and any(
-        state.endpoint == silent.endpoint and _is_fresh(known, state) and state.connection_status != "standby"
-        for state in known.workers.values()
-    )
-
-
-def _does_its_work(known: Known, state: WorkerState) -> bool:
-    if not state.wanted or (state.missing_credentials and _is_fresh(known, state)):
-        return True  # without credentials there is no work that could be done
-    return _is_fresh(known, state) and state.connection_status in ("connected", "standby")
-
-
-def _status(known: Known, state: WorkerState) -> str:
-    """A silent process with work is trying to come back, whatever it said last."""
-    if not _is_fresh(known, state):
-        return "reconnecting" if state.wanted else "idle"
-    return state.connection_status
-
-
 def _severity(known: Known, state: WorkerState) -> int:
-    return SEVERITY.index(_status(known, state))
+    return SEVERITY.index(known.status_of(state))
 
 
 #: What is said of the connections before any worker has spoken.
@@ -275,7 +231,7 @@ def _connection(known: Known, state: WorkerState | None) -> Body:
     state = state or _SILENT
     lasted = (known.now_ms - state.connected_since_ms) / 1000 if state.connected_since_ms is not None else 0.0
     return {
-        "connection_status": _status(known, state),
+        "connection_status": known.status_of(state),
         "environment": known.environment,
         "connection_duration_seconds": round(max(0.0, lasted), 3),
         "last_heartbeat_at": _iso(state.written_ms),

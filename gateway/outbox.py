@@ -77,6 +77,11 @@ class Outbox:
         return self._records_under_way + len(self._waiting)
 
     @property
+    def batches(self) -> int:
+        """Under way."""
+        return len(self._under_way)
+
+    @property
     def settled(self) -> int:
         """All records up to this place are the router's, or were dropped."""
         first = self._under_way[0].first if self._under_way else self._waiting[0].place if self._waiting else self.last + 1

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from gateway.breaker import Word
+from gateway.metrics.tally import Counted
 from gateway.occurrences import Gap
 from gateway.protocol.endpoints import ENDPOINTS
 
@@ -63,6 +64,9 @@ class WorkerState(msgspec.Struct, kw_only=True):
     maintenance                   what the exchange says it is doing to itself just now
     has_ended                     these are its last words: the process stopped because it was told to
     absence                       that it has found, and not told yet
+    unacknowledged_batches        under way to the router; unacknowledged: records, those that wait too
+    gaps_open                     how many gaps are
+    counted                       for GET /metrics; it goes on from run to run
     """
 
     name: str
@@ -97,6 +101,9 @@ class WorkerState(msgspec.Struct, kw_only=True):
     maintenance: str | None = None
     has_ended: bool = False
     absence: Absence | None = None
+    unacknowledged_batches: int = 0
+    gaps_open: int = 0
+    counted: Counted = msgspec.field(default_factory=Counted)
     topics: dict[str, TopicState] = msgspec.field(default_factory=dict)
 
 
@@ -134,16 +141,31 @@ class LaneState(msgspec.Struct, kw_only=True):
 
 
 class QueueState(msgspec.Struct):
-    """Depth of one queue, as the broker said it."""
+    """One queue, as the broker said it; times are Unix milliseconds.
+
+    oldest_ms  the time of its oldest message's fact; None: nobody says
+    fill       the fuller of length and age against its limits, at most 1; None: it has no limit, or nobody knows it
+    level      the share of its limits that was last told to be reached; 0: none, or nobody wants it
+    read_ms    when somebody was last seen reading; None: nobody ever was
+    unread_ms  since when messages wait and nobody reads; is_unread: that was told
+    """
 
     messages: int
     consumers: int
+    oldest_ms: int | None = None
+    fill: float | None = None
+    level: float = 0.0
+    read_ms: int | None = None
+    unread_ms: int | None = None
+    is_unread: bool = False
 
 
 class RouterState(msgspec.Struct, kw_only=True):
     """The router's words: its lanes, the queues, and how many subscriptions are active in PostgreSQL.
 
     queues_ms  when the queues were looked at
+    hint       for a person: class queues that nobody wants
+    counted    for GET /metrics; it goes on from run to run
     """
 
     name: str
@@ -153,8 +175,10 @@ class RouterState(msgspec.Struct, kw_only=True):
     lanes: dict[str, LaneState] = msgspec.field(default_factory=dict)
     queues: dict[str, QueueState] = msgspec.field(default_factory=dict)
     queues_ms: int = 0
+    hint: str | None = None
     active_subscriptions: int | None = None
     events: int = 0
+    counted: Counted = msgspec.field(default_factory=Counted)
 
 
 class ApiState(msgspec.Struct, kw_only=True):
@@ -166,11 +190,21 @@ class ApiState(msgspec.Struct, kw_only=True):
     started_ms: int
 
 
-State = WorkerState | RouterState | ApiState
-T = TypeVar("T", WorkerState, RouterState)
+class RequestsState(msgspec.Struct, kw_only=True):
+    """What was asked of one of the API's processes. The next process that takes its number goes on with it."""
+
+    name: str
+    pid: int
+    written_ms: int
+    started_ms: int
+    counted: Counted = msgspec.field(default_factory=Counted)
 
 
-def is_fresh(state: WorkerState | RouterState, now_ms: int) -> bool:
+State = WorkerState | RouterState | ApiState | RequestsState
+T = TypeVar("T", WorkerState, RouterState, ApiState, RequestsState)
+
+
+def is_fresh(state: WorkerState | RouterState | ApiState, now_ms: int) -> bool:
     """Whether its process still speaks."""
     return now_ms - state.written_ms <= STALE_S * 1000
 
@@ -196,6 +230,17 @@ def write(var_dir: Path, state: State) -> None:
 def read_router(var_dir: Path) -> RouterState | None:
     """The router's last words; None before it ever spoke or when they cannot be read."""
     return _read(var_dir / "state" / "router_00.json", RouterState)
+
+
+def read_api(var_dir: Path) -> ApiState | None:
+    """The control API's last words."""
+    return _read(var_dir / "state" / "api_00.json", ApiState)
+
+
+def read_requests(var_dir: Path) -> list[RequestsState]:
+    """What was asked of the control API, by all of its processes."""
+    paths = sorted((var_dir / "state").glob("requests_*.json"))
+    return [state for path in paths if (state := _read(path, RequestsState)) is not None]
 
 
 def read_workers(var_dir: Path) -> dict[str, WorkerState]:

@@ -3,8 +3,10 @@
 import logging
 from dataclasses import dataclass
 
+from gateway import names
 from gateway.dead_letters import DeadLetters
-from gateway.models import BadRecord
+from gateway.models import BadRecord, Event
+from gateway.protocol.channels.channel import Outcome
 from workers.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -37,3 +39,10 @@ class Complaints:
 def shown(topic: str) -> str:
     """No longer than anybody wants to read."""
     return topic[:TOPIC_SHOWN]
+
+
+def routable(outcome: Outcome) -> Outcome:
+    """An event whose names do not fit into a routing key cannot be published; what told it is added by whoever has it."""
+    if isinstance(outcome, Event) and not names.is_routable(outcome.category, outcome.symbol, outcome.variant):
+        return BadRecord(topic=outcome.topic, reason="its names do not fit into a routing key", record=None)
+    return outcome

@@ -12,6 +12,7 @@ class Counts:
     stale           changes of a whole book that were in it already
     unknown         frames and records that could not be read; each is a dead letter
     unknown_fields  keys that no table knows, each time one came; they are delivered all the same
+    not_kept        of the dropped, what a stopping worker could neither send nor keep
     """
 
     events: int = 0
@@ -20,3 +21,4 @@ class Counts:
     stale: int = 0
     unknown: int = 0
     unknown_fields: int = 0
+    not_kept: int = 0

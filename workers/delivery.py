@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from gateway import names
 from gateway.bus import BusSender
 from gateway.dead_letters import DeadLetters
 from gateway.memo import Memo
+from gateway.metrics.tally import Tally
 from gateway.models import BadRecord, Event, Json
 from gateway.protocol import channels
 from gateway.protocol.answers import Fact
-from gateway.protocol.channels.channel import Outcome
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.memory import Memory
@@ -18,7 +17,7 @@ from gateway.protocol.raw_records import RawRecords, as_it_came, raw_data
 from gateway.wire import Stamp, TopicReport
 from workers import diary
 from workers.books import Books, Standing
-from workers.complaints import Complaints, shown
+from workers.complaints import Complaints, routable, shown
 from workers.counts import Counts
 from workers.dispatch import Dispatch
 from workers.gaps import WHOLE_AGAIN, Gaps, OpenGap
@@ -43,6 +42,7 @@ class Delivery:
     memo        where the open gaps are kept for the next run
     passes      whether consumers are to be told what the stream brings; see `catchup.py`
     holds_left  whether a frame that an earlier run left waits; see there
+    tally       what the whole worker counts for GET /metrics
     """
 
     worker: str
@@ -58,6 +58,7 @@ class Delivery:
     passes: Callable[[Event], bool] = lambda _event: True
     holds_left: Callable[[tuple[Data, int], float], bool] = lambda _frame, _now: False
     counts: Counts = field(default_factory=Counts)
+    tally: Tally = field(default_factory=Tally)
     maintenance: Maintenance = field(default_factory=Maintenance)
     readers: Readers = field(init=False)
     dispatch: Dispatch = field(init=False)
@@ -72,7 +73,7 @@ class Delivery:
     def __post_init__(self) -> None:
         self.readers = Readers(self.endpoint.name, self.endpoint.category, self.continuity)
         self._unknown = UnknownFields(self.worker)
-        self.dispatch = Dispatch(self.worker, self.bus, self.journal)
+        self.dispatch = Dispatch(self.worker, self.bus, self.journal, self.tally)
         self._voice = Voice(self.worker, self.endpoint, self.stamp)
         self.ledger = Ledger(self._voice, self.dispatch, self.gaps, self.memo)
         self._complaints = Complaints(self.worker, self.dead_letters, announces_all=self.endpoint.authenticates)
@@ -123,7 +124,7 @@ class Delivery:
                     continue
             elif reader.channel.is_book:
                 self.books.spoiled(data.topic, outcome.reason, now)
-            outcome = _routable(outcome)
+            outcome = routable(outcome)
             if isinstance(outcome, BadRecord):
                 outcome.record = as_it_came(outcome.record, raws.at(place))
                 self._complain(reader, outcome, trace_id, received_ns)
@@ -140,7 +141,7 @@ class Delivery:
     def fetched(self, fact: Fact, now_ns: int) -> None:
         """What REST told of a wanted topic: its record leaves with the next `flush`."""
         reader = self.readers.of(fact.outcome.topic)
-        outcome = _routable(fact.outcome)
+        outcome = routable(fact.outcome)
         if reader is None or (isinstance(outcome, Event) and not reader.wants(outcome.event_type)):
             return
         trace_id = self._voice.trace_id()
@@ -203,7 +204,7 @@ class Delivery:
 
     def report(self, reports: list[TopicReport], now_ns: int) -> None:
         """Tell PostgreSQL how the topics are."""
-        self.dispatch.add(self._voice.report(reports, now_ns))
+        self.dispatch.add_report(self._voice.report(reports, now_ns))
 
     def flush(self) -> None:
         """Hand what was taken to the bus as one batch."""
@@ -239,6 +240,7 @@ class Delivery:
         lost = self.dispatch.keep_rest()
         if lost and since_ms is not None:
             self.counts.dropped += lost
+            self.counts.not_kept += lost
             detail = f"{lost} events could be neither sent nor kept"
             self.ledger.goes_on(self.readers.wanted, from_ms=since_ms, now_ns=now_ns, detail=detail)
             self.flush()
@@ -291,10 +293,3 @@ class Delivery:
         self.counts.unknown += 1
         if self._complaints.add(reader, bad, trace_id=trace_id, now_ns=now_ns):
             self.tell("dead_letter", now_ns=now_ns, topic=shown(bad.topic) or None, detail=bad.reason)
-
-
-def _routable(outcome: Outcome) -> Outcome:
-    """An event whose names do not fit into a routing key cannot be published; what told it is added by whoever has it."""
-    if isinstance(outcome, Event) and not names.is_routable(outcome.category, outcome.symbol, outcome.variant):
-        return BadRecord(topic=outcome.topic, reason="its names do not fit into a routing key", record=None)
-    return outcome

@@ -3,6 +3,7 @@
 import logging
 
 from gateway.bus import BusSender
+from gateway.metrics.tally import Tally
 from gateway.models import Record
 from gateway.outbox import KEPT
 from workers.journal import Journal
@@ -16,22 +17,28 @@ AT_ONCE = 1000
 class Dispatch:
     """Used by the worker's main thread alone."""
 
-    def __init__(self, worker: str, bus: BusSender, journal: Journal) -> None:
+    def __init__(self, worker: str, bus: BusSender, journal: Journal, tally: Tally | None = None) -> None:
         self._worker = worker
         self._records: list[Record] = []
         self._own: list[Record] = []  # of them, what the worker itself tells
         self._on_disk = 0  # records up to this place came from the journal
+        self._handed = (tally or Tally()).counter("ws_gateway_events_total")
         self.bus = bus
         self.journal = journal
 
     def add(self, record: Record) -> None:
         """It leaves with the next `flush`."""
         self._records.append(record)
+        self._handed[record.event_type] += 1
+
+    def add_report(self, record: Record) -> None:
+        """The same of what is for PostgreSQL alone, and no event."""
+        self._records.append(record)
 
     def add_kept(self, record: Record) -> None:
         """The same, and from then on it is on disk until the router has it. What the disk refuses leaves all the same."""
         self._own.append(record)
-        self._records.append(record)
+        self.add(record)
 
     def flush(self) -> None:
         """Hand what was collected to the bus as one batch."""

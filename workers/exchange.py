@@ -14,12 +14,14 @@ from gateway.bus import BusSender
 from gateway.config import Settings
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
+from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault, SettingError
 from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
 from gateway.memo import Memo
+from gateway.metrics.tally import NS, Tally
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
 from gateway.report import Reporter
@@ -36,7 +38,6 @@ from workers.gaps import Gaps, OpenGap
 from workers.journal import Journal
 from workers.link import Link
 from workers.outside import Outside
-from workers.turn_lock import TurnLock
 from workers.wanted import WantedReader, Wishes
 from workers.wiring import catchup_of, rest_of
 from workers.worker import Worker, owner
@@ -64,6 +65,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     clock = ExchangeClock(rest.server_time_ms, worker=name)
     signed = SignedRest(rest, credentials, clock) if credentials is not None else None
     fetcher = BookFetcher(rest, category=endpoint.category or "", worker=name, wake=wanted.wake)
+    before = state.read_worker(settings.var_dir, name)
     delivery = Delivery(
         name,
         endpoint,
@@ -75,6 +77,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         journal=Journal(spool),
         gaps=Gaps(is_judged=signed is not None),
         memo=Memo(settings.var_dir / "gaps" / f"{own}.json", list[OpenGap]),
+        tally=_tally(before, started_ms),
     )
     route = Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy)
     link = Link(
@@ -92,7 +95,6 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         wake=wanted.wake,
         catchup=catchup_of(settings, endpoint, rest, signed, delivery, wake=wanted.wake),
     )
-    before = state.read_worker(settings.var_dir, name)
     link.intake.last_frame_ms = before.last_frame_ms if before is not None else None
     first = WorkerState(
         name=name,
@@ -103,6 +105,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         connection_status="idle",
         processes=processes,
         last_frame_ms=link.intake.last_frame_ms,
+        counted=delivery.tally.counted,
         absence=state.absence_after(before),
     )
     return Worker(
@@ -122,6 +125,16 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         syncer=Syncer([spool]),
         siblings=lambda: state.read_siblings(settings.var_dir, endpoint.name, number, processes),
     )
+
+
+def _tally(before: WorkerState | None, started_ms: int) -> Tally:
+    """It goes on. A process that ended without a word, and had work, was offline until now."""
+    if before is None:
+        return Tally()
+    tally = Tally(before.counted)
+    if state.absence_after(before) is not None:
+        tally.counter("ws_gateway_work_seconds_total")[""] += max(0, started_ms - before.written_ms) * NS // 1000
+    return tally
 
 
 def _disabled(settings: Settings, endpoint: Endpoint) -> str | None:

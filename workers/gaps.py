@@ -7,6 +7,7 @@ A gap of the connection waits for the topics that were on it. Whoever fetches wh
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import get_args
 
 import msgspec
 
@@ -50,6 +51,7 @@ class Gaps:
     marks       topic → the gap that its next event follows on; see `take_mark`
     is_changed  since somebody last kept what is open
     ended       since then
+    begun       cause → how many there were since the process began
     """
 
     def __init__(self, *, is_judged: bool = False) -> None:
@@ -59,6 +61,7 @@ class Gaps:
         self._marked_ms: dict[str, int] = {}
         self.ended: list[OpenGap] = []
         self.is_changed = False
+        self.begun: dict[Cause, int] = dict.fromkeys(get_args(Cause), 0)
 
     def begin(self, cause: Cause, *, from_ms: int, topic: str | None = None, topics: Collection[str] = (), now_ms: int = 0) -> Gap:
         """Open one. The next event of its topic, or of each of the topics that it waits for, follows on it.
@@ -66,6 +69,7 @@ class Gaps:
         now_ms  when it was noticed, which may be long after it began: what was received before that does not follow on it
         """
         gap = Gap(new_gap_id(), cause, from_ms)
+        self.begun[cause] += 1
         self._add(OpenGap(gap, topic, set(topics)), now_ms)
         return gap
 

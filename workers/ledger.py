@@ -1,15 +1,27 @@
 """The ledger: what the worker tells of itself, and of every gap its begin and its end."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from typing import Protocol
 
 from gateway.memo import Memo
 from gateway.occurrences import Cause, Gap
+from gateway.protocol.endpoints import Endpoint
 from workers.dispatch import Dispatch
 from workers.gaps import ENDED, SHOWN, UNWANTED, Gaps, OpenGap, verdict
 from workers.voice import Voice
 
 log = logging.getLogger(__name__)
+
+
+class Topics(Protocol):
+    """How it is with the connection's topics; see `gateway/protocol/subscriptions.py`."""
+
+    def is_back(self, name: str, /) -> bool: ...
+
+    def is_held(self, name: str, /) -> bool: ...
+
+    def is_wanted(self, name: str, /) -> bool: ...
 
 
 class Ledger:
@@ -99,24 +111,15 @@ class Ledger:
             from_ms = from_ms or now_ns // 1_000_000
             self.begin("gap", "restarted", now_ns=now_ns, from_ms=from_ms, topics=topics, detail=detail)
 
-    def look(
-        self,
-        endpoint: str,
-        *,
-        is_private: bool,
-        is_back: Callable[[str], bool],
-        is_held: Callable[[str], bool],
-        is_wanted: Callable[[str], bool],
-        now_ns: int,
-    ) -> None:
+    def look(self, endpoint: Endpoint, topics: Topics, *, now_ns: int) -> None:
         """Close what is over: of topics that nobody wants any more, and of a connection that is whole again."""
-        for gap_id in self.gaps.unwanted(is_wanted):
+        for gap_id in self.gaps.unwanted(topics.is_wanted):
             self.end(gap_id, now_ns=now_ns, recovered=False, detail=UNWANTED)
-        whole = self.gaps.restored(is_back, is_wanted)
+        whole = self.gaps.restored(topics.is_back, topics.is_wanted)
         if whole is not None:
-            topics = [topic for topic in whole.topics if is_wanted(topic)]
-            recovered, detail = verdict(topics, endpoint, is_private=is_private, judged=whole.judged)
-            refused = sorted(topic for topic in topics if not is_held(topic))
+            wanted = [topic for topic in whole.topics if topics.is_wanted(topic)]
+            recovered, detail = verdict(wanted, endpoint.name, is_private=endpoint.authenticates, judged=whole.judged)
+            refused = sorted(topic for topic in wanted if not topics.is_held(topic))
             if refused:
                 recovered, detail = False, f"{detail}; refused: {', '.join(refused[:SHOWN])}"
             self.end(whole.gap.id, now_ns=now_ns, recovered=recovered, detail=detail)

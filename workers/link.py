@@ -22,6 +22,7 @@ from workers.delivery import Delivery
 from workers.dial import Connection, Route
 from workers.diary import Diary
 from workers.intake import Intake
+from workers.measures import Measures
 from workers.outside import Outside
 from workers.watchdog import Watchdog
 
@@ -80,6 +81,7 @@ class Link:
         self._workless_since: float | None = None
         self._work: bool | None = None  # None: nobody has said yet
         self._was_online = False  # since there is work
+        self._restored = 0  # of the reconnections, those that had all topics back
         self._has_settled = False  # on this connection: every wanted topic was held or refused
         self._watchdog = Watchdog()
         self.subscriptions = Subscriptions(endpoint)
@@ -88,6 +90,7 @@ class Link:
         self.intake = Intake(delivery, self.subscriptions, outside, self.catchup)
         self.diary = Diary(delivery.worker, delivery.stamp.epoch)
         self.breaker = Breaker()
+        self._measures = Measures(delivery.tally)
         self.status: ConnectionStatus = "idle"
         self.connected_since: int | None = None
         self.trouble_since: int | None = None
@@ -107,6 +110,7 @@ class Link:
     def turn(self) -> None:
         """Do all that can be done now; blocks only while connecting."""
         now = self._outside.now()
+        self._measures.turned(now, has_work=bool(self._work), is_online=self._online)
         if self._live is None:
             if not self._work:
                 self.status = "idle"
@@ -176,11 +180,13 @@ class Link:
     def _converse(self, live: _Live, now: float) -> None:
         session = live.session
         unread = self._delivery.must_wait or not self.intake.read(live.connection, session)
+        self._measures.heard(session)
         session.tick(now, unread=unread)
         self._tell_of_acknowledgements(session)
         self._watch(now, unread=unread)
         for text in session.to_send(now):
             self.diary.sent(text)
+            self._measures.sent(text)
             live.connection.send(text)
         if session.reason is not None:
             raise LinkLost(session.reason)
@@ -214,14 +220,7 @@ class Link:
     def _look_at_gaps(self) -> None:
         if self._work is None or not self._delivery.gaps.open or (self._work and not self._online):
             return
-        self._delivery.ledger.look(
-            self._endpoint.name,
-            is_private=self._endpoint.authenticates,
-            is_back=self.subscriptions.is_back,
-            is_held=self.subscriptions.is_held,
-            is_wanted=self.subscriptions.is_wanted,
-            now_ns=self._outside.unix_ns(),
-        )
+        self._delivery.ledger.look(self._endpoint, self.subscriptions, now_ns=self._outside.unix_ns())
 
     def _labelled(self, detail: str) -> str:
         """With what the exchange says it is doing to itself."""
@@ -243,6 +242,9 @@ class Link:
         if self.status == "connected":
             if not self._has_settled:
                 self._has_settled = True
+                if self.reconnections > self._restored:
+                    self._restored = self.reconnections
+                    self._measures.restored(lived_s)
                 self.catchup.settled(self._outside.now(), self._outside.unix_ns())
             self.breaker.succeeded()
             if lived_s >= STEADY_S:

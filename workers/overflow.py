@@ -53,4 +53,5 @@ class Overflow:
         gap, count, self._gap, self.count = self._gap, self.count, None, 0
         if gap is not None:
             log.warning("overflow dropped=%d", count)
+            ledger.gaps.begun["overflow"] += 1
             ledger.tell("overflow", now_ns=now_ns, detail=f"{count} events found no room and were dropped", gap=gap)

@@ -11,33 +11,38 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gateway import bus, config, log, state
+from gateway import bus, config, log, names, state
 from gateway.backoff import Backoff
 from gateway.bus import BusReceiver
 from gateway.config import Settings
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
+from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault
 from gateway.lanes.announcements import WORKER, Announcements
+from gateway.lanes.backlogs import Backlogs, Limits
 from gateway.lanes.carrier import Carrier
 from gateway.lanes.lane import PATIENCE_S, Lane
 from gateway.lanes.router import WATCH_S, Receiver, Router
+from gateway.metrics.tally import Counted, Tally
 from gateway.pruning import Retention
 from gateway.report import Reporter
 from gateway.sinks.broker import BrokerSink, QueuePolicy
+from gateway.sinks.management import Management
 from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
 from gateway.sinks.topology import Topology
-from gateway.state import RouterState
+from gateway.state import LaneState, RouterState
 from gateway.trouble import Trouble
 from gateway.wire import Stamp
+from workers.backlogs import BacklogWatch
 from workers.leases import BROKER_S, LeaseKeeper
 from workers.topology import TopologyKeeper
-from workers.turn_lock import TurnLock
 
 logger = logging.getLogger(__name__)
 
@@ -77,17 +82,55 @@ def _lane(sink: Sink, settings: Settings, wake: Callable[[], None]) -> Lane:
     return Lane(carrier, spool, patience_s=PATIENCES_S.get(sink.name, PATIENCE_S))
 
 
-def _state(router: Router, postgres: PostgresSink, keeper: TopologyKeeper, started_ms: int) -> RouterState:
-    return RouterState(
-        name=WORKER,
-        pid=os.getpid(),
-        written_ms=0,  # dated by the reporter
-        started_ms=started_ms,
-        lanes=router.states(),
-        queues=keeper.depths,
-        queues_ms=keeper.looked_ms,
-        active_subscriptions=postgres.active_subscriptions,
-        events=router.events,
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the router says of itself, from its parts. tally: what they count for GET /metrics."""
+
+    router: Router
+    postgres: PostgresSink
+    keeper: TopologyKeeper
+    backlogs: BacklogWatch
+    tally: Tally
+    started_ms: int
+
+    def now(self) -> RouterState:
+        lanes = self.router.states()
+        return RouterState(
+            name=WORKER,
+            pid=os.getpid(),
+            written_ms=0,  # dated by the reporter
+            started_ms=self.started_ms,
+            lanes=lanes,
+            queues=self.backlogs.states(),
+            queues_ms=self.keeper.looked_ms,
+            hint=self.backlogs.hint,
+            active_subscriptions=self.postgres.active_subscriptions,
+            events=self.router.events,
+            counted=self._counted(lanes),
+        )
+
+    def _counted(self, lanes: Mapping[str, LaneState]) -> Counted:
+        """What the parts count since the process began, added to what its earlier runs counted."""
+        for name, since_start, labels in (
+            ("returned_total", sum(lane.returned for lane in lanes.values()), ""),
+            ("publish_failures_total", sum(lane.nacked for lane in lanes.values()), "nacked"),
+            ("rejected_total", self.postgres.rejected, ""),
+            *(("sink_reconnects_total", lane.reconnects, sink) for sink, lane in lanes.items()),
+            *(("gaps_total", count, cause) for cause, count in self.router.announcements.gaps.items()),
+        ):
+            self.tally.total(f"ws_gateway_{name}", since_start, labels)
+        return self.tally.counted
+
+
+def _backlogs(settings: Settings, keeper: TopologyKeeper, before: RouterState | None, announcements: Announcements) -> BacklogWatch:
+    is_stream = settings.queue_type == "stream"  # which knows neither count nor age
+    usual = Limits(None, None) if is_stream else Limits(settings.queue_max_length, settings.queue_ttl_ms)
+    return BacklogWatch(
+        keeper,
+        Backlogs(usual, dict(before.queues) if before is not None else {}),
+        announcements,
+        classes=frozenset(map(names.class_queue, settings.class_queues)),
+        management=Management(settings.management_url, settings.broker_url) if settings.management_url else None,
     )
 
 
@@ -147,33 +190,37 @@ def run(settings: Settings) -> int:
     policy = QueuePolicy(settings.queue_type, settings.queue_ttl_ms, settings.queue_max_length)
     retention = Retention(settings.records_retention_days, settings.balance_retention_days)
     before = state.read_router(settings.var_dir)
+    tally = Tally(before.counted if before is not None else None)
     keeper = TopologyKeeper(
         settings.database_url, settings.broker_url, policy, settings.class_queues, announcements, retention=retention,
         seen=before.queues if before is not None else {}, seen_ms=before.queues_ms if before is not None else 0,
     )  # fmt: skip
+    backlogs = _backlogs(settings, keeper, before, announcements)
     leases = LeaseKeeper(settings.database_url, lambda: Topology(settings.broker_url, policy, timeout_s=BROKER_S), announcements)
-    postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER))
+    postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER), tally=tally)
     lanes = [
         _lane(sink, settings, wake_router)
-        for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs, keeper.mend), postgres)
+        for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs, keeper.mend, tally=tally), postgres)
     ]
     for lane in lanes:
         lane.open()
     receiver = BusReceiver(bus.address(settings.var_dir))
     router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
-    reporter = Reporter(settings.var_dir, _state(router, postgres, keeper, started_ms))
+    words = Words(router, postgres, keeper, backlogs, tally, started_ms)
+    reporter = Reporter(settings.var_dir, words.now())
     syncer = Syncer(lane.spool for lane in lanes)
-    threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, leases, reporter, syncer]
+    threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, backlogs, leases, reporter, syncer]
     for thread in threads:
         thread.start()
     logger.info("router listening address=%s", bus.address(settings.var_dir))
 
     def report(*, at_once: bool) -> None:
-        reporter.give(_state(router, postgres, keeper, started_ms), at_once=at_once)
+        reporter.give(words.now(), at_once=at_once)
 
     serve(router, receiver, threads, report, wake, stopping)
     logger.info("router stopping")
     keeper.stop()
+    backlogs.stop()
     leases.stop()
     router.stop(wake)
     syncer.stop()  # when what was in memory is on disk

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.disk.spool import Syncer
+from gateway.disk.turn_lock import TurnLock
 from gateway.protocol.endpoints import Endpoint
 from gateway.report import Reporter
 from gateway.state import TopicState, WorkerState, absence_after, is_fresh, newest_run
@@ -17,7 +18,7 @@ from workers.delivery import Delivery
 from workers.link import Link
 from workers.told import Told, of_patterns
 from workers.topic_states import topic_states
-from workers.turn_lock import TurnLock
+from workers.totals import counted
 from workers.wanted import WantedReader, Wishes
 from workers.work import Resyncs, Work, work_of
 
@@ -227,6 +228,14 @@ class Worker:
             unknown=counts.unknown,
             unknown_fields=counts.unknown_fields,
             unacknowledged=len(outbox),
+            unacknowledged_batches=outbox.batches,
+            gaps_open=len(self.delivery.gaps.open),
+            counted=counted(
+                self.delivery,
+                reconnections=link.reconnections,
+                missed=link.catchup.missed,
+                unmatched=link.subscriptions.unmatched,
+            ),
             missed=link.catchup.missed,
             journal_messages=journal.messages,
             journal_bytes=journal.size_bytes,

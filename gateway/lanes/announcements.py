@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from gateway.lanes.damage import Hole
 from gateway.models import Record
-from gateway.occurrences import Gap, new_gap_id, occurrence
+from gateway.occurrences import Cause, Gap, new_gap_id, occurrence
 from gateway.wire import Stamp, event_id
 
 ENDPOINT, WORKER = "router", "router_00"
+#: Of the gaps that the router tells.
+CAUSES: tuple[Cause, ...] = ("queue_missing", "disk_full", "damaged")
 
 #: A spool that was full is told to have recovered once it has not been full for this long; seconds. Room comes back file by file.
 RECOVERED_AFTER_S = 2.0
@@ -20,6 +22,7 @@ class Announcements:
     """Told by any thread, taken by the router's main thread.
 
     wake  called after each telling
+    gaps  cause → how many were told since the process began
     """
 
     def __init__(self, stamp: Stamp, wake: Callable[[], None]) -> None:
@@ -27,11 +30,14 @@ class Announcements:
         self._wake = wake
         self._told: deque[tuple[str, str, Gap | None, str | None, str | None, int]] = deque()
         self._count = 0
+        self.gaps: dict[Cause, int] = dict.fromkeys(CAUSES, 0)
 
     def tell(
         self, kind: str, detail: str, gap: Gap | None = None, *, topic: str | None = None, identity: str | None = None
     ) -> None:
         """identity: of something that the next process may tell again; it is then the same event."""
+        if gap is not None and kind != "recovered":
+            self.gaps[gap.cause] += 1
         self._told.append((kind, detail, gap, topic, identity, time.time_ns()))
         self._wake()
 

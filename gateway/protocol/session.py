@@ -95,6 +95,8 @@ class Session:
         self._ping_due = now + PING_S
         self._pong_due: float | None = None
         self._pings = 0
+        self._pinged_at: float | None = None
+        self._round_trips_s: list[float] = []
         self._data_at = now
         self._probed_at: float | None = None
         self._probed: str | None = None
@@ -125,6 +127,9 @@ class Session:
                 self._answers += self._subscriptions.heard(frame, now) or ()
             case Pong():
                 self._pong_due = None
+                if self._pinged_at is not None:
+                    self._round_trips_s.append(now - self._pinged_at)
+                    self._pinged_at = None
                 self.server_ms = frame.server_ms if frame.server_ms is not None else self.server_ms
             case AuthReply():
                 self._move(Input.LOGIN_YES if frame.success else Input.LOGIN_NO, f"login refused: {frame.message or 'no words'}")
@@ -147,6 +152,7 @@ class Session:
         if now >= self._ping_due and self.state not in ENDED:
             self._ping_due = now + PING_S
             self._pong_due = now + PONG_S if self._pong_due is None else self._pong_due
+            self._pinged_at = now
             self._pings += 1
             self._out.append(requests.ping(f"ping-{self._pings}"))
 
@@ -162,6 +168,11 @@ class Session:
     def take_answers(self) -> list[Answer]:
         """What the exchange said of topics since this was called last."""
         taken, self._answers = self._answers, []
+        return taken
+
+    def take_round_trips_s(self) -> list[float]:
+        """From ping to pong, of the pongs since this was called last."""
+        taken, self._round_trips_s = self._round_trips_s, []
         return taken
 
     @property

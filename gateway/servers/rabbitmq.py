@@ -51,15 +51,23 @@ class RabbitMQ(Server):
     """One node. `virtual_hosts` are made at its first start, next to the default one."""
 
     name = "RabbitMQ"
-    ports_needed = 3  # AMQP, distribution, epmd
 
-    def __init__(self, folder: Path, report: Report = quiet, virtual_hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, report: Report = quiet, virtual_hosts: Sequence[str] = (), *, has_management: bool = False
+    ) -> None:
         super().__init__(folder, report)
+        self.ports_needed = 4 if has_management else 3  # AMQP, distribution, epmd, management
+        self._has_management = has_management
         self._virtual_hosts = ["/", *virtual_hosts]
 
     @property
     def url(self) -> str:
         return self.url_of("")
+
+    @property
+    def management_url(self) -> str:
+        """Of a node that has it."""
+        return f"http://127.0.0.1:{self.ports[3]}"
 
     def url_of(self, virtual_host: str) -> str:
         """`""` for the default one."""
@@ -154,8 +162,11 @@ class RabbitMQ(Server):
         definitions.write_bytes(msgspec.json.encode(everything))
         definitions.chmod(0o600)
         # The machine's disk is shared: an alarm at 50 MB free, as the broker's own default.
-        (self.folder / "rabbitmq.conf").write_text(f"load_definitions = {definitions}\nlog.console.level = warning\n")
-        (self.folder / "enabled_plugins").write_text("[].\n")
+        lines = [f"load_definitions = {definitions}", "log.console.level = warning"]
+        if self._has_management:
+            lines += ["management.tcp.ip = 127.0.0.1", f"management.tcp.port = {self.ports[3]}"]
+        (self.folder / "rabbitmq.conf").write_text("\n".join([*lines, ""]))
+        (self.folder / "enabled_plugins").write_text("[rabbitmq_management].\n" if self._has_management else "[].\n")
 
     def _accepts(self) -> bool:
         """A node that is ready answers the protocol header with connection.start: a method frame on channel 0."""

@@ -23,6 +23,7 @@ import amqp
 
 from gateway import names
 from gateway.errors import SinkAway
+from gateway.metrics.tally import Tally
 from gateway.models import Record
 from gateway.sinks.returned import Returned, Route
 from gateway.sinks.topology import BROKER_FAULTS, QueuePolicy, Topology, connection
@@ -61,12 +62,14 @@ class BrokerSink:
         mend: Callable[[Collection[Route]], None] = lambda _routes: None,
         *,
         confirm_timeout_s: float = CONFIRM_TIMEOUT_S,
+        tally: Tally | None = None,
     ) -> None:
         """`declare` and `mend` may raise SinkAway.
 
         declare  makes sure that the topology exists, before the first message of every connection
         needs    whether a message for this exchange with this routing key should reach a queue
         mend     makes what messages that came back should have reached
+        tally    what the process counts for GET /metrics
         """
         self._url = url
         self._declare = declare
@@ -83,6 +86,11 @@ class BrokerSink:
         self._pending: deque[int] = deque()  # numbers that were written while nothing may go out, ascending
         self._nacked: deque[tuple[float, int]] = deque()  # when to publish it again, and its number
         self._back = Returned()
+        tally = tally or Tally()
+        self._published = tally.counter("ws_gateway_published_total")
+        self._confirmed = tally.counter("ws_gateway_confirmed_total")
+        self._failures = tally.counter("ws_gateway_publish_failures_total")
+        self._delivery = tally.histograms("ws_gateway_delivery_seconds")
         self.pause: str | None = None
         self._progress = self._heard = 0.0
         self._heard_frames = 0
@@ -94,6 +102,7 @@ class BrokerSink:
 
     def open(self) -> None:
         self.close()
+        self._failures["lost"] += len(self._tags)
         for kept in (self._window, self._done, self._tags, self._pending, self._nacked, self._back):
             kept.clear()
         self._base = self._tag = self._heard_frames = 0
@@ -178,6 +187,7 @@ class BrokerSink:
                 "trace_id": record.trace_id,
             },
         )
+        self._published[record.event_type] += 1
         self._tag += 1
         self._tags[self._tag] = number
         exchange, key = _route(record)
@@ -197,9 +207,12 @@ class BrokerSink:
         for number in self._answered(tag, multiple=multiple):
             if not self._back or self._is_done(number):
                 self._done.add(number)
+        now_ns = time.time_ns()
         while self._base in self._done:
             self._done.discard(self._base)
             record = self._window.popleft()
+            self._confirmed[record.event_type] += 1
+            self._delivery[record.event_type].observe(now_ns - record.received_ns)
             if log.isEnabledFor(logging.DEBUG):
                 log.debug(
                     "broker published routing_key=%s event_id=%s", record.routing_key, record.event_id,

@@ -15,6 +15,7 @@ from gateway import balances, db, dead_letters, ledger, store
 from gateway.db import Connection
 from gateway.dead_letters import DeadLetters, Letter, Reject
 from gateway.errors import SinkAway, StoreAway, StoreRefused
+from gateway.metrics.tally import Tally
 from gateway.models import Json, Record
 from gateway.wire import TOPIC_STATE, TopicReports
 
@@ -38,8 +39,8 @@ def _insert_reports(connection: Connection, bodies: Sequence[bytes], reject: Rej
         store.report_topics(connection, said.endpoint, said.reports)
 
 
-#: Event type → what stores it: all bodies of one batch, in their order.
-STORED: dict[str, Callable[[Connection, Sequence[bytes], Reject], None]] = {
+#: Event type → what stores it: all bodies of one batch, in their order. Of balances, how many rows break a rule.
+STORED: dict[str, Callable[[Connection, Sequence[bytes], Reject], int | None]] = {
     "balance": balances.insert_balances,
     "system": ledger.insert_occurrences,
     TOPIC_STATE: _insert_reports,
@@ -55,7 +56,12 @@ class PostgresSink:
 
     name = "postgres"
 
-    def __init__(self, url: str, dead_letters: DeadLetters, *, process: str = "router_00") -> None:
+    def __init__(self, url: str, dead_letters: DeadLetters, *, process: str = "router_00", tally: Tally | None = None) -> None:
+        """tally: what the process counts for GET /metrics."""
+        tally = tally or Tally()
+        self._warnings = tally.counter("ws_gateway_balance_warnings_total")
+        self._warnings[""] += 0  # it is known from the first scrape on
+        self._written = tally.histogram("ws_gateway_balance_write_seconds")
         self._url = url
         self._dead_letters = dead_letters
         self._process = process
@@ -121,8 +127,18 @@ class PostgresSink:
         for event_type, insert in STORED.items():
             found = [record for record in records if record.event_type == event_type]
             if found:
-                insert(self._open, [record.body for record in found], partial(_lay_aside, letters, found[0].topic))
+                warned = insert(self._open, [record.body for record in found], partial(_lay_aside, letters, found[0].topic))
+                if event_type == "balance":
+                    self._count(found, warned or 0)
         self._keep(letters)
+
+    def _count(self, stored: Sequence[Record], warned: int) -> None:
+        now_ns = time.time_ns()
+        for record in stored:
+            self._written.observe(now_ns - record.received_ns)
+        if warned:
+            self._warnings[""] += warned
+            log.warning("postgres balance_warnings rows=%d: they break a rule, which their column warnings names", warned)
 
     def _store_alone(self, record: Record) -> None:
         try:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from running import ROOT, Consumer, RunningGateway, healthy_gateway, wait_for
 
+from gateway.disk.turn_lock import TurnLock
 from gateway.servers import RabbitMQ
 from simulator.remote import RunningSimulator
 from tests.valves import Valve
-from workers.turn_lock import TurnLock
 
 
 @pytest.fixture

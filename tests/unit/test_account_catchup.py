@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 from test_delivery import make
 
+from gateway.metrics.tally import Counted
 from gateway.models import Event
 from gateway.protocol.answers import Fact, facts_of
 from gateway.protocol.checkpoint import Mark
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.subscriptions import Subscriptions
+from tests.scraping import known, meter, worker
 from tests.zeromq import Context
 from workers.account_catchup import MOST_LEFT, AccountCatchup
 from workers.catchup import Frame
 from workers.delivery import Delivery
 from workers.reconcile import Found, Reason
 from workers.reconciliation import Reconciliation
+from workers.totals import counted
 
 NOW_NS = 1_700_000_100_000_000_000
 TOPICS = ("execution", "order")
@@ -349,6 +352,10 @@ def test_a_gap_of_which_rest_tells_nothing_closes_at_once_and_says_so(tmp_path: 
     assert [event["event_type"] for event in loop.turn()] == ["execution"], "nothing waits"
 
 
+def counted_by(loop: Loop) -> Counted:
+    return counted(loop.out, reconnections=0, missed=loop.catchup.missed, unmatched=0)
+
+
 def test_what_an_audit_finds_is_a_gap_of_its_own_and_counted(tmp_path: Path, context: Context) -> None:
     loop = Loop(tmp_path, context)
     loop.connect()
@@ -356,7 +363,8 @@ def test_what_an_audit_finds_is_a_gap_of_its_own_and_counted(tmp_path: Path, con
     loop.now = 61.0
     loop.turn()
     assert loop.reconciler.asked[-1] == ("audit", frozenset(TOPICS))
-    events = loop.turn(found(loop, fact("missed"), reason="audit"))
+    with meter(lambda: known(worker("private_00", counted=counted_by(loop)))).moving("missed_total", worker="private_00"):
+        events = loop.turn(found(loop, fact("missed"), reason="audit"))
     assert system(events) == [("gap", "missed", None), ("recovered", "missed", True)]
     assert [event["gap_id"] for event in events if event["event_type"] == "execution"] == [events[0]["payload"]["gap_id"]]
     assert loop.catchup.missed == 1

@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 
 from api.app import create_app
 from gateway import config, health
-from gateway.health import Known
+from gateway.known import Known
 from gateway.state import WorkerState
 
 #: Call and status.

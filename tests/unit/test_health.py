@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from gateway.health import Known, connections, health, is_ready
+from gateway.health import connections, health, is_ready
+from gateway.known import Known
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.state import LaneState, QueueState, RouterState, TopicState, WorkerState
 

@@ -1,6 +1,7 @@
 """What a process knows of its gaps outlives it: the next run goes on with them, whenever this one dies."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,25 @@ from workers.ledger import Ledger
 from workers.voice import Voice
 
 SECOND_NS = 10**9
+LINEAR = ENDPOINTS["linear"]
 TOPICS = {"publicTrade.A", "orderbook.50.A"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All topics are wanted, and back and held but for these."""
+
+    away: str = ""
+    refused: str = ""
+
+    def is_back(self, name: str) -> bool:
+        return name != self.away
+
+    def is_held(self, name: str) -> bool:
+        return name != self.refused
+
+    def is_wanted(self, _name: str) -> bool:
+        return True
 
 
 class Run:
@@ -55,9 +74,8 @@ def test_a_process_that_stopped_as_told_leaves_one_gap_that_the_next_run_goes_on
     first.ledger.flush()
     second = Run(tmp_path, 2)
     second.ledger.was_away(None, ["orderbook.50.A"], now_ns=9 * SECOND_NS)
-    look: dict[str, Any] = {"is_private": False, "is_wanted": lambda _: True, "is_held": lambda _: True}
-    second.ledger.look("linear", is_back=lambda topic: topic != "publicTrade.A", now_ns=10 * SECOND_NS, **look)
-    second.ledger.look("linear", is_back=lambda _: True, now_ns=11 * SECOND_NS, **look)
+    second.ledger.look(LINEAR, Standing(away="publicTrade.A"), now_ns=10 * SECOND_NS)
+    second.ledger.look(LINEAR, Standing(), now_ns=11 * SECOND_NS)
     second.ledger.flush()
     told = first.told() + second.told()
     assert [(entry["kind"], entry["from"], entry["to"]) for entry in told] == [
@@ -72,8 +90,7 @@ def test_a_process_that_stopped_as_told_leaves_one_gap_that_the_next_run_goes_on
 def test_what_the_exchange_gives_no_more_is_not_recovered(tmp_path: Path) -> None:
     run = Run(tmp_path, 1)
     run.ledger.connection_lost("disconnected", ["orderbook.50.A", "tickers.A"], from_ms=1, now_ns=SECOND_NS, detail="cut")
-    anything: dict[str, Any] = {"is_back": lambda _: True, "is_wanted": lambda _: True}
-    run.ledger.look("linear", is_private=False, is_held="tickers.A".__eq__, now_ns=2 * SECOND_NS, **anything)
+    run.ledger.look(LINEAR, Standing(refused="orderbook.50.A"), now_ns=2 * SECOND_NS)
     run.ledger.flush()
     closed = run.told()[-1]
     assert closed["recovered"] is False

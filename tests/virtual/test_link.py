@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from world import BACK_S, RESTORED_S, World, make
 
-from gateway.protocol.session import PROBE_S, QUIET_S
+from gateway.protocol.session import PING_S, PROBE_S, QUIET_S
+from gateway.state import WorkerState
 from simulator.faults import Fault
+from tests.scraping import known, meter, worker
 from workers.connects import ConnectBudget
+from workers.totals import counted
 
 BOOK, TICKER, TRADES = "orderbook.50.BTCUSDT", "tickers.BTCUSDT", "publicTrade.BTCUSDT"
 TOPICS = {BOOK: True, TICKER: True, TRADES: False}
@@ -59,6 +62,31 @@ def test_login_is_dated_by_the_exchanges_clock(world: World, ahead_ms: float) ->
     world.run_until(private.is_restored, RESTORED_S, what="logged in")
     assert private.link.clock_skew_ms == ahead_ms
     assert world.dials == 1
+
+
+def test_pings_and_the_time_online_are_measured(world: World) -> None:
+    private = world.add("private", PRIVATE)
+
+    def words() -> WorkerState:
+        link = private.link
+        totals = counted(private.delivery, reconnections=link.reconnections, missed=0, unmatched=link.subscriptions.unmatched)
+        return worker("private_00", counted=totals)
+
+    read = meter(lambda: known(words()))
+    world.run_until(private.is_restored, RESTORED_S, what="logged in")
+    with read.moving("ping_seconds", worker="private_00"):
+        world.run(PING_S + 1)
+    assert read.value("ping_seconds") == 1
+    world.exchange.do(Fault(kind="refuse", endpoint="private", seconds=20))
+    before = (read.value("work_seconds_total") or 0, read.value("online_seconds_total") or 0)
+    world.exchange.do(Fault(kind="cut", endpoint="private"))
+    with read.moving("resubscribe_seconds", worker="private_00"):
+        world.run(20 + BACK_S)
+    work_s, online_s = (
+        (read.value(f"{name}_seconds_total") or 0) - was for name, was in zip(("work", "online"), before, strict=True)
+    )
+    assert work_s == pytest.approx(20 + BACK_S, abs=0.5)
+    assert 20 - 1 <= work_s - online_s <= 20 + BACK_S
 
 
 def test_clock_that_jumps_while_connected_is_noticed_with_the_next_pong(world: World) -> None:

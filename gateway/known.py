@@ -1,0 +1,66 @@
+"""KNOWN: what the processes last said of themselves, and what follows of who speaks, who works, and who is no longer there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway import state
+from gateway.protocol.endpoints import ENDPOINTS
+from gateway.state import ApiState, RouterState, WorkerState
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What health and metrics are made of.
+
+    workers          the processes' words by name; router: the router's, None before it ever spoke
+    now_ms           Unix milliseconds
+    spool_max_bytes  bound of each spool and journal
+    """
+
+    workers: Mapping[str, WorkerState]
+    router: RouterState | None
+    now_ms: int
+    environment: str
+    version: str
+    spool_max_bytes: int
+
+    @property
+    def present(self) -> dict[str, WorkerState]:
+        """The workers. After `numprocs` is lowered the file of a process beyond it stays, silent: that one is left out."""
+        return {
+            name: words
+            for name, words in sorted(self.workers.items())
+            if self.is_fresh(words) or int(name.rpartition("_")[2]) < self.processes(words.endpoint)
+        }
+
+    def is_fresh(self, words: WorkerState | RouterState | ApiState | None) -> bool:
+        return words is not None and state.is_fresh(words, self.now_ms)
+
+    def processes(self, endpoint: str) -> int:
+        """How many processes an endpoint has, by the words of the one started last; 0 when none ever spoke."""
+        states = (words for words in self.workers.values() if words.endpoint == endpoint)
+        newest = max(states, key=lambda words: words.started_ms, default=None)
+        return newest.processes if newest is not None else 0
+
+    def is_stood_in_for(self, silent: WorkerState) -> bool:
+        """Of the private endpoint one process does all the work: another one that speaks and does not stand by has taken over."""
+        return ENDPOINTS[silent.endpoint].authenticates and any(
+            words.endpoint == silent.endpoint and self.is_fresh(words) and words.connection_status != "standby"
+            for words in self.workers.values()
+        )
+
+    def does_its_work(self, words: WorkerState) -> bool:
+        if not words.wanted or (words.missing_credentials and self.is_fresh(words)):
+            return True  # without credentials there is no work that could be done
+        return self.is_fresh(words) and words.connection_status in ("connected", "standby")
+
+    def status_of(self, words: WorkerState) -> str:
+        """The word for its connection. A silent process with work is trying to come back, whatever it said last."""
+        if not self.is_fresh(words):
+            return "reconnecting" if words.wanted else "idle"
+        return words.connection_status
+
+    def offline_ms(self, words: WorkerState) -> int:
+        """How long a process that ended without a word has been away with work that nobody else does."""
+        is_away = not self.is_fresh(words) and state.absence_after(words) is not None and not self.is_stood_in_for(words)
+        return max(0, self.now_ms - words.written_ms) if is_away else 0

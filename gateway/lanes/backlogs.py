@@ -1,0 +1,121 @@
+"""BACKLOGS: which queues fill up, and which nobody reads. Pure: told what the broker says, it says what a person must hear.
+
+    fill ≥ 80 % ─▶ ≥ 95 % ─▶ full: told once each, and again after it has been 10 % lower        messages, and no reader for 60 s ─▶ unread
+A class queue that has had no reader for a day is one that nobody wants: its backlog is no alarm, only a hint.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.state import QueueState
+
+#: Shares of a queue's limits that are told; at the last the oldest messages are dropped.
+LEVELS = (0.8, 0.95, 1.0)
+#: A level is over once the fill is so far below it: a queue at the edge does not tell it again and again.
+CALM = 0.1
+#: Messages wait and nobody reads for this long; milliseconds. A consumer that restarts is back sooner.
+UNREAD_MS = 60_000
+#: A class queue without a reader for this long is nobody's; milliseconds. Source: issue "See it, deploy it, live with it".
+NOBODYS_MS = 86_400_000
+
+HINT = (
+    "found {} class queues with messages that nobody has read for a day, such as {}; expected WS_GATEWAY_CLASS_QUEUES to name the "
+    "event types that somebody reads, or none"
+)
+
+
+class Limits(NamedTuple):
+    """Of one queue. ttl_ms, max_length: None: none is known."""
+
+    max_length: int | None
+    ttl_ms: int | None
+
+
+class Head(NamedTuple):
+    """What the broker's management interface says of one queue. oldest_ms: the time of its oldest message's fact, Unix milliseconds."""
+
+    limits: Limits
+    oldest_ms: int | None
+
+
+class Alarm(NamedTuple):
+    """What is to be told. kind: overflow, unread."""
+
+    kind: str
+    queue: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Backlogs:
+    """Used by one thread.
+
+    usual   limits of a queue of which nobody says its own
+    states  all queues as last seen, with what is known of each; replaced whole
+    hint    for a person: class queues that nobody wants; None: there is none
+    """
+
+    usual: Limits
+    states: dict[str, QueueState] = field(default_factory=dict)
+    hint: str | None = None
+
+    def look(
+        self, depths: Mapping[str, QueueState], classes: Collection[str], heads: Mapping[str, Head], now_ms: int
+    ) -> list[Alarm]:
+        """The alarms that are new. depths: messages and consumers; classes: the class queues among them."""
+        before, self.states = self.states, {}
+        alarms: list[Alarm] = []
+        nobodys = []
+        for name, depth in sorted(depths.items()):
+            head = heads.get(name, Head(self.usual, None))
+            state = self._seen(before.get(name), depth, head, now_ms)
+            is_nobodys = name in classes and (state.read_ms is None or now_ms - state.read_ms >= NOBODYS_MS)
+            if is_nobodys:
+                state.level, state.is_unread = 0.0, False
+                nobodys += [name] if state.unread_ms is not None and now_ms - state.unread_ms >= UNREAD_MS else []
+            else:
+                alarms += _alarms(name, state, before.get(name), now_ms)
+            self.states[name] = state
+        self.hint = HINT.format(len(nobodys), nobodys[0]) if nobodys else None
+        return alarms
+
+    def _seen(self, before: QueueState | None, depth: QueueState, head: Head, now_ms: int) -> QueueState:
+        state = msgspec.structs.replace(before or QueueState(0, 0), messages=depth.messages, consumers=depth.consumers)
+        state.oldest_ms = head.oldest_ms if depth.messages else None
+        state.fill = _fill(state, head.limits, now_ms)
+        if depth.consumers or _was_read(before, depth, head.limits, now_ms):
+            state.read_ms = now_ms
+        is_waiting = depth.messages > 0 and state.read_ms != now_ms
+        state.unread_ms = (before.unread_ms if before is not None and before.unread_ms else now_ms) if is_waiting else None
+        return state
+
+
+def _fill(state: QueueState, limits: Limits, now_ms: int) -> float | None:
+    """The fuller of length and age; None where no limit is known."""
+    shares = [state.messages / limits.max_length] if limits.max_length else []
+    if limits.ttl_ms and state.oldest_ms is not None:
+        shares.append((now_ms - state.oldest_ms) / limits.ttl_ms)
+    return min(1.0, max(0.0, *shares)) if shares else None
+
+
+def _was_read(before: QueueState | None, depth: QueueState, limits: Limits, now_ms: int) -> bool:
+    """Whether somebody took messages who is no consumer now: fewer wait, and none of them can have been there for too long."""
+    if before is None or depth.messages >= before.messages or (before.fill or 0) >= 1:
+        return False
+    return not limits.ttl_ms or before.unread_ms is None or now_ms - before.unread_ms < limits.ttl_ms
+
+
+def _alarms(name: str, state: QueueState, before: QueueState | None, now_ms: int) -> Iterator[Alarm]:
+    fill, told = state.fill or 0.0, before.level if before is not None else 0.0
+    reached = max((level for level in LEVELS if fill >= level), default=0.0)
+    kept = max((level for level in LEVELS if level <= told and fill > level - CALM), default=0.0)
+    state.level = max(reached, kept)
+    if reached > told:
+        meaning = "its oldest messages are dropped now" if reached >= 1 else "at 100 % its oldest messages are dropped"
+        yield Alarm("overflow", name, f"{name} holds {state.messages} messages, {fill:.0%} of its limits; {meaning}")
+    state.is_unread = state.unread_ms is not None and now_ms - state.unread_ms >= UNREAD_MS
+    if state.is_unread and not (before is not None and before.is_unread):
+        yield Alarm("unread", name, f"{name} holds {state.messages} messages, and nobody has read it for a minute")

@@ -1,0 +1,24 @@
+"""The specification's success measures, from all that was ever counted."""
+
+from collections.abc import Iterator
+
+from gateway.metrics.totals import Totals
+
+
+def measures(totals: Totals, offline_ms: int) -> Iterator[tuple[str, float]]:
+    """Metric and share of each that can be told. offline_ms: work that a dead process is not doing, and has not counted yet."""
+    confirmed = totals.count("ws_gateway_confirmed_total")
+    shares = {
+        "uptime": (
+            totals.count("ws_gateway_online_seconds_total"),
+            totals.count("ws_gateway_work_seconds_total") + offline_ms * 1_000_000,
+        ),
+        "processed": (confirmed, confirmed + totals.count("ws_gateway_dropped_total")),
+        "delivery": totals.within("ws_gateway_delivery_seconds", 0.1),
+        "persistence": totals.within("ws_gateway_balance_write_seconds", 1.0),
+        "api": totals.within("ws_gateway_api_request_seconds", 0.5),
+        "resubscription": totals.within("ws_gateway_resubscribe_seconds", 5.0),
+    }
+    for name, (good, whole) in shares.items():
+        if whole:
+            yield f"ws_gateway_slo_{name}_ratio", good / whole

@@ -1,0 +1,155 @@
+"""The answer of GET /metrics: what it is made of, and what it says of processes that are gone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bench import FULL, Bench, answer
+from prometheus_client.parser import text_string_to_metric_families
+from test_delivery import make, trades
+
+from gateway.metrics.gauges import GAUGES
+from gateway.metrics.scrape import scrape
+from gateway.metrics.table import METRICS, PREFIX
+from gateway.metrics.tally import NS, Counted, Tally
+from gateway.metrics.text import plain
+from gateway.state import LaneState, QueueState
+from tests.moving import samples
+from tests.scraping import NOW_MS, known, meter, router, worker
+from tests.zeromq import Context
+from workers.delivery import Delivery
+from workers.totals import counted
+
+
+def told(events: int = 0, **seconds: float) -> Counted:
+    """Events of one process, and its time with work and online."""
+    found = Tally()
+    found.counter("ws_gateway_events_total")["trade"] += events
+    for name, span_s in seconds.items():
+        found.counter(f"ws_gateway_{name}_seconds_total")[""] += round(span_s * NS)
+    return found.counted
+
+
+def requests(seconds: float, status: int = 200) -> Counted:
+    """One request that took so long."""
+    found = Tally()
+    found.histograms("ws_gateway_api_request_seconds")[f"GET /health {status}"].observe(round(seconds * NS))
+    return found.counted
+
+
+def of(out: Delivery, missed: int = 0) -> Counted:
+    return counted(out, reconnections=0, missed=missed, unmatched=0)
+
+
+def test_prometheus_reads_every_metric_with_its_type_and_meaning() -> None:
+    families = {family.name: family for family in text_string_to_metric_families(scrape(known(), None, ()))}
+    for metric in METRICS:
+        family = families[metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name]
+        assert (family.type, family.documentation) == (metric.kind, metric.meaning)
+
+
+def test_every_gauge_has_one_way_to_be_read() -> None:
+    assert {PREFIX + name for name in GAUGES} == {m.name for m in METRICS if m.kind == "gauge" and m.target is None}
+
+
+def test_labels_are_escaped() -> None:
+    strange = 'a"b\\c\nd'
+    found = samples(scrape(known(router=router(queues={strange: QueueState(3, 0)})), None, ()))
+    assert found["ws_gateway_queue_messages", frozenset({("queue", strange)})] == 3
+
+
+def test_buckets_are_cumulative_and_end_with_all_of_them() -> None:
+    found = samples(scrape(known(), None, [requests(0.003), requests(0.3), requests(99.0)]))
+    labels = {("method", "GET"), ("route", "/health"), ("status", "200")}
+    by_limit = {
+        limit: found["ws_gateway_api_request_seconds_bucket", frozenset({*labels, ("le", limit)})]
+        for limit in ("0.005", "0.5", "10.0", "+Inf")
+    }
+    assert by_limit == {"0.005": 1, "0.5": 2, "10.0": 2, "+Inf": 3}
+    assert found["ws_gateway_api_request_seconds_sum", frozenset(labels)] == pytest.approx(99.303)
+    assert found["ws_gateway_api_request_seconds_count", frozenset(labels)] == 3
+
+
+def test_the_apis_processes_are_summed_up_and_the_workers_are_told_apart() -> None:
+    workers = [worker("linear_00", counted=told(events=3)), worker("spot_00", counted=told(events=4))]
+    read = meter(lambda: known(*workers), lambda: [requests(0.1), requests(0.1), requests(0.1, 404)])
+    assert read.value("events_total", worker="linear_00", event_type="trade") == 3
+    assert read.value("events_total") == 7
+    assert read.value("api_request_seconds", status="200") == 2
+    assert read.value("api_request_seconds") == 3
+
+
+def test_a_process_that_was_taken_away_keeps_its_counters_and_loses_its_gauges() -> None:
+    gone = worker("linear_01", counted=told(events=3), written_ms=NOW_MS - 60_000, started_ms=0)
+    read = meter(lambda: known(worker("linear_00"), gone))
+    assert read.value("events_total", worker="linear_01") == 3
+    assert read.value("wanted_topics", worker="linear_01") is None
+    assert read.value("process_up", process="linear_01") is None
+
+
+def test_what_nobody_knows_is_left_out() -> None:
+    read = meter(lambda: known(worker(), router=router(queues={"q": QueueState(1, 0)})))
+    for name in ("subscriptions", "uptime_ratio", "clock_skew_seconds", "last_frame_timestamp_seconds", "queue_oldest_seconds"):
+        assert read.value(name) is None, name
+    assert plain(read.scrape()).keys() & {m.name for m in METRICS if m.target is not None} == set()
+
+
+def test_a_process_that_died_with_work_is_offline_until_it_is_back() -> None:
+    counts = told(work=90.0, online=90.0)
+    alive = worker(counted=counts, wanted=1, connection_status="connected", last_frame_ms=NOW_MS)
+    said = [known(alive)]
+    read = meter(lambda: said[0])
+    assert read.value("uptime_ratio") == read.value("slo_uptime_ratio") == 1
+    with read.moving("slo_uptime_ratio", to=lambda share: share == 0.9), read.moving("uptime_ratio", to=lambda share: share == 0.9):
+        said[0] = replace(said[0], now_ms=NOW_MS + 10_000)
+    assert read.value("connection_up", status="reconnecting") == 1
+    assert read.value("work_seconds_total") == 90, "a counter is what its process wrote"
+
+
+def test_a_process_that_stopped_as_told_is_not_offline() -> None:
+    ended = worker(counted=told(work=90.0, online=90.0), wanted=1, connection_status="idle", last_frame_ms=NOW_MS, has_ended=True)
+    assert meter(lambda: known(ended, now_ms=NOW_MS + 10_000)).value("slo_uptime_ratio") == 1
+
+
+def test_version_and_bound_are_told() -> None:
+    said = [known(version="1")]
+    read = meter(lambda: said[0])
+    with (
+        read.moving("build_info", version="2", environment="simulator", to=lambda one: one == 1),
+        read.moving("spool_limit_bytes", to=lambda limit: limit == 2000),
+    ):
+        said[0] = replace(said[0], version="2", spool_max_bytes=2000)
+
+
+def test_answers_within_half_a_second_are_the_measure_of_the_api() -> None:
+    said = [requests(0.5)]
+    read = meter(known, lambda: said)
+    assert read.value("slo_api_ratio") == 1
+    with read.moving("slo_api_ratio", to=lambda share: share == 0.5):
+        said.append(requests(0.51))
+
+
+def test_a_sink_that_takes_nothing_shows_since_when() -> None:
+    lane = LaneState(connected=True, checked_ms=NOW_MS)
+    read = meter(lambda: known(router=router(lanes={"broker": lane})))
+    assert read.value("sink_up", sink="broker") == 1
+    with read.moving("sink_blocked_seconds", sink="broker", to=lambda seconds: seconds == 2.5):
+        lane.blocked_ms = NOW_MS - 2500
+
+
+def test_what_consumers_have_already_is_counted(tmp_path: Path, context: Context) -> None:
+    out = make("linear", tmp_path, context)
+    out.passes = lambda event: event.payload["trade_id"] != "1"
+    read = meter(lambda: known(worker(counted=of(out))))
+    with read.moving("repeats_total", worker="linear_00", reason="told"):
+        out.take(trades("A", "1", "2"), 1)
+
+
+def test_a_books_change_that_was_in_it_is_counted() -> None:
+    bench = Bench(FULL)
+    bench.tend(0.0)
+    bench.answers.ready = [(FULL, answer(7))]
+    bench.tend(1.0)
+    read = meter(lambda: known(worker("spot_00", counted=of(bench.out))))
+    with read.moving("repeats_total", worker="spot_00", reason="stale"):
+        bench.take("delta", 7, 1.5)
