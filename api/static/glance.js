@@ -3,6 +3,9 @@
 import { classed, element, say } from "./elements.js";
 import { reason, sentence, when } from "./freshness.js";
 
+/** More sentences than these push everything else out of sight. */
+const MOST = 8;
+
 export class Glance {
   constructor(section) {
     this._cells = Object.fromEntries([...section.querySelectorAll("[data-answer]")].map((cell) => [cell.dataset.answer, cell]));
@@ -27,12 +30,19 @@ function before(was, source) {
   return was && source.data !== null ? `It was “${was.answer}” ${when(source)}. ${reason(source)}`.trim() : sentence(source);
 }
 
-/** Sentences about what is wrong; the section is hidden when there are none. */
-export function showTrouble(section, sentences) {
-  const list = section.querySelector("ul");
-  const shown = [...list.children].map((item) => item.textContent);
-  if (shown.length !== sentences.length || sentences.some((text, place) => text !== shown[place])) {
-    list.replaceChildren(...sentences.map((text) => element("li", {}, text)));
+/** Sentences about what is wrong, and others about queues; the section is hidden when there are none. */
+export function showTrouble(section, reasons, alarms) {
+  list(section.querySelector(".reasons"), reasons);
+  list(section.querySelector(".alarms"), alarms);
+  section.hidden = reasons.length + alarms.length === 0;
+}
+
+function list(place, sentences) {
+  const shown = sentences.slice(0, MOST);
+  if (sentences.length > MOST) shown.push(`and ${sentences.length - MOST} more`);
+  place.hidden = !shown.length;
+  const was = [...place.children].map((item) => item.textContent);
+  if (was.length !== shown.length || shown.some((text, number) => text !== was[number])) {
+    place.replaceChildren(...shown.map((text) => element("li", {}, text)));
   }
-  section.hidden = sentences.length === 0;
 }

@@ -126,7 +126,8 @@ function drawTop() {
   say(at("where"), data ? data.environment : "");
   say(at("as_of"), health.at ? `as of ${new Date(health.at).toLocaleTimeString("en-GB")}` : "");
   document.title = status === "healthy" ? "ws-gateway" : `${status} – ws-gateway`;
-  showTrouble(at("trouble"), health.isCurrent ? data.reasons : health.data || health.fault ? [`The gateway's health is not known. ${sentence(health)}`] : []);
+  const unknown = data || health.fault ? [`The gateway's health is not known. ${sentence(health)}`] : [];
+  showTrouble(at("trouble"), health.isCurrent ? data.reasons : unknown, health.isCurrent ? data.alarms ?? [] : []);
 }
 
 function drawCharts() {

@@ -46,7 +46,7 @@ def test_a_refusal_that_repeats_markup_is_read_as_it_is(page: Page) -> None:
 def test_a_health_that_is_markup_is_read_as_it_is(page: Page) -> None:
     shown = page.module(
         "glance",
-        "(m.showTrouble(document.querySelector('#trouble'), given), document.querySelector('#trouble li').textContent)",
+        "(m.showTrouble(document.querySelector('#trouble'), given, []), document.querySelector('#trouble li').textContent)",
         HOSTILE,
     )
     assert shown == HOSTILE

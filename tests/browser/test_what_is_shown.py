@@ -66,7 +66,7 @@ def test_the_five_answers_of_a_gateway_at_work(page: Page, gateway: RunningGatew
         assert shown is not None
         assert (shown["kind"], shown["consumers"]) == ("service", "1")
     assert page.text("#status") == "healthy"
-    assert not page.one("#trouble").is_displayed()
+    assert page.text("#trouble .reasons") == ""
     assert [name for name in ANSWERS if not page.answer(name)[0]] == []
 
 
@@ -81,7 +81,7 @@ def test_trouble_is_said_first_in_the_gateways_own_sentences_and_is_over_when_it
     wait_for(lambda: page.answer("connected")[0::2] == ("0 of 1", "warn"), lambda: f"away, found {page.answer('connected')}")
     assert page.text("#status") == "degraded"
     reasons = gateway.health()["reasons"]
-    assert page.text("#trouble").split(" for ")[0] == reasons[0].split(" for ")[0] == "inverse_00 has been reconnecting"
+    assert page.text("#trouble .reasons").split(" for ")[0] == reasons[0].split(" for ")[0] == "inverse_00 has been reconnecting"
     wait_for(lambda: page.answer("lost")[0::2] == ("1 gap", "bad"), lambda: f"an open gap, found {page.answer('lost')}")
     assert page.rows("connections")[0]["name"] == "inverse_00", "trouble stands first"
     gap = page.rows("gaps")[0]
@@ -90,7 +90,7 @@ def test_trouble_is_said_first_in_the_gateways_own_sentences_and_is_over_when_it
     assert page.looks("topics")[row["topic"]] == "warn"
     exchange.refuse("inverse", on=False)
     wait_for(lambda: page.answer("connected")[0::2] == ("All 1", "good"), lambda: f"back, found {page.answer('connected')}", 30.0)
-    wait_for(lambda: not page.one("#trouble").is_displayed(), "no trouble shown")
+    wait_for(lambda: not page.text("#trouble .reasons"), "no trouble shown")
     wait_for(lambda: page.rows("gaps")[0]["lasted"] != "open", "a closed gap")
     told = [event["kind"] for event in gateway.call("GET", "/api/v1/events?limit=15")[1]["events"]]
     wait_for(
@@ -125,6 +125,22 @@ def test_balances_are_shown_to_the_last_digit(page: Page, gateway: RunningGatewa
         for column in ("wallet_balance", "available_balance", "frozen", "usd_value"):
             assert shown[column] == (row[column] if row[column] is not None else UNKNOWN)
     assert {row["coin"]: row["wallet_balance"] for row in page.rows("balances")} == sent
+
+
+def test_latency_uptime_and_queues_are_those_of_metrics(page: Page, gateway: RunningGateway) -> None:
+    row = gateway.subscribe("trades", "desk", symbol="BTCUSDT", category="linear")
+    gateway.wait_until_held(row["id"])
+    wait_for(lambda: page.answer("late")[0].endswith(" ms"), lambda: f"a latency, found {page.answer('late')}", 30.0)
+    answer, detail, look = page.answer("late")
+    assert float(answer.removesuffix(" ms").replace(",", "")) > 0
+    assert look in ("good", "warn")
+    assert re.fullmatch(r"99 % from socket to broker; from the exchange [\d.,]+ m?s", detail)
+    assert page.text("#delivery .now").startswith(f"99 % {answer}")
+    wait_for(lambda: "L" in page.script("return document.querySelector('#delivery .line0').getAttribute('d')"), "a line", 30.0)
+    wait_for(lambda: re.fullmatch(r"(100|\d\d\.\d\d) %", (page.row("connections", name="linear_00") or {})["ratio"]), "an uptime")
+    wait_for(
+        lambda: (page.row("queues", name=row["queue"]) or {"fill": UNKNOWN})["fill"].endswith(" %"), "how full the queue is", 30.0
+    )
 
 
 def test_where_metrics_do_not_answer_latency_is_said_to_be_not_known(page: Page) -> None:
