@@ -79,7 +79,7 @@ function build() {
   panels.balances = balanceTable(at("balances"));
   panels.freshness = [
     [at("connections"), [connections]], [at("topics"), [connections, subscriptions, gaps]], [at("subscriptions"), [subscriptions]],
-    [at("queues"), [health], () => (health.data.queue_connected ? "" : "RabbitMQ cannot be asked")], [at("gaps"), [gaps]], [at("occurrences"), [occurrences]], [at("balances"), [balances]],
+    [at("queues"), [health, subscriptions], () => (health.data.queue_connected ? "" : "RabbitMQ cannot be asked")], [at("gaps"), [gaps]], [at("occurrences"), [occurrences]], [at("balances"), [balances]],
   ].map((given) => new Freshness(...given));
   subscribeForm(at("subscribe"), again);
 }
@@ -118,7 +118,7 @@ function drawTop() {
   panels.glance.show("late", [], () => verdicts.late(deliveryTimes.last.p99 ?? null, exchangeLags.last.p99 ?? null, whyNoLatency(DELIVERY)));
   if (isOpen) panels.glance.show("lost", [gaps, connections], () => verdicts.lost(gaps.data.gaps, gaps.data.total, connections.data));
   else panels.glance.show("lost", [], () => ({ look: "unknown", answer: "Not known", detail: "gaps are shown to those who have a key" }));
-  panels.glance.show("read", [health], () => verdicts.read(health.data));
+  panels.glance.show("read", isOpen ? [health, subscriptions] : [health], () => verdicts.read(health.data, isOpen ? queuesInUse() : null));
   const { data } = health;
   const status = health.isCurrent ? data.status : "not known";
   say(at("status"), status);
@@ -141,10 +141,15 @@ function drawTables() {
   if (connections.isCurrent) panels.connections.show(connectionRows(connections.data, perSecond, ofMetrics("ws_gateway_uptime_ratio", "worker")));
   if (connections.isCurrent && subscriptions.data) panels.topics.show(rowsOfTopics());
   if (subscriptions.isCurrent) panels.subscriptions.show(subscriptions.data);
-  if (health.isCurrent) panels.queues.show(queueRows(health.data, ofMetrics("ws_gateway_queue_oldest_seconds", "queue"), ofMetrics("ws_gateway_queue_fill_ratio", "queue")));
+  if (health.isCurrent && subscriptions.data) panels.queues.show(queueRows(health.data, queuesInUse(), ofMetrics("ws_gateway_queue_oldest_seconds", "queue"), ofMetrics("ws_gateway_queue_fill_ratio", "queue")));
   if (gaps.isCurrent) panels.gaps.show(gaps.data.gaps);
   if (occurrences.isCurrent) panels.occurrences.show(occurrences.data.events);
   if (balances.isCurrent) panels.balances.show(balances.data.balances);
+}
+
+/** Others are left from subscriptions that are no more, with what nobody fetched. */
+function queuesInUse() {
+  return new Set(subscriptions.data.map((each) => each.queue));
 }
 
 /** Made anew when one of its sources has answered: there may be thousands. */

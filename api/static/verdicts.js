@@ -1,6 +1,7 @@
 // The five answers at the top. Pure: what the API said in, {look, answer, detail} out. look: good, warn, bad, idle or unknown.
 // What is not known is said to be so: an answer is never made from half of what it needs.
 
+import { isOfService } from "./queues.js";
 import { IN_TROUBLE } from "./topics.js";
 import { count, latency, plural } from "./words.js";
 
@@ -69,14 +70,10 @@ export function lost(gaps, total, connections) {
   return { look: "good", answer: "Nothing known", detail: good + more };
 }
 
-/** Whether a queue is one service's own, by its name: `ws-gateway.CLASS.SERVICE`. */
-export function isOfService(name) {
-  return name.split(".").length > 2;
-}
-
-export function read(health) {
+/** inUse: the queues of active subscriptions; null without a key: then all that are named after a service. */
+export function read(health, inUse) {
   if (!health.queue_connected) return { look: "unknown", answer: "Not known", detail: "RabbitMQ cannot be asked" };
-  const own = Object.entries(health.queues).filter(([name]) => isOfService(name));
+  const own = Object.entries(health.queues).filter(([name]) => (inUse === null ? isOfService(name) : inUse.has(name)));
   if (!own.length) return { look: "idle", answer: "No queues", detail: "of services" };
   const unread = own.filter(([, queue]) => queue.consumers === 0);
   const waiting = own.reduce((sum, [, queue]) => sum + queue.messages, 0);

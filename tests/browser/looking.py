@@ -97,6 +97,11 @@ class Page:
         """On whatever has the focus."""
         ActionChains(self.driver).send_keys(*keys).perform()
 
+    def click(self, selector: str) -> None:
+        """Once it stands in the middle of the screen, where nothing covers it."""
+        self.driver.execute_script("arguments[0].scrollIntoView({ block: 'center' })", self.one(selector))
+        self.one(selector).click()
+
     def focused(self) -> WebElement:
         return self.driver.switch_to.active_element
 

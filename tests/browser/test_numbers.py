@@ -100,9 +100,14 @@ def test_numbers_are_written_as_a_person_reads_them(page: Page, call: str, expec
         ("m.lost([{to: 'x', recovered: true}], 1, {})", "good", "Nothing known"),
         ("m.lost([{to: 'x', recovered: false}, {to: 'x', recovered: null}], 2, {})", "warn", "2 gaps"),
         ("m.lost([{to: null, recovered: null}], 1, {})", "bad", "1 gap"),
-        ("m.read({queue_connected: true, queues: {'ws-gateway.trade': {messages: 5, consumers: 0}}})", "idle", "No queues"),
-        ("m.read({queue_connected: true, queues: {'ws-gateway.trade.a': {messages: 5, consumers: 0}}})", "bad", "Nobody"),
-        ("m.read({queue_connected: false, queues: {}})", "unknown", "Not known"),
+        ("m.read({queue_connected: true, queues: {'ws-gateway.trade': {messages: 5, consumers: 0}}}, null)", "idle", "No queues"),
+        ("m.read({queue_connected: true, queues: {'ws-gateway.trade.a': {messages: 5, consumers: 0}}}, null)", "bad", "Nobody"),
+        (
+            "m.read({queue_connected: true, queues: {'ws-gateway.trade.a': {messages: 5, consumers: 0}}}, new Set())",
+            "idle",
+            "No queues",
+        ),
+        ("m.read({queue_connected: false, queues: {}}, null)", "unknown", "Not known"),
     ],
 )
 def test_the_answers_at_the_top_follow_from_what_is_known(page: Page, call: str, look: str, answer: str) -> None:

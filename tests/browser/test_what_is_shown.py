@@ -23,11 +23,8 @@ def test_connections_topics_and_rates_are_those_of_the_api(page: Page, gateway: 
     wait_for(
         lambda: page.row("topics", topic="tickers.BTCUSDT", state="live"), lambda: f"a live ticker, found {page.rows('topics')}"
     )
-    trades, ticker = page.row("topics", topic="publicTrade.BTCUSDT"), page.row("topics", topic="tickers.BTCUSDT")
-    assert trades is not None
-    assert ticker is not None
-    assert (trades["worker"], trades["services"]) == ("linear_00", "desk")
-    assert (ticker["worker"], ticker["services"]) == ("spot_00", "desk, risk")
+    wait_for(lambda: page.row("topics", topic="publicTrade.BTCUSDT", worker="linear_00", services="desk"), "its service")
+    ticker = wait_for(lambda: page.row("topics", topic="tickers.BTCUSDT", worker="spot_00", services="desk, risk"), "both services")
     before = number(ticker["sequence"])
     wait_for(lambda: number((page.row("topics", topic="tickers.BTCUSDT") or ticker)["sequence"]) > before, "a sequence that grows")
     told = gateway.call("GET", "/api/v1/connections")[1]["connections"]["spot_00"]["topics"]["tickers.BTCUSDT"]["sequence"]
@@ -77,7 +74,11 @@ def test_trouble_is_said_first_in_the_gateways_own_sentences_and_is_over_when_it
     gateway.wait_until_held(row["id"])
     wait_for(lambda: page.answer("connected")[0] == "All 1", "all connected")
     exchange.refuse("inverse", on=True)
-    exchange.cut("inverse", "1001")
+    try:
+        exchange.cut("inverse", "1001")
+        see_it_away(page, gateway, row["topic"])
+    finally:
+        exchange.refuse("inverse", on=False)
     wait_for(lambda: page.answer("connected")[0::2] == ("0 of 1", "warn"), lambda: f"away, found {page.answer('connected')}")
     assert page.text("#status") == "degraded"
     reasons = gateway.health()["reasons"]
@@ -97,6 +98,24 @@ def test_trouble_is_said_first_in_the_gateways_own_sentences_and_is_over_when_it
         lambda: [row["kind"].split()[0] for row in page.rows("occurrences")][: len(told)] == told,
         lambda: f"{told}, found {page.rows('occurrences')}",
     )
+
+
+def see_it_away(page: Page, gateway: RunningGateway, topic: str) -> None:
+    """What stands on the page while the connection of inverse is kept out."""
+    wait_for(lambda: page.answer("connected")[0::2] == ("0 of 1", "warn"), lambda: f"away, found {page.answer('connected')}")
+    assert page.text("#status") == "degraded"
+    [reason] = gateway.health()["reasons"]
+    assert reason.startswith("inverse_00 has been ")
+    assert page.text("#trouble .reasons").startswith("inverse_00 has been ")
+    wait_for(lambda: page.answer("lost")[1].startswith("1 open"), lambda: f"an open gap, found {page.answer('lost')}")
+    assert page.answer("lost")[2] == "bad"
+    assert page.rows("connections")[0]["name"] == "inverse_00", "trouble stands first"
+    gap = wait_for(lambda: page.row("gaps", lasted="open"), "the gap among the others")
+    assert gap == page.rows("gaps")[0]
+    assert gap["what"].startswith("disconnected")
+    assert "all of inverse_00" in gap["what"]
+    assert gap["verdict"] == "not over"
+    assert page.looks("topics")[topic] == "warn"
 
 
 def test_a_topic_that_nobody_holds_any_more_is_shown_as_such(page: Page, gateway: RunningGateway) -> None:
