@@ -1,6 +1,7 @@
 // Balances: amounts are the texts that the API gave, to the last digit; only for sorting are they numbers.
 
 import { age } from "./clock.js";
+import { fill } from "./connections.js";
 import { Table } from "./table.js";
 import { span, UNKNOWN } from "./words.js";
 
@@ -13,13 +14,12 @@ export function balanceTable(place) {
     rank: (row) => (row.warnings.length ? 0 : 1),
     look: (row) => (row.warnings.length ? "warn" : "plain"),
     columns: [
-      { id: "coin", head: "Coin", of: (row) => row.coin },
+      { id: "coin", head: "Coin", of: (row) => row.coin, write: (row) => `${row.coin} ${row.warnings.join(" ")}`, fill: (cell, row) => fill(cell, row.coin, row.warnings.join(", ")) },
       amount("wallet_balance", "Wallet"),
       amount("available_balance", "Available"),
       amount("frozen", "Frozen"),
       amount("usd_value", "US dollars"),
-      { id: "age", head: "Told", numeric: true, of: (row) => age(row.event_timestamp), write: (row) => `${span(age(row.event_timestamp))} ago` },
-      { id: "warnings", bare: true, head: "Warnings", of: (row) => row.warnings.join(", ") },
+      { id: "age", head: "Age", numeric: true, of: (row) => age(row.event_timestamp), write: (row) => span(age(row.event_timestamp)) },
     ],
   });
 }
