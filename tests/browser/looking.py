@@ -16,9 +16,9 @@ from selenium.webdriver.remote.webelement import WebElement
 ANSWERS = ("connected", "subscribed", "late", "lost", "read")
 #: What is written where nothing is known: an en dash.
 UNKNOWN = "\u2013"
-#: A table as it is shown: for each row the texts of its cells by column, and the row's class.
+#: A table as it is shown: for each row its heading, its class, and the texts of its cells by column.
 _ROWS = """
-return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)].map((tr) => [tr.className,
+return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)].map((tr) => [tr.firstChild.innerText.trim(), tr.className,
   Object.fromEntries([...tr.children].map((cell) => [cell.dataset.id, cell.innerText.trim()]))]);
 """
 
@@ -69,11 +69,11 @@ class Page:
 
     def rows(self, section: str) -> list[dict[str, str]]:
         """A table's rows as they are shown, top to bottom."""
-        return [cells for _, cells in self.driver.execute_script(_ROWS, section)]
+        return [cells for _, _, cells in self.driver.execute_script(_ROWS, section)]
 
     def looks(self, section: str) -> dict[str, str]:
-        """First cell of each row → good, warn, bad, idle or plain."""
-        return {next(iter(cells.values())): look for look, cells in self.driver.execute_script(_ROWS, section)}
+        """Heading of each row → good, warn, bad, idle or plain."""
+        return {heading: look for heading, look, _ in self.driver.execute_script(_ROWS, section)}
 
     def row(self, section: str, **cells: str) -> dict[str, str] | None:
         """The row whose cells begin so; None where there is none."""
