@@ -57,7 +57,7 @@ function time(cell, iso) {
 
 /** A word, what it is about, and under it the sentence. */
 function words(cell, first, about, sentence) {
-  if (!cell.firstChild) cell.append(element("span", { class: "state" }), element("span", { class: "about" }), element("span", { class: "why" }));
+  if (!cell.firstChild) cell.append(element("span", { class: "state" }), " ", element("span", { class: "about" }), " ", element("span", { class: "why" }));
   const texts = [first, about, sentence];
   for (const [place, child] of [...cell.children].entries()) say(child, texts[place] ?? "");
 }

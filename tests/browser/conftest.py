@@ -15,6 +15,15 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "integration"))
 from looking import Page
 from running import RunningGateway, healthy_gateway
 
+#: The first test on a machine may install Chromium; seconds.
+LONGEST_S = 600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(LONGEST_S))
+
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Chrome]:

@@ -1,9 +1,15 @@
 """What is old is never shown as if it held: it is marked, and what follows from it is not known."""
 
+from functools import partial
+
 from looking import UNKNOWN, Page
 from running import RunningGateway, wait_for
 
 TABLES = ("connections", "topics", "subscriptions", "queues", "gaps", "occurrences", "balances")
+
+
+def is_unknown(page: Page, answer: str) -> bool:
+    return page.answer(answer)[0::2] == ("Not known", "unknown")
 
 
 def test_when_the_api_is_gone_everything_is_marked_as_old_and_nothing_is_known(page: Page, gateway: RunningGateway) -> None:
@@ -21,7 +27,7 @@ def test_when_the_api_is_gone_everything_is_marked_as_old_and_nothing_is_known(p
             assert page.text(f"#{name} .freshness").startswith("Not current: as it was at ")
             assert page.text(f"#{name} .freshness").endswith("The API cannot be reached.")
         for answer in ("connected", "subscribed", "late", "lost", "read"):
-            assert page.answer(answer)[0::2] == ("Not known", "unknown")
+            wait_for(partial(is_unknown, page, answer), f"{answer} not known")
         assert page.answer("connected")[1].startswith(
             "It was \N{LEFT DOUBLE QUOTATION MARK}All 1\N{RIGHT DOUBLE QUOTATION MARK} at "
         )
