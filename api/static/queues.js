@@ -33,7 +33,7 @@ export function queueTable(place) {
       { id: "messages", head: "Waiting", numeric: true, of: (row) => row.messages, write: (row) => count(row.messages) },
       { id: "oldest", head: "Oldest", numeric: true, of: (row) => row.oldest, write: (row) => span(row.oldest) },
       { id: "fill", head: "Full", numeric: true, of: (row) => row.fill, write: (row) => percent(row.fill) },
-      { id: "consumers", head: "Consumers", numeric: true, of: (row) => row.consumers, write: (row) => count(row.consumers) },
+      { id: "consumers", head: "Readers", numeric: true, of: (row) => row.consumers, write: (row) => count(row.consumers) },
     ],
   });
 }
