@@ -93,7 +93,9 @@ MEANINGS: dict[str, Mapping[str, Words]] = {
         "derived": _is("Which of these figures the gateway made."),
     },
     "system": {
-        "kind": _is("connected, disconnected, reconnected, subscribed, refused, overflow, gap, recovered or another word to come."),
+        "kind": _is(
+            "connected, disconnected, reconnected, subscribed, refused, overflow, unread, gap, recovered or another word to come."
+        ),
         "worker": _is("The process."),
     },
 }

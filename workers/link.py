@@ -81,7 +81,6 @@ class Link:
         self._workless_since: float | None = None
         self._work: bool | None = None  # None: nobody has said yet
         self._was_online = False  # since there is work
-        self._restored = 0  # of the reconnections, those that had all topics back
         self._has_settled = False  # on this connection: every wanted topic was held or refused
         self._watchdog = Watchdog()
         self.subscriptions = Subscriptions(endpoint)
@@ -242,9 +241,7 @@ class Link:
         if self.status == "connected":
             if not self._has_settled:
                 self._has_settled = True
-                if self.reconnections > self._restored:
-                    self._restored = self.reconnections
-                    self._measures.restored(lived_s)
+                self._measures.settled(self.reconnections, lived_s)
                 self.catchup.settled(self._outside.now(), self._outside.unix_ns())
             self.breaker.succeeded()
             if lived_s >= STEADY_S:

@@ -15,6 +15,7 @@ class Measures:
         self._frames = tally.counter("ws_gateway_frames_total")
         self._bytes = tally.counter("ws_gateway_frame_bytes_total")
         self._now: float | None = None
+        self._reconnections = 0  # of them, those that had all topics back
 
     def turned(self, now: float, *, has_work: bool, is_online: bool) -> None:
         """How it has been since the last turn."""
@@ -33,6 +34,8 @@ class Measures:
         self._frames["sent"] += 1
         self._bytes["sent"] += len(text.encode())
 
-    def restored(self, seconds: float) -> None:
-        """A reconnection has every wanted topic acknowledged or refused, so long after its socket opened."""
-        self._resubscribe.observe(round(seconds * NS))
+    def settled(self, reconnections: int, seconds: float) -> None:
+        """A connection has every wanted topic acknowledged or refused, so long after its socket opened; the first one does not count."""
+        if reconnections > self._reconnections:
+            self._reconnections = reconnections
+            self._resubscribe.observe(round(seconds * NS))

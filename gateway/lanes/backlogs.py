@@ -6,7 +6,7 @@ A class queue that has had no reader for a day is one that nobody wants: its bac
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -42,9 +42,9 @@ class Head(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """What is to be told. kind: overflow, unread."""
+    """What is to be told, as an occurrence of this kind."""
 
-    kind: str
+    kind: Literal["overflow", "unread"]
     queue: str
     detail: str
 

@@ -13,7 +13,7 @@ NONE = Path("/nonexistent/.env")
 BAD: dict[str, str | None] = {
     "BYBIT_ENVIRONMENT": "moon", "BYBIT_REGION": "xx", "BYBIT_API_KEY": None, "BYBIT_API_SECRET": None, "BYBIT_WS_URL": "http://a",
     "BYBIT_REST_URL": "ws://a", "BYBIT_CA_FILE": "/nonexistent/ca.pem", "BYBIT_PROXY": "socks4://a", "DATABASE_URL": "mysql://secret@a",
-    "BROKER_URL": "http://secret@a", "WS_GATEWAY_ACCOUNT": "a b", "WS_GATEWAY_HOST": None, "WS_GATEWAY_PORT": "70000",
+    "BROKER_URL": "http://secret@a", "BROKER_MANAGEMENT_URL": "amqp://secret@a", "WS_GATEWAY_ACCOUNT": "a b", "WS_GATEWAY_HOST": None, "WS_GATEWAY_PORT": "70000",
     "WS_GATEWAY_API_KEY": None, "WS_GATEWAY_VAR_DIR": None, "WS_GATEWAY_SPOOL_MAX_BYTES": "2 bananas", "WS_GATEWAY_LOG_LEVEL": "LOUD",
     "WS_GATEWAY_ENABLED_CATEGORIES": "spot,moon", "WS_GATEWAY_DEFAULT_CATEGORY": "moon", "WS_GATEWAY_OPTION_BASE_COINS": "btc",
     "WS_GATEWAY_POLL_SECONDS": "0", "WS_GATEWAY_INCLUDE_RAW": "some", "WS_GATEWAY_BOOK_CONTINUITY": "yes", "WS_GATEWAY_CLASS_QUEUES": "trade,moon",

@@ -50,6 +50,21 @@ def known(workers: dict[str, WorkerState], router_state: RouterState | None) -> 
     return Known(workers, router_state, NOW_MS, "simulator", "0.1.0", spool_max_bytes=1000)
 
 
+def test_queues_that_fill_up_or_that_nobody_reads_are_alarms_and_make_nothing_worse() -> None:
+    queues = {
+        "full": QueueState(95, 1, fill=0.95, level=0.95),
+        "left": QueueState(7, 0, unread_ms=NOW_MS - 90_000, is_unread=True),
+        "calm": QueueState(1, 0, fill=0.01, unread_ms=NOW_MS - 1000),
+    }
+    status, body = look(router_state=router(queues=queues, hint="found 3 class queues"))
+    assert (status, body["status"], body["reasons"]) == (200, "healthy", [])
+    assert body["alarms"] == [
+        "full holds 95 messages, 95% of its limits",
+        "left holds 7 messages, and nobody has read it for 90 s",
+        "found 3 class queues",
+    ]
+
+
 def test_no_work_is_healthy_too() -> None:
     status, body = look()
     assert (status, body["status"], body["reasons"]) == (200, "healthy", [])
@@ -57,12 +72,12 @@ def test_no_work_is_healthy_too() -> None:
     assert body["websocket_status"] == "idle"
 
 
-def test_the_body_has_exactly_the_fields_of_the_contract() -> None:
+def test_the_body_has_the_fields_of_the_contract_and_alarms() -> None:
     _, body = look(busy(), router_state=router(active_subscriptions=3, queues={"q": QueueState(5, 1)}))
     assert list(body) == [
         "status", "service", "version", "environment", "websocket_connected", "websocket_status", "database_connected",
         "queue_connected", "active_subscriptions", "last_heartbeat_at", "websocket_state", "connections", "queues", "spool",
-        "clock_skew_ms", "reasons",
+        "clock_skew_ms", "reasons", "alarms",
     ]  # fmt: skip
     fields = [
         "connection_status", "environment", "connection_duration_seconds", "last_heartbeat_at", "reconnection_count", "last_error",

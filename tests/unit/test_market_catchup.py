@@ -81,10 +81,7 @@ class Loop:
         """One turn of the link; the gap, once it is closed."""
         self.catchup.tend(0.0, NOW_NS)
         subscriptions = self.subscriptions
-        self.out.ledger.look(
-            "linear", is_private=False, is_back=subscriptions.is_back, is_held=subscriptions.is_held,
-            is_wanted=subscriptions.is_wanted, now_ns=NOW_NS,
-        )  # fmt: skip
+        self.out.ledger.look(self.out.endpoint, subscriptions, now_ns=NOW_NS)
         closed = [kept.gap for kept in self.out.gaps.ended if kept.gap.id == self.gap_id]
         self.out.flush()
         return closed[0] if closed else None

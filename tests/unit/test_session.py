@@ -117,3 +117,12 @@ def test_every_state_has_an_answer_to_every_input_and_an_end_is_the_end() -> Non
 def test_the_private_endpoint_without_credentials_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="needs credentials"):
         Session(ENDPOINTS["private"], Subscriptions(ENDPOINTS["private"]), None, now=0.0, unix_ms=UNIX_MS)
+
+
+def test_each_pong_tells_once_how_long_it_took_since_its_ping() -> None:
+    conversation = session()
+    conversation.tick(PING_S)
+    conversation.receive(Pong(None), PING_S + 0.25)
+    assert conversation.take_round_trips_s() == [0.25]
+    conversation.receive(Pong(None), PING_S + 0.5)
+    assert conversation.take_round_trips_s() == [], "nobody asked for that one"
