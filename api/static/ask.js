@@ -48,8 +48,13 @@ async function reached(path, method, body, withKey) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {
     const response = await fetch(path, {
-      method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE_MS),
-      credentials: "omit", redirect: "error", cache: "no-store",
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+      credentials: "omit",
+      redirect: "error",
+      cache: "no-store",
     });
     clock.heard(response.headers.get("Date"));
     return response;

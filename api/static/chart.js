@@ -19,14 +19,20 @@ export class Chart {
     this._write = write;
     this._paths = Object.keys(lines).map((name, number) => [name, drawn("path", { class: `line line${number}` })]);
     this._svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
-    this._svg.append(drawn("path", { class: "grid", d: `M0 ${HEIGHT / 2}H${WIDTH}` }), ...this._paths.map(([, path]) => path).reverse());
+    this._svg.append(
+      drawn("path", { class: "grid", d: `M0 ${HEIGHT / 2}H${WIDTH}` }),
+      ...this._paths.map(([, path]) => path).reverse(),
+    );
     this._top = element("span", { class: "top", "aria-hidden": "true" });
     this._since = element("span", { class: "since", "aria-hidden": "true" });
     this._now = element("p", { class: "now" });
     this._why = element("p", { class: "why" });
-    this._figure = element("figure", { id },
+    this._figure = element(
+      "figure",
+      { id },
       element("figcaption", {}, element("h2", {}, title), this._now),
-      element("div", { class: "plot" }, this._svg, this._top, this._since, this._why));
+      element("div", { class: "plot" }, this._svg, this._top, this._since, this._why),
+    );
     this._title = title;
     place.append(this._figure);
   }
@@ -36,7 +42,9 @@ export class Chart {
     const points = series.points;
     const newest = points.at(-1)?.at ?? 0;
     const spanMs = Math.min(WINDOW_S * 1000, Math.max(LEAST_MS, newest - (points[0]?.at ?? newest)));
-    const values = points.flatMap((point) => Object.keys(this._lines).map((name) => point.values[name])).filter((each) => each !== null && each !== undefined);
+    const values = points
+      .flatMap((point) => Object.keys(this._lines).map((name) => point.values[name]))
+      .filter((each) => each !== null && each !== undefined);
     const highest = Math.max(...values, 0);
     const top = roundedUp(highest);
     for (const [name, path] of this._paths) path.setAttribute("d", line(points, name, newest - spanMs, spanMs, top));
@@ -45,9 +53,14 @@ export class Chart {
     say(this._top, isBlank ? "" : this._write(top));
     say(this._since, isBlank ? "" : `${Math.round(spanMs / 1000)} s`);
     say(this._why, why);
-    const words = Object.entries(this._lines).map(([name, word]) => `${word}${this._write(series.last[name])}`).join(" · ");
+    const words = Object.entries(this._lines)
+      .map(([name, word]) => `${word}${this._write(series.last[name])}`)
+      .join(" · ");
     say(this._now, why ? "not known" : words);
-    this._svg.setAttribute("aria-label", why || `${this._title}: now ${words}; at most ${this._write(highest)} in ${Math.round(spanMs / 1000)} seconds`);
+    this._svg.setAttribute(
+      "aria-label",
+      why || `${this._title}: now ${words}; at most ${this._write(highest)} in ${Math.round(spanMs / 1000)} seconds`,
+    );
   }
 }
 

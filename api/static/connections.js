@@ -13,7 +13,10 @@ const AWAY = ["connecting", "authenticating", "subscribing", "reconnecting", "au
 /** Rows from the answer of /connections. perSecond: name → events a second; uptime: name → share of the time with work. */
 export function connectionRows(connections, perSecond, uptime) {
   return Object.values(connections).map((each) => ({
-    ...each, isSilent: age(each.last_heartbeat_at) > SILENT_S, perSecond: perSecond[each.name] ?? null, uptime: uptime.get(each.name) ?? null,
+    ...each,
+    isSilent: age(each.last_heartbeat_at) > SILENT_S,
+    perSecond: perSecond[each.name] ?? null,
+    uptime: uptime.get(each.name) ?? null,
   }));
 }
 
@@ -23,16 +26,47 @@ export function connectionTable(place) {
     empty: "No process has reported yet.",
     key: (row) => row.name,
     rank: (row) => (row.isSilent || AWAY.includes(row.connection_status) ? 0 : row.connection_status === "idle" ? 2 : 1),
-    look: (row) => (row.connection_status === "auth_failed" || (row.isSilent && row.wanted) ? "bad" : AWAY.includes(row.connection_status) ? "warn" : row.connection_status === "idle" ? "idle" : "good"),
+    look: (row) =>
+      row.connection_status === "auth_failed" || (row.isSilent && row.wanted)
+        ? "bad"
+        : AWAY.includes(row.connection_status)
+          ? "warn"
+          : row.connection_status === "idle"
+            ? "idle"
+            : "good",
     columns: [
       { id: "name", head: "Process", of: (row) => row.name, mono: true },
       { id: "state", bare: true, head: "State", of: (row) => (row.isSilent ? "silent" : row.connection_status), fill: fillState },
-      { id: "uptime", head: "Up for", numeric: true, of: (row) => (row.connection_status === "connected" ? row.connection_duration_seconds : null), write: (row) => span(row.connection_status === "connected" ? row.connection_duration_seconds : null) },
+      {
+        id: "uptime",
+        head: "Up for",
+        numeric: true,
+        of: (row) => (row.connection_status === "connected" ? row.connection_duration_seconds : null),
+        write: (row) => span(row.connection_status === "connected" ? row.connection_duration_seconds : null),
+      },
       { id: "ratio", head: "Uptime", numeric: true, of: (row) => row.uptime, write: (row) => percent(row.uptime) },
-      { id: "reconnects", head: "Reconnects", numeric: true, of: (row) => row.reconnection_count, write: (row) => count(row.reconnection_count) },
-      { id: "topics", head: "Topics", numeric: true, of: (row) => row.active_subscriptions, write: (row) => `${count(row.active_subscriptions)} of ${count(row.wanted)}` },
+      {
+        id: "reconnects",
+        head: "Reconnects",
+        numeric: true,
+        of: (row) => row.reconnection_count,
+        write: (row) => count(row.reconnection_count),
+      },
+      {
+        id: "topics",
+        head: "Topics",
+        numeric: true,
+        of: (row) => row.active_subscriptions,
+        write: (row) => `${count(row.active_subscriptions)} of ${count(row.wanted)}`,
+      },
       { id: "rate", head: "Events/s", numeric: true, of: (row) => row.perSecond, write: (row) => rate(row.perSecond) },
-      { id: "frame", head: "Last frame", numeric: true, of: (row) => age(row.last_frame_at), write: (row) => span(age(row.last_frame_at)) },
+      {
+        id: "frame",
+        head: "Last frame",
+        numeric: true,
+        of: (row) => age(row.last_frame_at),
+        write: (row) => span(age(row.last_frame_at)),
+      },
       { id: "dropped", head: "Dropped", numeric: true, of: (row) => row.dropped, write: (row) => count(row.dropped) },
     ],
   });

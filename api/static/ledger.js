@@ -4,7 +4,7 @@ import { element, say } from "./elements.js";
 import { Table } from "./table.js";
 import { moment, span } from "./words.js";
 
-const TROUBLES = ["disconnected", "refused", "stalled", "gap", "overflow", "dead_letter", "expired"];
+const TROUBLES = ["disconnected", "refused", "stalled", "gap", "overflow", "dead_letter", "expired", "unread"];
 
 export function gapTable(place) {
   return new Table(place, {
@@ -16,8 +16,21 @@ export function gapTable(place) {
     look: (row) => (row.to === null ? "bad" : row.recovered ? "good" : "warn"),
     columns: [
       { id: "from", head: "From", of: (row) => row.from, fill: (cell, row) => time(cell, row.from) },
-      { id: "lasted", head: "Lasted", numeric: true, of: lasted, write: (row) => (row.to === null ? "open" : lasted(row) < 1 ? `${Math.round(lasted(row) * 1000)} ms` : span(lasted(row))) },
-      { id: "what", bare: true, head: "What", of: (row) => row.cause, write: (row) => `${row.cause} ${row.topic ?? ""} ${row.worker} ${row.detail ?? ""}`, fill: (cell, row) => words(cell, row.cause, row.topic ?? `all of ${row.worker}`, row.detail) },
+      {
+        id: "lasted",
+        head: "Lasted",
+        numeric: true,
+        of: lasted,
+        write: (row) => (row.to === null ? "open" : lasted(row) < 1 ? `${Math.round(lasted(row) * 1000)} ms` : span(lasted(row))),
+      },
+      {
+        id: "what",
+        bare: true,
+        head: "What",
+        of: (row) => row.cause,
+        write: (row) => `${row.cause} ${row.topic ?? ""} ${row.worker} ${row.detail ?? ""}`,
+        fill: (cell, row) => words(cell, row.cause, row.topic ?? `all of ${row.worker}`, row.detail),
+      },
       { id: "verdict", head: "Made good", of: verdict, fill: (cell, row) => words(cell, verdict(row), "", "") },
     ],
   });
@@ -33,7 +46,14 @@ export function occurrenceTable(place) {
     rank: (row) => -Date.parse(row.timestamp),
     columns: [
       { id: "at", head: "At", of: (row) => row.timestamp, fill: (cell, row) => time(cell, row.timestamp) },
-      { id: "kind", bare: true, head: "What", of: (row) => row.kind, write: (row) => `${row.kind} ${row.topic ?? ""} ${row.detail ?? ""}`, fill: (cell, row) => words(cell, row.kind, row.topic, row.detail) },
+      {
+        id: "kind",
+        bare: true,
+        head: "What",
+        of: (row) => row.kind,
+        write: (row) => `${row.kind} ${row.topic ?? ""} ${row.detail ?? ""}`,
+        fill: (cell, row) => words(cell, row.kind, row.topic, row.detail),
+      },
       { id: "where", bare: true, head: "Where", of: (row) => row.worker, mono: true },
     ],
   });
@@ -57,7 +77,14 @@ function time(cell, iso) {
 
 /** A word, what it is about, and under it the sentence. */
 function words(cell, first, about, sentence) {
-  if (!cell.firstChild) cell.append(element("span", { class: "state" }), " ", element("span", { class: "about" }), " ", element("span", { class: "why" }));
+  if (!cell.firstChild)
+    cell.append(
+      element("span", { class: "state" }),
+      " ",
+      element("span", { class: "about" }),
+      " ",
+      element("span", { class: "why" }),
+    );
   const texts = [first, about, sentence];
   for (const [place, child] of [...cell.children].entries()) say(child, texts[place] ?? "");
 }

@@ -32,7 +32,9 @@ const health = new Source("health", 2, askHealth, { keyed: false });
 const metrics = new Source("latency", 5, () => askText("/metrics"), { keyed: false });
 const connections = new Source("connections", 2, async () => (await ask("/api/v1/connections")).connections);
 const subscriptions = new Source("subscriptions", 5, allSubscriptions);
-const gaps = new Source("gaps", 5, () => ask(`/api/v1/gaps?limit=${PAGE}&from=${encodeURIComponent(new Date(Date.now() - DAY_MS).toISOString())}`));
+const gaps = new Source("gaps", 5, () =>
+  ask(`/api/v1/gaps?limit=${PAGE}&from=${encodeURIComponent(new Date(Date.now() - DAY_MS).toISOString())}`),
+);
 const occurrences = new Source("events", 5, () => ask("/api/v1/events?limit=200"));
 const balances = new Source("balances", 5, () => ask(`/api/v1/balances?limit=${PAGE}`));
 const sources = [health, metrics, connections, subscriptions, gaps, occurrences, balances];
@@ -68,8 +70,18 @@ function build() {
   const again = () => [subscriptions, connections].forEach((source) => source.start());
   panels.glance = new Glance(at("glance"));
   panels.rate = new Chart(at("charts"), { id: "rate", title: "Events a second", lines: { all: "" }, write: rate });
-  panels.delivery = new Chart(at("charts"), { id: "delivery", title: "Socket to broker", lines: { p99: "99 % ", p50: "half " }, write: latency });
-  panels.lag = new Chart(at("charts"), { id: "lag", title: "Exchange to socket", lines: { p99: "99 % ", p50: "half " }, write: latency });
+  panels.delivery = new Chart(at("charts"), {
+    id: "delivery",
+    title: "Socket to broker",
+    lines: { p99: "99 % ", p50: "half " },
+    write: latency,
+  });
+  panels.lag = new Chart(at("charts"), {
+    id: "lag",
+    title: "Exchange to socket",
+    lines: { p99: "99 % ", p50: "half " },
+    write: latency,
+  });
   panels.connections = connectionTable(at("connections"));
   panels.topics = topicTable(at("topics"));
   panels.subscriptions = subscriptionTable(at("subscriptions"), again);
@@ -78,8 +90,13 @@ function build() {
   panels.occurrences = occurrenceTable(at("occurrences"));
   panels.balances = balanceTable(at("balances"));
   panels.freshness = [
-    [at("connections"), [connections]], [at("topics"), [connections, subscriptions, gaps]], [at("subscriptions"), [subscriptions]],
-    [at("queues"), [health, subscriptions], () => (health.data.queue_connected ? "" : "RabbitMQ cannot be asked")], [at("gaps"), [gaps]], [at("occurrences"), [occurrences]], [at("balances"), [balances]],
+    [at("connections"), [connections]],
+    [at("topics"), [connections, subscriptions, gaps]],
+    [at("subscriptions"), [subscriptions]],
+    [at("queues"), [health, subscriptions], () => (health.data.queue_connected ? "" : "RabbitMQ cannot be asked")],
+    [at("gaps"), [gaps]],
+    [at("occurrences"), [occurrences]],
+    [at("balances"), [balances]],
   ].map((given) => new Freshness(...given));
   subscribeForm(at("subscribe"), again);
 }
@@ -91,7 +108,10 @@ function listen() {
     eventRates.add(Date.now(), { all: total(perSecond) });
   });
   metrics.whenever(({ fault, data }) => {
-    for (const [name, series, metric] of [["delivery", deliveryTimes, DELIVERY], ["lag", exchangeLags, LAG]]) {
+    for (const [name, series, metric] of [
+      ["delivery", deliveryTimes, DELIVERY],
+      ["lag", exchangeLags, LAG],
+    ]) {
       const is = fault ? null : histogram(data, metric);
       const counted = between(before[name], is);
       before[name] = is;
@@ -114,11 +134,23 @@ function drawTop() {
   const isOpen = key.get() !== "";
   const known = isOpen ? [health, connections, subscriptions, gaps] : [health];
   panels.glance.show("connected", [health], () => verdicts.connected(health.data));
-  panels.glance.show("subscribed", known, () => verdicts.subscribed(health.data, isOpen ? rowsOfTopics() : null, isOpen ? subscriptions.data : null));
-  panels.glance.show("late", [], () => verdicts.late(deliveryTimes.last.p99 ?? null, exchangeLags.last.p99 ?? null, whyNoLatency(DELIVERY)));
-  if (isOpen) panels.glance.show("lost", [gaps, connections], () => verdicts.lost(gaps.data.gaps, gaps.data.total, connections.data));
-  else panels.glance.show("lost", [], () => ({ look: "unknown", answer: "Not known", detail: "gaps are shown to those who have a key" }));
-  panels.glance.show("read", isOpen ? [health, subscriptions] : [health], () => verdicts.read(health.data, isOpen ? queuesInUse() : null));
+  panels.glance.show("subscribed", known, () =>
+    verdicts.subscribed(health.data, isOpen ? rowsOfTopics() : null, isOpen ? subscriptions.data : null),
+  );
+  panels.glance.show("late", [], () =>
+    verdicts.late(deliveryTimes.last.p99 ?? null, exchangeLags.last.p99 ?? null, whyNoLatency(DELIVERY)),
+  );
+  if (isOpen)
+    panels.glance.show("lost", [gaps, connections], () => verdicts.lost(gaps.data.gaps, gaps.data.total, connections.data));
+  else
+    panels.glance.show("lost", [], () => ({
+      look: "unknown",
+      answer: "Not known",
+      detail: "gaps are shown to those who have a key",
+    }));
+  panels.glance.show("read", isOpen ? [health, subscriptions] : [health], () =>
+    verdicts.read(health.data, isOpen ? queuesInUse() : null),
+  );
   const { data } = health;
   const status = health.isCurrent ? data.status : "not known";
   say(at("status"), status);
@@ -127,7 +159,7 @@ function drawTop() {
   say(at("as_of"), health.at ? `as of ${new Date(health.at).toLocaleTimeString("en-GB")}` : "");
   document.title = status === "healthy" ? "ws-gateway" : `${status} – ws-gateway`;
   const unknown = data || health.fault ? [`The gateway's health is not known. ${sentence(health)}`] : [];
-  showTrouble(at("trouble"), health.isCurrent ? data.reasons : unknown, health.isCurrent ? data.alarms ?? [] : []);
+  showTrouble(at("trouble"), health.isCurrent ? data.reasons : unknown, health.isCurrent ? (data.alarms ?? []) : []);
 }
 
 function drawCharts() {
@@ -138,10 +170,19 @@ function drawCharts() {
 
 /** What is old stays as it was, and does not age: only what it was when it came is known of it. */
 function drawTables() {
-  if (connections.isCurrent) panels.connections.show(connectionRows(connections.data, perSecond, ofMetrics("ws_gateway_uptime_ratio", "worker")));
+  if (connections.isCurrent)
+    panels.connections.show(connectionRows(connections.data, perSecond, ofMetrics("ws_gateway_uptime_ratio", "worker")));
   if (connections.isCurrent && subscriptions.data) panels.topics.show(rowsOfTopics());
   if (subscriptions.isCurrent) panels.subscriptions.show(subscriptions.data);
-  if (health.isCurrent && subscriptions.data) panels.queues.show(queueRows(health.data, queuesInUse(), ofMetrics("ws_gateway_queue_oldest_seconds", "queue"), ofMetrics("ws_gateway_queue_fill_ratio", "queue")));
+  if (health.isCurrent && subscriptions.data)
+    panels.queues.show(
+      queueRows(
+        health.data,
+        queuesInUse(),
+        ofMetrics("ws_gateway_queue_oldest_seconds", "queue"),
+        ofMetrics("ws_gateway_queue_fill_ratio", "queue"),
+      ),
+    );
   if (gaps.isCurrent) panels.gaps.show(gaps.data.gaps);
   if (occurrences.isCurrent) panels.occurrences.show(occurrences.data.events);
   if (balances.isCurrent) panels.balances.show(balances.data.balances);
@@ -155,7 +196,8 @@ function queuesInUse() {
 /** Made anew when one of its sources has answered: there may be thousands. */
 function rowsOfTopics() {
   const made = [connections.at, subscriptions.at, gaps.at].join();
-  if (topics.made !== made) Object.assign(topics, { made, rows: topicRows(connections.data, subscriptions.data ?? [], gaps.data?.gaps ?? []) });
+  if (topics.made !== made)
+    Object.assign(topics, { made, rows: topicRows(connections.data, subscriptions.data ?? [], gaps.data?.gaps ?? []) });
   return topics.rows;
 }
 
@@ -195,17 +237,19 @@ function signOut(why) {
   signIn();
 }
 
-at("sign_in").querySelector("form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const typed = at("key").value.trim();
-  at("key").value = "";
-  const isKey = /^[\x21-\x7e]+$/.test(typed);
-  say(at("sign_in").querySelector(".refusal"), isKey ? "" : "found spaces, or letters that no key has; expected a key");
-  if (!isKey) return;
-  key.keep(typed);
-  signIn();
-  at("data").focus({ preventScroll: true });
-});
+at("sign_in")
+  .querySelector("form")
+  .addEventListener("submit", (event) => {
+    event.preventDefault();
+    const typed = at("key").value.trim();
+    at("key").value = "";
+    const isKey = /^[\x21-\x7e]+$/.test(typed);
+    say(at("sign_in").querySelector(".refusal"), isKey ? "" : "found spaces, or letters that no key has; expected a key");
+    if (!isKey) return;
+    key.keep(typed);
+    signIn();
+    at("data").focus({ preventScroll: true });
+  });
 at("forget").addEventListener("click", () => signOut(""));
 document.addEventListener("visibilitychange", () => {
   for (const source of sources) {
@@ -214,8 +258,14 @@ document.addEventListener("visibilitychange", () => {
   }
   if (!document.hidden) draw();
 });
-say(at("zone"), `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}, where you are; ages are by the gateway's clock. ${count(PAGE * MOST_PAGES)} subscriptions at most are shown.`);
+say(
+  at("zone"),
+  `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}, where you are; ages are by the gateway's clock. ` +
+    `${count(PAGE * MOST_PAGES)} subscriptions at most are shown.`,
+);
 build();
 listen();
 signIn();
-setInterval(() => { if (!document.hidden) draw(); }, 1000); // ages grow, and what is old comes to be marked so
+setInterval(() => {
+  if (!document.hidden) draw();
+}, 1000); // ages grow, and what is old comes to be marked so

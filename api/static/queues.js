@@ -14,7 +14,11 @@ export function isOfService(name) {
 /** inUse: the queues of active subscriptions; oldest: name → seconds; fill: name → share of the queue's limits. */
 export function queueRows(health, inUse, oldest, fill) {
   return Object.entries(health.queues).map(([name, queue]) => ({
-    name, ...queue, kind: inUse.has(name) ? "service" : isOfService(name) ? "left" : "class", oldest: oldest.get(name) ?? null, fill: fill.get(name) ?? null,
+    name,
+    ...queue,
+    kind: inUse.has(name) ? "service" : isOfService(name) ? "left" : "class",
+    oldest: oldest.get(name) ?? null,
+    fill: fill.get(name) ?? null,
   }));
 }
 
@@ -25,7 +29,14 @@ export function queueTable(place) {
     first: 15,
     empty: "RabbitMQ has no queue of ours, or was not asked yet.",
     key: (row) => row.name,
-    rank: (row) => (row.fill >= CROWDED || isUnread(row) && row.messages ? 0 : row.kind === "service" ? 1 : row.consumers || row.messages ? 2 : 3),
+    rank: (row) =>
+      row.fill >= CROWDED || (isUnread(row) && row.messages)
+        ? 0
+        : row.kind === "service"
+          ? 1
+          : row.consumers || row.messages
+            ? 2
+            : 3,
     look: (row) => (row.fill >= CROWDED ? "bad" : isUnread(row) && row.messages ? "warn" : row.consumers ? "good" : "idle"),
     columns: [
       { id: "name", head: "Queue", of: (row) => row.name, mono: true },

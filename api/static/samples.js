@@ -6,7 +6,12 @@ export function samples(text, name, label) {
   for (const line of (text ?? "").split("\n")) {
     if (!line.startsWith(`${name}{`)) continue;
     const value = labels(line)[label];
-    const number = Number(line.slice(line.lastIndexOf("}") + 1).trim().split(" ")[0]);
+    const number = Number(
+      line
+        .slice(line.lastIndexOf("}") + 1)
+        .trim()
+        .split(" ")[0],
+    );
     if (value !== undefined && !Number.isNaN(number)) found.set(value, number);
   }
   return found;
@@ -18,7 +23,12 @@ export function histogram(text, name) {
   for (const line of text.split("\n")) {
     if (!line.startsWith(`${name}_bucket{`)) continue;
     const { le } = labels(line);
-    const number = Number(line.slice(line.lastIndexOf("}") + 1).trim().split(" ")[0]);
+    const number = Number(
+      line
+        .slice(line.lastIndexOf("}") + 1)
+        .trim()
+        .split(" ")[0],
+    );
     if (le === undefined || Number.isNaN(number)) continue;
     const upper = le === "+Inf" ? Infinity : Number(le);
     sums.set(upper, (sums.get(upper) ?? 0) + number);
@@ -28,6 +38,7 @@ export function histogram(text, name) {
 
 function labels(line) {
   const found = {};
-  for (const [, name, value] of line.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) found[name] = value.replace(/\\(.)/g, (_, sign) => (sign === "n" ? "\n" : sign));
+  for (const [, name, value] of line.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g))
+    found[name] = value.replace(/\\(.)/g, (_, sign) => (sign === "n" ? "\n" : sign));
   return found;
 }

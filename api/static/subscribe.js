@@ -24,7 +24,10 @@ export function subscribeForm(place, changed) {
     try {
       const row = await ask("/api/v1/subscriptions", { method: "POST", body: wish(form) });
       const waits = row.queue_state === "ready" ? "" : "; it is made as soon as RabbitMQ can be asked";
-      say(done, `${row.requesting_service} is subscribed to ${row.topic}${row.category ? ` of ${row.category}` : ""}. Its queue is ${row.queue}${waits}.`);
+      say(
+        done,
+        `${row.requesting_service} is subscribed to ${row.topic}${row.category ? ` of ${row.category}` : ""}. Its queue is ${row.queue}${waits}.`,
+      );
       changed();
     } catch (fault) {
       if (!(fault instanceof Refusal)) throw fault;
@@ -43,20 +46,34 @@ async function offer(form) {
   const filters = paths["/api/v1/subscriptions"].get.parameters;
   const categories = choices(filters.find((field) => field.name === "category").schema);
   form.elements.channel_type.replaceChildren(...channels.map((each) => element("option", { value: each }, each)));
-  form.elements.category.replaceChildren(element("option", { value: "" }, "by the symbol"), ...categories.map((each) => element("option", { value: each }, each)));
+  form.elements.category.replaceChildren(
+    element("option", { value: "" }, "by the symbol"),
+    ...categories.map((each) => element("option", { value: each }, each)),
+  );
 }
 
 /** The request's body: what was filled in. A number that is none goes as it is, and the API says what is wrong with it. */
 function wish(form) {
   const given = [...new FormData(form)].map(([name, text]) => [name, text.trim()]).filter(([, text]) => text !== "");
-  return Object.fromEntries(given.map(([name, text]) => [name, NUMBERS.includes(name) && !Number.isNaN(Number(text)) ? Number(text) : text]));
+  return Object.fromEntries(
+    given.map(([name, text]) => [name, NUMBERS.includes(name) && !Number.isNaN(Number(text)) ? Number(text) : text]),
+  );
 }
 
 /** The field that the API's words are about, as far as it names one. */
 function blamed(fault) {
   const named = (fault.details?.problems ?? []).map((problem) => problem.field);
-  const known = { INVALID_CHANNEL_TYPE: "channel_type", MISSING_SYMBOL: "symbol", UNKNOWN_SYMBOL: "symbol", UNEXPECTED_SYMBOL: "symbol",
-    INVALID_TOPIC: "topic", CATEGORY_DISABLED: "category", UNSUPPORTED_FOR_CATEGORY: "category", INVALID_DEPTH: "depth", INVALID_INTERVAL: "interval" };
+  const known = {
+    INVALID_CHANNEL_TYPE: "channel_type",
+    MISSING_SYMBOL: "symbol",
+    UNKNOWN_SYMBOL: "symbol",
+    UNEXPECTED_SYMBOL: "symbol",
+    INVALID_TOPIC: "topic",
+    CATEGORY_DISABLED: "category",
+    UNSUPPORTED_FOR_CATEGORY: "category",
+    INVALID_DEPTH: "depth",
+    INVALID_INTERVAL: "interval",
+  };
   return [...named, known[fault.code]].filter(Boolean);
 }
 

@@ -15,14 +15,41 @@ export function subscriptionTable(place, changed) {
     empty: "No service has subscribed.",
     key: (row) => row.id,
     rank: (row) => (["refused", "stalled"].includes(row.state) || row.last_error ? 0 : 1),
-    look: (row) => (row.state === "refused" ? "bad" : row.state === "stalled" || row.last_error ? "warn" : row.state === "requested" ? "idle" : "good"),
+    look: (row) =>
+      row.state === "refused"
+        ? "bad"
+        : row.state === "stalled" || row.last_error
+          ? "warn"
+          : row.state === "requested"
+            ? "idle"
+            : "good",
     columns: [
       { id: "service", head: "Service", of: (row) => row.requesting_service },
       { id: "channel", bare: true, head: "Channel", of: (row) => row.channel_type },
-      { id: "symbol", bare: true, head: "Symbol", of: (row) => row.symbol ?? "", write: (row) => row.symbol ?? UNKNOWN, mono: true },
+      {
+        id: "symbol",
+        bare: true,
+        head: "Symbol",
+        of: (row) => row.symbol ?? "",
+        write: (row) => row.symbol ?? UNKNOWN,
+        mono: true,
+      },
       { id: "category", bare: true, head: "Category", of: (row) => row.category ?? "", write: (row) => row.category ?? UNKNOWN },
-      { id: "state", bare: true, head: "State", of: (row) => row.state, write: (row) => `${row.state} ${row.last_error ?? ""}`, fill: (cell, row) => fill(cell, row.state, row.last_error) },
-      { id: "age", head: "Last event", numeric: true, of: (row) => age(row.last_event_at), write: (row) => span(age(row.last_event_at)) },
+      {
+        id: "state",
+        bare: true,
+        head: "State",
+        of: (row) => row.state,
+        write: (row) => `${row.state} ${row.last_error ?? ""}`,
+        fill: (cell, row) => fill(cell, row.state, row.last_error),
+      },
+      {
+        id: "age",
+        head: "Last event",
+        numeric: true,
+        of: (row) => age(row.last_event_at),
+        write: (row) => span(age(row.last_event_at)),
+      },
       { id: "act", bare: true, head: "Act", fill: (cell, row) => button(cell, row, question) },
     ],
   });

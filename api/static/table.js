@@ -11,7 +11,8 @@ const FIRST = 25;
 export class Table {
   /**
    * name     of what a row is, in the plural
-   * columns  {id, head, of(row): what is sorted by, none: by nothing; write(row): its text, else `of`; fill(cell, row): elements; numeric; mono; bare: says itself what it is}
+   * columns  {id, head, of(row): what is sorted by, none: by nothing; write(row): its text, else `of`; fill(cell, row): elements;
+   *          numeric; mono; bare: says itself what it is}
    * key      row → what makes it the same as before
    * rank     row → 0 for trouble, which stands first until another order is asked for
    * look     row → class of the row
@@ -24,19 +25,35 @@ export class Table {
     this._order = null;
     this._all = false;
     const id = `${place.id}_search`;
-    this._search = element("input", { type: "search", id, autocomplete: "off", spellcheck: "false", placeholder: `search ${name}` });
+    this._search = element("input", {
+      type: "search",
+      id,
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: `search ${name}`,
+    });
     this._search.addEventListener("input", () => this._draw());
     this._count = element("output", { class: "count", for: id });
     this._head = element("tr", { role: "row" }, ...columns.map((column) => this._heading(column)));
     this._body = element("tbody", { role: "rowgroup" });
     this._none = element("p", { class: "none" });
     this._more = element("button", { type: "button", class: "more", hidden: true });
-    this._more.addEventListener("click", () => { this._all = !this._all; this._draw(); });
-    const table = element("table", { role: "table", "aria-labelledby": `${place.id}_head` },
-      element("thead", { role: "rowgroup" }, this._head), this._body);
+    this._more.addEventListener("click", () => {
+      this._all = !this._all;
+      this._draw();
+    });
+    const table = element(
+      "table",
+      { role: "table", "aria-labelledby": `${place.id}_head` },
+      element("thead", { role: "rowgroup" }, this._head),
+      this._body,
+    );
     place.append(
       element("p", { class: "tools" }, element("label", { for: id, class: "aside" }, `Search ${name}`), this._search, this._count),
-      table, this._none, this._more);
+      table,
+      this._none,
+      this._more,
+    );
   }
 
   show(rows) {
@@ -54,7 +71,11 @@ export class Table {
       this._mark();
       this._draw({ moving: true });
     });
-    return element("th", { scope: "col", role: "columnheader", "aria-sort": "none", class: column.numeric ? "number" : null, "data-id": column.id }, button);
+    return element(
+      "th",
+      { scope: "col", role: "columnheader", "aria-sort": "none", class: column.numeric ? "number" : null, "data-id": column.id },
+      button,
+    );
   }
 
   _mark() {
@@ -68,14 +89,22 @@ export class Table {
   _draw({ moving = false } = {}) {
     const words = this._search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const found = this._rows.filter((row) => {
-      const text = words.length ? this._columns.map((column) => written(column, row)).join(" ").toLowerCase() : "";
+      const text = words.length
+        ? this._columns
+            .map((column) => written(column, row))
+            .join(" ")
+            .toLowerCase()
+        : "";
       return words.every((word) => text.includes(word));
     });
     found.sort((one, other) => this._compare(one, other));
     const listed = this._all ? found : found.slice(0, this._first);
     const keys = new Set(listed.map(this._key));
     for (const [key, tr] of this._shown) {
-      if (!keys.has(key)) { tr.remove(); this._shown.delete(key); }
+      if (!keys.has(key)) {
+        tr.remove();
+        this._shown.delete(key);
+      }
     }
     const isHeld = !moving && this._body.contains(document.activeElement);
     for (const [place, row] of listed.entries()) this._put(row, place, isHeld);
@@ -89,10 +118,19 @@ export class Table {
     const key = this._key(row);
     let tr = this._shown.get(key);
     if (tr === undefined) {
-      tr = element("tr", { role: "row" }, ...this._columns.map((column, number) => element(number ? "td" : "th", {
-        role: number ? "cell" : "rowheader", scope: number ? null : "row", "data-head": column.head, "data-id": column.id,
-        class: [column.numeric && "number", column.mono && "mono", column.bare && "bare"].filter(Boolean).join(" ") || null,
-      })));
+      tr = element(
+        "tr",
+        { role: "row" },
+        ...this._columns.map((column, number) =>
+          element(number ? "td" : "th", {
+            role: number ? "cell" : "rowheader",
+            scope: number ? null : "row",
+            "data-head": column.head,
+            "data-id": column.id,
+            class: [column.numeric && "number", column.mono && "mono", column.bare && "bare"].filter(Boolean).join(" ") || null,
+          }),
+        ),
+      );
       this._shown.set(key, tr);
       this._body.append(tr);
     }
@@ -105,7 +143,8 @@ export class Table {
   }
 
   _compare(one, other) {
-    if (this._order === null) return this._rank(one) - this._rank(other) || compared(this._columns[0].of(one), this._columns[0].of(other));
+    if (this._order === null)
+      return this._rank(one) - this._rank(other) || compared(this._columns[0].of(one), this._columns[0].of(other));
     const { column, way } = this._order;
     const [a, b] = [column.of(one), column.of(other)];
     if (isNone(a) || isNone(b)) return isNone(a) - isNone(b); // what is not known is last, either way

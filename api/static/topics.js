@@ -12,17 +12,28 @@ const CATEGORIES = ["spot", "linear", "inverse", "option", "spread"];
 /** Rows from the answers of /connections, /subscriptions (active ones) and /gaps (those of 24 hours). */
 export function topicRows(connections, subscriptions, gaps) {
   const wishes = new Wishes(subscriptions);
-  const byTopic = Map.groupBy(gaps.filter((gap) => gap.topic !== null), (gap) => `${gap.endpoint} ${gap.topic}`);
-  const byWorker = Map.groupBy(gaps.filter((gap) => gap.topic === null), (gap) => gap.worker);
+  const byTopic = Map.groupBy(
+    gaps.filter((gap) => gap.topic !== null),
+    (gap) => `${gap.endpoint} ${gap.topic}`,
+  );
+  const byWorker = Map.groupBy(
+    gaps.filter((gap) => gap.topic === null),
+    (gap) => gap.worker,
+  );
   const rows = Object.values(connections).flatMap((connection) => {
     const isSilent = age(connection.last_heartbeat_at) > SILENT_S;
     return Object.entries(connection.topics).map(([topic, entry]) => {
       const concerned = [...(byTopic.get(`${connection.endpoint} ${topic}`) ?? []), ...(byWorker.get(connection.name) ?? [])];
       return {
-        topic, worker: connection.name, state: isSilent ? "unknown" : entry.state,
+        topic,
+        worker: connection.name,
+        state: isSilent ? "unknown" : entry.state,
         error: isSilent ? `${connection.name} is silent; it last said ${entry.state}` : entry.last_error,
-        lastEventAt: entry.last_event_at, sequence: entry.sequence, services: named(wishes.take(topic, connection.endpoint)),
-        gaps: concerned.length, open: concerned.filter((gap) => gap.to === null).length,
+        lastEventAt: entry.last_event_at,
+        sequence: entry.sequence,
+        services: named(wishes.take(topic, connection.endpoint)),
+        gaps: concerned.length,
+        open: concerned.filter((gap) => gap.to === null).length,
       };
     });
   });
@@ -34,9 +45,15 @@ function lacking(those, connections) {
   const [{ topic, category, state, last_error: error, last_event_at: lastEventAt }] = those;
   const isNew = state === "requested";
   return {
-    topic, worker: Object.values(connections).find((each) => each.endpoint === category)?.name ?? category ?? "",
-    state: isNew ? state : "not held", error: error ?? (isNew ? null : "no process speaks of it now"),
-    lastEventAt, sequence: null, services: named(those), gaps: null, open: 0,
+    topic,
+    worker: Object.values(connections).find((each) => each.endpoint === category)?.name ?? category ?? "",
+    state: isNew ? state : "not held",
+    error: error ?? (isNew ? null : "no process speaks of it now"),
+    lastEventAt,
+    sequence: null,
+    services: named(those),
+    gaps: null,
+    open: 0,
   };
 }
 
@@ -46,14 +63,40 @@ export function topicTable(place) {
     empty: "No topic is wanted of the exchange.",
     key: (row) => `${row.worker} ${row.topic}`,
     rank: (row) => (IN_TROUBLE.includes(row.state) || row.open ? 0 : row.state === "requested" ? 1 : 2),
-    look: (row) => (row.state === "refused" ? "bad" : IN_TROUBLE.includes(row.state) || row.open ? "warn" : row.state === "requested" ? "idle" : "good"),
+    look: (row) =>
+      row.state === "refused"
+        ? "bad"
+        : IN_TROUBLE.includes(row.state) || row.open
+          ? "warn"
+          : row.state === "requested"
+            ? "idle"
+            : "good",
     columns: [
       { id: "topic", head: "Topic", of: (row) => row.topic, mono: true },
       { id: "worker", bare: true, head: "Process", of: (row) => row.worker, mono: true },
-      { id: "state", bare: true, head: "State", of: (row) => row.state, write: (row) => `${row.state} ${row.error ?? ""}`, fill: (cell, row) => fill(cell, row.state, row.error) },
-      { id: "age", head: "Last event", numeric: true, of: (row) => age(row.lastEventAt), write: (row) => span(age(row.lastEventAt)) },
+      {
+        id: "state",
+        bare: true,
+        head: "State",
+        of: (row) => row.state,
+        write: (row) => `${row.state} ${row.error ?? ""}`,
+        fill: (cell, row) => fill(cell, row.state, row.error),
+      },
+      {
+        id: "age",
+        head: "Last event",
+        numeric: true,
+        of: (row) => age(row.lastEventAt),
+        write: (row) => span(age(row.lastEventAt)),
+      },
       { id: "sequence", head: "Sequence", numeric: true, of: (row) => row.sequence, write: (row) => count(row.sequence) },
-      { id: "gaps", head: "Gaps", numeric: true, of: (row) => row.gaps, write: (row) => (row.open ? `${count(row.gaps)}, ${count(row.open)} open` : count(row.gaps)) },
+      {
+        id: "gaps",
+        head: "Gaps",
+        numeric: true,
+        of: (row) => row.gaps,
+        write: (row) => (row.open ? `${count(row.gaps)}, ${count(row.open)} open` : count(row.gaps)),
+      },
       { id: "services", bare: true, head: "Services", of: (row) => row.services.join(", "), write: (row) => few(row.services) },
     ],
   });
@@ -63,7 +106,10 @@ export function topicTable(place) {
 class Wishes {
   constructor(subscriptions) {
     const asked = subscriptions.filter((each) => each.channel_type !== "system");
-    this._exact = Map.groupBy(asked.filter((each) => !each.topic.includes("*")), (each) => each.topic);
+    this._exact = Map.groupBy(
+      asked.filter((each) => !each.topic.includes("*")),
+      (each) => each.topic,
+    );
     this._patterns = asked.filter((each) => each.topic.includes("*")).map((each) => ({ ...each, pattern: patternOf(each.topic) }));
     this._left = new Map(Map.groupBy(asked, (each) => `${each.category ?? ""} ${each.topic}`));
   }
@@ -83,7 +129,12 @@ class Wishes {
 }
 
 function patternOf(topic) {
-  return new RegExp(`^${topic.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*")}$`);
+  return new RegExp(
+    `^${topic
+      .split("*")
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
+      .join(".*")}$`,
+  );
 }
 
 function named(subscriptions) {

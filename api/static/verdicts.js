@@ -17,18 +17,29 @@ export function connected(health) {
   const away = at_work.filter(([, each]) => !ON.includes(each.connection_status));
   if (!at_work.length) return { look: "idle", answer: "Idle", detail: `nothing is wanted of ${plural(all.length, "connection")}` };
   if (away.length || !health.websocket_connected) {
-    const named = away.map(([name, each]) => `${name} is ${each.connection_status}`).slice(0, 3).join(", ");
+    const named = away
+      .map(([name, each]) => `${name} is ${each.connection_status}`)
+      .slice(0, 3)
+      .join(", ");
     const look = health.status === "unhealthy" ? "bad" : "warn";
     return { look, answer: `${count(at_work.length - away.length)} of ${count(at_work.length)}`, detail: named };
   }
   const reconnects = at_work.reduce((sum, [, each]) => sum + each.reconnection_count, 0);
-  return { look: "good", answer: `All ${count(at_work.length)}`, detail: reconnects ? plural(reconnects, "reconnect") : "without a reconnect" };
+  return {
+    look: "good",
+    answer: `All ${count(at_work.length)}`,
+    detail: reconnects ? plural(reconnects, "reconnect") : "without a reconnect",
+  };
 }
 
 /** topics: rows of the table; subscriptions: active ones. Both null without a key. */
 export function subscribed(health, topics, subscriptions) {
   if (topics === null || subscriptions === null) {
-    return { look: health.active_subscriptions ? "good" : "idle", answer: plural(health.active_subscriptions, "subscription"), detail: "" };
+    return {
+      look: health.active_subscriptions ? "good" : "idle",
+      answer: plural(health.active_subscriptions, "subscription"),
+      detail: "",
+    };
   }
   const troubled = topics.filter((row) => IN_TROUBLE.includes(row.state));
   const services = new Set(subscriptions.map((each) => each.requesting_service)).size;
@@ -37,9 +48,20 @@ export function subscribed(health, topics, subscriptions) {
   const refused = subscriptions.filter((each) => each.state === "refused").length;
   if (troubled.length) {
     const words = IN_TROUBLE.map((state) => [troubled.filter((row) => row.state === state).length, state]);
-    return { look: "warn", answer: plural(topics.length, "topic"), detail: words.filter(([n]) => n).map(([n, state]) => `${count(n)} ${state}`).join(", ") };
+    return {
+      look: "warn",
+      answer: plural(topics.length, "topic"),
+      detail: words
+        .filter(([n]) => n)
+        .map(([n, state]) => `${count(n)} ${state}`)
+        .join(", "),
+    };
   }
-  return { look: refused ? "warn" : "good", answer: plural(topics.length, "topic"), detail: refused ? `${count(refused)} refused; ${by}` : by };
+  return {
+    look: refused ? "warn" : "good",
+    answer: plural(topics.length, "topic"),
+    detail: refused ? `${count(refused)} refused; ${by}` : by,
+  };
 }
 
 /** delivery, lag: the 99th percentile of what was counted lately, in seconds; null: nothing was. why: why nothing can be known. */
@@ -58,8 +80,12 @@ export function lost(gaps, total, connections) {
   const dropped = Object.values(connections).reduce((sum, each) => sum + each.dropped, 0);
   const more = total > gaps.length ? `; of ${count(total)} gaps the newest ${count(gaps.length)} are read` : "";
   const parts = [
-    [open, "open"], [lasting, "not made good"], [unsure, "without a verdict"],
-  ].filter(([those]) => those.length).map(([those, word]) => `${count(those.length)} ${word}`);
+    [open, "open"],
+    [lasting, "not made good"],
+    [unsure, "without a verdict"],
+  ]
+    .filter(([those]) => those.length)
+    .map(([those, word]) => `${count(those.length)} ${word}`);
   if (dropped) parts.push(`${plural(dropped, "event")} dropped`);
   const troubled = open.length + lasting.length + unsure.length;
   if (parts.length) {
