@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lock clean bench chaos fuzz
+.PHONY: help install run test check lock clean bench chaos fuzz picture
 
 help:
 	@echo "make install   build $(VENV) from the pinned, hashed requirements"
@@ -14,6 +14,7 @@ help:
 	@echo "make check     format, lint, types and the rules of the house"
 	@echo "make chaos     every fault at full length, an hour and a half, or ROW=… SEED=…; results in docs/chaos"
 	@echo "make fuzz      mutated frames for ten minutes, or FRAMES=… SECONDS=… SEED=…"
+	@echo "make picture   the control page's picture in the README, taken anew"
 	@echo "make lock      renew the pinned requirements"
 	@echo "make clean     remove $(VENV), caches and the data of make run"
 
@@ -34,6 +35,9 @@ check: install
 
 test: check
 	$(PYTHON) -m tests
+
+picture: install
+	CONTROL_PAGE_PICTURE=1 $(PYTHON) -m pytest -q tests/browser/test_reading_it.py
 
 lock: install
 	$(PYTHON) -m pip install --quiet pip-tools

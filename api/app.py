@@ -20,6 +20,7 @@ from api import (
     holdings,
     ledger,
     metrics,
+    page,
     requests,
     subscriptions,
 )
@@ -97,6 +98,7 @@ def create_app(settings: Settings) -> OpenAPI:
     ):
         app.register_api(blueprint)
     app.add_url_rule("/openapi.json", "openapi_json", lambda: jsonify(app.api_doc))
+    page.register(app)
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
     described.complete(app.api_doc)
     access.register(

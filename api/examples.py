@@ -59,8 +59,12 @@ CONNECTIONS = {
             "repeated": 0, "stale": 0, "unknown": 0, "unknown_fields": 0, "missed": 0, "unacknowledged": 0, "clock_skew_ms": None,
             "breaker": "closed", "journal": {"messages": 0, "bytes": 0, "error": None}, "last_frame_at": "2026-01-31T12:00:00.240Z",
             "topics": {
-                "publicTrade.BTCUSDT": {"state": "acknowledged", "last_error": None},
-                "orderbook.50.BTCUSDT": {"state": "live", "last_error": None},
+                "publicTrade.BTCUSDT": {
+                    "state": "acknowledged", "last_error": None, "last_event_at": "2026-01-31T11:59:58.125Z", "sequence": 4711,
+                },
+                "orderbook.50.BTCUSDT": {
+                    "state": "live", "last_error": None, "last_event_at": "2026-01-31T12:00:00.240Z", "sequence": 51234,
+                },
             },
         }
     }

@@ -163,6 +163,7 @@ def _greet(settings: Settings, held: int, trouble: list[str]) -> None:
         f"""
 The gateway is up, on {settings.environment}, with {held} demonstration subscriptions.
 
+  Page      http://{settings.host}:{settings.port}/   (asks for the API key)
   API       http://{settings.host}:{settings.port}/api/v1   (pages: http://{settings.host}:{settings.port}/docs/)
   API key   {keys.admin_key(settings.admin_key, settings.var_dir)}
   RabbitMQ  {settings.broker_url}

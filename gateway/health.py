@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.known import Known
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import LaneState, WorkerState
+from gateway.state import LaneState, TopicState, WorkerState
 from gateway.wire import iso_ms
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
@@ -96,7 +96,7 @@ def connections(known: Known) -> dict[str, Body]:
             "breaker": state.breaker,
             "journal": {"messages": state.journal_messages, "bytes": state.journal_bytes, "error": state.journal_error},
             "last_frame_at": _iso(state.last_frame_ms),
-            "topics": {topic: {"state": entry.state, "last_error": entry.last_error} for topic, entry in state.topics.items()},
+            "topics": {topic: _topic(entry) for topic, entry in state.topics.items()},
         }
         for name, state in known.present.items()
     }
@@ -244,6 +244,11 @@ def _age_s(known: Known) -> float | None:
     """How old the depths of queues are; None: nobody has looked yet."""
     looked_ms = known.router.queues_ms if known.router is not None else 0
     return round(max(0, known.now_ms - looked_ms) / 1000, 3) if looked_ms else None
+
+
+def _topic(entry: TopicState) -> Body:
+    last_event_at = _iso(entry.last_event_ms)
+    return {"state": entry.state, "last_error": entry.last_error, "last_event_at": last_event_at, "sequence": entry.sequence}
 
 
 def _iso(unix_ms: int | None) -> str | None:

@@ -22,11 +22,15 @@ ConnectionStatus = Literal[
 
 
 class TopicState(msgspec.Struct):
-    """One wanted topic: requested, acknowledged, live, stalled or refused, and the exchange's words where it refused."""
+    """One wanted topic: requested, acknowledged, live, stalled or refused, and the exchange's words where it refused.
+
+    sequence  of its newest event, within that event's routing key and the process's epoch
+    """
 
     state: str
     last_error: str | None = None
     last_event_ms: int | None = None
+    sequence: int | None = None
 
 
 class Absence(msgspec.Struct, frozen=True):

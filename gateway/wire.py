@@ -86,6 +86,10 @@ class Stamp:
         """Whether the setting wants the exchange's record beside the event's payload."""
         return self._include_raw == "all" or (event.private and self._include_raw == "private")
 
+    def last_sequence(self, routing_key: str) -> int:
+        """Of the newest event of this key; 0: there was none."""
+        return self._sequences.get(routing_key, 0)
+
     def record(self, event: Event, *, received_ns: int, trace_id: str, raw: Json = None, queue: str = "") -> Record:
         """The event as a record for the bus, its envelope encoded. An event without a usable time is dated by its receipt.
 

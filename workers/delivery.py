@@ -156,10 +156,11 @@ class Delivery:
             self.maintenance.take(event)
         if self.gaps.marks and not queue:
             event.gap_id = self.gaps.take_mark(event.topic, received_ns // 1_000_000 if event.source == "stream" else None)
-        self.dispatch.add(self.stamp.record(event, received_ns=received_ns, trace_id=trace_id, raw=raw, queue=queue))
+        record = self.stamp.record(event, received_ns=received_ns, trace_id=trace_id, raw=raw, queue=queue)
+        self.dispatch.add(record)
         diary.told(self.worker, event, trace_id)
         self.counts.events += 1
-        reader.last_event_ms = received_ns // 1_000_000
+        reader.note(record, self.stamp.last_sequence(record.routing_key))
 
     def tend(self, standing: Standing, now: float, now_ns: int) -> list[str]:
         """Whole books: deliver what came, fetch what is missing, deliver what services are to get now.

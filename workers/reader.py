@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from gateway.models import Record
 from gateway.protocol import channels
 from gateway.protocol.cadence import Cadence, cadence_of
 from gateway.protocol.channels.channel import Channel
@@ -21,6 +22,7 @@ class Reader:
     wanted     event types that somebody asked for; None: all that its frames tell
     heard_at   when its last frame came; monotonic seconds
     cadence    how often it speaks; None: it is quiet by nature
+    sequence   of its newest event of the channel's own class; None: there was none
     is_broken  a hole that consumers were told of
     was_whole  on this connection
     """
@@ -31,9 +33,16 @@ class Reader:
     cadence: Cadence | None = None
     heard_at: float = 0.0
     last_event_ms: int | None = None
+    sequence: int | None = None
     complaints: int = 0
     is_broken: bool = False
     was_whole: bool = False
+
+    def note(self, record: Record, sequence: int) -> None:
+        """An event of the topic is on its way. A derived one, and a book for one queue, count for themselves."""
+        self.last_event_ms = record.received_ns // 1_000_000
+        if record.event_type == self.channel.event_type and not record.queue:
+            self.sequence = sequence
 
     def wants(self, event_type: str) -> bool:
         """Whether somebody asked for it."""
@@ -108,6 +117,11 @@ class Readers:
         """When its newest event was received, Unix milliseconds."""
         found = self._by_topic.get(topic)
         return None if found is None else found.last_event_ms
+
+    def sequence(self, topic: str) -> int | None:
+        """Of its newest event of the channel's own class."""
+        found = self._by_topic.get(topic)
+        return None if found is None else found.sequence
 
     @property
     def cadences(self) -> Iterator[tuple[str, Cadence]]:

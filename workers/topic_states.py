@@ -13,7 +13,8 @@ def topic_states(link: Link, readers: Readers) -> dict[str, TopicState]:
     if link.status == "standby":
         return {}
     found = {
-        topic: TopicState(word, error, readers.last_event_ms(topic)) for topic, (word, error) in link.subscriptions.states().items()
+        topic: TopicState(word, error, readers.last_event_ms(topic), readers.sequence(topic))
+        for topic, (word, error) in link.subscriptions.states().items()
     }
     if link.status in AWAY:
         for state in found.values():

@@ -30,9 +30,14 @@ WAYS_OUT = (
     "that runs elsewhere"
 )
 
+#: Another installation that is under way is waited for.
+APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300")
 #: Package managers: how to install the broker without a question.
 INSTALLERS: dict[str, list[list[str]]] = {
-    "apt-get": [["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "rabbitmq-server"]],
+    "apt-get": [
+        [*APT, "update"],
+        [*APT, "install", "-y", "--no-install-recommends", "rabbitmq-server"],
+    ],
     "dnf": [["dnf", "install", "-y", "rabbitmq-server"]],
     "apk": [["apk", "add", "rabbitmq-server"]],
     "pacman": [["pacman", "-S", "--noconfirm", "rabbitmq"]],

@@ -62,10 +62,16 @@ def test_connections_are_listed_by_name(client: FlaskClient) -> None:
 
 
 def test_connections_show_each_worker_with_its_topics(client: FlaskClient, tmp_path: Path) -> None:
-    topics = {"tickers.BTCUSDT": state.TopicState("refused", "no such symbol")}
+    topics = {
+        "tickers.BTCUSDT": state.TopicState("refused", "no such symbol"),
+        "kline.1.BTCUSDT": state.TopicState("live", None, 250, 7),
+    }
     speak(tmp_path, connection_status="connected", wanted=1, topics=topics, events=7)
     body = call(client, "GET", "/api/v1/connections")[1]
     assert set(body["connections"]) == {f"{endpoint}_00" for endpoint in ENDPOINTS}
     shown = body["connections"]["linear_00"]
     assert (shown["endpoint"], shown["connection_status"], shown["events"]) == ("linear", "connected", 7)
-    assert shown["topics"] == {"tickers.BTCUSDT": {"state": "refused", "last_error": "no such symbol"}}
+    assert shown["topics"] == {
+        "tickers.BTCUSDT": {"state": "refused", "last_error": "no such symbol", "last_event_at": None, "sequence": None},
+        "kline.1.BTCUSDT": {"state": "live", "last_error": None, "last_event_at": "1970-01-01T00:00:00.250Z", "sequence": 7},
+    }

@@ -58,6 +58,7 @@ def test_all_events_of_a_turn_leave_as_one_batch_in_order(tmp_path: Path, contex
     assert [(event["payload"]["trade_id"], event["sequence"]) for event in events] == [("1", 1), ("2", 2), ("3", 1)]
     assert events[0]["trace_id"] == events[1]["trace_id"] != events[2]["trace_id"], "the events of one frame share its trace id"
     assert [out.readers.last_event_ms(f"publicTrade.{symbol}") for symbol in "ABC"] == [5, 6, None]
+    assert [out.readers.sequence(f"publicTrade.{symbol}") for symbol in "ABC"] == [2, 1, None]
     batch = out.bus.outbox.next_batch()
     assert batch is not None
     assert batch.count == 3
@@ -220,6 +221,9 @@ def test_whoever_begins_to_want_funding_is_told_what_holds(tmp_path: Path, conte
     told = [(event["event_type"], event["payload"].get("funding_rate")) for event in waiting(out)]
     assert [rate for kind, rate in told if kind == "funding"] == ["0.0001", "0.0002"]
     assert [kind for kind, _ in told].index("funding") == 2, "with the first ticker after the wish"
+    assert out.readers.sequence("tickers.A") == len([kind for kind, _ in told if kind == "ticker"]), (
+        "its own class counts, not what is derived"
+    )
 
 
 def test_whoever_wants_funding_after_nobody_did_is_told_what_holds(tmp_path: Path, context: Context) -> None:

@@ -290,7 +290,7 @@ def test_connections_show_every_count_of_a_worker() -> None:
 def test_connections_show_topics_and_counts() -> None:
     workers = {"linear_00": busy(events=9, unknown=1)}
     shown = connections(known(workers, router()))["linear_00"]
-    assert shown["topics"] == {"a": {"state": "acknowledged", "last_error": None}}
+    assert shown["topics"] == {"a": {"state": "acknowledged", "last_error": None, "last_event_at": None, "sequence": None}}
     assert (shown["events"], shown["unknown"], shown["connection_status"]) == (9, 1, "connected")
 
 

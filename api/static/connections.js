@@ -1,0 +1,85 @@
+// Connections: what the worker processes said of themselves.
+
+import { age } from "./clock.js";
+import { element, say } from "./elements.js";
+import { Table } from "./table.js";
+import { count, percent, rate, span } from "./words.js";
+
+/** A process writes its state every second; one that has not for so long is gone or stuck; seconds. */
+export const SILENT_S = 6;
+
+const AWAY = ["connecting", "authenticating", "subscribing", "reconnecting", "auth_failed"];
+
+/** Rows from the answer of /connections. perSecond: name → events a second; uptime: name → share of the time with work. */
+export function connectionRows(connections, perSecond, uptime) {
+  return Object.values(connections).map((each) => ({
+    ...each,
+    isSilent: age(each.last_heartbeat_at) > SILENT_S,
+    perSecond: perSecond[each.name] ?? null,
+    uptime: uptime.get(each.name) ?? null,
+  }));
+}
+
+export function connectionTable(place) {
+  return new Table(place, {
+    name: "connections",
+    empty: "No process has reported yet.",
+    key: (row) => row.name,
+    rank: (row) => (row.isSilent || AWAY.includes(row.connection_status) ? 0 : row.connection_status === "idle" ? 2 : 1),
+    look: (row) =>
+      row.connection_status === "auth_failed" || (row.isSilent && row.wanted)
+        ? "bad"
+        : AWAY.includes(row.connection_status)
+          ? "warn"
+          : row.connection_status === "idle"
+            ? "idle"
+            : "good",
+    columns: [
+      { id: "name", head: "Process", of: (row) => row.name, mono: true },
+      { id: "state", bare: true, head: "State", of: (row) => (row.isSilent ? "silent" : row.connection_status), fill: fillState },
+      {
+        id: "uptime",
+        head: "Up for",
+        numeric: true,
+        of: (row) => (row.connection_status === "connected" ? row.connection_duration_seconds : null),
+        write: (row) => span(row.connection_status === "connected" ? row.connection_duration_seconds : null),
+      },
+      { id: "ratio", head: "Uptime", numeric: true, of: (row) => row.uptime, write: (row) => percent(row.uptime) },
+      {
+        id: "reconnects",
+        head: "Reconnects",
+        numeric: true,
+        of: (row) => row.reconnection_count,
+        write: (row) => count(row.reconnection_count),
+      },
+      {
+        id: "topics",
+        head: "Topics",
+        numeric: true,
+        of: (row) => row.active_subscriptions,
+        write: (row) => `${count(row.active_subscriptions)} of ${count(row.wanted)}`,
+      },
+      { id: "rate", head: "Events/s", numeric: true, of: (row) => row.perSecond, write: (row) => rate(row.perSecond) },
+      {
+        id: "frame",
+        head: "Last frame",
+        numeric: true,
+        of: (row) => age(row.last_frame_at),
+        write: (row) => span(age(row.last_frame_at)),
+      },
+      { id: "dropped", head: "Dropped", numeric: true, of: (row) => row.dropped, write: (row) => count(row.dropped) },
+    ],
+  });
+}
+
+/** A state, and under it why it is so. */
+export function fill(cell, state, why) {
+  if (!cell.firstChild) cell.append(element("span", { class: "state" }), element("span", { class: "why" }));
+  say(cell.firstChild, state);
+  say(cell.lastChild, why ?? "");
+}
+
+function fillState(cell, row) {
+  const isWell = !row.isSilent && !AWAY.includes(row.connection_status);
+  fill(cell, row.isSilent ? "silent" : row.connection_status, isWell ? null : row.last_error);
+}
