@@ -1,0 +1,152 @@
+"""LANE: what one recorded worker heard, told to the clients of its endpoint in the same order, at the pace that was asked for.
+
+A frame goes once every topic that the recorded connection held by then is held again. Where the recording says that the connection
+ended, or that something is missing, the clients' lines end.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from gateway.protocol.frames import Data, Unknown, parse
+from gateway.recording.entries import About, Entry, Kind
+from simulator.replay.clients import Client, Clients
+
+#: After so many frames at full speed others get their turn.
+FRAMES_PER_TURN = 64
+
+
+@dataclass(slots=True)
+class Told:
+    """What a lane has told by now.
+
+    passed_over  frames of topics that were not asked for
+    cuts         lines that were ended because the recorded one was
+    left         times that a client went by itself while there was more to come: what it had not read is lost
+    """
+
+    frames: int = 0
+    passed_over: int = 0
+    cuts: int = 0
+    left: int = 0
+
+
+@dataclass(slots=True)
+class Lane:
+    """Of one worker.
+
+    speed        how many seconds of the recording pass in one; None: as fast as the clients read
+    is_asked_for whether a topic is to be told, and so waited for
+    needed       topics that the recorded connection holds at this point
+    waits_for    those of them that nobody holds, while that holds everything up
+    """
+
+    worker: str
+    entries: Iterator[Entry]
+    clients: Clients
+    speed: float | None
+    is_asked_for: Callable[[str], bool]
+    told: Told = field(default_factory=Told)
+    needed: set[str] = field(default_factory=set)
+    waits_for: list[str] = field(default_factory=list)
+    _behind_s: float = 0.0  # what was waited for clients
+    _began: tuple[float, int] | None = None  # monotonic seconds, and the first entry's time
+    _ready: int = -1  # the clients' version at which all needed topics were held
+    _readers: list[Client] = field(default_factory=list)  # of the connection that is told
+
+    @property
+    def endpoint(self) -> str:
+        return self.worker.rpartition("_")[0]
+
+    async def run(self) -> None:
+        """Until the recording is over. Raises RecordingDamaged."""
+        for entry in self.entries:
+            match entry.kind:
+                case Kind.ATTACHED:
+                    self.needed = self._asked_for(msgspec.json.decode(entry.data, type=About).topics)
+                    self._ready = -1
+                case Kind.SENT:
+                    self._note_request(entry.data)
+                case Kind.RECEIVED:
+                    await self._tell(entry)
+                case Kind.OPENED | Kind.CLOSED | Kind.LOST | Kind.DETACHED:
+                    await self._cut(entry)
+
+    async def end(self) -> None:
+        """Those who are told have read all, and have gone."""
+        await asyncio.gather(*(client.end() for client in self._readers))
+
+    def _asked_for(self, topics: list[str]) -> set[str]:
+        return {topic for topic in topics if self.is_asked_for(topic)}
+
+    def _note_request(self, text: bytes) -> None:
+        message = msgspec.json.decode(text)
+        op, args = message.get("op"), message.get("args")
+        if op == "subscribe":
+            self.needed |= self._asked_for(args)
+            self._ready = -1
+        elif op == "unsubscribe":
+            self.needed -= set(args)
+
+    async def _tell(self, entry: Entry) -> None:
+        """A push, or what nobody could read; answers to requests are made anew."""
+        frame = parse(entry.data)
+        if not isinstance(frame, Data | Unknown):
+            return
+        if isinstance(frame, Data) and not self.is_asked_for(frame.topic):
+            self.told.passed_over += 1
+            return
+        await self._pace(entry.at_ns)
+        await self._all_held()
+        readers = [client for client in self._readers if isinstance(frame, Unknown) or client.reads(frame.topic)]
+        for client in readers or self._readers:
+            try:
+                await client.push(entry.data)
+            except ConnectionError:
+                self._ready = -1
+        self.told.frames += 1
+        if self.told.frames % FRAMES_PER_TURN == 0:
+            await asyncio.sleep(0)
+
+    async def _pace(self, at_ns: int) -> None:
+        if self.speed is None:
+            return
+        now = time.monotonic()
+        self._began = self._began or (now, at_ns)
+        due = self._began[0] + self._behind_s + (at_ns - self._began[1]) / 1e9 / self.speed
+        if due > now:
+            await asyncio.sleep(due - now)
+
+    async def _all_held(self) -> None:
+        """Until they hold what the recorded connection held: what is waited for moves all that follows."""
+        if self._ready == self.clients.version:
+            return
+        began, had = time.monotonic(), self._readers
+        while True:
+            self.waits_for = self.clients.lacking(self.endpoint, self.needed)
+            found = [client for client in self.clients.of(self.endpoint) if not self.needed or self.needed & client.topics.keys()]
+            if found and not self.waits_for:
+                break
+            await self.clients.change()
+        self.told.left += sum(client.gone.is_set() for client in had)
+        self._readers, self._ready = found, self.clients.version
+        self._behind_s += time.monotonic() - began
+
+    async def _cut(self, entry: Entry) -> None:
+        """End the lines of those who were told something since the last time; a connection that brought nothing leaves no trace."""
+        if self._readers:
+            await self._pace(entry.at_ns)
+            self.told.cuts += 1
+            await self.end()
+        self._readers, self._ready = [], -1
+        if entry.kind in (Kind.OPENED, Kind.CLOSED, Kind.DETACHED):
+            self.needed = set()
+
+
+def matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Whether a topic matches one of these, of which none is every topic."""
+    return lambda topic: not patterns or any(fnmatchcase(topic, pattern) for pattern in patterns)
