@@ -23,6 +23,8 @@ from simulator.replay.lane import Lane, matcher
 
 #: Between two words about what is waited for, and about how far it is; seconds.
 SAY_S = 5.0
+#: So many of the topics that are waited for are named.
+SHOWN = 5
 #: From SIGTERM to the end, clients that do not answer included; seconds.
 STOP_S = 1.5
 #: The largest message a client may send; bytes.
@@ -146,14 +148,12 @@ async def _watch(lanes: list[Lane]) -> None:
     while True:
         await asyncio.sleep(SAY_S)
         for lane in lanes:
-            if lane.waits_for or not lane.clients.of(lane.endpoint):
-                some = ", ".join(lane.waits_for[:5]) or "a connection"
-                more = f" and {len(lane.waits_for) - 5} more" if len(lane.waits_for) > 5 else ""
-                print(
-                    f"{lane.worker} waits until somebody holds {some}{more}: subscribe it, or name others by --topic",
-                    file=sys.stderr,
-                )
-            else:
+            if lane.is_waiting:
+                some = ", ".join(lane.waits_for[:SHOWN]) or "a connection"
+                more = f" and {len(lane.waits_for) - SHOWN} more" if len(lane.waits_for) > SHOWN else ""
+                hint = "subscribe them, or name others by --topic"
+                print(f"{lane.worker} waits until somebody holds {some}{more}: {hint}", file=sys.stderr)
+            elif not lane.is_over:
                 print(f"{lane.worker}: {lane.told.frames} frames told", file=sys.stderr)
 
 

@@ -42,7 +42,7 @@ class Lane:
     speed        how many seconds of the recording pass in one; None: as fast as the clients read
     is_asked_for whether a topic is to be told, and so waited for
     needed       topics that the recorded connection holds at this point
-    waits_for    those of them that nobody holds, while that holds everything up
+    waits_for    those of them that nobody holds, while that holds everything up; is_waiting: also for anybody at all
     """
 
     worker: str
@@ -53,6 +53,8 @@ class Lane:
     told: Told = field(default_factory=Told)
     needed: set[str] = field(default_factory=set)
     waits_for: list[str] = field(default_factory=list)
+    is_waiting: bool = False
+    is_over: bool = False
     _behind_s: float = 0.0  # what was waited for clients
     _began: tuple[float, int] | None = None  # monotonic seconds, and the first entry's time
     _ready: int = -1  # the clients' version at which all needed topics were held
@@ -75,6 +77,7 @@ class Lane:
                     await self._tell(entry)
                 case Kind.OPENED | Kind.CLOSED | Kind.LOST | Kind.DETACHED:
                     await self._cut(entry)
+        self.is_over = True
 
     async def end(self) -> None:
         """Those who are told have read all, and have gone."""
@@ -129,7 +132,8 @@ class Lane:
         while True:
             self.waits_for = self.clients.lacking(self.endpoint, self.needed)
             found = [client for client in self.clients.of(self.endpoint) if not self.needed or self.needed & client.topics.keys()]
-            if found and not self.waits_for:
+            self.is_waiting = bool(self.waits_for) or not found
+            if not self.is_waiting:
                 break
             await self.clients.change()
         self.told.left += sum(client.gone.is_set() for client in had)
