@@ -12,7 +12,6 @@ from aiohttp import WSMsgType, web
 from gateway.protocol.forms import is_form_of_any
 from simulator.dialect import REPEATED, Dialect, Message, compact, escaped, now_ms
 
-
 #: A client that does not go although its line has ended is cut; seconds.
 END_S = 60.0
 

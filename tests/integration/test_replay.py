@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from recordings import Recorder, digest, pushes, replayed, take_to_the_end, wait_until_recorded
-from running import Consumer, RunningGateway, consuming, healthy_gateway, wait_for
+from running import RunningGateway, consuming, healthy_gateway, wait_for
 
 from gateway.protocol.frames import Data, parse
 from gateway.recording import reader
