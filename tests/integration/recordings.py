@@ -15,11 +15,13 @@ from typing import Any
 
 from running import ROOT, Consumer, RunningGateway, wait_for
 
+from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, parse
 from gateway.recording import reader
 from gateway.recording.entries import Entry, Kind
 from gateway.recording.reader import Recording
 
+WORKERS = tuple(f"{endpoint}_00" for endpoint in ENDPOINTS)
 #: What is the same in every replay of a recording; see docs/RECORDING.md.
 IDENTITY = ("event_id", "event_type", "category", "symbol", "account", "topic", "timestamp", "source", "payload")
 
@@ -28,12 +30,24 @@ class Recorder:
     """`ws-gateway record` beside a gateway."""
 
     def __init__(self, gateway: RunningGateway, file: Path, *arguments: str, preexec: Any = None) -> None:
+        """preexec: done by the child before it begins."""
         self.file = file
+        self._gateway = gateway
+        self._came = {worker: self._meetings(worker) for worker in WORKERS}
         self._words = file.with_suffix(".words").open("w+")
         command = [sys.executable, "-m", "cli.main", "record", str(file), *arguments]
         self.process = subprocess.Popen(
             command, cwd=gateway.folder, env=gateway.environ, stderr=self._words, start_new_session=True, preexec_fn=preexec
         )
+
+    def wait_for(self, *workers: str) -> None:
+        """Until these have met it."""
+        for worker in workers:
+            wait_for(lambda worker=worker: self._meetings(worker) > self._came[worker], f"{worker} meets the recorder", 10.0)
+
+    def _meetings(self, worker: str) -> int:
+        """How often it has met any recorder by now."""
+        return self._gateway.log(worker).count("recorder_came")
 
     def words(self) -> str:
         return self.file.with_suffix(".words").read_text()
@@ -124,9 +138,3 @@ def take_to_the_end(consumer: Consumer, queue: str, last: Data, seconds: float =
     """Until the event of the last record of this frame has come: what is in its queue is then all that was before it."""
     record = last.data[-1] if isinstance(last.data, list) else last.data
     return consumer.take_until(queue, lambda found: any(event["payload"]["raw"] == record for event in found[-50:]), seconds)
-
-
-def wait_until_recorded(recorder: Recorder, gateway: RunningGateway, *workers: str) -> None:
-    """Until these workers have met the recorder."""
-    for worker in workers:
-        wait_for(lambda worker=worker: "recorder_came" in gateway.log(f"{worker}"), f"{worker} meets the recorder", 10.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recordings import Recorder, digest, pushes, replayed, take_to_the_end, wait_until_recorded
+from recordings import Recorder, digest, pushes, replayed, take_to_the_end
 from running import RunningGateway, consuming, healthy_gateway, wait_for
 
 from gateway.protocol.frames import Data, parse
@@ -107,7 +107,7 @@ def recorded(
         consuming(broker_url) as consumer,
     ):
         recorder = Recorder(gateway, file)
-        wait_until_recorded(recorder, gateway, "linear_00", "spot_00", "option_00", "private_00")
+        recorder.wait_for("linear_00", "spot_00", "option_00", "private_00")
         rows = subscribe_all(gateway)
         for row in rows.values():
             gateway.wait_until_held(row["id"])
