@@ -12,9 +12,10 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from gateway.protocol.frames import Data, Unknown, parse
+from gateway.protocol.frames import Ack, Data, Unknown, parse
 from gateway.recording.entries import About, Entry, Kind
 from simulator.replay.clients import Client, Clients
+from simulator.replay.holding import Holding
 
 #: After so many frames at full speed others get their turn.
 FRAMES_PER_TURN = 64
@@ -39,10 +40,10 @@ class Told:
 class Lane:
     """Of one worker.
 
-    speed        how many seconds of the recording pass in one; None: as fast as the clients read
-    is_asked_for whether a topic is to be told, and so waited for
-    needed       topics that the recorded connection holds at this point
-    waits_for    those of them that nobody holds, while that holds everything up; is_waiting: also for anybody at all
+    speed         how many seconds of the recording pass in one; None: as fast as the clients read
+    is_asked_for  whether a topic is to be told, and so waited for
+    waits_for     topics that the recorded connection holds at this point and no client does
+    is_waiting    that, or that nobody is connected, holds everything up
     """
 
     worker: str
@@ -51,14 +52,17 @@ class Lane:
     speed: float | None
     is_asked_for: Callable[[str], bool]
     told: Told = field(default_factory=Told)
-    needed: set[str] = field(default_factory=set)
     waits_for: list[str] = field(default_factory=list)
     is_waiting: bool = False
     is_over: bool = False
     _behind_s: float = 0.0  # what was waited for clients
     _began: tuple[float, int] | None = None  # monotonic seconds, and the first entry's time
-    _ready: int = -1  # the clients' version at which all needed topics were held
+    _holding: Holding = field(init=False)
+    _ready: tuple[int, int] | None = None  # the holding's and the clients' version at which all was held
     _readers: list[Client] = field(default_factory=list)  # of the connection that is told
+
+    def __post_init__(self) -> None:
+        self._holding = Holding(self.is_asked_for)
 
     @property
     def endpoint(self) -> str:
@@ -69,10 +73,9 @@ class Lane:
         for entry in self.entries:
             match entry.kind:
                 case Kind.ATTACHED:
-                    self.needed = self._asked_for(msgspec.json.decode(entry.data, type=About).topics)
-                    self._ready = -1
+                    self._holding.begin(msgspec.json.decode(entry.data, type=About).topics)
                 case Kind.SENT:
-                    self._note_request(entry.data)
+                    self._holding.sent(entry.data)
                 case Kind.RECEIVED:
                     await self._tell(entry)
                 case Kind.OPENED | Kind.CLOSED | Kind.LOST | Kind.DETACHED:
@@ -83,26 +86,18 @@ class Lane:
         """Those who are told have read all, and have gone."""
         await asyncio.gather(*(client.end() for client in self._readers))
 
-    def _asked_for(self, topics: list[str]) -> set[str]:
-        return {topic for topic in topics if self.is_asked_for(topic)}
-
-    def _note_request(self, text: bytes) -> None:
-        message = msgspec.json.decode(text)
-        op, args = message.get("op"), message.get("args")
-        if op == "subscribe":
-            self.needed |= self._asked_for(args)
-            self._ready = -1
-        elif op == "unsubscribe":
-            self.needed -= set(args)
-
     async def _tell(self, entry: Entry) -> None:
         """A push, or what nobody could read; answers to requests are made anew."""
         frame = parse(entry.data)
+        if isinstance(frame, Ack):
+            self._holding.answered(frame)
         if not isinstance(frame, Data | Unknown):
             return
-        if isinstance(frame, Data) and not self.is_asked_for(frame.topic):
-            self.told.passed_over += 1
-            return
+        if isinstance(frame, Data):
+            if not self.is_asked_for(frame.topic):
+                self.told.passed_over += 1
+                return
+            self._holding.pushed(frame.topic)
         await self._pace(entry.at_ns)
         await self._all_held()
         readers = [client for client in self._readers if isinstance(frame, Unknown) or client.reads(frame.topic)]
@@ -110,7 +105,7 @@ class Lane:
             try:
                 await client.push(entry.data)
             except ConnectionError:
-                self._ready = -1
+                self._ready = None
         self.told.frames += 1
         if self.told.frames % FRAMES_PER_TURN == 0:
             await asyncio.sleep(0)
@@ -126,18 +121,19 @@ class Lane:
 
     async def _all_held(self) -> None:
         """Until they hold what the recorded connection held: what is waited for moves all that follows."""
-        if self._ready == self.clients.version:
+        needed = self._holding.topics
+        if self._ready == (self._holding.version, self.clients.version):
             return
         began, had = time.monotonic(), self._readers
         while True:
-            self.waits_for = self.clients.lacking(self.endpoint, self.needed)
-            found = [client for client in self.clients.of(self.endpoint) if not self.needed or self.needed & client.topics.keys()]
+            self.waits_for = self.clients.lacking(self.endpoint, needed)
+            found = [client for client in self.clients.of(self.endpoint) if not needed or needed & client.topics.keys()]
             self.is_waiting = bool(self.waits_for) or not found
             if not self.is_waiting:
                 break
             await self.clients.change()
         self.told.left += sum(client.gone.is_set() for client in had)
-        self._readers, self._ready = found, self.clients.version
+        self._readers, self._ready = found, (self._holding.version, self.clients.version)
         self._behind_s += time.monotonic() - began
 
     async def _cut(self, entry: Entry) -> None:
@@ -145,10 +141,12 @@ class Lane:
         if self._readers:
             await self._pace(entry.at_ns)
             self.told.cuts += 1
+            began = time.monotonic()
             await self.end()
-        self._readers, self._ready = [], -1
+            self._behind_s += time.monotonic() - began
+        self._readers, self._ready = [], None
         if entry.kind in (Kind.OPENED, Kind.CLOSED, Kind.DETACHED):
-            self.needed = set()
+            self._holding.begin()
 
 
 def matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:

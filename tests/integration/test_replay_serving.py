@@ -38,7 +38,13 @@ class Script:
         return self
 
     def opened(self, *topics: str) -> "Script":
-        return self.add(Kind.OPENED).add(Kind.SENT, json.dumps({"req_id": "7", "op": "subscribe", "args": topics}).encode())
+        self.add(Kind.OPENED).add(Kind.SENT, json.dumps({"req_id": "7", "op": "subscribe", "args": topics}).encode())
+        return self.answered()
+
+    def answered(self, words: str = "") -> "Script":
+        """To the request before."""
+        ack = {"success": not words, "ret_msg": words, "conn_id": "c", "req_id": "7", "op": "subscribe"}
+        return self.add(Kind.RECEIVED, json.dumps(ack).encode())
 
     def pushed(self, topic: str, *numbers: int) -> "Script":
         for number in numbers:
@@ -137,6 +143,15 @@ def test_a_connection_that_brought_nothing_leaves_no_trace(tmp_path: Path) -> No
         assert last_word(replay)["workers"]["linear_00"]["cuts"] == 0
 
 
+def test_a_topic_that_the_recorded_exchange_refused_is_not_waited_for(tmp_path: Path) -> None:
+    script = Script().add(Kind.OPENED).add(Kind.SENT, b'{"req_id":"7","op":"subscribe","args":["a","no.such"]}')
+    script.answered("error:handler not found,topic:no.such").opened("a")
+    file = script.pushed("a", 1).write(tmp_path / "a.rec")
+    with replayed(file, "--speed", "max") as replay, connected(replay) as client:
+        client.ask(op="subscribe", args=["a"])
+        assert numbers(client, 1) == [("a", 1)]
+
+
 def test_a_recording_that_begins_amid_a_connection_waits_for_what_that_held(tmp_path: Path) -> None:
     file = Script("linear_00", "a", "b").pushed("a", 1).pushed("b", 2).write(tmp_path / "a.rec")
     with replayed(file, "--speed", "max") as replay, connected(replay) as client:
@@ -168,7 +183,7 @@ def test_only_topics_that_were_named_are_waited_for_and_told(tmp_path: Path) -> 
 
 def test_any_login_is_let_in_and_a_narrower_form_hears_its_family(tmp_path: Path) -> None:
     script = Script("private_00").add(Kind.OPENED).add(Kind.SENT, b'{"op":"auth","args":["(not recorded)",1,"(not recorded)"]}')
-    script.add(Kind.SENT, b'{"op":"subscribe","args":["order.linear"]}')
+    script.add(Kind.SENT, b'{"req_id":"7","op":"subscribe","args":["order.linear"]}').answered()
     file = script.pushed("order", 1).write(tmp_path / "a.rec")
     with replayed(file, "--speed", "max") as replay, connected(replay, "private") as client:
         assert client.ask(op="auth", args=["any", 1, "thing"])["success"]
