@@ -43,10 +43,7 @@ class Worker(click.ParamType[str]):
 @click.option("--max-bytes", type=click.IntRange(min=1), help="End when the file is so large.")
 @click.option("--resync", is_flag=True, help="Have all topics subscribed anew first, so that books and tickers begin whole.")
 def command(file: Path, workers: tuple[str, ...], seconds: float | None, max_bytes: int | None, resync: bool) -> None:
-    """Record the raw frames of running workers into FILE, until Ctrl-C. Ends with 1 when something could not be recorded.
-
-    No worker is restarted, and none waits for the recorder. FILE holds the account's data as it came, and no key.
-    """
+    """Record the raw frames of running workers into FILE until Ctrl-C; none is restarted, none waits. Ends with 1 when some are missing."""
     settings = running.settings()
     stop, began = Event(), time.monotonic()
 
