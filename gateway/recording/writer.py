@@ -98,8 +98,11 @@ class Writer:
         self.tally.lost += count
 
     def _put_tally(self) -> None:
-        """Over its older self: that takes no new room."""
-        os.pwrite(self._file, self.tally.encode(), TALLY_AT)
+        """Over its older self: that takes no new room, but where the file system copies what it writes over."""
+        try:
+            os.pwrite(self._file, self.tally.encode(), TALLY_AT)
+        except OSError as fault:
+            self.trouble = fault.strerror or str(fault)
 
 
 def _looked_through(content: bytes) -> tuple[int, int, int]:

@@ -17,6 +17,8 @@ from gateway.recording.entries import About, Entry, Kind
 from simulator.replay.clients import Client, Clients
 from simulator.replay.holding import Holding
 
+#: Whoever goes by itself so long after the last frame has read it; seconds.
+QUIET_S = 5.0
 #: After so many frames at full speed others get their turn.
 FRAMES_PER_TURN = 64
 
@@ -57,6 +59,7 @@ class Lane:
     is_over: bool = False
     _behind_s: float = 0.0  # what was waited for clients
     _began: tuple[float, int] | None = None  # monotonic seconds, and the first entry's time
+    _told_at: float = 0.0  # monotonic seconds
     _holding: Holding = field(init=False)
     _ready: tuple[int, int] | None = None  # the holding's and the clients' version at which all was held
     _readers: list[Client] = field(default_factory=list)  # of the connection that is told
@@ -83,7 +86,9 @@ class Lane:
         self.is_over = True
 
     async def end(self) -> None:
-        """Those who are told have read all, and have gone."""
+        """Those who are told have read all, and have gone. Who went before, and long after it was told something, had read it."""
+        is_recent = time.monotonic() - self._told_at < QUIET_S
+        self.told.left += sum(client.gone.is_set() and is_recent for client in self._readers)
         await asyncio.gather(*(client.end() for client in self._readers))
 
     async def _tell(self, entry: Entry) -> None:
@@ -107,6 +112,7 @@ class Lane:
             except ConnectionError:
                 self._ready = None
         self.told.frames += 1
+        self._told_at = time.monotonic()
         if self.told.frames % FRAMES_PER_TURN == 0:
             await asyncio.sleep(0)
 

@@ -204,6 +204,16 @@ def test_a_client_that_goes_by_itself_makes_the_replay_inexact(tmp_path: Path) -
         assert (over["exact"], over["workers"]["linear_00"]["left"]) == (False, 1)
 
 
+def test_a_client_that_goes_just_after_the_last_frame_makes_it_inexact_too(tmp_path: Path) -> None:
+    """Nobody knows whether it had read that."""
+    file = Script().opened("a").pushed("a", 1).add(Kind.CLOSED, b"why").write(tmp_path / "a.rec")
+    with replayed(file, "--speed", "0.1") as replay:
+        with connected(replay) as client:
+            client.ask(op="subscribe", args=["a"])
+            numbers(client, 1)
+        assert last_word(replay)["exact"] is False
+
+
 @pytest.mark.parametrize(("speed", "least_s", "most_s"), [("1", 0.95, 5.0), ("10", 0.09, 0.9), ("max", 0.0, 0.9)])
 def test_the_pace_is_the_recorded_one_times_the_speed(tmp_path: Path, speed: str, least_s: float, most_s: float) -> None:
     file = Script().opened("a").pushed("a", *range(11)).write(tmp_path / "a.rec")
