@@ -17,6 +17,7 @@ from aiohttp import WSMsgType, web
 from gateway.errors import RecordingDamaged
 from gateway.recording import reader
 from gateway.recording.reader import Recording
+from simulator.control import Pause
 from simulator.dialect import DIALECTS, Dialect, compact, now_ms
 from simulator.replay.clients import Client, Clients
 from simulator.replay.lane import Lane, matcher
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--topic", action="append", default=[], metavar="PATTERN", help="only such topics, e.g. tickers.*; as often as needed"
     )
     parser.add_argument("--lenient", action="store_true", help="of a damaged file take what is before the damage")
+    parser.add_argument("--paused", action="store_true", help="tell nothing until POST /simulator/pause says so")
     parser.add_argument("--exit", action="store_true", help="end once the recording is over and every client has read all of it")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--ws-port", type=int, default=9700, help="WebSocket port; 0: any free one")
@@ -109,6 +111,20 @@ async def _listen(clients: Clients, client: Client) -> None:
             elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 await client.socket.send_str(client.answer(message.data))
                 clients.moved()
+
+
+def _pause(clients: Clients) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The call of the simulated exchange's control interface."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            on = msgspec.json.decode(await request.read(), type=Pause).on
+        except (msgspec.DecodeError, RecursionError) as fault:
+            return web.json_response({"error": str(fault)}, status=400)
+        (clients.going.clear if on else clients.going.set)()
+        return web.json_response({"paused": on})
+
+    return answer
 
 
 async def _rest(request: web.Request) -> web.StreamResponse:
@@ -158,12 +174,13 @@ async def _watch(lanes: list[Lane]) -> None:
 
 
 async def _run(arguments: argparse.Namespace, recording: Recording) -> None:
-    stop, clients = asyncio.Event(), Clients()
+    stop, clients = asyncio.Event(), Clients(paused=arguments.paused)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     streams, rest = web.Application(), web.Application()
     for dialect in DIALECTS.values():
         streams.router.add_get(dialect.path, _endpoint(clients, dialect))
+    rest.router.add_post("/simulator/pause", _pause(clients))
     rest.router.add_route("*", "/{path:.*}", _rest)
     served, ws_port = await _serve(streams, arguments.host, arguments.ws_port)
     calls, rest_port = await _serve(rest, arguments.host, arguments.rest_port)

@@ -88,9 +88,13 @@ class Clients:
     """All that are connected now.
 
     version  grows with every change of who holds what
+    going    whether anything is told; not while it is paused
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, paused: bool = False) -> None:
+        self.going = asyncio.Event()
+        if not paused:
+            self.going.set()
         self._clients: list[Client] = []
         self._changed = asyncio.Event()
         self.version = 0

@@ -126,11 +126,12 @@ class Lane:
             await asyncio.sleep(due - now)
 
     async def _all_held(self) -> None:
-        """Until they hold what the recorded connection held: what is waited for moves all that follows."""
+        """Until nothing is paused, and they hold what the recorded connection held: what is waited for moves all that follows."""
         needed = self._holding.topics
-        if self._ready == (self._holding.version, self.clients.version):
+        if self._ready == (self._holding.version, self.clients.version) and self.clients.going.is_set():
             return
         began, had = time.monotonic(), self._readers
+        await self.clients.going.wait()
         while True:
             self.waits_for = self.clients.lacking(self.endpoint, needed)
             found = [client for client in self.clients.of(self.endpoint) if not needed or needed & client.topics.keys()]

@@ -20,6 +20,7 @@ from gateway.protocol.frames import Data, parse
 from gateway.recording import reader
 from gateway.recording.entries import Entry, Kind
 from gateway.recording.reader import Recording
+from simulator.remote import Control
 
 WORKERS = tuple(f"{endpoint}_00" for endpoint in ENDPOINTS)
 #: What is the same in every replay of a recording; see docs/RECORDING.md.
@@ -84,6 +85,10 @@ class Replay:
         threading.Thread(target=lambda: [self._lines.put(line) for line in self.process.stdout or ()], daemon=True).start()
         where = self.line(20)
         self.ws_url, self.rest_url = where["ws_url"], where["rest_url"]
+
+    def go(self) -> None:
+        """Of one that began paused."""
+        Control(self.rest_url).pause(on=False)
 
     def line(self, seconds: float) -> dict[str, Any]:
         """Its next line on stdout."""

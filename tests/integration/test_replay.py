@@ -37,10 +37,10 @@ Events = dict[tuple[str, str], list[dict[str, Any]]]
 def subscribe_all(gateway: RunningGateway) -> dict[tuple[str, str], dict[str, Any]]:
     """(endpoint, topic) → the subscription, each of a service, and so a queue, of its own."""
     rows = {}
+    gateway.subscribe("funding", "funding", category="linear", symbol="BTCUSDT")
     for number, (channel, category, symbol) in enumerate(WISHES):
         row = gateway.subscribe(channel, f"s{number}", category=category, symbol=symbol)
         rows[category, row["topic"]] = row
-    gateway.subscribe("funding", "funding", category="linear", symbol="BTCUSDT")
     for channel in ACCOUNT:
         row = gateway.subscribe(channel, channel)
         rows["private", row["topic"]] = row
@@ -139,11 +139,16 @@ def push_in(text: str) -> Data:
 def replay_into(folder: Path, file: Path, database_url: str, broker_url: str, *arguments: str) -> tuple[Events, dict[str, Any]]:
     """What a fresh gateway makes of it, and the replay's own last words."""
     with (
-        replayed(file, *arguments) as replay,
+        replayed(file, "--paused", *arguments) as replay,
         healthy_gateway(folder, database_url, broker_url, replay, WS_GATEWAY_INCLUDE_RAW="all") as gateway,  # type: ignore[arg-type] # it has all that is asked of a simulator
         consuming(broker_url) as consumer,
     ):
         rows = subscribe_all(gateway)
+        for row in rows.values():
+            wait_for(
+                lambda row=row: gateway.call("GET", f"/api/v1/subscriptions/{row['id']}")[1]["state"] == "acknowledged", "held"
+            )
+        replay.go()
         over = replay.line(120)
         told = pushes(reader.opened(file))
         events = {key: take_to_the_end(consumer, row["queue"], told[key][-1]) for key, row in rows.items()}

@@ -191,6 +191,17 @@ def test_any_login_is_let_in_and_a_narrower_form_hears_its_family(tmp_path: Path
         assert numbers(client, 1) == [("order", 1)]
 
 
+def test_a_paused_replay_tells_nothing_until_it_may(tmp_path: Path) -> None:
+    file = Script().opened("a").pushed("a", 1, 2).write(tmp_path / "a.rec")
+    with replayed(file, "--speed", "max", "--paused") as replay, connected(replay) as client:
+        client.ask(op="subscribe", args=["a"])
+        assert client.ask(op="ping")["ret_msg"] == "pong"  # a push before it would be missing below
+        answer = urllib3.request("POST", f"{replay.rest_url}/simulator/pause", body=b"nonsense")
+        assert answer.status == 400
+        replay.go()
+        assert numbers(client, 2) == [("a", 1), ("a", 2)]
+
+
 def test_a_client_that_goes_by_itself_makes_the_replay_inexact(tmp_path: Path) -> None:
     file = Script().opened("a").pushed("a", 1, 2).write(tmp_path / "a.rec")
     with replayed(file, "--speed", "0.1") as replay:
