@@ -23,6 +23,8 @@ VERBS = {
     "resync": "cli.resync",
     "list": "cli.list",
     "tail": "cli.tail",
+    "record": "cli.record",
+    "replay": "cli.replay",
 }
 
 

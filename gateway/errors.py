@@ -6,6 +6,7 @@ GatewayError
 │   ├── RequestError    a REST or command-line request; carries the contract's code word
 │   ├── MigrationError  the schema and the migrations disagree
 │   ├── ServerError     a private server cannot be installed or started
+│   ├── RecordingDamaged  a recording that cannot be read, or not to its end
 │   └── StoreRefused    a statement that PostgreSQL will never accept
 ├── TheirFault          the exchange said no; asked again with backoff
 │   ├── ExchangeError   a REST answer with a code other than 0
@@ -57,6 +58,10 @@ class MigrationError(OurFault):
 
 class ServerError(OurFault):
     """A private RabbitMQ or PostgreSQL cannot be installed or started; the message says what a person can do."""
+
+
+class RecordingDamaged(OurFault):
+    """A file that is no recording, or one that is cut off or damaged; the message says where."""
 
 
 class StoreRefused(OurFault):

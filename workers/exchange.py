@@ -38,6 +38,7 @@ from workers.gaps import Gaps, OpenGap
 from workers.journal import Journal
 from workers.link import Link
 from workers.outside import Outside
+from workers.tap import Tap
 from workers.wanted import WantedReader, Wishes
 from workers.wiring import catchup_of, rest_of
 from workers.worker import Worker, owner
@@ -79,6 +80,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         memo=Memo(settings.var_dir / "gaps" / f"{own}.json", list[OpenGap]),
         tally=_tally(before, started_ms),
     )
+    tap = Tap(settings.var_dir, worker=name, endpoint=endpoint.name, epoch=stamp.epoch)
     route = Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy)
     link = Link(
         endpoint,
@@ -91,6 +93,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
             budget=ConnectBudget(settings.var_dir / "connects" / (urlsplit(route.url).hostname or ""), private=private),
             maintenance=lambda: state.maintenance(settings.var_dir, time.time_ns() // 1_000_000),
             diagnosis=Diagnosis(signed, worker=name, wake=wanted.wake) if signed is not None else None,
+            tap=tap,
         ),
         wake=wanted.wake,
         catchup=catchup_of(settings, endpoint, rest, signed, delivery, wake=wanted.wake),
@@ -123,6 +126,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         catalog=_catalog(settings, endpoint, rest, name) if endpoint.category is not None and number == 0 else None,
         before=before,
         syncer=Syncer([spool]),
+        tap=tap,
         siblings=lambda: state.read_siblings(settings.var_dir, endpoint.name, number, processes),
     )
 

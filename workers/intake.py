@@ -74,6 +74,8 @@ class Intake:
             if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
                 return not self._outside.has_bytes(connection)
             received_ns = self._outside.unix_ns()
+            if self._outside.tap.recorders:
+                self._outside.tap.received(received_ns, text)
             if not self._keep(received_ns, text):
                 return False
             self._sort(text, received_ns, session)

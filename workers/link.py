@@ -169,6 +169,7 @@ class Link:
         if self._endpoint.authenticates:
             outside.clock.settle(outside.now())
         self.diary.opened(self._route.url)
+        outside.tap.opened(outside.unix_ns())
         now, exchange_ms = outside.now(), outside.clock.at_ms(outside.unix_ns())
         session = Session(self._endpoint, self.subscriptions, self._credentials, now=now, unix_ms=exchange_ms)
         self._live = _Live(connection, session, now)
@@ -186,6 +187,7 @@ class Link:
         for text in session.to_send(now):
             self.diary.sent(text)
             self._measures.sent(text)
+            self._outside.tap.sent(self._outside.unix_ns(), text)
             live.connection.send(text)
         if session.reason is not None:
             raise LinkLost(session.reason)
@@ -250,6 +252,7 @@ class Link:
     def _lost(self, reason: str, cause: Cause = "disconnected", log_level: int = logging.WARNING) -> None:
         log.log(log_level, "%s session_closed reason=%s", self._delivery.worker, reason)
         self.last_error = reason
+        self._outside.tap.closed(self._outside.unix_ns(), reason)
         self.breaker.failed()
         self.catchup.lost()
         if self._online:
@@ -269,6 +272,7 @@ class Link:
     def _rest(self) -> None:
         """Nobody wants anything: go, politely."""
         log.info("%s session_idle", self._delivery.worker)
+        self._outside.tap.closed(self._outside.unix_ns(), "nobody wants anything")
         self.catchup.lost()
         self.catchup.release(self._outside.now())
         self._let_go()

@@ -3,12 +3,13 @@
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.exchange.clock import ExchangeClock
 from workers.connects import ConnectBudget
 from workers.diagnosing import Diagnosis
 from workers.dial import Connection, Route
+from workers.tap import Tap
 
 
 def has_bytes(connection: Connection) -> bool:
@@ -28,6 +29,7 @@ class Outside:
     budget       of new connections; None: no limit
     maintenance  what the exchange says it is doing to itself just now; None: nothing that we know of
     diagnosis    of refused logins; None: nobody asks why
+    tap          whoever records what is said
     """
 
     clock: ExchangeClock
@@ -38,3 +40,4 @@ class Outside:
     unix_ns: Callable[[], int] = time.time_ns
     maintenance: Callable[[], str | None] = lambda: None
     diagnosis: Diagnosis | None = None
+    tap: Tap = field(default_factory=Tap)

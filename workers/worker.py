@@ -16,6 +16,7 @@ from gateway.store import CREDENTIALS_MISSING, Wanted
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
 from workers.link import Link
+from workers.tap import Tap
 from workers.told import Told, of_patterns
 from workers.topic_states import topic_states
 from workers.totals import counted
@@ -45,6 +46,7 @@ class Worker:
     lock      of its journal: whoever has it works, any other process with the same one stands by
     before    its own last words of an earlier run; None: there was none, or they cannot be read
     syncer    of its journal
+    tap       of its link
     """
 
     name: str
@@ -62,6 +64,7 @@ class Worker:
     siblings: Callable[[], Iterable[WorkerState]]
     before: WorkerState | None
     syncer: Syncer
+    tap: Tap
     stopping: bool = False
     _is_open: bool = False  # its journal
     _has_begun: bool = False
@@ -79,6 +82,7 @@ class Worker:
             self.catalog.start()
         while not self.stopping and not self._is_dead():
             self._follow_wishes()
+            self.tap.turn(time.monotonic(), time.time_ns(), self.link.subscriptions.names_delivering)
             if self._begins():
                 self.link.turn()
             word = f"{self.link.status} {self.delivery.journal.error}"
@@ -92,6 +96,7 @@ class Worker:
         if self.catalog is not None:
             self.catalog.stop()
         self.link.close()
+        self.tap.close(time.time_ns())
         self.delivery.bus.flush(FLUSH_S, patience_s=PATIENCE_S)
         self.delivery.close(time.time_ns())
         self.syncer.stop()
