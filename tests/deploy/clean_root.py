@@ -1,0 +1,144 @@
+"""A Dockerfile's steps without an engine: the base is what debootstrap makes, a stage is a folder, a step runs in it by chroot.
+
+Every process has mounts and process ids of its own (`unshare`), so that nothing stays mounted or running when it ends.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.deploy.recipe import ROOT, Stage, Step
+
+#: What an image's process gets from the engine: what is here and nothing of ours.
+BARE = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+#: Instructions that say something about the image and do nothing to its files.
+SAYING = ("LABEL", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT")
+
+ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+#: Inside: a root that is its own mount, with /proc; "$1" is the folder, what follows is run.
+IN_ROOT = """
+root=$1; shift
+mount --bind "$root" "$root" && mount -t proc proc "$root/proc" && mount --bind /dev "$root/dev" || exit 125
+"""
+
+
+class NoCleanRoot(Exception):
+    """The steps cannot be run; one sentence says what is missing, or which step failed and with what words."""
+
+
+def run(fault: str, command: Sequence[str], **environ: str) -> str:
+    """Run to its end; NoCleanRoot with the last lines where it fails."""
+    done = subprocess.run(
+        command, env=environ or None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        raise NoCleanRoot(f"{fault}: {' '.join(done.stdout.strip().splitlines()[-5:]) or f'exit code {done.returncode}'}")
+    return done.stdout
+
+
+def debootstrap(image: str, folder: Path) -> None:
+    """What `image`, Debian's own, is made of: the minimal system of its release."""
+    release = image.partition(":")[2].partition("-")[0]
+    if shutil.which("debootstrap") is None:
+        fault = "debootstrap is missing and cannot be installed; install the package debootstrap"
+        run(fault, ["apt-get", "update"], **os.environ)
+        run(fault, ["apt-get", "install", "-y", "--no-install-recommends", "debootstrap"], **os.environ)
+    run(f"debootstrap of {release} failed", [*ALONE, "debootstrap", "--variant=minbase", release, str(folder)], **os.environ)
+    # How this machine fetches packages holds there too, as an engine's own network would.
+    told = run("apt-config", ["apt-config", "dump"])
+    lines = [line for line in told.splitlines() if line.startswith("Acquire::") and not line.startswith("Acquire::IndexTargets")]
+    (folder / "etc/apt/apt.conf.d/99machine").write_text("\n".join(lines) + "\n")
+
+
+def wheels(folder: Path) -> dict[str, str]:
+    """Fetch the pinned requirements here, where pip knows how; what tells pip there to look nowhere else."""
+    requirements = str(ROOT / "requirements" / "runtime.txt")
+    target = ["--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp"]
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+    run("the requirements cannot be fetched", [*pip, *target, "-r", requirements, "-d", str(folder)], **os.environ)
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
+
+
+class Build:
+    """Builds stages into folders beside each other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.wheels = folder / "wheels"
+        self.told = wheels(self.wheels)
+        self.stages: dict[str, Root] = {}
+
+    def build(self, stages: Mapping[str, Stage]) -> "Root":
+        """All of them in order; the last one is the image."""
+        for name, stage in stages.items():
+            folder = self.folder / name
+            if stage.base in self.stages:
+                base = self.stages[stage.base]
+                run(f"{name} cannot be begun", ["cp", "-a", str(base.folder), str(folder)], **os.environ)
+                root = Root(folder, dict(base.environ), base.workdir, base.user)
+            else:
+                debootstrap(stage.base, folder)
+                root = Root(folder, dict(BARE), "/", "")
+            self.stages[name] = root
+            for step in stage.steps:
+                self._do(root, step)
+        return root
+
+    def _do(self, root: "Root", step: Step) -> None:
+        where = f"line {step.line} of the Dockerfile, {step.name}"
+        match step.name:
+            case "RUN":
+                root.run(where, step.words[0], wheels=self.wheels, **self.told)
+            case "COPY":
+                self._copy(root, step, where)
+            case "WORKDIR":
+                root.workdir = os.path.join(root.workdir, step.words[0])
+                root.at(root.workdir).mkdir(parents=True, exist_ok=True)
+            case "ENV":
+                root.environ |= step.pairs
+            case "USER":
+                root.user = step.words[0]
+            case name if name not in SAYING:
+                raise NoCleanRoot(f"{where} is not known here")
+
+    def _copy(self, root: "Root", step: Step, where: str) -> None:
+        assert set(step.flags) <= {"from"}, f"{where}: {step.flags}"
+        *sources, target = step.words
+        begin = self.stages[step.flags["from"]].at("/") if "from" in step.flags else ROOT
+        for source in sources:
+            found = begin / source.lstrip("/")
+            into = root.at(os.path.join(root.workdir, target))
+            if target.endswith("/"):
+                into /= found.name
+            into.parent.mkdir(parents=True, exist_ok=True)
+            if found.is_dir() and "from" not in step.flags:
+                shutil.copytree(found, into, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            else:
+                run(where, ["cp", "-a", str(found), str(into)], **os.environ)
+                os.chown(into, 0, 0, follow_symlinks=False)
+
+
+class Root:
+    """A folder that is a file system of its own, and what the image says of it."""
+
+    def __init__(self, folder: Path, environ: dict[str, str], workdir: str, user: str) -> None:
+        self.folder, self.environ, self.workdir, self.user = folder, environ, workdir, user
+
+    def at(self, path: str) -> Path:
+        return self.folder / path.lstrip("/")
+
+    def run(self, fault: str, line: str, *, wheels: Path, **environ: str) -> str:
+        """A shell's line, as root, with the wheels to read; what it says."""
+        script = IN_ROOT + 'mkdir -p "$root/wheels" && mount --bind "$wheels" "$root/wheels" || exit 125\nchroot "$root" "$@"'
+        inside = ["env", "-i", *(f"{name}={value}" for name, value in (self.environ | environ).items())]
+        inside += ["/bin/sh", "-c", f"cd {shlex.quote(self.workdir)} && {{ {line}\n}}"]
+        shutil.copy("/etc/resolv.conf", self.at("/etc/resolv.conf"))
+        command = [*ALONE, "sh", "-c", script, "in-root", str(self.folder), *inside]
+        try:
+            return run(f"{fault} failed", command, PATH=os.environ["PATH"], wheels=str(wheels))
+        finally:
+            self.at("/wheels").rmdir()
