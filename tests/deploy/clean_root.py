@@ -33,7 +33,7 @@ class NoCleanRoot(Exception):
 def run(fault: str, command: Sequence[str], **environ: str) -> str:
     """Run to its end; NoCleanRoot with the last lines where it fails."""
     done = subprocess.run(
-        command, env=environ or None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode:
         raise NoCleanRoot(f"{fault}: {' '.join(done.stdout.strip().splitlines()[-5:]) or f'exit code {done.returncode}'}")
@@ -49,7 +49,7 @@ def debootstrap(image: str, folder: Path) -> None:
         run(fault, ["apt-get", "install", "-y", "--no-install-recommends", "debootstrap"], **os.environ)
     run(f"debootstrap of {release} failed", [*ALONE, "debootstrap", "--variant=minbase", release, str(folder)], **os.environ)
     # How this machine fetches packages holds there too, as an engine's own network would.
-    told = run("apt-config", ["apt-config", "dump"])
+    told = run("apt-config failed", ["apt-config", "dump"], **os.environ)
     lines = [line for line in told.splitlines() if line.startswith("Acquire::") and not line.startswith("Acquire::IndexTargets")]
     (folder / "etc/apt/apt.conf.d/99machine").write_text("\n".join(lines) + "\n")
 
@@ -106,20 +106,21 @@ class Build:
                 raise NoCleanRoot(f"{where} is not known here")
 
     def _copy(self, root: "Root", step: Step, where: str) -> None:
-        assert set(step.flags) <= {"from"}, f"{where}: {step.flags}"
+        """As an engine does: a folder's contents, into what ends with / or is a folder, and all of it root's."""
+        if not set(step.flags) <= {"from"}:
+            raise NoCleanRoot(f"{where} has flags that are not known here: {', '.join(step.flags)}")
         *sources, target = step.words
-        begin = self.stages[step.flags["from"]].at("/") if "from" in step.flags else ROOT
+        begin = self.stages[step.flags["from"]].folder if "from" in step.flags else ROOT
         for source in sources:
-            found = begin / source.lstrip("/")
-            into = root.at(os.path.join(root.workdir, target))
-            if target.endswith("/"):
-                into /= found.name
-            into.parent.mkdir(parents=True, exist_ok=True)
-            if found.is_dir() and "from" not in step.flags:
-                shutil.copytree(found, into, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            found, into = begin / source.lstrip("/"), root.at(os.path.join(root.workdir, target))
+            if found.is_dir():
+                ignored = () if "from" in step.flags else ("__pycache__", "*.pyc")  # .dockerignore
+                shutil.copytree(found, into, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*ignored))
             else:
-                run(where, ["cp", "-a", str(found), str(into)], **os.environ)
-                os.chown(into, 0, 0, follow_symlinks=False)
+                into = into / found.name if target.endswith("/") else into
+                into.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(found, into)
+            run(where, ["chown", "--recursive", "--no-dereference", "0:0", str(into)], PATH=os.environ["PATH"])
 
 
 class Root:
