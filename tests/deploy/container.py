@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tests.deploy.clean_root import ALONE, Root
 
-#: Inside: the image read-only; its volume, each of its secrets and a /tmp in memory are what lies outside of it.
+#: Inside: the image read-only; its volume, each of its secrets, a /tmp and a /dev/shm in memory are what lies outside of it.
 READ_ONLY = """
 root=$1; volume=$2; secrets=$3; names=$4; shift 4
 mount --bind "$root" "$root" && mount -t proc proc "$root/proc" && mount --bind /dev "$root/dev" &&
-mount --bind "$volume" "$root/app/var" && mount -t tmpfs tmpfs "$root/tmp" && mount -t tmpfs -o mode=755 tmpfs "$root/run/secrets" || exit 125
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm" && mount -t tmpfs -o mode=1777 tmpfs "$root/tmp" && mount --bind "$volume" "$root/app/var" && mount -t tmpfs -o mode=755 tmpfs "$root/run/secrets" || exit 125
 for name in $names; do
     touch "$root/run/secrets/$name" && mount --bind "$secrets/$name" "$root/run/secrets/$name" || exit 125
 done

@@ -36,9 +36,7 @@ def find(folder: Path = FOLDER) -> Path:
 
 def run(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """Run it; what it says is in stdout."""
-    return subprocess.run(
-        [str(find()), *words], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    return subprocess.run([str(find()), *words], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
 def _unpack(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The Dockerfile as data: its stages and their instructions, read by the parser of BuildKit itself (`dockerfile`)."""
 
-import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import dockerfile
 from tests.integration.running import ROOT
 
 DOCKERFILE = ROOT / "Dockerfile"
+#: An image's tag that its makers do not move: a full version, or a date.
+EXACT = re.compile(r"[\w./-]+:(v?\d+\.\d+(\.\d+)?|\w+-\d{8})(-\w+)*(@sha256:[0-9a-f]{64})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,3 @@ def read(path: Path = DOCKERFILE) -> dict[str, Stage]:
         flags = dict(flag.removeprefix("--").split("=", 1) for flag in command.flags)
         stage.steps.append(Step(command.cmd, tuple(command.value), flags, command.start_line))
     return stages
-
-
-def as_json(words: tuple[str, ...]) -> str:
-    """For a message: as the Dockerfile's exec form has it."""
-    return json.dumps(words)

@@ -64,7 +64,12 @@ def test_an_event_flows_through_the_image(tmp_path: Path, request: pytest.Fixtur
     stage = list(recipe.read().values())[-1]
     service = compose.read({"BYBIT_ENVIRONMENT": "simulator"})["services"]["gateway"]
     port = free_ports(1)[0]
-    places = {"BYBIT_WS_URL": simulator.ws_url, "BYBIT_REST_URL": simulator.rest_url, "WS_GATEWAY_PORT": str(port)}
+    places = {
+        "BROKER_MANAGEMENT_URL": "",
+        "BYBIT_WS_URL": simulator.ws_url,
+        "BYBIT_REST_URL": simulator.rest_url,
+        "WS_GATEWAY_PORT": str(port),
+    }
     container = Container(image, tmp_path, (secrets, service["secrets"]), {**service["environment"], **places})
     check = stage.last("HEALTHCHECK").words
     assert check[0] == "CMD"
@@ -83,7 +88,7 @@ def test_an_event_flows_through_the_image(tmp_path: Path, request: pytest.Fixtur
         assert (trade["event_type"], trade["symbol"]) == ("trade", "BTCUSDT")
         healthy = lambda: api.call("GET", "/health")[1]["status"] == "healthy"  # noqa: E731
         wait_for(healthy, lambda: f"{api.call('GET', '/health')[1]}", 60.0)
-        assert {"router_00", "linear_00", "api"} <= {line["process"] for line in container.lines()}
+        assert {"router", "linear_00", "api"} <= {line["process"] for line in container.lines()}
         assert "RUNNING" in container.execute("supervisorctl", "-c", "supervisord.conf", "status", "router:*").stdout
         refused = container.execute("sh", "-c", "touch /app/gateway/x /etc/x /usr/x; id -u; grep CapEff /proc/self/status")
         assert refused.stdout.count("Read-only file system") == 3

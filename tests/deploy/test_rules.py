@@ -68,7 +68,7 @@ def test_an_alert_that_did_not_fire_would_be_found(tmp_path: Path, alarm: Alarm)
 
 
 def test_every_metric_that_a_rule_names_exists() -> None:
-    known = documents.samples() | documents.recorded()
+    known = set(documents.labels()) | documents.recorded()
     assert {name for rule in RULES for name in documents.names_in(rule["expr"])} - known == set()
 
 
@@ -80,3 +80,8 @@ def test_every_alert_says_what_it_means_and_where_to_read_what_to_do() -> None:
         page, _, anchor = rule["annotations"]["runbook"].partition("#")
         assert (page, anchor in anchors) == ("docs/OPERATIONS.md", True), f"{name}: {anchor} is no heading there"
         assert rule["annotations"]["description"].endswith("."), name
+
+
+def test_page_lists_every_alert() -> None:
+    text = documents.DOCKER.read_text(encoding="utf-8")
+    assert text == documents.with_alerts(text), "run python -m tests.deploy.documents"
