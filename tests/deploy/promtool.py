@@ -20,12 +20,12 @@ class PromtoolMissing(Exception):
     """There is none and none can be had; one sentence."""
 
 
-def find(folder: Path = FOLDER) -> Path:
-    """Where it is. Unpacks it first where the machine has none; one process at a time."""
-    on_path = shutil.which("promtool")
+def find(tool: str = "promtool", folder: Path = FOLDER) -> Path:
+    """Where it is; `tool` may be `prometheus`, which comes with it. Unpacks it where the machine has none; one process at a time."""
+    on_path = shutil.which(tool)
     if on_path:
         return Path(on_path)
-    found = folder / "usr" / "bin" / "promtool"
+    found = folder / "usr" / "bin" / tool
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

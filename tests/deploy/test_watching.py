@@ -1,0 +1,64 @@
+"""A real Prometheus watches a whole gateway: what the dashboards ask is there, and a fault fires its alert."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.remote import RunningSimulator
+from tests.deploy import boards, documents
+from tests.deploy.prometheus import Prometheus
+from tests.integration.running import RunningGateway, healthy_gateway, wait_for
+
+#: What these count did not happen here: nothing was lost, nobody reconnected, and the account stood still.
+QUIET = (
+    "ws_gateway_dropped_total", "ws_gateway_publish_failures_total", "ws_gateway_resubscribe_seconds", "ws_gateway_balance_write_seconds",
+    "ws_gateway:persistence:ratio_15m", "ws_gateway_slo_persistence_ratio", "ws_gateway_slo_resubscription_ratio", "ws_gateway_queue_oldest_seconds",
+    "ws_gateway_journal_bytes", "ws_gateway_journal_messages",
+)  # fmt: skip
+#: A scrape a second, rates over a minute, alerts that wait for 30 s; seconds.
+LONG_S = 300
+
+pytestmark = pytest.mark.timeout(LONG_S)
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, database_url: str, broker_url: str, simulator: RunningSimulator) -> Iterator[RunningGateway]:
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    with healthy_gateway(folder, database_url, broker_url, simulator) as running:
+        yield running
+
+
+def test_dashboards_show_a_running_gateway_and_alerts_fire_when_a_process_dies(tmp_path: Path, gateway: RunningGateway) -> None:
+    folder = tmp_path / "prometheus"
+    folder.mkdir()
+    for channel in ("trades", "ticker"):
+        gateway.subscribe(channel, symbol="BTCUSDT", category="linear")
+    asked = {
+        str(ask): boards.filled(ask.text, dict.fromkeys(boards.variables(ask.board), ".*"))
+        for ask in boards.asks()
+        if not ask.is_sql
+    }
+    shown = {who: text for who, text in asked.items() if not documents.names_in(text) & names_of(QUIET)}
+    with Prometheus(folder, {"gateway": f"127.0.0.1:{gateway.port}"}) as prometheus:
+        wait_for(
+            lambda: all(prometheus.ask(text) for text in shown.values()),
+            lambda: f"samples for {[who for who, text in shown.items() if not prometheus.ask(text)]}",
+            90.0,
+        )
+        for text in set(asked.values()) - set(shown.values()):
+            prometheus.ask(text)
+        assert prometheus.firing() == {}, "alerts of a healthy gateway"
+        gateway.control("stop", "linear:*")
+        alert = wait_for(
+            lambda: prometheus.firing().get("ProcessSilent"), lambda: f"ProcessSilent, but {prometheus.firing()}", 60.0
+        )
+        assert (alert["process"], alert["severity"]) == ("linear_00", "critical")
+        gateway.control("start", "linear:*")
+        wait_for(lambda: "ProcessSilent" not in prometheus.firing(), "ProcessSilent over", 60.0)
+
+
+def names_of(metrics: tuple[str, ...]) -> set[str]:
+    """A histogram's samples have further names."""
+    return {f"{name}{suffix}" for name in metrics for suffix in ("", "_bucket", "_count", "_sum")}
