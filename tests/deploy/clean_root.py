@@ -15,6 +15,8 @@ from tests.deploy.recipe import ROOT, Stage, Step
 
 #: What an image's process gets from the engine: what is here and nothing of ours.
 BARE = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+#: The base's Python, for pip.
+PYTHON = ("--python-version", "3.11", "--implementation", "cp")
 #: Instructions that say something about the image and do nothing to its files.
 SAYING = ("LABEL", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT")
 
@@ -54,13 +56,16 @@ def debootstrap(image: str, folder: Path) -> None:
     (folder / "etc/apt/apt.conf.d/99machine").write_text("\n".join(lines) + "\n")
 
 
-def wheels(folder: Path) -> dict[str, str]:
-    """Fetch the pinned requirements here, where pip knows how; what tells pip there to look nowhere else."""
+def wheels(folder: Path, *python: str) -> dict[str, str]:
+    """Fetch the pinned requirements here, where pip knows how; what tells pip there to look nowhere else.
+
+    python   pip's options for another Python than the one that runs this
+    """
     requirements = str(ROOT / "requirements" / "runtime.txt")
-    target = ["--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp"]
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
-    run("the requirements cannot be fetched", [*pip, *target, "-r", requirements, "-d", str(folder)], **os.environ)
-    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
+    command = [*pip, "--only-binary=:all:", *python, "-r", requirements, "-d", str(folder)]
+    run("the requirements cannot be fetched", command, **os.environ)
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
 
 
 class Build:
@@ -69,7 +74,7 @@ class Build:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.wheels = folder / "wheels"
-        self.told = wheels(self.wheels)
+        self.told = wheels(self.wheels, *PYTHON) | {"PIP_FIND_LINKS": "/wheels"}
         self.stages: dict[str, Root] = {}
 
     def build(self, stages: Mapping[str, Stage]) -> "Root":

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,8 @@ def nothing_that_builds_is_in(image: Root) -> None:
 def venv_steps_work_in(folder: Path) -> None:
     """For an ordinary user: what the build stage does below /app, done below `folder`."""
     (folder / "app").mkdir()
-    told = {**os.environ, **wheels(folder / "wheels"), "PIP_FIND_LINKS": str(folder / "wheels")}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # its python3 is this one
+    told = {"PATH": path, "HOME": str(folder), **wheels(folder / "wheels")}
     for step in recipe.read()["build"].steps:
         if step.name == "COPY":
             *sources, target = step.words
