@@ -97,7 +97,7 @@ DELIVERY = dashboard(
         Panel("Exchange to socket", "From the exchange's dating of a frame to our reading it, each by its own clock.", "timeseries", "s",
               _quantiles("ws_gateway_exchange_lag_seconds", "worker", legend="{{worker}}")),
         Panel("Socket to RabbitMQ, all of it", "How many events took how long.", "heatmap", "s",
-              [("sum by (le) (increase(ws_gateway_delivery_seconds_bucket[$__rate_interval]))", "{{le}}")], extra={"options": {"calculate": False}}),
+              [("sum by (le) (increase(ws_gateway_delivery_seconds_bucket[$__rate_interval]))", "{{le}}")], extra={"options": {"calculate": False, "yAxis": {"unit": "s"}}}),
         Panel("Lost and refused", "dropped: consumers do not get it; again: published once more; returned: no queue wanted it.", "timeseries", "short",
               [("sum by (reason) (increase(ws_gateway_dropped_total[$__rate_interval]))", "dropped {{reason}}"),
                ("sum by (reason) (increase(ws_gateway_publish_failures_total[$__rate_interval]))", "again {{reason}}"),

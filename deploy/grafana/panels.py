@@ -18,7 +18,7 @@ GREEN, YELLOW, RED = "green", "yellow", "red"
 class Panel:
     """One panel.
 
-    kind      Grafana's type: timeseries, stat, table, state-timeline, bargauge, heatmap
+    kind      Grafana's type: timeseries, stat, table, state-timeline, heatmap
     unit      of its figures, in Grafana's words: s, ops, percentunit …; "short" for plain numbers, "string" for tables of words
     asks      PromQL with the legend that each series has; or SQL, with "" as legend
     steps     thresholds: the figure from which a colour counts
@@ -43,7 +43,7 @@ def panel(row: Panel, number: int, x: int, y: int) -> Json:
     source = POSTGRES if row.sql else PROMETHEUS
     defaults: Json = {
         "unit": row.unit,
-        "color": {"mode": "thresholds" if row.kind in ("stat", "bargauge", "state-timeline") else "palette-classic"},
+        "color": {"mode": "thresholds" if row.kind in ("stat", "state-timeline") else "palette-classic"},
         "thresholds": {"mode": "absolute", "steps": [{"value": value, "color": colour} for value, colour in row.steps]},
     }
     if row.words:
@@ -68,7 +68,7 @@ def _target(row: Panel, source: Json, number: int, ask: str, legend: str) -> Jso
     if row.sql:
         shape = "time_series" if row.kind == "timeseries" else "table"
         return {"refId": letter, "datasource": source, "rawQuery": True, "editorMode": "code", "format": shape, "rawSql": ask}
-    at_once = row.kind in ("stat", "bargauge", "table")
+    at_once = row.kind in ("stat", "table")
     shape = "table" if row.kind == "table" else "heatmap" if row.kind == "heatmap" else "time_series"
     return {
         "refId": letter,
@@ -89,7 +89,7 @@ def _options(row: Panel) -> Json:
                 "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull", "max"]},
                 "tooltip": {"mode": "multi"},
             }
-        case "stat" | "bargauge":
+        case "stat":
             return {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "colorMode": "background"}
         case "state-timeline":
             return {"showValue": "auto", "mergeValues": True, "rowHeight": 0.85, "legend": {"showLegend": False}}

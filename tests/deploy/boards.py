@@ -18,7 +18,7 @@ FROM, TO = "now() - interval '30 minutes'", "now() + interval '30 minutes'"
 #: Grafana's macros of SQL.
 _MACROS = (
     (re.compile(r"\$__timeFilter\((\w+)\)"), rf"\1 BETWEEN {FROM} AND {TO}"),
-    (re.compile(r"\$__timeGroup\((\w+), '60s'\)"), r"to_timestamp(floor(extract(epoch from \1)/60)*60)"),
+    (re.compile(r"\$__timeGroup\((\w+), '60s'\)"), r"floor(extract(epoch from \1)/60)*60"),
     (re.compile(r"\$__timeFrom\(\)"), FROM),
     (re.compile(r"\$__timeTo\(\)"), TO),
 )
