@@ -56,6 +56,7 @@ def test_dashboards_show_a_running_gateway_and_faults_fire_their_alerts(
     folder.mkdir()
     for channel in ("trades", "ticker"):
         gateway.subscribe(channel, symbol="BTCUSDT", category="linear")
+    gateway.subscribe("order")  # a login, and with it the exchange's clock
     asked = {
         str(ask): boards.filled(ask.text, dict.fromkeys(boards.variables(ask.board), ".*"))
         for ask in boards.asks()
