@@ -91,6 +91,10 @@ def test_an_event_flows_through_the_image(tmp_path: Path, request: pytest.Fixtur
         wait_for(healthy, lambda: f"{api.call('GET', '/health')[1]}", 60.0)
         assert {"router", "linear_00", "api"} <= {line["process"] for line in container.lines()}
         assert "RUNNING" in container.execute("supervisorctl", "-c", "supervisord.conf", "status", "router:*").stdout
+        listed = container.execute("ws-gateway", "list", "--json")
+        assert (listed.returncode, "publicTrade.BTCUSDT" in listed.stdout) == (0, True), listed.stdout
+        simulated = compose.read()["services"]["simulator"]["command"]
+        assert container.execute(*simulated, "--help").returncode == 0, "it shares the image"
         refused = container.execute("sh", "-c", "touch /app/gateway/x /etc/x /usr/x; id -u; grep CapEff /proc/self/status")
         assert refused.stdout.count("Read-only file system") == 3
         assert refused.stdout.splitlines()[-2:] == ["10001", "CapEff:\t0000000000000000"]
