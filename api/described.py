@@ -21,13 +21,6 @@ NEEDING_KEY = {
 WITH_BODY = {"413": "Body too long", "415": "Not JSON"}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
 
-#: The documentation to read: pages without scripts of their own, see `headers.py`.
-_PAGE = (
-    '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>ws-gateway control API</title></head><body>{}</body></html>'
-)
-INDEX_PAGE = _PAGE.format('<ul><li><a href="redoc">to read</a></li><li><a href="openapi.json">OpenAPI</a></li></ul>')
-READER_PAGE = _PAGE.format('<redoc spec-url="openapi.json"></redoc><script src="redoc/js/redoc.standalone.js"></script>')
-
 
 def complete(document: dict[str, Any]) -> None:
     """Fill in which scope each call that needs a key asks of it, and how it may be refused."""
