@@ -21,12 +21,14 @@ class Change(BaseModel):
     """Something that somebody changed.
 
     who      the name of the key, or the part of the gateway that did it
+    key_id   of a service's key, as `ws-gateway keys list` shows it
     subject  the id of what was changed
     """
 
     id: int
     timestamp: str
     who: str
+    key_id: str | None
     action: str
     subject: str | None
     service: str | None
