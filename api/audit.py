@@ -4,6 +4,7 @@ from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
+from api import examples
 from api.access import NEEDS_KEY
 from api.parts import Parts
 from api.shapes import Short, SpanFilter, plain
@@ -38,6 +39,8 @@ class Change(BaseModel):
 
 class Changes(BaseModel):
     """One page, and how many match in all."""
+
+    model_config = examples.shown(examples.AUDIT)
 
     audit: list[Change]
     total: int

@@ -209,6 +209,8 @@ class SchemaPlace(BaseModel):
 class Schemas(BaseModel):
     """All event classes."""
 
+    model_config = examples.shown(examples.SCHEMAS)
+
     schemas: list[SchemaPlace]
 
 
