@@ -7,7 +7,21 @@ from flask import jsonify
 from flask_openapi3 import Info, OpenAPI
 
 import gateway
-from api import access, audit, balances, crowd, described, documents, errors, headers, health, holdings, ledger, subscriptions
+from api import (
+    access,
+    audit,
+    balances,
+    crowd,
+    described,
+    documents,
+    errors,
+    headers,
+    health,
+    holdings,
+    ledger,
+    reader,
+    subscriptions,
+)
 from api.asked import Rules
 from api.door import Door
 from api.parts import Parts
@@ -62,7 +76,7 @@ def create_app(settings: Settings) -> OpenAPI:
         known=lambda: _known(settings),
         wallet=_wallet(settings) if settings.has_credentials else None,
     )
-    app.config |= {"OPENAPI_HTML_STRING": described.INDEX_PAGE, "REDOC_HTML_STRING": described.READER_PAGE}
+    reader.register(app)
     errors.register(app)
     crowd.register(app, AT_ONCE)
     for blueprint in (
