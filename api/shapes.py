@@ -25,7 +25,7 @@ def _decimal(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_decimal)]
+_Digits = BeforeValidator(_decimal)
 
 
 class Strict(BaseModel):
@@ -47,8 +47,8 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
 class Page(Strict):
     """Which part of a list."""
 
-    limit: Annotated[Whole, Field(ge=1, le=1000)] = 100
-    offset: Annotated[Whole, Field(ge=0, le=2**31)] = 0
+    limit: Annotated[int, Field(ge=1, le=1000), _Digits] = 100
+    offset: Annotated[int, Field(ge=0, le=2**31), _Digits] = 0
 
 
 class SpanFilter(Page):

@@ -8,7 +8,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hmac import compare_digest
 
 from gateway import audit, db
@@ -39,7 +39,7 @@ class Caller:
     name: str
     scope: str
     service: str | None = None
-    key_id: str | None = None
+    key_id: str | None = field(default=None, compare=False)
 
     def may(self, scope: str) -> bool:
         return SCOPES.index(scope) <= SCOPES.index(self.scope)
