@@ -75,7 +75,7 @@ def register(
 
 def caller() -> By:
     """Whose request this is, for the audit."""
-    return By(g.caller.name, g.trace_id)
+    return By(g.caller.name, g.trace_id, g.caller.key_id)
 
 
 def scope_of(path: str, method: str) -> str:

@@ -21,6 +21,7 @@ from api import (
     ledger,
     metrics,
     page,
+    reader,
     requests,
     subscriptions,
 )
@@ -81,7 +82,7 @@ def create_app(settings: Settings) -> OpenAPI:
         var_dir=settings.var_dir,
         wallet=_wallet(settings) if settings.has_credentials else None,
     )
-    app.config |= {"OPENAPI_HTML_STRING": described.INDEX_PAGE, "REDOC_HTML_STRING": described.READER_PAGE}
+    reader.register(app)
     errors.register(app)
     crowd.register(app, AT_ONCE)
     for blueprint in (

@@ -4,6 +4,7 @@ from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
+from api import examples
 from api.access import NEEDS_KEY
 from api.parts import Parts
 from api.shapes import Short, SpanFilter, plain
@@ -21,12 +22,14 @@ class Change(BaseModel):
     """Something that somebody changed.
 
     who      the name of the key, or the part of the gateway that did it
+    key_id   of a service's key, as `ws-gateway keys list` shows it
     subject  the id of what was changed
     """
 
     id: int
     timestamp: str
     who: str
+    key_id: str | None
     action: str
     subject: str | None
     service: str | None
@@ -36,6 +39,8 @@ class Change(BaseModel):
 
 class Changes(BaseModel):
     """One page, and how many match in all."""
+
+    model_config = examples.shown(examples.AUDIT)
 
     audit: list[Change]
     total: int

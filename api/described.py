@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api import access, forms
+from api import access, forms, refusal_examples
 
 #: Where a key may stand, by the names of the document.
 SCHEMES: dict[str, Any] = {
@@ -14,19 +14,14 @@ SCHEMES: dict[str, Any] = {
 #: Any call that needs a key may be answered so, and one with a body so, too.
 NEEDING_KEY = {
     "401": "No key, or a wrong one",
-    "403": "The key may not do this",
     "429": "Too many wrong keys",
     "503": "PostgreSQL is away",
 }
+#: A key that reads, reads everything.
+NOT_FOR_READING = {"403": "The key may not do this"}
 WITH_BODY = {"413": "Body too long", "415": "Not JSON"}
+_ERROR = {"$ref": "#/components/schemas/Error"}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
-
-#: The documentation to read: pages without scripts of their own, see `headers.py`.
-_PAGE = (
-    '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>ws-gateway control API</title></head><body>{}</body></html>'
-)
-INDEX_PAGE = _PAGE.format('<ul><li><a href="redoc">to read</a></li><li><a href="openapi.json">OpenAPI</a></li></ul>')
-READER_PAGE = _PAGE.format('<redoc spec-url="openapi.json"></redoc><script src="redoc/js/redoc.standalone.js"></script>')
 
 
 def complete(document: dict[str, Any]) -> None:
@@ -41,8 +36,10 @@ def complete(document: dict[str, Any]) -> None:
             scope = access.scope_of(path, method.upper())
             operation["security"] = [{name: [scope]} for name in SCHEMES]
             errors = NEEDING_KEY | (WITH_BODY if method.upper() in forms.WITH_BODY else {})
+            errors |= {} if scope == "read" else NOT_FOR_READING
             operation["responses"] |= {status: _error(words) for status, words in errors.items()}
             operation["responses"]["429"]["headers"] = _RETRY_AFTER
+    _show_refusals(document)
 
 
 def query_fields(document: Mapping[str, Any]) -> dict[tuple[str, str], frozenset[str]]:
@@ -54,5 +51,16 @@ def query_fields(document: Mapping[str, Any]) -> dict[tuple[str, str], frozenset
     }
 
 
+def _show_refusals(document: Mapping[str, Any]) -> None:
+    """An example in each answer that has the shape of an error."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            for status, response in operation["responses"].items():
+                content = response["content"].get("application/json", {})
+                if content.get("schema") == _ERROR:
+                    shown = {**content, "example": refusal_examples.of(int(status), method.upper(), path)}
+                    operation["responses"][status] = {**response, "content": {"application/json": shown}}
+
+
 def _error(words: str) -> dict[str, Any]:
-    return {"description": words, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    return {"description": words, "content": {"application/json": {"schema": _ERROR}}}

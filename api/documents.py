@@ -1,5 +1,7 @@
 """/asyncapi.json and /schemas: what the messages on the broker look like. Open, like the documentation."""
 
+from collections.abc import Mapping
+
 from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
@@ -17,7 +19,12 @@ def blueprint() -> APIBlueprint:
     texts = {name: schemas.text(found) for name, found in published.items()}
     events = schemas.text(asyncapi.document())
 
-    @routes.get("/asyncapi.json", summary="AsyncAPI 3.0", operation_id="asyncapi", responses={200: _as(asyncapi.CONTENT_TYPE)})
+    @routes.get(
+        "/asyncapi.json",
+        summary="AsyncAPI 3.0",
+        operation_id="asyncapi",
+        responses={200: _as(asyncapi.CONTENT_TYPE, asyncapi.document())},
+    )
     def of_the_broker() -> Response:
         """The exchange, the queues and the messages of each event class."""
         return Response(events, content_type=asyncapi.CONTENT_TYPE)
@@ -35,7 +42,7 @@ def blueprint() -> APIBlueprint:
         "/schemas/<event_type>",
         summary="JSON Schema of one event class",
         operation_id="schema",
-        responses={200: _as(SCHEMA_TYPE), 404: Error},
+        responses={200: _as(SCHEMA_TYPE, published["trade"]), 404: Error},
     )
     def of_a_class(path: EventClass) -> Response:
         """Of one whole message. The name may end in .json, as in the schema's own `$id`."""
@@ -48,6 +55,7 @@ def blueprint() -> APIBlueprint:
     return routes
 
 
-def _as(content_type: str) -> dict[str, object]:
-    """For the OpenAPI document: an object of that content type."""
-    return {"description": "OK", "content": {content_type: {"schema": {"type": "object"}}}}
+def _as(content_type: str, whole: Mapping[str, object]) -> dict[str, object]:
+    """For the OpenAPI document: an object of that content type, and the beginning of one."""
+    example = {name: found for name, found in whole.items() if isinstance(found, str)}
+    return {"description": "OK", "content": {content_type: {"schema": {"type": "object"}, "example": example}}}

@@ -1,17 +1,19 @@
 """Every error of the API in one shape: {"error", "code", "details"}. Source: the public contract, section 5."""
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
 from gateway.errors import RequestError, StoreAway, StoreBusy, StoreRefused
 
 log = logging.getLogger(__name__)
 
-#: HTTP status → the contract's word, where no more special one is given.
+#: HTTP status → the contract's word, where no more special one is given. Any other has its name of HTTP: 417 EXPECTATION_FAILED.
 CODES = {
     400: "INVALID_REQUEST",
     401: "AUTHENTICATION_FAILED",
@@ -30,7 +32,7 @@ CODES = {
 
 def shape(status: int, message: str, *, code: str | None = None, details: dict[str, Any] | None = None) -> dict[str, Any]:
     """An error as the contract shapes it."""
-    return {"error": message, "code": code or CODES.get(status, "ERROR"), "details": details or {}}
+    return {"error": message, "code": code or CODES.get(status) or HTTPStatus(status).name, "details": details or {}}
 
 
 def answer(status: int, message: str, *, code: str | None = None, details: dict[str, Any] | None = None) -> Response:
@@ -42,14 +44,10 @@ def answer(status: int, message: str, *, code: str | None = None, details: dict[
 
 def not_valid(fault: ValidationError) -> Response:
     """The first thing that pydantic found wrong, in one sentence; all of them as details."""
-    found = [
-        {"field": ".".join(map(str, error["loc"])) or "body", "problem": str(error["msg"]), "found": _short(error.get("input"))}
-        for error in fault.errors(include_url=False, include_context=False)
-    ]
-    first = found[0]
-    unknown = any(error["type"] == "extra_forbidden" for error in fault.errors()[:1])
-    what = f"the field {first['field']} is unknown" if unknown else f"{first['field']}: found {first['found']}; {first['problem']}"
-    return answer(400, what, details={"problems": found})
+    problems = [_problem(error) for error in fault.errors(include_url=False, include_context=False)]
+    first = problems[0]
+    words = "{field}: found {found}; {problem}" if "found" in first else "the field {field} is unknown"
+    return answer(400, words.format(**first), details={"problems": problems})
 
 
 def register(app: Flask) -> None:
@@ -83,6 +81,16 @@ def register(app: Flask) -> None:
         return response
 
 
+def _problem(error: ErrorDetails) -> dict[str, str]:
+    """What stands in a field that is unknown, or within a wrong value, is never repeated: it may be a key."""
+    said = {"field": ".".join(map(str, error["loc"])) or "body", "problem": str(error["msg"])}
+    if error["type"] == "extra_forbidden":
+        return said
+    return said | {"found": "nothing" if error["type"] == "missing" else _short(error["input"])}
+
+
 def _short(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
     text = repr(value)
     return text if len(text) <= 100 else f"{text[:100]}…"

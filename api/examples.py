@@ -80,6 +80,19 @@ UNHEALTHY = {
     **HEALTH, "status": "unhealthy", "database_connected": False, "spool": {"messages": 3, "bytes": 4096},
     "reasons": ["PostgreSQL is away: no answer within 4 s"],
 }  # fmt: skip
+AUDIT = {
+    "audit": [
+        {
+            "id": 17, "timestamp": "2026-01-31T12:00:00.250000Z", "who": "trader", "key_id": "0123456789abcdef", "action": "subscribed",
+            "subject": "6d1a5c1e-6a3f-4a83-9d0e-0c8d4a7c2f11", "service": "trader", "topic": "publicTrade.BTCUSDT",
+            "trace_id": "3f9c2a7b51d08e64",
+        }
+    ],
+    "total": 1,
+}  # fmt: skip
+SCHEMAS = {
+    "schemas": [{"event_type": "trade", "description": "One event message: a public trade.", "schema_path": "/schemas/trade"}]
+}
 READY = {"status": "ready", "reasons": []}
 NOT_READY = {"status": "not_ready", "reasons": UNHEALTHY["reasons"]}
 LIVE = {"status": "live"}

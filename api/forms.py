@@ -1,17 +1,24 @@
 """The form of a request, whatever it asks: where its keys stand, which fields its query may have, and what a body is."""
 
+import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 import msgspec
 from flask import Response, g, request
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import ClientDisconnected
 
+from api import unreadable
 from api.errors import answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
 
 #: No request of ours needs more: 1,000 wishes of a replacement, each with all its fields; bytes.
 LARGEST_BODY = 256 * 1024
@@ -76,9 +83,8 @@ def check(query_fields: Mapping[tuple[str, str], Collection[str]]) -> Response |
         return answer(400, "found a NUL character in the path or the query; expected text")
     if request.url_rule is None or request.routing_exception is not None:
         return None
-    allowed = query_fields.get(
-        (path_of(request.url_rule.rule), "GET" if request.method == "HEAD" else request.method), request.args
-    )
+    method = "GET" if request.method == "HEAD" else request.method
+    allowed = query_fields.get((path_of(request.url_rule.rule), method), request.args if method == "OPTIONS" else ())
     for field, values in request.args.lists():
         if field not in allowed:
             return answer(400, f"the field {field[:100]} is unknown")
@@ -98,9 +104,14 @@ def _check_body() -> Response | None:
     if request.content_length is not None and request.content_length > LARGEST_BODY:
         _discard(request.content_length)
         return answer(413, f"found a body of {request.content_length} bytes; expected at most {LARGEST_BODY}")
-    text = request.get_data()
+    try:
+        text = request.get_data()
+    except (ParseException, ClientDisconnected) as fault:
+        return _unreadable(fault)
     if len(text) > LARGEST_BODY:
         return answer(413, f"found a body without a length that is longer; expected at most {LARGEST_BODY} bytes")
+    if request.content_length is not None and len(text) != request.content_length:
+        return answer(400, f"found a body of {len(text)} bytes; expected {request.content_length}, as Content-Length says")
     try:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as fault:
@@ -111,6 +122,17 @@ def _check_body() -> Response | None:
         return answer(400, "found a NUL character in the body; expected text")
     g.body = found
     return None
+
+
+def _unreadable(fault: ParseException | ClientDisconnected) -> Response:
+    """Raised while the body is read, in the midst of the application; a line of the log, as for what cannot be read before."""
+    if isinstance(fault, ParseException):
+        status, words = unreadable.answer_of(fault)
+    else:
+        status, words = HTTPStatus.BAD_REQUEST, "found a body that ends in the midst of a chunk; expected a last one of size 0"
+    reason, trace_id = type(fault).__name__, g.get("trace_id")
+    log.warning("api unreadable_request address=%s reason=%s", request.remote_addr, reason, extra={"trace_id": trace_id})
+    return answer(status, words)
 
 
 def _discard(length: int) -> None:

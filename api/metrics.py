@@ -8,7 +8,9 @@ from gateway import state
 from gateway.metrics import text
 from gateway.metrics.scrape import scrape
 
-_TEXT = {"description": "Prometheus' text format", "content": {text.CONTENT_TYPE: {"schema": {"type": "string"}}}}
+_EXAMPLE = "# TYPE ws_gateway_gaps_open gauge\nws_gateway_gaps_open 0\n"
+_CONTENT = {"schema": {"type": "string"}, "example": _EXAMPLE}
+_TEXT = {"description": "Prometheus' text format", "content": {text.CONTENT_TYPE: _CONTENT}}
 
 
 def blueprint(parts: Parts) -> APIBlueprint:

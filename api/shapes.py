@@ -1,19 +1,31 @@
 """What requests and answers look like: the pydantic models behind validation and the OpenAPI document."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
+from pydantic_core import PydanticCustomError
 
 from api import examples
 
 #: Without NUL, which PostgreSQL cannot hold.
 Short = Annotated[StrictStr, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-#: What `spans.py` reads; it says itself what it cannot.
-Moment = Annotated[str, Field(json_schema_extra={"pattern": "^[0-9TZWtzw:.,+ -]{4,40}$"})]
+#: What `spans.py` reads; it says itself what it cannot. The last but one is the minus sign that ISO 8601 prefers.
+Moment = Annotated[str, Field(json_schema_extra={"pattern": "^[0-9TZWtzw:.,+ \u2212-]{4,40}$"})]
+
+
+def _decimal(value: Any) -> Any:
+    """A query's number is written in digits; pydantic itself would take 1_0 and 1.0, too."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]+", value, re.ASCII):
+        raise PydanticCustomError("digits", "expected decimal digits")
+    return value
+
+
+_Digits = BeforeValidator(_decimal)
 
 
 class Strict(BaseModel):
@@ -35,15 +47,15 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
 class Page(Strict):
     """Which part of a list."""
 
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    offset: Annotated[int, Field(ge=0, le=2**31)] = 0
+    limit: Annotated[int, Field(ge=1, le=1000), _Digits] = 100
+    offset: Annotated[int, Field(ge=0, le=2**31), _Digits] = 0
 
 
 class SpanFilter(Page):
     """Which time; both ends belong to it."""
 
     start: Moment | None = Field(default=None, alias="from", description="ISO 8601; UTC where it names no offset.")
-    end: Moment | None = Field(default=None, alias="to", description="ISO 8601; a date alone is the whole day.")
+    end: Moment | None = Field(default=None, alias="to", description="ISO 8601; a day, week, month or year alone is all of it.")
 
 
 class GapFilter(SpanFilter):
@@ -198,6 +210,8 @@ class SchemaPlace(BaseModel):
 
 class Schemas(BaseModel):
     """All event classes."""
+
+    model_config = examples.shown(examples.SCHEMAS)
 
     schemas: list[SchemaPlace]
 

@@ -21,6 +21,8 @@ _HIDDEN = ("endpoint", "binding", "resyncs", "bound_at")
 
 _SERVICE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 Service = Annotated[StrictStr, Field(pattern=_SERVICE)]
+#: A whole number is one, too; a text and a boolean are none.
+Seconds = StrictFloat
 
 TRADES = {
     "id": "6d1a5c1e-6a3f-4a83-9d0e-0c8d4a7c2f11",
@@ -87,10 +89,8 @@ class _Wish(Strict):
     interval: Short | None = None
     topic: Short | None = None
     delivery: Short | None = None
-    snapshot_seconds: StrictFloat | StrictInt | None = Field(
-        default=None, description="Of a book: how often the queue gets it whole, 1 to 3600."
-    )
-    ttl_seconds: StrictFloat | StrictInt | None = Field(
+    snapshot_seconds: Seconds | None = Field(default=None, description="Of a book: how often the queue gets it whole, 1 to 3600.")
+    ttl_seconds: Seconds | None = Field(
         default=None,
         description=f"The subscription ends unless it is renewed within this, {TTL_SECONDS[0]} to {TTL_SECONDS[1]}; none: it lasts.",
     )

@@ -102,7 +102,7 @@ def _refuse_what_is_not_done(asked: Asked) -> None:
 def _check_lease(asked: Asked) -> None:
     least, most = TTL_SECONDS
     if asked.ttl_seconds is not None and not least <= asked.ttl_seconds <= most:
-        raise RequestError(f"found ttl_seconds {asked.ttl_seconds}; expected {least} to {most}")
+        raise RequestError(f"found ttl_seconds {asked.ttl_seconds:.15g}; expected {least} to {most}")
 
 
 def _check_snapshots(asked: Asked, channel: Channel) -> None:
@@ -114,7 +114,7 @@ def _check_snapshots(asked: Asked, channel: Channel) -> None:
         raise RequestError(f"found snapshot_seconds for {channel.channel_type}; expected it only for a book: {books}")
     least, most = SNAPSHOT_SECONDS
     if not least <= asked.snapshot_seconds <= most:
-        raise RequestError(f"found snapshot_seconds {asked.snapshot_seconds}; expected {least} to {most}")
+        raise RequestError(f"found snapshot_seconds {asked.snapshot_seconds:.15g}; expected {least} to {most}")
 
 
 def _check_environment(channel: Channel, category: str | None, rules: Rules) -> None:

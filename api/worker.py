@@ -17,6 +17,7 @@ from gunicorn.http import errors
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
+from api import unreadable
 from api.errors import shape
 from api.headers import HEADERS, POLICY
 
@@ -26,13 +27,7 @@ log = logging.getLogger(__name__)
 #: seconds.
 HEAD_S, REQUEST_S = 2.0, 10.0
 
-#: What is answered to what cannot be read; else 400, and 500 to what is no fault of the request.
-STATUSES = {
-    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
-    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
-    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
-}
+#: What is no fault of the request: 500.
 OUR_FAULT = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
 
 
@@ -69,10 +64,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # it ships no types
         """Called by gunicorn where a request leads to no answer of the application."""
         trace_id, place = secrets.token_hex(8), addr[0] if addr else "unknown"
         if isinstance(exc, errors.ParseException) and not isinstance(exc, OUR_FAULT):
-            status = STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
-            words = (
-                f"found a request that cannot be read ({type(exc).__name__}); expected HTTP/1.1 with lines of at most 8190 bytes"
-            )
+            status, words = unreadable.answer_of(exc)
             log.warning("api unreadable_request address=%s reason=%s", place, type(exc).__name__, extra={"trace_id": trace_id})
         else:
             status, words = HTTPStatus.INTERNAL_SERVER_ERROR, "the request failed; the log says why, under this answer's X-Trace-Id"

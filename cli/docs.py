@@ -39,7 +39,8 @@ COMMENTED_OUT = frozenset({"BYBIT_ENVIRONMENT"})
 #: Routes outside the OpenAPI document.
 PAGES = {
     "/": "The control page, without data: its scripts ask for that with the key that is typed in",
-    "/docs/": "The documentation to read",
+    "/docs": "The documentation to read",
+    "/docs/": "The same as /docs",
     "/docs/openapi.json": "The same as /openapi.json",
     "/docs/redoc": "The documentation to read, on one page",
     "/openapi.json": "OpenAPI 3.1",

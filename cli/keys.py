@@ -11,11 +11,9 @@ from rich.table import Table
 from cli import running
 from gateway import api_keys, config, db, store
 from gateway.api_keys import SCOPES
-from gateway.audit import By
+from gateway.audit import COMMAND
 from gateway.errors import MigrationError
 
-#: Who it is in the audit.
-BY = By("ws-gateway keys")
 COLUMNS = ("id", "name", "scopes", "service", "created_at", "last_used_at", "revoked_at")
 
 
@@ -39,7 +37,7 @@ def command() -> None:
 def create(name: str, scopes: tuple[str, ...], service: str | None) -> None:
     """Make a key and show it, once: only a hash of it is kept."""
     with closing(_connect()) as connection:
-        key, row = api_keys.create(connection, name=name, scopes=scopes, service=service, by=BY)
+        key, row = api_keys.create(connection, name=name, scopes=scopes, service=service, by=COMMAND)
     print(key)
     print(f"key {row['id']} of {name}: {_scopes(row)}; it cannot be shown again", file=sys.stderr)
 
@@ -65,7 +63,7 @@ def list_keys(as_json: bool) -> None:
 def revoke(name_or_id: str) -> None:
     """End the key NAME_OR_ID; the API refuses it within 10 s."""
     with closing(_connect()) as connection:
-        row = api_keys.revoke(connection, name_or_id, BY)
+        row = api_keys.revoke(connection, name_or_id, COMMAND)
     print(f"revoked: key {row['id']} of {row['name']}")
 
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hmac import compare_digest
 
 from gateway import audit, db
@@ -33,18 +33,20 @@ class Caller:
 
     scope    the highest that the key has
     service  the only one whose subscriptions it may change; None: every one's
+    key_id   of a key that is a row
     """
 
     name: str
     scope: str
     service: str | None = None
+    key_id: str | None = field(default=None, compare=False)
 
     def may(self, scope: str) -> bool:
         return SCOPES.index(scope) <= SCOPES.index(self.scope)
 
 
 #: The holder of the administrator's key, which is no row.
-ADMINISTRATOR = Caller("administrator", "admin")
+ADMINISTRATOR = Caller(audit.OWN[-1], "admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,9 @@ def opening(connection: Connection) -> dict[str, Key]:
         rows = db.rows(cursor)
     return {
         row["id"]: Key(
-            row["id"], bytes(row["secret_sha256"]), Caller(row["name"], max(row["scopes"], key=SCOPES.index), row["service"])
+            row["id"],
+            bytes(row["secret_sha256"]),
+            Caller(row["name"], max(row["scopes"], key=SCOPES.index), row["service"], row["id"]),
         )
         for row in rows
     }
@@ -120,10 +124,10 @@ def touch(connection: Connection, identities: Sequence[str]) -> None:
 
 
 def _check(name: str, scopes: Sequence[str], service: str | None) -> None:
-    if not _NAME.fullmatch(name) or _ID.fullmatch(name) or name == ADMINISTRATOR.name:
+    if not _NAME.fullmatch(name) or _ID.fullmatch(name) or name.lower() in audit.OWN:
         raise RequestError(
-            f"found name {name!r}; expected 1 to 100 letters, digits, _ . - that begin with a letter or digit, no id of a key and not "
-            f"{ADMINISTRATOR.name!r}"
+            f"found name {name!r}; expected 1 to 100 letters, digits, _ . - that begin with a letter or digit, no id of a key and none of "
+            f"{', '.join(map(repr, audit.OWN))}"
         )
     if not scopes or any(scope not in SCOPES for scope in scopes):
         raise RequestError(f"found scopes {', '.join(scopes) or 'none'}; expected some of {', '.join(SCOPES)}")

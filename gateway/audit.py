@@ -15,14 +15,20 @@ class By:
 
     who       the name of a key, or of a part of the gateway
     trace_id  of the request
+    key_id    of a service's key, which tells it from others that had its name
     """
 
     who: str
     trace_id: str | None = None
+    key_id: str | None = None
 
 
 #: What the gateway changes by itself.
 GATEWAY = By("ws-gateway")
+#: … and on the command line.
+COMMAND = By("ws-gateway keys")
+#: Words of `who` that are no key of a service: none may have such a name. The last holds the administrator's key.
+OWN = (GATEWAY.who, COMMAND.who, "administrator")
 
 
 def record(cursor: Cursor, by: By, action: str, *changed: Mapping[str, Any]) -> None:
@@ -32,7 +38,7 @@ def record(cursor: Cursor, by: By, action: str, *changed: Mapping[str, Any]) -> 
     """
     if changed:
         rows = [
-            (by.who, action, _text(entry.get("id")), entry.get("requesting_service"), entry.get("topic"), by.trace_id)
+            (by.who, by.key_id, action, _text(entry.get("id")), entry.get("requesting_service"), entry.get("topic"), by.trace_id)
             for entry in changed
         ]
         execute_values(cursor, query("insert_audit"), rows)

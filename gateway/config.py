@@ -62,7 +62,7 @@ SETTINGS: tuple[Setting, ...] = (
             "Label of the exchange account, in every private event and row."),
     Setting("WS_GATEWAY_HOST", "127.0.0.1", parsers.any_text, "a host name or address", "Where the control API listens."),
     Setting("WS_GATEWAY_PORT", "4400", parsers.whole(1, 65535), "a whole number from 1 to 65535", "Port of the control API."),
-    Setting("WS_GATEWAY_API_KEY", "", parsers.any_text, "at least one character",
+    Setting("WS_GATEWAY_API_KEY", "", parsers.api_key, "1 to 1000 visible ASCII characters, with spaces at most between them",
             "The administrator's API key; generated once into the var folder when empty.", secret=True),
     Setting("WS_GATEWAY_VAR_DIR", "./var", parsers.any_text, "a path", "Sockets, states, journals, spool, logs, private servers' data."),
     Setting("WS_GATEWAY_SPOOL_MAX_BYTES", "2GiB", parsers.size, "bytes, or a number with KiB, MiB or GiB", "Bound of each spool and journal."),

@@ -110,6 +110,13 @@ def label(text: str) -> str:
     return text
 
 
+def api_key(text: str) -> str:
+    """What can stand in a header, and comes out of it as it went in."""
+    if not re.fullmatch(r"([!-~]([ -~]{0,998}[!-~])?)?", text):
+        raise ValueError
+    return text
+
+
 def postgres(text: str) -> str:
     """Several hosts may stand in one URL, so ports are looked at one by one."""
     if not text:

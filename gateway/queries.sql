@@ -501,11 +501,11 @@ where ((status = 'Closed' and updated_at < now() - interval '90 days') or delive
 
 -- name: insert_audit
 -- Who changed what, just now.
-insert into audit (who, action, subject, service, topic, trace_id) values %s
+insert into audit (who, key_id, action, subject, service, topic, trace_id) values %s
 
 -- name: find_audit
 -- Changes of a time, the newest first.
-select id, at as "timestamp", who, action, subject, service, topic, trace_id
+select id, at as "timestamp", who, key_id, action, subject, service, topic, trace_id
 from audit
 where (%(action)s::text is null or action = %(action)s)
   and (%(from)s::timestamptz is null or at >= %(from)s) and (%(to)s::timestamptz is null or at <= %(to)s)

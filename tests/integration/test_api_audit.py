@@ -7,7 +7,7 @@ import pytest
 from asking import BASE, WISH, assert_error, call, make_client, subscribe
 from flask.testing import FlaskClient
 
-from gateway import audit, db, leases
+from gateway import api_keys, audit, db, leases
 from gateway.audit import By
 from gateway.servers.server import free_ports
 
@@ -34,12 +34,25 @@ def test_nothing_is_in_the_audit_before_anything_was_changed(client: FlaskClient
 def test_the_audit_says_who_changed_what_when_and_in_which_request(client: FlaskClient) -> None:
     row = subscribe(client)
     [change] = call(client, "GET", AUDIT)[1]["audit"]
-    assert list(change) == ["id", "timestamp", "who", "action", "subject", "service", "topic", "trace_id"]
-    assert (change["who"], change["action"]) == ("administrator", "subscribed")
+    assert list(change) == ["id", "timestamp", "who", "key_id", "action", "subject", "service", "topic", "trace_id"]
+    assert (change["who"], change["key_id"], change["action"]) == ("administrator", None, "subscribed")
     assert (change["subject"], change["service"], change["topic"]) == (row["id"], "tester", "publicTrade.BTCUSDT")
     made_after = datetime.fromisoformat(row["created_at"]) - datetime.fromisoformat(change["timestamp"])
     assert timedelta() <= made_after < timedelta(seconds=1), "in the transaction of the change, which had just begun"
     assert len(change["trace_id"]) == 16
+
+
+def test_two_keys_of_one_name_are_told_apart(client: FlaskClient, connection: db.Connection) -> None:
+    ids = []
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        whole, key = api_keys.create(connection, name="trader", scopes=["write"], service=None, by=By("tester"))
+        assert client.post(BASE, headers={"X-API-Key": whole}, json={**WISH, "symbol": symbol}).status_code == 201
+        api_keys.revoke(connection, "trader", By("tester"))
+        ids.append(key["id"])
+    changes = [row for row in call(client, "GET", AUDIT)[1]["audit"] if row["action"] == "subscribed"]
+    assert [(row["who"], row["key_id"], row["topic"]) for row in changes] == [
+        ("trader", ids[1], "publicTrade.ETHUSDT"), ("trader", ids[0], "publicTrade.BTCUSDT"),
+    ]  # fmt: skip
 
 
 def test_what_changes_nothing_is_not_in_the_audit(client: FlaskClient) -> None:

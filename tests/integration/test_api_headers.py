@@ -1,14 +1,16 @@
 """What every answer of the control API tells a browser, refusals and pages too; and that no other origin is let in."""
 
 import re
+from urllib.parse import urljoin
 
 import pytest
-from asking import BASE, HEADERS, WISH
+from asking import BASE, CALLS, HEADERS, WISH, filled
 from flask.testing import FlaskClient
 
 #: Method, path, what is given, and the status.
 ANSWERS = [
     ("GET", "/health/live", {}, 200),
+    ("GET", "/docs", {}, 200),
     ("GET", "/docs/", {}, 200),
     ("GET", "/openapi.json", {}, 200),
     ("GET", BASE, {}, 401),
@@ -46,14 +48,38 @@ def test_every_answer_is_hardened_and_lets_no_other_origin_in(
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/docs/", "/docs/redoc"])
+@pytest.mark.parametrize("path", ["/docs", "/docs/", "/docs/redoc"])
 def test_the_pages_have_no_script_of_their_own_and_load_nothing_from_elsewhere(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     page = answer.get_data(as_text=True)
     assert re.findall(r"<script(?![^>]* src=)|<style|\son\w+=|style=", page) == []
     for link in re.findall(r'(?:src|href|spec-url)="([^"]*)"', page):
-        assert client.get(f"/docs/{link}").status_code == 200, link
+        assert client.get(urljoin(path, link)).status_code == 200, link
+    assert page.count("<a href=") == (0 if path == "/docs/redoc" else 2)
     policy = answer.headers["Content-Security-Policy"]
     assert "script-src 'self';" in policy
     assert ("'unsafe-inline'" in policy) == (path == "/docs/redoc"), "for the styles that the reader makes"
     assert "script-src 'self' 'unsafe" not in policy
+
+
+#: Paths that Flask would by itself write otherwise, and send who asks for them there.
+NEARLY = [
+    "/docs",
+    "//docs",
+    "/docs//redoc",
+    "/docs/redoc/",
+    "/docs/static",
+    "/static",
+    "/health/",
+    "//health",
+    "/api/v1//connections",
+    "/api/v1/subscriptions/",
+]
+
+
+def test_nobody_is_sent_to_a_whole_url_whose_scheme_and_name_nobody_checked(client: FlaskClient) -> None:
+    paths = [filled(path) for _, path, _ in CALLS]
+    for path in (*NEARLY, *paths, *(f"{path}/" for path in paths), *(f"/{path}" for path in paths)):
+        answer = client.get(path, headers={**HEADERS, "Host": "elsewhere.example"})
+        assert not answer.headers.get("Location", "").startswith(("http", "//")), path
+        assert answer.status_code not in range(300, 400), path

@@ -49,6 +49,10 @@ def test_a_path_that_is_not_there_or_not_allowed_says_so_whatever_the_body(clien
         ({"json": {"channel_type": "trades"}}, 400, "INVALID_REQUEST", "requesting_service"),
         ({"json": {**WISH, "depth": "50"}}, 400, "INVALID_REQUEST", "depth"),
         ({"json": {**WISH, "symbol": 5}}, 400, "INVALID_REQUEST", "symbol"),
+        ({"json": {**WISH, "ttl_seconds": "60"}}, 400, "INVALID_REQUEST", "ttl_seconds: found '60'; Input should be a valid number"),
+        ({"json": {**WISH, "ttl_seconds": True}}, 400, "INVALID_REQUEST", "ttl_seconds: found True; Input should be a valid number"),
+        ({"json": {**WISH, "snapshot_seconds": "60"}}, 400, "INVALID_REQUEST", "snapshot_seconds: found '60'; Input should be a valid number"),
+        ({"json": {"channel_type": "trades", "api_key": 5}}, 400, "INVALID_REQUEST", "requesting_service: found nothing; Field required"),
         ({"json": {**WISH, "channel_type": "moon"}}, 400, "INVALID_CHANNEL_TYPE", "moon"),
         ({"json": {**WISH, "category": "option"}}, 400, "UNKNOWN_SYMBOL", "BTCUSDT"),
     ],
@@ -90,6 +94,7 @@ def test_deep_nesting_is_400(client: FlaskClient) -> None:
         ("limit=x", "limit: found 'x'"),
         ("limit=" + "9" * 40, "limit: found"),
         ("offset=-1", "offset: found '-1'"),
+        *((f"limit={text}", "limit: found '") for text in ("1_0", "1.0", "%2B1", "1e1", "0x1", "%D9%A1", "", "%201")),
         ("offset=" + "9" * 40, "offset: found"),
         ("colour=red", "the field colour is unknown"),
         ("is_active=maybe", "is_active: found 'maybe'"),
@@ -104,10 +109,10 @@ def test_a_bad_query_is_one_sentence(client: FlaskClient, query: str, words: str
 
 
 def test_an_unknown_field_of_any_query_is_refused_by_name(client: FlaskClient) -> None:
-    for method, path, said in CALLS:
-        if "security" in said:
-            answer = client.open(filled(path), method=method, headers=HEADERS, query_string={"colour": "red"})
-            assert_error((answer.status_code, answer.get_json()), 400, "INVALID_REQUEST", "the field colour is unknown")
+    pages = [("GET", path) for path in ("/docs", "/docs/", "/docs/redoc", "/docs/openapi.json", "/openapi.json")]
+    for method, path in (*pages, *((method, path) for method, path, _ in CALLS)):
+        answer = client.open(filled(path), method=method, headers=HEADERS, query_string={"colour": "red"})
+        assert_error((answer.status_code, answer.get_json()), 400, "INVALID_REQUEST", "the field colour is unknown")
 
 
 @pytest.mark.parametrize("service", ["a b", "-a", "a" * 101, ".a", "a%0A", "é"])
@@ -115,6 +120,21 @@ def test_a_service_that_cannot_be_one_is_400(client: FlaskClient, service: str) 
     for method in ("DELETE", "PUT"):
         answer = call(client, method, f"{BASE}/by-service/{service}", json={"subscriptions": []})
         assert_error(answer, 400, "INVALID_REQUEST", "service")
+
+
+@pytest.mark.parametrize(
+    "place", [{"api_key": "a-key"}, {"symbol": {"api_key": "a-key"}}, {"symbol": ["a-key"]}, {"channel_type": None}]
+)
+def test_nothing_of_what_stands_in_a_field_that_is_none_is_repeated(client: FlaskClient, place: dict[str, Any]) -> None:
+    whole = {**WISH, **place, "more": "a-key"}
+    without_service = {name: value for name, value in whole.items() if name != "requesting_service"}
+    for path, method, body in (
+        (BASE, "POST", whole), (BASE, "POST", without_service), (f"{BASE}/by-service/tester", "PUT", {"subscriptions": [whole]}),
+        (f"{BASE}/by-service/tester", "PUT", {"subscriptions": whole}), (f"{BASE}/by-service/tester", "PUT", whole),
+    ):  # fmt: skip
+        answer = call(client, method, path, json=body)
+        assert_error(answer, 400, "INVALID_REQUEST")
+        assert "a-key" not in json.dumps(answer[1])
 
 
 HOSTILE: list[Any] = [

@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from asking import WISH
 from running import KEY, wait_for
 from serving import Serving, serving
 
@@ -97,24 +98,61 @@ def test_who_connects_and_says_nothing_and_who_says_half_of_it_cost_the_others_n
     assert not [said for said in messages(api) if "request_failed" in said]
 
 
+#: Bytes that are no request → status, code, and how the answer begins.
+UNREADABLE: list[tuple[str, int, str, str]] = [
+    ("GET / HTTP/9.9\r\n\r\n", 400, "INVALID_REQUEST", "found another version of HTTP; expected HTTP/1.1"),
+    ("nonsense\r\n\r\n", 400, "INVALID_REQUEST", "found a request line that cannot be read"),
+    ("G=T /?api_key=secret HTTP/1.1\r\n\r\n", 400, "INVALID_REQUEST", "found a request line whose method is none"),
+    ("GET / HTTP/1.1\r\nX-API-Key secret\r\n\r\n", 400, "INVALID_REQUEST", "found a header that cannot be read"),
+    ("GET / HTTP/1.1\r\nX API Key: secret\r\n\r\n", 400, "INVALID_REQUEST", "found a header whose name is none"),
+    ("GET / HTTP/1.1\r\nX-API-Key: a\r\n secret\r\n\r\n", 400, "INVALID_REQUEST", "found a header that goes on in a second line"),
+    ("GET / HTTP/1.1\r\nExpect: secret\r\n\r\n", 417, "EXPECTATION_FAILED", "found an expectation that cannot be met"),
+    ("POST / HTTP/1.1\r\nTransfer-Encoding: secret\r\n\r\n", 501, "NOT_IMPLEMENTED", "found a transfer coding that is not known"),
+    (
+        f"GET /?api_key=secret{'x' * 9000} HTTP/1.1\r\n\r\n",
+        414,
+        "URI_TOO_LONG",
+        "found a longer request line; expected at most 8190 bytes",
+    ),
+    (f"GET / HTTP/1.1\r\nA: {'x' * 9000}\r\n\r\n", 431, "HEADERS_TOO_LARGE", "found longer or more headers"),
+]
+_POST = f"POST /api/v1/subscriptions HTTP/1.1\r\nX-API-Key: {KEY}\r\nContent-Type: application/json\r\n"
+_CHUNKED = f"{_POST}Transfer-Encoding: chunked\r\n\r\n"
+#: The same of requests whose body cannot be read.
+UNREADABLE_BODIES: list[tuple[str, int, str, str]] = [
+    (f"{_CHUNKED}zz\r\n{{}}", 400, "INVALID_REQUEST", "found a chunk of the body whose size is no number"),
+    (f"{_CHUNKED}secret\r\n", 400, "INVALID_REQUEST", "found a chunk of the body whose size is no number"),
+    (f"{_CHUNKED}2;\0=secret\r\n{{}}\r\n0\r\n\r\n", 400, "INVALID_REQUEST", "found a chunk of the body with an extension"),
+    (f"{_CHUNKED}2\r\n{{}}secret", 400, "INVALID_REQUEST", "found a chunk of the body that does not end where it said"),
+    (f"{_CHUNKED}2\r\n{{}}\r\n0\r\nsecret\r\n\r\n", 400, "INVALID_REQUEST", "found a header that cannot be read"),
+    (f"{_CHUNKED}20\r\n{{}}", 400, "INVALID_REQUEST", "found a body that ends in the midst of a chunk"),
+    (f"{_CHUNKED}2\r\n{{}}\r\n", 400, "INVALID_REQUEST", "found a body that ends in the midst of a chunk"),
+    (f"{_CHUNKED}", 400, "INVALID_REQUEST", "found a body that ends in the midst of a chunk"),
+]
+
+
 @pytest.mark.parametrize(
-    ("text", "status", "code"),
-    [
-        ("GET / HTTP/9.9\r\n\r\n", 400, "INVALID_REQUEST"),
-        ("nonsense\r\n\r\n", 400, "INVALID_REQUEST"),
-        ("GET / HTTP/1.1\r\nX-API-Key secret\r\n\r\n", 400, "INVALID_REQUEST"),
-        (f"GET /?api_key=secret{'x' * 9000} HTTP/1.1\r\n\r\n", 414, "URI_TOO_LONG"),
-        (f"GET / HTTP/1.1\r\nA: {'x' * 9000}\r\n\r\n", 431, "HEADERS_TOO_LARGE"),
-    ],
-    ids=lambda value: str(value)[:20].strip(),
+    ("text", "status", "code", "words"), [*UNREADABLE, *UNREADABLE_BODIES], ids=lambda value: str(value)[:20].strip()
 )
-def test_what_is_no_request_is_refused_in_shape_and_not_repeated(api: Serving, text: str, status: int, code: str) -> None:
+def test_what_cannot_be_read_is_refused_in_shape_says_why_and_is_not_repeated(
+    api: Serving, text: str, status: int, code: str, words: str
+) -> None:
     found, headers, body = api.say(text)
     assert (found, list(body), body["code"]) == (status, ["error", "code", "details"], code)
+    assert str(body["error"]).startswith(words), body
     assert headers["X-Trace-Id"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     line = wait_for(
         lambda: [line for line in api.lines() if "unreadable_request address=127.0.0.1" in line["message"]], "a line about it"
     )[0]
     assert line["trace_id"] == headers["X-Trace-Id"]
+    assert api.end() == 0, "so that the log is whole"
     assert "secret" not in str(body) + api.log.read_text()
+    assert "Traceback" not in api.log.read_text()
+
+
+def test_a_body_that_is_shorter_than_its_length_is_refused_whatever_it_says(api: Serving) -> None:
+    found, _, body = api.say(f"{_POST}Content-Length: 200\r\n\r\n{json.dumps(WISH)}")
+    size = len(json.dumps(WISH))
+    assert (found, body["error"]) == (400, f"found a body of {size} bytes; expected 200, as Content-Length says")
+    assert api.say(f"{_POST}Content-Length: {size}\r\n\r\n{json.dumps(WISH)}")[0] == 503, "whole, but nobody can store it"

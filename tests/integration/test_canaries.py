@@ -1,5 +1,6 @@
 """No secret is seen anywhere: a whole gateway that logs all it can, with canaries for secrets, is asked, broken and searched."""
 
+import json
 import os
 import secrets
 import signal
@@ -24,6 +25,7 @@ from simulator import remote
 #: Folders that hold what was read, which is no log.
 KEPT = {"spool", "journal"}
 SUBSCRIPTIONS = "/api/v1/subscriptions"
+WISH = {"channel_type": "order", "requesting_service": "tester"}
 
 
 @dataclass
@@ -100,13 +102,12 @@ def in_each_place(key: str, query: str = "") -> list[tuple[str, dict[str, str]]]
 
 
 def test_a_key_in_each_of_its_places_is_used_for_every_call(canaries: Canaries) -> None:
-    wish = '{"channel_type": "order", "requesting_service": "tester"}'
     for key in keys(canaries):
         wrong = key == canaries.secrets["a wrong key"]
         for query, headers in in_each_place(key):
-            assert canaries.ask("POST", SUBSCRIPTIONS + query, body=wish, Content_Type="application/json", **headers) in (
-                (401,) if wrong else (200, 201)
-            )
+            assert canaries.ask(
+                "POST", SUBSCRIPTIONS + query, body=json.dumps(WISH), Content_Type="application/json", **headers
+            ) in ((401,) if wrong else (200, 201))
             for path in (
                 SUBSCRIPTIONS,
                 "/api/v1/connections",
@@ -130,11 +131,22 @@ def test_what_is_refused_repeats_no_key(canaries: Canaries) -> None:
                 ("POST", SUBSCRIPTIONS, "{"), ("POST", SUBSCRIPTIONS, "x" * 70_000), ("DELETE", f"{SUBSCRIPTIONS}/by-service/theirs", None),
             ):  # fmt: skip
                 assert 400 <= canaries.ask(method, path + query, body=body, Content_Type="application/json", **headers) < 500
+        for body in (
+            {**WISH, "api_key": key}, {"channel_type": "order", "api_key": key}, {**WISH, "symbol": {"api_key": key}}, {**WISH, "symbol": [key]},
+        ):  # fmt: skip
+            said = json.dumps(body), json.dumps({"subscriptions": [body]}), json.dumps({"subscriptions": body})
+            for method, path, text in (("POST", "", said[0]), *(("PUT", "/by-service/tester", text) for text in said)):
+                assert canaries.ask(method, SUBSCRIPTIONS + path, body=text, Content_Type="application/json", X_API_Key=key) in (
+                    400,
+                    401,
+                    403,
+                )
         for text in (
             f"GET {SUBSCRIPTIONS}?api_key={key} HTTP/9.9\r\n\r\n", f"GET {SUBSCRIPTIONS}?api_key={key}\r\n\r\n", f"X-API-Key: {key}\r\n\r\n",
             f"GET / HTTP/1.1\r\nX-API-Key {key}\r\n\r\n", f"GET / HTTP/1.1\r\nX-API-Key : {key}\r\n\r\n",
             f"GET /?api_key={key}{'x' * 9000} HTTP/1.1\r\n\r\n", f"GET / HTTP/1.1\r\nX-API-Key: {key}\r\nA: {'x' * 9000}\r\n\r\n",
             f"POST {SUBSCRIPTIONS}?api_key={key} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+            f"POST {SUBSCRIPTIONS}?api_key={key} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n{key}\r\n",
             f"POST {SUBSCRIPTIONS}?api_key={key} HTTP/1.1\r\nContent-Length: 50\r\nContent-Type: application/json\r\n\r\n{{",
         ):  # fmt: skip
             canaries.say(text)
@@ -191,7 +203,7 @@ def test_no_secret_is_in_any_answer_file_or_command_line(canaries: Canaries) -> 
         path for path in gateway.folder.rglob("*") if path.is_file() and not KEPT & set(path.relative_to(gateway.folder).parts)
     ]
     seen |= {str(path.relative_to(gateway.folder)): path.read_bytes().decode(errors="replace") for path in files}
-    session = os.getsid(gateway.pids()["router_00"])
+    session = os.getsid(wait_for(lambda: gateway.pids().get("router_00"), "the router runs again"))
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(ProcessLookupError, FileNotFoundError):  # it has just ended, whosever it was
             if not is_gone(int(process.name)) and os.getsid(int(process.name)) == session:

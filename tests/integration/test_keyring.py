@@ -220,7 +220,7 @@ def test_a_row_that_somebody_holds_makes_nobody_wait(connection: db.Connection, 
     ("given", "words"),
     [
         ({"name": "a b"}, "found name 'a b'; expected 1 to 100"),
-        ({"name": "administrator"}, "not 'administrator'"),
+        ({"name": "administrator"}, "none of 'ws-gateway', 'ws-gateway keys', 'administrator'"),
         ({"name": "0123456789abcdef"}, "no id of a key"),
         ({"scopes": ()}, "found scopes none; expected some of read, write, admin"),
         ({"service": "a b"}, "found service 'a b'"),

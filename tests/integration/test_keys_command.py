@@ -45,6 +45,10 @@ def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path, database_ur
     ("arguments", "code", "words"),
     [
         (("create", "a b"), 1, "found name 'a b'"),
+        *(
+            (("create", name), 1, f"found name '{name}'")
+            for name in ("ws-gateway", "administrator", "ws-gateway keys", "Administrator")
+        ),
         (("create", "a", "--scope", "moon"), 2, "'moon' is not one of 'read', 'write', 'admin'"),
         (("create", "a", "--scope", "admin", "--service", "b"), 1, "found scope admin for service 'b' alone"),
         (("create",), 2, "Missing argument"),

@@ -14,7 +14,7 @@ BAD: dict[str, str | None] = {
     "BYBIT_ENVIRONMENT": "moon", "BYBIT_REGION": "xx", "BYBIT_API_KEY": None, "BYBIT_API_SECRET": None, "BYBIT_WS_URL": "http://a",
     "BYBIT_REST_URL": "ws://a", "BYBIT_CA_FILE": "/nonexistent/ca.pem", "BYBIT_PROXY": "socks4://a", "DATABASE_URL": "mysql://secret@a",
     "BROKER_URL": "http://secret@a", "BROKER_MANAGEMENT_URL": "amqp://secret@a", "WS_GATEWAY_ACCOUNT": "a b", "WS_GATEWAY_HOST": None, "WS_GATEWAY_PORT": "70000",
-    "WS_GATEWAY_API_KEY": None, "WS_GATEWAY_VAR_DIR": None, "WS_GATEWAY_SPOOL_MAX_BYTES": "2 bananas", "WS_GATEWAY_LOG_LEVEL": "LOUD",
+    "WS_GATEWAY_API_KEY": "schlüssel", "WS_GATEWAY_VAR_DIR": None, "WS_GATEWAY_SPOOL_MAX_BYTES": "2 bananas", "WS_GATEWAY_LOG_LEVEL": "LOUD",
     "WS_GATEWAY_ENABLED_CATEGORIES": "spot,moon", "WS_GATEWAY_DEFAULT_CATEGORY": "moon", "WS_GATEWAY_OPTION_BASE_COINS": "btc",
     "WS_GATEWAY_POLL_SECONDS": "0", "WS_GATEWAY_INCLUDE_RAW": "some", "WS_GATEWAY_BOOK_CONTINUITY": "yes", "WS_GATEWAY_CLASS_QUEUES": "trade,moon",
     "WS_GATEWAY_QUEUE_TYPE": "mirrored", "WS_GATEWAY_QUEUE_TTL_MS": "0", "WS_GATEWAY_QUEUE_MAX_LENGTH": "-1",
@@ -49,6 +49,23 @@ def test_a_bad_value_is_one_sentence_with_the_variable_what_was_found_and_what_w
     assert "\n" not in sentence
     secret = next(row.secret for row in SETTINGS if row.name == name)
     assert (bad in sentence) is not secret
+
+
+@pytest.mark.parametrize(
+    "bad", [" ", "   ", "\t", " key", "key ", "ke\ny", "ke\x7fy", "ke\0y", "schlüssel", "k\N{ZERO WIDTH SPACE}", "k" * 1001]
+)
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(bad: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        given(WS_GATEWAY_API_KEY=bad)
+    assert str(caught.value) == (
+        "WS_GATEWAY_API_KEY is a value that cannot be used (not shown: it is a secret); "
+        "expected 1 to 1000 visible ASCII characters, with spaces at most between them"
+    )
+
+
+@pytest.mark.parametrize("good", ["", "k", "a b", "!#$%&'()*+,-./:;<=>?@[]^_`{|}~", "k" * 1000])
+def test_a_key_that_a_header_can_carry_is_taken_as_it_is(good: str) -> None:
+    assert given(WS_GATEWAY_API_KEY=good).admin_key == good
 
 
 def test_demo_uses_the_demo_hosts_for_private_and_rest_and_mainnet_for_public() -> None:

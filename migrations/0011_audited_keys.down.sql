@@ -1,0 +1,1 @@
+alter table audit drop column key_id;
