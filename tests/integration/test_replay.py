@@ -29,6 +29,7 @@ ACCOUNT = ("order", "execution", "position", "balance")
 
 #: Derived from the tickers, so its events are in their queue before the last ticker is in its own.
 FUNDING = ("linear", "funding")
+TICKER = ("linear", "tickers.BTCUSDT")
 
 #: Routing key, so far as it is known: (endpoint, topic) → its events in their order.
 Events = dict[tuple[str, str], list[dict[str, Any]]]
@@ -184,5 +185,10 @@ def test_a_recording_of_faults_replayed_twice_gives_byte_identical_ids_and_paylo
     assert all(len(found) > 3 or (key == FUNDING and found) for key, found in runs[0].items()), {
         key: len(found) for key, found in runs[0].items()
     }
-    books = [key for key in told_first if key[1].startswith(("orderbook", "tickers", "funding"))]
-    assert {key: digest(runs[0][key]) for key in books} == {key: digest(told_first[key]) for key in books}, "as in the recorded run"
+    for key, told in told_first.items():
+        if not key[1].startswith(("orderbook", "tickers", "funding")):
+            continue  # REST told some of these first, in the recorded run
+        found = runs[0][key]
+        if key == TICKER:  # was wanted a moment later than its topic was held, for the sake of funding
+            found = found[len(found) - len(told) :]
+        assert digest(found) == digest(told), f"{key} as in the recorded run"
