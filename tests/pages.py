@@ -11,7 +11,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglo
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<words>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(?P<words>.+?)\s*$", re.MULTILINE)
-_CODE = re.compile(r"`([^`]+)`")
+_CODE = re.compile(r"`` (.+?) ``|`([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +86,4 @@ def section(page: str | Path, heading: str) -> str:
 def first_cells(text: str) -> list[list[str]]:
     """Of each row of the tables in a text: the code spans in its first cell."""
     rows = [line for line in text.splitlines() if line.startswith("|") and not set(line) <= set("|- ")]
-    return [found for row in rows if (found := _CODE.findall(row.split(" | ")[0]))]
+    return [["".join(parts) for parts in found] for row in rows if (found := _CODE.findall(row.split(" | ")[0]))]
