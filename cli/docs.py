@@ -15,18 +15,17 @@ import click
 
 from api import access, forms
 from api.app import create_app
-from cli import channel_docs, simulator_docs
+from cli import channel_docs, exchange_docs, simulator_docs
 from cli.main import commands
 from gateway import asyncapi, breaker, config, schemas
 from gateway.config import SETTINGS, Setting
 from gateway.protocol import session
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.protocol.ret_codes import RET_CODES, Remedy
 from gateway.protocol.topic_moves import MOVES as TOPIC_MOVES
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Documents with tables; the test looks for markers that this list has missed.
-DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md", "docs/OPERATIONS.md")
+DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md", "docs/OPERATIONS.md", "docs/SECURITY.md")
 ENV_EXAMPLE = "env.example"
 #: Published schemas: one file an event class.
 SCHEMAS = "docs/schemas"
@@ -42,15 +41,6 @@ PAGES = {
     "/docs/openapi.json": "The same as /openapi.json",
     "/docs/redoc": "The documentation to read, on one page",
     "/openapi.json": "OpenAPI 3.1",
-}
-
-#: What is done about an answer of the exchange, for a reader.
-_REMEDIES = {
-    Remedy.NOTHING: "the same call would be refused again",
-    Remedy.AGAIN: "asked again, later each time",
-    Remedy.CLOCK: "the exchange's clock is read anew, then asked again",
-    Remedy.WAIT: "asked again when the exchange allows it",
-    Remedy.PERSON: "a person",
 }
 
 S = TypeVar("S", bound=Enum)
@@ -136,13 +126,6 @@ def _commands(group: click.Group, words: str) -> Iterator[tuple[str, ...]]:
         yield f"`{' '.join([words, name, *arguments])}`", options, command.help or ""
 
 
-def ret_codes() -> str:
-    return table(
-        ("code", "it means", "then"),
-        ((f"`{code}`", found.words, _REMEDIES[found.remedy]) for code, found in RET_CODES.items()),
-    )
-
-
 def session_moves() -> str:
     return _moves(session.MOVES)
 
@@ -165,11 +148,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "endpoints": endpoints,
     "routes": routes,
     "commands": verbs,
-    "ret_codes": ret_codes,
     "session_moves": session_moves,
     "topic_moves": topic_moves,
     "breaker_moves": breaker_moves,
-    **{name: partial(_filled, rows) for name, rows in (channel_docs.TABLES | simulator_docs.TABLES).items()},
+    **{name: partial(_filled, rows) for name, rows in (channel_docs.TABLES | exchange_docs.TABLES | simulator_docs.TABLES).items()},
 }
 
 

@@ -42,7 +42,7 @@ def test_every_row_says_what_it_means_and_what_to_do() -> None:
     assert [line for line in lines if not all(cell.strip(" |") for cell in line.split(" | "))] == []
 
 
-@pytest.mark.parametrize("page, heading", [(PAGE, "What the gateway tells"), ("docs/EVENTS.md", "Payload")])
+@pytest.mark.parametrize(("page", "heading"), [(PAGE, "What the gateway tells"), ("docs/EVENTS.md", "Payload")])
 def test_every_kind_of_occurrence_is_explained(page: str, heading: str) -> None:
     found = set(chain.from_iterable(first_cells(section(page, heading).replace("\n  |", "\n|"))))
     assert set(get_args(Kind)) <= found
