@@ -67,7 +67,8 @@ class Checkout:
             )  # fmt: skip
         script = self.folder / "block.sh"
         script.write_text(f"set -eo pipefail\n{block.text.replace(PORT, str(self.port))}")
-        assert self._shell.stdin is not None and self._shell.stdout is not None
+        assert self._shell.stdin is not None
+        assert self._shell.stdout is not None
         # The block runs in the shell itself, so that its variables stay; what fails ends the shell.
         self._shell.stdin.write(f"trap 'echo {END} $?' EXIT\n. ./block.sh\nset +e\necho {END} 0\n")
         self._shell.stdin.flush()
