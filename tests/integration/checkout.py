@@ -14,6 +14,7 @@ from gateway.servers.server import free_ports
 from tests.pages import Block
 
 GREETING = "The gateway is up"
+FAREWELL = "stopped; nothing is left running"
 #: The port that the documents write.
 PORT = "4400"
 #: Ends a block's output, with its exit code.
@@ -80,11 +81,12 @@ class Checkout:
             said.append(line)
         raise AssertionError(f"the shell ended in the block of line {block.line}: {''.join(said)}")
 
-    def interrupt(self) -> int:
-        """Ctrl-C in the first terminal; its exit code."""
+    def interrupt(self) -> None:
+        """Ctrl-C in the first terminal; returns once the gateway has said that nothing is left."""
         assert self._run is not None
         os.killpg(self._run.pid, signal.SIGINT)
-        return self._run.wait(60)
+        self._run.wait(60)
+        wait_for(lambda: FAREWELL in self._output.read_text(), lambda: f"stopped: {self._output.read_text()}", 60.0)
 
     def end(self) -> None:
         if self._shell is not None and self._shell.poll() is None:

@@ -65,7 +65,9 @@ def test_what_a_crash_left_of_a_line_spoils_no_other(copy: Path, tmp_path: Path)
         "import sys; from pathlib import Path; from gateway.sinks.jsonlines import JsonLinesSink\n"
         "sink = JsonLinesSink(Path(sys.argv[1])); sink.open(); sink.close(); sink.open(); sink.close()"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "events.jsonl")], env={"PYTHONPATH": str(copy)}, check=True)
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "events.jsonl")], cwd=copy, env={"PYTHONPATH": str(copy)}, check=True
+    )
     assert (tmp_path / "events.jsonl").read_text() == '{"event_id": "1"}\n{"event\n'
 
 
