@@ -5,6 +5,7 @@ CONNECTIONS  `last_error` of a connection
 TOPICS       `last_error` of a topic and a subscription
 SINKS        why a sink, PostgreSQL or the disk does not do its part
 CALLS        log lines of level ERROR: a person must act
+LINES        log lines of level WARNING and INFO
 """
 
 import ast
@@ -125,6 +126,8 @@ SINKS = sentences(
     ("gateway/pool.py", given_to("StoreBusy", "StoreAway")),
     ("gateway/disk", given_to("SpoolFull")),
 )
+_LEVELS = [f"{name}.{level}" for name in ("log", "logger") for level in ("warning", "info")]
+LINES = sentences(*((package, given_to(*_LEVELS)) for package in PACKAGES))
 CALLS = sentences(*((package, given_to("log.error", "logger.error")) for package in PACKAGES))
 
 

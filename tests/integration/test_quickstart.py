@@ -1,4 +1,4 @@
-"""docs/QUICKSTART.md, from top to bottom, and what the README says to run: on a fresh stack, in a checkout of its own."""
+"""docs/QUICKSTART.md, from top to bottom, and what the README says to run first: on a fresh stack, in a checkout of its own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from checkout import Checkout, as_promised
 
-from tests.pages import Block, blocks
+from tests.pages import Block, blocks, section
 
 RUN = "make run\n"
 
@@ -37,11 +37,14 @@ def walk(checkout: Checkout, found: list[Block]) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_the_quickstart_can_be_followed_from_top_to_bottom(checkout: Checkout) -> None:
+def test_the_readme_and_then_the_quickstart_can_be_followed_from_top_to_bottom(checkout: Checkout) -> None:
+    readme = [block for block in blocks("README.md", "sh") if block.text in section("README.md", "Run it")]
+    assert readme[0].text == RUN
+    assert walk(checkout, readme) == 0
     found = blocks("docs/QUICKSTART.md")
     assert {block.language for block in found} == {"sh", "text"}
     assert [block.text for block in found].count(RUN) == 1
-    assert walk(checkout, found) == [block.language for block in found].count("text")
+    assert walk(checkout, [block for block in found if block.text != RUN]) == [block.language for block in found].count("text")
     checkout.interrupt()
     assert not (checkout.folder / "var" / "run.json").exists()
 
