@@ -47,3 +47,8 @@ def test_the_walk_names_the_file_of_each_step() -> None:
     steps = re.findall(r"^\d+\. .*?(?=^\d+\. |\Z)", section(PAGE, HEADING), re.MULTILINE | re.DOTALL)
     assert len(steps) == 11
     assert [step for step in steps[:9] if not re.search(r"`(gateway|workers)/[\w/]+\.py`", step)] == []
+
+
+def test_the_picture_is_the_same_in_both_places() -> None:
+    [here], [there] = ([block.text for block in blocks(page, "") if "┌" in block.text][:1] for page in (PAGE, "README.md"))
+    assert here == there
