@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lock clean bench chaos fuzz picture
+.PHONY: help install run test check lock clean bench chaos fuzz picture smoke
 
 help:
 	@echo "make install   build $(VENV) from the pinned, hashed requirements"
@@ -15,6 +15,7 @@ help:
 	@echo "make chaos     every fault at full length, an hour and a half, or ROW=… SEED=…; results in docs/chaos"
 	@echo "make fuzz      mutated frames for ten minutes, or FRAMES=… SECONDS=… SEED=…"
 	@echo "make picture   the control page's picture in the README, taken anew"
+	@echo "make smoke     the first event of each endpoint of the live testnet; opt-in. BYBIT_ENVIRONMENT=… SECONDS=…"
 	@echo "make lock      renew the pinned requirements"
 	@echo "make clean     remove $(VENV), caches and the data of make run"
 
@@ -51,6 +52,9 @@ fuzz: install
 chaos: install
 	CHAOS=long SEED=$(SEED) $(PYTHON) -m pytest -v -s --tb=short -m chaos \
 	  "tests/chaos/test_rows.py$(if $(ROW),::test_nothing_is_lost_and_nothing_is_hidden[$(ROW)])"
+
+smoke: install
+	@exec $(PYTHON) -m cli.smoke $(if $(SECONDS),--seconds $(SECONDS))
 
 bench:
 	@echo "make $@: not there yet; see 'not done yet' in README.md" >&2; exit 2

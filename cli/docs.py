@@ -15,7 +15,7 @@ import click
 
 from api import access, forms
 from api.app import create_app
-from cli import channel_docs, simulator_docs
+from cli import channel_docs, exchange_docs, simulator_docs
 from cli.main import commands
 from gateway import asyncapi, breaker, config, schemas
 from gateway.config import SETTINGS, Setting
@@ -26,7 +26,10 @@ from gateway.protocol.topic_moves import MOVES as TOPIC_MOVES
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Documents with tables; the test looks for markers that this list has missed.
-DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md", "docs/METRICS.md")
+DOCUMENTS = (
+    "README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md", "docs/METRICS.md", "docs/OPERATIONS.md",
+    "docs/SECURITY.md",
+)  # fmt: skip
 ENV_EXAMPLE = "env.example"
 #: Published schemas: one file an event class.
 SCHEMAS = "docs/schemas"
@@ -162,7 +165,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "session_moves": session_moves,
     "topic_moves": topic_moves,
     "breaker_moves": breaker_moves,
-    **{name: partial(_filled, rows) for name, rows in (channel_docs.TABLES | simulator_docs.TABLES).items()},
+    **{name: partial(_filled, rows) for name, rows in (channel_docs.TABLES | exchange_docs.TABLES | simulator_docs.TABLES).items()},
 }
 
 

@@ -22,6 +22,7 @@ from kombu.exceptions import OperationalError
 from gateway import names
 from gateway.backoff import Backoff
 from gateway.errors import SinkAway
+from gateway.tls import of_broker
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ class Consumer:
     def _open(self) -> None:
         self._arrived.clear()
         self._delivered: Any = None
-        self._connection = kombu.Connection(self._url, connect_timeout=TIMEOUT_S, heartbeat=10)
+        self._connection = kombu.Connection(self._url, ssl=of_broker(self._url), connect_timeout=TIMEOUT_S, heartbeat=10)
         self._connection.ensure_connection(max_retries=0)
         channel = self._connection.channel()
         if self._queue is None:

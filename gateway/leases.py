@@ -11,6 +11,7 @@ from uuid import UUID
 from gateway import audit, db, ledger, store
 from gateway.db import Connection, Row, transaction
 from gateway.lanes.announcements import ENDPOINT, WORKER
+from gateway.occurrences import Kind
 from gateway.statements import query
 from gateway.wire import event_id
 
@@ -22,7 +23,7 @@ TTL_SECONDS = (10, 7 * 24 * 3600)
 PAUSE_S = 5.0
 
 #: What happened, as the `system` event and the audit say it.
-KIND = "expired"
+KIND: Kind = "expired"
 
 
 def renew(connection: Connection, *, subscription_id: UUID | None = None, service: str | None = None) -> list[Row]:

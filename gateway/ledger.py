@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.db import Connection, Cursor, Row, execute_values, transaction
 from gateway.dead_letters import Reject
+from gateway.occurrences import Kind
 from gateway.pages import Span, page
 from gateway.protocol import channels
 from gateway.protocol.channels import RAW, RAW_PRIVATE
@@ -68,7 +69,7 @@ def insert_occurrences(connection: Connection, bodies: Sequence[bytes], reject: 
 
 
 def note_occurrence(
-    cursor: Cursor, *, event_id: str, at: datetime, kind: str, endpoint: str, worker: str, topic: str | None, detail: str
+    cursor: Cursor, *, event_id: str, at: datetime, kind: Kind, endpoint: str, worker: str, topic: str | None, detail: str
 ) -> None:
     """The row of a `system` event within the transaction of what it tells; the event itself adds none."""
     row = _storable(event_id, at, kind, endpoint, worker, topic, None, detail, 0)

@@ -6,6 +6,22 @@ from uuid import uuid4
 
 from gateway.models import Event
 
+#: What happened: every word that a process of ours tells.
+Kind: TypeAlias = Literal[
+    "connected",  # a session came online for the first time
+    "disconnected",  # it was lost
+    "reconnected",  # it came online again
+    "subscribed",  # a topic is held
+    "refused",  # the exchange, or a connection's limit, says no
+    "stalled",  # a topic has been silent for longer than it should
+    "gap",  # something may be missing
+    "overflow",  # public events found no room
+    "unread",  # messages wait in a queue, and nobody reads it
+    "recovered",  # a gap is over
+    "expired",  # the lease of a subscription ran out
+    "dead_letter",  # a record could not be read
+]
+
 #: Why something may be missing. One row of the table `gaps` has one of them.
 Cause: TypeAlias = Literal[
     "disconnected",  # the connection was away
@@ -43,7 +59,7 @@ def new_gap_id() -> str:
 
 
 def occurrence(
-    kind: str,
+    kind: Kind,
     *,
     identity: str,
     endpoint: str,
@@ -56,7 +72,6 @@ def occurrence(
 ) -> Event:
     """A `system` event.
 
-    kind      what happened, a word of docs/EVENTS.md
     identity  the same only for what may be told again
     endpoint  of the exchange, or the process's program
     """

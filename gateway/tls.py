@@ -28,6 +28,11 @@ def client_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
+def of_broker(url: str) -> dict[str, None] | bool:
+    """kombu's `ssl` for a broker's URL. Told to take the host's name from the URL, it verifies that too; else the certificate alone."""
+    return {"server_hostname": None} if url.lower().startswith("amqps:") else False
+
+
 def trouble(fault: OSError) -> str:
     """What is wrong, in words that hold neither a secret nor the library's numbers."""
     if isinstance(fault, ssl.SSLCertVerificationError):

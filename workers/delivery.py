@@ -8,6 +8,7 @@ from gateway.dead_letters import DeadLetters
 from gateway.memo import Memo
 from gateway.metrics.tally import Tally
 from gateway.models import BadRecord, Event, Json
+from gateway.occurrences import Kind
 from gateway.protocol import channels
 from gateway.protocol.answers import Fact
 from gateway.protocol.endpoints import Endpoint
@@ -198,7 +199,7 @@ class Delivery:
         detail = WHOLE_AGAIN if whole else "it speaks again; nothing of the time between was fetched"
         self.ledger.end_of("stalled", topic, now_ns=now_ns, recovered=whole, detail=detail)
 
-    def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None) -> None:
+    def tell(self, kind: Kind, *, now_ns: int, topic: str | None = None, detail: str | None = None) -> None:
         """Add a `system` event about this connection."""
         self.ledger.tell(kind, now_ns=now_ns, topic=topic, detail=detail)
 

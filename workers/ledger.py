@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from gateway.memo import Memo
-from gateway.occurrences import Cause, Gap
+from gateway.occurrences import Cause, Gap, Kind
 from gateway.protocol.endpoints import Endpoint
 from workers.dispatch import Dispatch
 from workers.gaps import ENDED, SHOWN, UNWANTED, Gaps, OpenGap, verdict
@@ -37,13 +37,13 @@ class Ledger:
         self._memo = memo
         self.gaps = gaps
 
-    def tell(self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None, gap: Gap | None = None) -> None:
+    def tell(self, kind: Kind, *, now_ns: int, topic: str | None = None, detail: str | None = None, gap: Gap | None = None) -> None:
         """Add a `system` event about this worker's connection."""
         self._dispatch.add_kept(self._voice.occurrence(kind, now_ns=now_ns, topic=topic, detail=detail, gap=gap))
 
     def begin(
         self,
-        kind: str,
+        kind: Kind,
         cause: Cause,
         *,
         now_ns: int,

@@ -3,7 +3,7 @@
 import msgspec
 
 from gateway.models import Record
-from gateway.occurrences import Gap, occurrence
+from gateway.occurrences import Gap, Kind, occurrence
 from gateway.protocol.endpoints import Endpoint
 from gateway.wire import TOPIC_STATE, Stamp, TopicReport, TopicReports
 
@@ -19,7 +19,7 @@ class Voice:
         self._traces = 0
 
     def occurrence(
-        self, kind: str, *, now_ns: int, topic: str | None = None, detail: str | None = None, gap: Gap | None = None
+        self, kind: Kind, *, now_ns: int, topic: str | None = None, detail: str | None = None, gap: Gap | None = None
     ) -> Record:
         """A `system` event about this worker's connection."""
         self._occurrences += 1

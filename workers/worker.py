@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from gateway.disk.spool import Syncer
 from gateway.disk.turn_lock import TurnLock
+from gateway.occurrences import Kind
 from gateway.protocol.endpoints import Endpoint
 from gateway.report import Reporter
 from gateway.state import TopicState, WorkerState, absence_after, is_fresh, newest_run
@@ -193,7 +194,7 @@ class Worker:
         in_rows, reports = {row.topic for row in stored}, []
         for report, is_settled in self._told.news({**topics, **patterns}, stored, now):
             if is_settled and report.topic not in patterns and self._barred is None:
-                kind = "refused" if report.state == "refused" else "subscribed"
+                kind: Kind = "refused" if report.state == "refused" else "subscribed"
                 self.delivery.tell(kind, now_ns=now_ns, topic=report.topic, detail=report.last_error)
             if report.topic in in_rows:
                 reports.append(report)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.lanes.damage import Hole
 from gateway.models import Record
-from gateway.occurrences import Cause, Gap, new_gap_id, occurrence
+from gateway.occurrences import Cause, Gap, Kind, new_gap_id, occurrence
 from gateway.wire import Stamp, event_id
 
 ENDPOINT, WORKER = "router", "router_00"
@@ -28,12 +28,12 @@ class Announcements:
     def __init__(self, stamp: Stamp, wake: Callable[[], None]) -> None:
         self._stamp = stamp
         self._wake = wake
-        self._told: deque[tuple[str, str, Gap | None, str | None, str | None, int]] = deque()
+        self._told: deque[tuple[Kind, str, Gap | None, str | None, str | None, int]] = deque()
         self._count = 0
         self.gaps: dict[Cause, int] = dict.fromkeys(CAUSES, 0)
 
     def tell(
-        self, kind: str, detail: str, gap: Gap | None = None, *, topic: str | None = None, identity: str | None = None
+        self, kind: Kind, detail: str, gap: Gap | None = None, *, topic: str | None = None, identity: str | None = None
     ) -> None:
         """identity: of something that the next process may tell again; it is then the same event."""
         if gap is not None and kind != "recovered":

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from gateway import names
 from gateway.errors import SinkAway
 from gateway.state import QueueState
+from gateway.tls import of_broker
 
 #: A stream keeps by bytes, not by count; what an event takes at the most, in bytes, to translate one into the other.
 STREAM_BYTES_PER_MESSAGE = 600
@@ -34,6 +35,7 @@ def connection(url: str, *, timeout_s: float, heartbeat_s: float = 0) -> Any:
     """A kombu connection whose every read and write ends within `timeout_s`; not yet opened."""
     return kombu.Connection(
         url,
+        ssl=of_broker(url),
         connect_timeout=timeout_s,
         heartbeat=heartbeat_s,
         transport_options={

@@ -11,10 +11,9 @@ from gateway import config
 from gateway.config import SETTINGS, Settings
 from gateway.protocol.channels import CHANNELS
 from tests.chaos.rows import ROWS
+from tests.pages import PAGES, anchors, links
 
-PAGES = sorted([docs.ROOT / "README.md", docs.ROOT / "CHANGELOG.md", *(docs.ROOT / "docs").rglob("*.md")])
 PACKAGES = ("gateway", "workers", "api", "cli", "simulator")
-LINK = re.compile(r"\]\((?!https?://|#|mailto:)(?P<target>[^)#\s]+)(?:#[^)]*)?\)")
 
 
 @pytest.mark.parametrize("name", [*docs.DOCUMENTS, docs.ENV_EXAMPLE, *docs.published()])
@@ -93,9 +92,11 @@ def test_every_event_type_has_its_identity_described() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_to_a_file(page: Path) -> None:
-    for link in LINK.finditer(page.read_text(encoding="utf-8")):
-        assert (page.parent / link["target"]).exists(), link["target"]
+def test_every_link_leads_to_a_file_and_to_a_heading_in_it(page: Path) -> None:
+    for path, anchor in links(page):
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), path
+        assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
