@@ -26,6 +26,8 @@ ONLY_IN = {
     "zmq": ("gateway/bus.py",),
     "psycopg2": ("gateway/db.py",),
     "websocket": ("workers/dial.py",),
+    "supervisor": ("workers/supervised.py",),
+    "rich": ("cli/",),
     "flask": ("api/",),
     "flask_openapi3": ("api/",),
 }
