@@ -54,7 +54,9 @@ def list_keys(as_json: bool) -> None:
         for row in rows:
             print(json.dumps(row, default=lambda moment: moment.isoformat()))
         return
-    cells = [[_scopes(row) if column == "scopes" else str(row[column] or "")[:SHOWN.get(column)] for column in COLUMNS] for row in rows]
+    cells = [
+        [_scopes(row) if column == "scopes" else str(row[column] or "")[: SHOWN.get(column)] for column in COLUMNS] for row in rows
+    ]
     console = screen.console()
     console.print(screen.table(COLUMNS, cells, elastic=("name", "service")))
     console.print(f"{len(rows)} keys")

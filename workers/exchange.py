@@ -85,7 +85,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         backoff=Backoff(cap_for(max(processes, len(ENDPOINTS))), random.random),
         outside=Outside(
             clock=clock,
-            budget=ConnectBudget(settings.var_dir / "connects" / (urlsplit(route.url).hostname or ""), private=private),
+            budget=connects_of(settings, route, private=private),
             maintenance=lambda: state.maintenance(settings.var_dir, time.time_ns() // 1_000_000),
             diagnosis=Diagnosis(signed, worker=name, wake=wanted.wake) if signed is not None else None,
         ),
@@ -122,6 +122,11 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         syncer=Syncer([spool]),
         siblings=lambda: state.read_siblings(settings.var_dir, endpoint.name, number, processes),
     )
+
+
+def connects_of(settings: Settings, route: Route, *, private: bool) -> ConnectBudget:
+    """What all processes of the host may connect to this exchange together."""
+    return ConnectBudget(settings.var_dir / "connects" / (urlsplit(route.url).hostname or ""), private=private)
 
 
 def _disabled(settings: Settings, endpoint: Endpoint) -> str | None:

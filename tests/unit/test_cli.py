@@ -1,13 +1,19 @@
 """The command line's failures: one sentence on stderr and the exit code that says whose fault it is."""
 
+import contextlib
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from cli.main import VERBS
+from cli.examples import EXAMPLES
+from cli.exits import EXITS
+from cli.main import VERBS, commands
 from gateway.servers.server import free_ports
 
 #: This tree's code, whichever one is installed.
@@ -28,11 +34,46 @@ def test_every_verb_explains_itself(tmp_path: Path, verb: str) -> None:
     assert "usage:" in done.stdout.lower()
 
 
+def test_a_command_that_does_not_end_at_once_needs_no_help_to_be_asked_for_help(tmp_path: Path) -> None:
+    done = run(tmp_path, "--help")
+    assert done.returncode == 0
+    for code, when in EXITS.items():
+        assert f"  {code:<4} {when}" in done.stdout
+
+
+def every_command(group: click.Group, words: str = "") -> Iterator[tuple[str, click.Command]]:
+    """The words that call each command, groups aside."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from every_command(command, f"{words}{name} ")
+        else:
+            yield f"{words}{name}", command
+
+
+def test_every_command_has_examples_in_its_help_and_the_parser_takes_each(tmp_path: Path) -> None:
+    (tmp_path / "wishes.json").write_text("[]")
+    found = dict(every_command(commands))
+    assert set(found) == set(EXAMPLES)
+    for words, command in found.items():
+        shown = run(tmp_path, *words.split(), "--help").stdout
+        for arguments, what in EXAMPLES[words]:
+            assert f"ws-gateway {words} {arguments}".rstrip() in shown, words
+            assert what in shown, words
+            with contextlib.chdir(tmp_path):
+                command.make_context(words, shlex.split(arguments))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["status"],
         ["list"],
+        ["gaps"],
+        ["gaps", "--open"],
+        ["unsubscribe", "3f2a91c0"],
         ["subscribe", "trades", "BTCUSDT", "--ttl-seconds", "60"],
         ["unsubscribe", "--service", "a"],
         ["apply", "a", "wishes.json"],
@@ -60,6 +101,12 @@ def test_a_broker_that_is_away_is_one_sentence_and_3(tmp_path: Path) -> None:
     [
         (["tail"], {}, "BROKER_URL is empty; expected an amqp:// or amqps:// URL"),
         (["migrate"], {}, "DATABASE_URL is empty; expected a postgresql:// URL"),
+        (["queues", "list"], {}, "DATABASE_URL is empty; expected a postgresql:// URL"),
+        (
+            ["queues", "rebuild", "a"],
+            {"DATABASE_URL": "postgresql://127.0.0.1/a"},
+            "BROKER_URL is empty; expected an amqp:// or amqps:// URL",
+        ),
         (["status"], {"WS_GATEWAY_PORT": "0"}, "WS_GATEWAY_PORT is '0'; expected a whole number from 1 to 65535"),
     ],
 )
@@ -71,7 +118,19 @@ def test_a_setting_that_is_missing_or_wrong_is_one_sentence_and_2(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["unsubscribe"], ["resync"], ["fly"], ["tail", "--count", "0"], ["subscribe"], ["tail", "--type", "moon"]]
+    "arguments",
+    [
+        ["unsubscribe"],
+        ["resync"],
+        ["fly"],
+        ["tail", "--count", "0"],
+        ["subscribe"],
+        ["tail", "--type", "moon"],
+        ["queues", "rebuild"],
+        ["gaps", "--limit", "0"],
+        ["status", "--every", "0"],
+        ["list", "--state", "moon"],
+    ],
 )
 def test_wrong_usage_is_2(tmp_path: Path, arguments: list[str]) -> None:
     done = run(tmp_path, *arguments)

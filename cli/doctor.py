@@ -1,0 +1,49 @@
+"""`ws-gateway doctor`: what is wrong, and what to do about it."""
+
+import json
+
+import click
+from rich.text import Text
+
+from cli import checks, running, screen
+from cli.checks import Finding
+from cli.exits import DONE, REFUSED
+from gateway.errors import SettingError
+
+COLOURS = {"ok": "green", "note": "cyan", "wrong": "bold red"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a finding.")
+def command(as_json: bool) -> int:
+    """Say what is wrong and what to do: settings, disk, servers, queues, exchange, clock, key, processes. Ends with 1 when something is."""
+    try:
+        settings = running.settings()
+    except SettingError as fault:
+        _show(
+            "settings",
+            Finding("wrong", str(fault), "correct it in the environment or in .env; env.example lists all"),
+            as_json=as_json,
+        )
+        return REFUSED
+    _show("settings", Finding("ok", f"all can be read; the exchange is {settings.environment}"), as_json=as_json)
+    wrong = 0
+    for name, check in checks.CHECKS.items():
+        with screen.waiting(f"looking at {name}"):
+            found = list(check(settings))
+        for finding in found:
+            _show(name, finding, as_json=as_json)
+            wrong += finding.level == "wrong"
+    if not as_json:
+        print("nothing is wrong" if not wrong else f"{wrong} things are wrong" if wrong > 1 else "one thing is wrong")
+    return REFUSED if wrong else DONE
+
+
+def _show(name: str, finding: Finding, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"check": name, "level": finding.level, "found": finding.found, "do": finding.do}), flush=True)
+        return
+    console = screen.console()
+    console.print(Text.assemble((f"{finding.level:<6}", COLOURS[finding.level]), f"{name:<12} {finding.found}"), soft_wrap=False)
+    if finding.do:
+        console.print(Text(f"{'':<6}{'':<12} → {finding.do}"))
