@@ -16,6 +16,7 @@ import click
 from api import access, forms
 from api.app import create_app
 from cli import channel_docs, simulator_docs
+from cli.exits import EXITS
 from cli.main import commands
 from gateway import asyncapi, breaker, config, schemas
 from gateway.config import SETTINGS, Setting
@@ -25,7 +26,7 @@ from gateway.protocol.topic_moves import MOVES as TOPIC_MOVES
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Documents with tables; the test looks for markers that this list has missed.
-DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md")
+DOCUMENTS = ("README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/OPERATIONS.md", "docs/SIMULATOR.md")
 ENV_EXAMPLE = "env.example"
 #: Published schemas: one file an event class.
 SCHEMAS = "docs/schemas"
@@ -126,6 +127,10 @@ def _commands(group: click.Group, words: str) -> Iterator[tuple[str, ...]]:
         yield f"`{' '.join([words, name, *arguments])}`", options, command.help or ""
 
 
+def exit_codes() -> str:
+    return table(("exit code", "when"), ((str(code), when) for code, when in EXITS.items()))
+
+
 def session_moves() -> str:
     return _moves(session.MOVES)
 
@@ -148,6 +153,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "endpoints": endpoints,
     "routes": routes,
     "commands": verbs,
+    "exit_codes": exit_codes,
     "session_moves": session_moves,
     "topic_moves": topic_moves,
     "breaker_moves": breaker_moves,

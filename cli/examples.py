@@ -19,6 +19,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("--watch", "the same, every two seconds"),
         ("--json", "for scripts: the answer of GET /health"),
     ),
+    "drained": (("", "wait until nothing waits on disk"), ("--within 300", "for five minutes at the most")),
     "doctor": (("", "what is wrong, and what to do"), ("--json", "one JSON object a finding")),
     "subscribe": (
         ("trades BTCUSDT --category linear --service my-service", "the trades of one symbol"),

@@ -17,6 +17,7 @@ VERBS = {
     "keys": "cli.keys",
     "simulate": "cli.simulate",
     "status": "cli.status",
+    "drained": "cli.drained",
     "doctor": "cli.doctor",
     "subscribe": "cli.subscribe",
     "unsubscribe": "cli.unsubscribe",

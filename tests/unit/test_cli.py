@@ -34,7 +34,7 @@ def test_every_verb_explains_itself(tmp_path: Path, verb: str) -> None:
     assert "usage:" in done.stdout.lower()
 
 
-def test_a_command_that_does_not_end_at_once_needs_no_help_to_be_asked_for_help(tmp_path: Path) -> None:
+def test_the_help_tells_every_exit_code(tmp_path: Path) -> None:
     done = run(tmp_path, "--help")
     assert done.returncode == 0
     for code, when in EXITS.items():
