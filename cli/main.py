@@ -7,7 +7,7 @@ import click
 
 import gateway
 from cli.examples import EXAMPLES, epilog
-from cli.exits import EXITS, INTERRUPTED, REFUSED, USAGE, exit_code
+from cli.exits import DONE, EXITS, INTERRUPTED, REFUSED, USAGE, exit_code
 from gateway.errors import GatewayError
 
 #: Verb → its module; imported when used, so that a small command does not wait for a large one's libraries.
@@ -67,7 +67,7 @@ def commands() -> None:
 def main() -> None:
     """Run a verb; a fault is one sentence on stderr."""
     try:
-        sys.exit(commands(standalone_mode=False) or 0)
+        sys.exit(commands(standalone_mode=False) or DONE)
     except click.ClickException as fault:
         fault.show()
         sys.exit(USAGE)

@@ -1,5 +1,6 @@
 """The command line's failures: one sentence on stderr and the exit code that says whose fault it is."""
 
+import ast
 import contextlib
 import os
 import shlex
@@ -11,9 +12,21 @@ from pathlib import Path
 import click
 import pytest
 
+from cli import exits
 from cli.examples import EXAMPLES
 from cli.exits import EXITS
 from cli.main import VERBS, commands
+from gateway.errors import (
+    ExchangeError,
+    GatewayError,
+    LinkLost,
+    MigrationError,
+    RequestError,
+    ServerError,
+    SettingError,
+    SinkAway,
+    StoreAway,
+)
 from gateway.servers.server import free_ports
 
 #: This tree's code, whichever one is installed.
@@ -159,3 +172,37 @@ def test_a_database_that_is_away_is_3(tmp_path: Path) -> None:
     done = run(tmp_path, "migrate", DATABASE_URL=f"postgresql://127.0.0.1:{free_ports(1)[0]}/none")
     assert done.returncode == 3
     assert done.stderr.startswith("PostgreSQL is away")
+
+
+def test_every_way_to_end_is_in_the_table_of_exit_codes() -> None:
+    """Codes are written by name, and only where the table is; whoever ends with a figure of his own is found here."""
+    figures = []
+    for path in sorted((ROOT / "cli").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called in ("sys.exit", "os._exit", "exit") and any(isinstance(given, ast.Constant) for given in node.args):
+                figures.append(f"{path.name}:{node.lineno}")
+    assert figures == []
+    assert set(EXITS) == {exits.DONE, exits.REFUSED, exits.USAGE, exits.AWAY, exits.INTERRUPTED}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (SettingError("a"), exits.USAGE),
+        (RequestError("a"), exits.REFUSED),
+        (MigrationError("a"), exits.REFUSED),
+        (ServerError("a"), exits.REFUSED),
+        (ExchangeError(10001, "a"), exits.REFUSED),
+        (StoreAway("a"), exits.AWAY),
+        (SinkAway("a"), exits.AWAY),
+        (LinkLost("a"), exits.AWAY),
+    ],
+)
+def test_a_fault_of_ours_ends_with_the_code_of_whose_it_is(fault: GatewayError, code: int) -> None:
+    assert exits.exit_code(fault) == code
+
+
+def test_the_readme_tells_the_exit_codes() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [code for code, when in EXITS.items() if f"| {code} | {when} |" not in text] == []
