@@ -70,10 +70,12 @@ class Moving:
 
     def find(self, queue: str) -> Found | None:
         """None: there is no such queue."""
+        channel = self._ask(self._channel)
         try:
-            answer = self._ask(lambda: self._channel().queue_declare(queue, passive=True))
+            answer = self._ask(partial(channel.queue_declare, queue, passive=True))
         except NotFound:
             return None
+        self._ask(channel.close)
         return Found(queue, answer.message_count, answer.consumer_count, self._differences(queue))
 
     def rebuild(self, found: Found, bindings: Sequence[str], progress: Callable[[int], None]) -> int:
@@ -180,13 +182,10 @@ class Moving:
         theirs = dict(ours)
         for _ in range(MOST_ARGUMENTS):
             arguments = {name: value for name, value in theirs.items() if name.startswith("x-")}
+            kind = {"durable": theirs["durable"], "auto_delete": theirs["auto_delete"]}
+            channel = self._ask(self._channel)  # each refusal ends one
             try:
-                self._ask(
-                    partial(
-                        self._channel().queue_declare, queue, durable=theirs["durable"], auto_delete=theirs["auto_delete"],
-                        arguments=arguments,
-                    )
-                )  # fmt: skip
+                self._ask(partial(channel.queue_declare, queue, **kind, arguments=arguments))
             except PreconditionFailed as fault:
                 told = _DIFFERS.search(fault.reply_text)
                 if told is None:
@@ -196,6 +195,7 @@ class Moving:
                 else:
                     theirs[told["name"]] = _value(told["value"])
                 continue
+            self._ask(channel.close)
             every = sorted(ours.keys() | theirs.keys())
             return {name: (theirs.get(name), ours.get(name)) for name in every if theirs.get(name) != ours.get(name)}
         raise SinkAway(f"RabbitMQ says of {queue} that more than {MOST_ARGUMENTS} arguments differ")

@@ -101,3 +101,18 @@ def test_a_stop_by_an_operator_is_no_death(gateway: RunningGateway) -> None:
     again(gateway, "inverse_00", pid)
     wait_for(lambda: events(gateway), "the death is told")
     assert [entry["worker"] for entry in events(gateway)] == ["inverse_00"]
+
+
+def test_a_program_that_cannot_be_started_is_told_try_by_try_and_when_it_is_given_up(gateway: RunningGateway) -> None:
+    path = gateway.folder / "supervisord.conf"
+    before, section, after = path.read_text().partition("[program:spread]")
+    after = after.replace("python -m workers.exchange spread %(process_num)d %(numprocs)d", "python -c 'raise SystemExit(3)'", 1)
+    path.write_text(before + section + after.replace("startretries=1000000", "startretries=1", 1))
+    gateway.control("update", "spread")
+    wait_for(lambda: events(gateway, "fatal"), "it is told that it is given up", 30.0)
+    told = [(entry["kind"], entry["worker"]) for entry in events(gateway)]
+    assert told == [("died", "spread_00"), ("died", "spread_00"), ("fatal", "spread_00")]
+    first, second, last = events(gateway)
+    assert "exit status 3; not expected; starts in a row that failed: 1; it is started again in 1 s" in first["detail"]
+    assert "starts in a row that failed: 2" in second["detail"]
+    assert "`supervisorctl start spread:spread_00`" in last["detail"]
