@@ -3,6 +3,7 @@
 import json
 
 import click
+from rich.table import Table
 from rich.text import Text
 
 from cli import checks, running, screen
@@ -43,7 +44,8 @@ def _show(name: str, finding: Finding, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"check": name, "level": finding.level, "found": finding.found, "do": finding.do}), flush=True)
         return
-    console = screen.console()
-    console.print(Text.assemble((f"{finding.level:<6}", COLOURS[finding.level]), f"{name:<12} {finding.found}"), soft_wrap=False)
+    lines = Table.grid(padding=(0, 1))
+    lines.add_row(Text(f"{finding.level:<5}", COLOURS[finding.level]), f"{name:<11}", Text(finding.found))
     if finding.do:
-        console.print(Text(f"{'':<6}{'':<12} → {finding.do}"))
+        lines.add_row("", "", Text(f"→ {finding.do}"))
+    screen.console().print(lines)

@@ -49,7 +49,7 @@ def test_every_line_fits_a_terminal_of_80_columns(
     shared_gateway: RunningGateway, followed: dict[str, Any], arguments: list[str]
 ) -> None:
     code, shown, lines = on_terminal(shared_gateway, *arguments)
-    assert code == 0, shown
+    assert code == 0, "\n".join(lines)
     assert len(lines) > 2, shown
     assert [line for line in lines if len(line) > 80] == []
     assert ESCAPES.search(shown), "colours on a terminal"
@@ -80,7 +80,7 @@ def test_status_answers_what_the_person_on_call_asks(shared_gateway: RunningGate
 def test_status_watches_until_ctrl_c_and_outlives_the_api(shared_gateway: RunningGateway) -> None:
     terminal = Terminal(shared_gateway, "status", "--watch", "--every", "0.3")
     try:
-        terminal.read_until(lambda text: text.count("connection ") >= 2)
+        terminal.read_until(lambda text: text.count("simulator") >= 2)
         shared_gateway.control("stop", "api:api_00")
         terminal.read_until(lambda text: "does not answer" in text)
         shared_gateway.control("start", "api:api_00")
@@ -126,7 +126,6 @@ def test_list_shows_enough_of_an_id_to_cancel_by_it(shared_gateway: RunningGatew
         (("queues", "rebuild", "somebody.else"), "somebody.else is no queue that is needed"),
         (("queues", "rebuild", "ws-gateway.system"), "ws-gateway.system has our arguments already"),
         (("keys", "revoke", "nobody"), "found no key 'nobody'"),
-        (("migrate", "--to", "99"), "99"),
     ],
 )
 def test_what_is_refused_is_one_sentence_and_1(shared_gateway: RunningGateway, arguments: tuple[str, ...], words: str) -> None:
