@@ -94,7 +94,7 @@ def arguments(settings: Settings) -> Findings:
     if not settings.broker_url or not settings.database_url:
         return
     try:
-        found = dict(queues.look(settings))
+        found = dict(queues.look(settings, queues.needed(settings)))
     except (SinkAway, StoreAway, StoreRefused, MigrationError) as fault:
         yield Finding("note", f"the queues' arguments cannot be looked at: {fault}", "mend the above first")
         return

@@ -27,11 +27,12 @@ def command() -> None:
 def list_queues(differ: bool, as_json: bool) -> None:
     """List the queues that are needed: how much waits, who reads, and which arguments are not those of our settings."""
     settings = running.settings()
-    rows = []
-    for name, found in look(settings):
-        if differ and found is not None and not found.differs:
-            continue
-        rows.append((name, found))
+    wanted, rows = needed(settings), []
+    with screen.bar("asking RabbitMQ", len(wanted)) as bar:
+        for name, found in look(settings, wanted):
+            bar.add()
+            if not differ or found is None or found.differs:
+                rows.append((name, found))
     if as_json:
         for name, found in rows:
             print(json.dumps(_told(name, found)))
@@ -75,16 +76,19 @@ def _rebuild(talk: Moving, queue: str, bindings: Sequence[str]) -> int:
         return talk.rebuild(found, bindings, bar.add)
 
 
-def look(settings: Settings) -> Iterator[tuple[str, Found | None]]:
-    """Every queue that is needed, and how it is; None: it is not there. Raises SettingError, SinkAway, StoreAway, MigrationError."""
+def needed(settings: Settings) -> list[str]:
+    """The queues that are needed. Raises SettingError, StoreAway, MigrationError."""
     config.require(settings, "DATABASE_URL", "BROKER_URL")
     with closing(_store(settings)) as connection:
-        needed = queues.needed(store.service_queues(connection))
-    wanted = sorted(Needs(settings.class_queues, needed).bindings)
-    with moving(settings) as talk, screen.bar("asking RabbitMQ", len(wanted)) as bar:
+        bindings = queues.needed(store.service_queues(connection))
+    return sorted(Needs(settings.class_queues, bindings).bindings)
+
+
+def look(settings: Settings, wanted: Sequence[str]) -> Iterator[tuple[str, Found | None]]:
+    """How each queue is; None: it is not there. Raises SinkAway."""
+    with moving(settings) as talk:
         for name in wanted:
             yield name, talk.find(name)
-            bar.add()
 
 
 def moving(settings: Settings) -> Moving:
