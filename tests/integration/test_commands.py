@@ -11,6 +11,7 @@ from commanding import Terminal, command
 from running import RunningGateway, wait_for
 
 from gateway.protocol.endpoints import ENDPOINTS
+from gateway.servers.server import free_ports
 
 #: What moves the cursor or gives a colour.
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -93,6 +94,35 @@ def test_status_watches_until_ctrl_c_and_outlives_the_api(shared_gateway: Runnin
         terminal.close()
         shared_gateway.control("start", "api:api_00")
         shared_gateway.wait_until_healthy()
+
+
+def test_status_ends_with_1_when_nothing_is_delivered_and_says_why(shared_gateway: RunningGateway) -> None:
+    shared_gateway.control("stop", "router:router_00")
+    try:
+        done = wait_for(lambda: found if (found := command(shared_gateway, "status")).returncode else None, "unhealthy", 30.0)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout.startswith("unhealthy  simulator")
+        assert "the router is silent: nothing is delivered" in done.stdout
+        assert command(shared_gateway, "status", "--json").returncode == 1
+    finally:
+        shared_gateway.control("start", "router:router_00")
+        shared_gateway.wait_until_healthy()
+
+
+def test_a_broker_that_is_away_is_one_sentence_and_3(shared_gateway: RunningGateway) -> None:
+    nobody = f"amqp://127.0.0.1:{free_ports(1)[0]}/"
+    for arguments in (("queues", "list"), ("queues", "rebuild", "ws-gateway.trade"), ("tail",)):
+        done = command(shared_gateway, *arguments, BROKER_URL=nobody)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1), done.stderr
+        assert done.stderr.startswith("RabbitMQ cannot be asked")
+
+
+def test_a_key_that_does_not_open_is_said_and_health_is_shown_all_the_same(shared_gateway: RunningGateway) -> None:
+    done = command(shared_gateway, "status", WS_GATEWAY_API_KEY="another")
+    assert done.returncode == 0
+    assert "the rest cannot be shown: " in done.stdout
+    refused = command(shared_gateway, "list", WS_GATEWAY_API_KEY="another")
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
 
 
 def test_list_shows_enough_of_an_id_to_cancel_by_it(shared_gateway: RunningGateway) -> None:

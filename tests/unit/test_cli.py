@@ -168,10 +168,17 @@ def test_a_file_that_holds_no_list_is_2(tmp_path: Path, text: str | None, senten
     assert sentence in done.stderr
 
 
-def test_a_database_that_is_away_is_3(tmp_path: Path) -> None:
-    done = run(tmp_path, "migrate", DATABASE_URL=f"postgresql://127.0.0.1:{free_ports(1)[0]}/none")
-    assert done.returncode == 3
+@pytest.mark.parametrize("arguments", [["migrate"], ["queues", "list"], ["keys", "list"]])
+def test_a_database_that_is_away_is_3(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(tmp_path, *arguments, DATABASE_URL=f"postgresql://127.0.0.1:{free_ports(1)[0]}/none", BROKER_URL="amqp://127.0.0.1/")
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert done.stderr.startswith("PostgreSQL is away")
+
+
+def test_a_queue_is_not_rebuilt_where_no_router_is(tmp_path: Path) -> None:
+    done = run(tmp_path, "queues", "rebuild", "a", DATABASE_URL="postgresql://127.0.0.1/none", BROKER_URL="amqp://127.0.0.1/")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"found no router that has run with {tmp_path}/var")
 
 
 def test_every_way_to_end_is_in_the_table_of_exit_codes() -> None:
