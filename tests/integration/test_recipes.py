@@ -35,8 +35,7 @@ def trading(simulator: RunningSimulator) -> Iterator[list[str]]:
     over = threading.Event()
 
     def place() -> None:
-        [frame] = simulator.account("place")
-        placed.append(frame["data"][0]["orderId"])
+        placed.append(simulator.account("place")[0]["data"][0]["orderId"])
 
     def place_on() -> None:
         while not over.wait(0.1):
