@@ -1,6 +1,8 @@
 """`ws-gateway doctor`: what is wrong, and what to do about it."""
 
 import json
+import logging
+from collections.abc import Callable, Iterable
 
 import click
 from rich.table import Table
@@ -9,7 +11,8 @@ from rich.text import Text
 from cli import checks, running, screen
 from cli.checks import Finding
 from cli.exits import DONE, REFUSED
-from gateway.errors import SettingError
+from gateway.config import Settings
+from gateway.errors import GatewayError, SettingError
 
 COLOURS = {"ok": "green", "note": "cyan", "wrong": "bold red"}
 
@@ -18,6 +21,7 @@ COLOURS = {"ok": "green", "note": "cyan", "wrong": "bold red"}
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a finding.")
 def command(as_json: bool) -> int:
     """Say what is wrong and what to do: settings, disk, servers, queues, exchange, clock, key, processes. Ends with 1 when something is."""
+    logging.getLogger().addHandler(logging.NullHandler())  # what the parts have to say of themselves is said as findings
     try:
         settings = running.settings()
     except SettingError as fault:
@@ -31,13 +35,24 @@ def command(as_json: bool) -> int:
     wrong = 0
     for name, check in checks.CHECKS.items():
         with screen.waiting(f"looking at {name}"):
-            found = list(check(settings))
+            found = _looked(check, settings)
         for finding in found:
             _show(name, finding, as_json=as_json)
             wrong += finding.level == "wrong"
     if not as_json:
         print("nothing is wrong" if not wrong else f"{wrong} things are wrong" if wrong > 1 else "one thing is wrong")
     return REFUSED if wrong else DONE
+
+
+def _looked(check: Callable[[Settings], Iterable[Finding]], settings: Settings) -> list[Finding]:
+    """What a check finds; one that cannot be made is a finding, too."""
+    found = []
+    try:
+        for finding in check(settings):
+            found.append(finding)  # noqa: PERF402 # those before a fault count
+    except (GatewayError, OSError) as fault:
+        found.append(Finding("wrong", str(fault), "mend what stands above first"))
+    return found
 
 
 def _show(name: str, finding: Finding, *, as_json: bool) -> None:

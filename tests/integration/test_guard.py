@@ -106,7 +106,7 @@ def test_a_stop_by_an_operator_is_no_death(gateway: RunningGateway) -> None:
 def test_a_program_that_cannot_be_started_is_told_try_by_try_and_when_it_is_given_up(gateway: RunningGateway) -> None:
     path = gateway.folder / "supervisord.conf"
     before, section, after = path.read_text().partition("[program:spread]")
-    after = after.replace("python -m workers.exchange spread %(process_num)d %(numprocs)d", "python -c 'raise SystemExit(3)'", 1)
+    after = after.replace("python -m workers.exchange spread %(process_num)d %(numprocs)d", "sh -c 'exit 3'", 1)
     path.write_text(before + section + after.replace("startretries=1000000", "startretries=1", 1))
     gateway.control("update", "spread")
     wait_for(lambda: events(gateway, "fatal"), "it is told that it is given up", 30.0)
