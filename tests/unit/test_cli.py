@@ -4,6 +4,8 @@ import ast
 import contextlib
 import os
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -179,6 +181,24 @@ def test_a_queue_is_not_rebuilt_where_no_router_is(tmp_path: Path) -> None:
     done = run(tmp_path, "queues", "rebuild", "a", DATABASE_URL="postgresql://127.0.0.1/none", BROKER_URL="amqp://127.0.0.1/")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith(f"found no router that has run with {tmp_path}/var")
+
+
+def test_ctrl_c_before_it_is_done_is_130_and_no_traceback(tmp_path: Path) -> None:
+    with socket.socket() as never_answers:
+        never_answers.bind(("127.0.0.1", 0))
+        never_answers.listen()
+        port = never_answers.getsockname()[1]
+        environ = {
+            "PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT),
+            "WS_GATEWAY_PORT": str(port), "WS_GATEWAY_API_KEY": "key",
+        }  # fmt: skip
+        command = [sys.executable, "-m", "cli.main", "list"]
+        process = subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        connection, _ = never_answers.accept()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=20)
+        connection.close()
+    assert (process.returncode, said) == (exits.INTERRUPTED, ("", "\n")), "a line of its own behind ^C"
 
 
 def test_every_way_to_end_is_in_the_table_of_exit_codes() -> None:
