@@ -7,6 +7,7 @@ is broken off, doing it again ends with everything, in order, some of it twice.
 """
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,8 @@ WINDOW = 500
 TIMEOUT_S = 20.0
 #: Nothing came for this long although something should; seconds.
 DRY_S = 5.0
+#: Between two looks at a queue; seconds.
+AGAIN_S = 0.1
 #: Arguments that a queue may differ in; more is no answer of RabbitMQ.
 MOST_ARGUMENTS = 30
 
@@ -108,9 +111,11 @@ class Moving:
             f"somebody reads {found.name} or publishes into it; expected nobody. What it held is in it or in {found.name}.moving; try again"
         )
         if own_type == "quorum":
-            now = self.find(found.name)
-            if now is not None and (now.messages or now.consumers):
-                raise busy
+            until = time.monotonic() + DRY_S
+            while (now := self.find(found.name)) is not None and (now.messages or now.consumers):
+                if now.messages or time.monotonic() >= until:  # that we have stopped reading it says a moment later
+                    raise busy
+                time.sleep(AGAIN_S)
             self._ask(delete)
             return
         try:
