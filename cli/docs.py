@@ -16,6 +16,7 @@ import click
 from api import access, forms
 from api.app import create_app
 from cli import channel_docs, exchange_docs, simulator_docs
+from cli.exits import EXITS
 from cli.main import commands
 from gateway import asyncapi, breaker, config, schemas
 from gateway.config import SETTINGS, Setting
@@ -139,6 +140,10 @@ def metrics() -> str:
     )
 
 
+def exit_codes() -> str:
+    return table(("exit code", "when"), ((str(code), when) for code, when in EXITS.items()))
+
+
 def session_moves() -> str:
     return _moves(session.MOVES)
 
@@ -162,6 +167,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "routes": routes,
     "commands": verbs,
     "metrics": metrics,
+    "exit_codes": exit_codes,
     "session_moves": session_moves,
     "topic_moves": topic_moves,
     "breaker_moves": breaker_moves,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gateway.exchange.diagnosis import KEY_INFO
+from gateway.exchange.diagnosis import KEY_PATH
 from gateway.protocol.account_parts import LISTS
 from gateway.protocol.ret_codes import RET_CODES, Remedy
 
@@ -28,7 +28,7 @@ def signed_calls() -> Rows:
     for (event_type, is_spread), lists in LISTS.items():
         paths = [path for path in (lists.path, lists.history) if path]
         rows.append((", ".join(f"`{path}`" for path in paths), f"`{event_type}`" + (" of spreads" if is_spread else "")))
-    return [*rows, (f"`{KEY_INFO}`", "the cause of a refused login")]
+    return [*rows, (f"`{KEY_PATH}`", "the cause of a refused login")]
 
 
 TABLES: dict[str, Callable[[], Rows]] = {"ret_codes": ret_codes, "signed_calls": signed_calls}

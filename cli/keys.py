@@ -5,16 +5,16 @@ import sys
 from contextlib import closing
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from cli import running
+from cli import running, screen
 from gateway import api_keys, config, db, store
 from gateway.api_keys import SCOPES
 from gateway.audit import COMMAND
 from gateway.errors import MigrationError
 
 COLUMNS = ("id", "name", "scopes", "service", "created_at", "last_used_at", "revoked_at")
+#: Letters of a moment: its day.
+SHOWN = {"created_at": 10, "last_used_at": 10, "revoked_at": 10}
 
 
 @click.group()
@@ -52,10 +52,12 @@ def list_keys(as_json: bool) -> None:
         for row in rows:
             print(json.dumps(row, default=lambda moment: moment.isoformat()))
         return
-    table = Table(*COLUMNS, title=f"{len(rows)} keys")
-    for row in rows:
-        table.add_row(*(_scopes(row) if column == "scopes" else str(row[column] or "") for column in COLUMNS))
-    Console().print(table)
+    cells = [
+        [_scopes(row) if column == "scopes" else str(row[column] or "")[: SHOWN.get(column)] for column in COLUMNS] for row in rows
+    ]
+    console = screen.console()
+    console.print(screen.table(COLUMNS, cells, elastic=("name", "service")))
+    console.print(f"{len(rows)} keys")
 
 
 @command.command()

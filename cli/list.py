@@ -3,32 +3,54 @@
 import json
 
 import click
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from cli import running
+from cli import running, screen
 from cli.client import Client
 
-COLUMNS = ("id", "requesting_service", "topic", "category", "state", "last_event_at", "last_error")
+#: Letters of an id that are shown: enough for `unsubscribe` and `resync` to tell it from the others.
+ID_SHOWN = 8
+STATES = ("requested", "acknowledged", "live", "stalled", "refused", "cancelled")
+COLOURS = {"live": "green", "acknowledged": "green", "refused": "red", "stalled": "yellow", "cancelled": "dim"}
 
 
 @click.command(name="list")
 @click.option("--service", help="Of this service only.")
+@click.option("--channel", help="Of this channel_type only.")
+@click.option("--category", help="Of this category only.")
+@click.option("--symbol", help="Of this symbol only.")
+@click.option("--state", type=click.Choice(STATES), help="In this state only.")
 @click.option("--all", "everything", is_flag=True, help="Cancelled ones too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def command(service: str | None, everything: bool, as_json: bool) -> None:
+def command(
+    service: str | None, channel: str | None, category: str | None, symbol: str | None, state: str | None, everything: bool, as_json: bool
+) -> None:  # fmt: skip
     """List subscriptions."""
-    fields = {"limit": "1000"}
-    if service:
-        fields["requesting_service"] = service
-    if not everything:
+    wanted = {"requesting_service": service, "channel_type": channel, "category": category, "symbol": symbol, "state": state}
+    fields = {name: word for name, word in wanted.items() if word}
+    if not everything and state != "cancelled":
         fields["is_active"] = "true"
-    answer = Client(running.settings()).call("GET", "/api/v1/subscriptions", fields=fields)
+    rows = Client(running.settings()).all_of("/api/v1/subscriptions", "subscriptions", **fields)
     if as_json:
-        for row in answer["subscriptions"]:
+        for row in rows:
             print(json.dumps(row))
         return
-    table = Table(*COLUMNS, title=f"{len(answer['subscriptions'])} of {answer['total']} subscriptions")
-    for row in answer["subscriptions"]:
-        table.add_row(*(str(row[column] or "") for column in COLUMNS))
-    Console().print(table)
+    found = list(rows)
+    cells = []
+    for row in found:
+        age_s = screen.ago_s(row["last_event_at"])
+        cells.append(
+            (
+                row["id"][:ID_SHOWN],
+                row["requesting_service"],
+                row["topic"],
+                row["category"] or "-",
+                Text(row["state"], style=COLOURS.get(row["state"], "")),
+                f"{screen.lasted(age_s)} ago" if age_s is not None else "-",
+                row["last_error"] or "",
+            )
+        )
+    console = screen.console()
+    columns = ("id", "service", "topic", "category", "state", "event", "last error")
+    console.print(screen.table(columns, cells, elastic=("service", "topic", "last error")))
+    console.print(f"{len(found)} subscriptions")

@@ -1,4 +1,4 @@
-"""`ws-gateway`: one verb a module. Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 something is away."""
+"""`ws-gateway`: one verb a module. How it ends is the table in `exits.py`."""
 
 import sys
 from importlib import import_module
@@ -6,9 +6,9 @@ from importlib import import_module
 import click
 
 import gateway
-from gateway.errors import GatewayError, LineFault, ServerError, SettingError
-
-REFUSED, USAGE, AWAY = 1, 2, 3
+from cli.examples import EXAMPLES, epilog
+from cli.exits import DONE, EXITS, INTERRUPTED, REFUSED, USAGE, exit_code
+from gateway.errors import GatewayError
 
 #: Verb → its module; imported when used, so that a small command does not wait for a large one's libraries.
 VERBS = {
@@ -17,15 +17,22 @@ VERBS = {
     "keys": "cli.keys",
     "simulate": "cli.simulate",
     "status": "cli.status",
+    "drained": "cli.drained",
+    "doctor": "cli.doctor",
     "subscribe": "cli.subscribe",
     "unsubscribe": "cli.unsubscribe",
     "apply": "cli.apply",
     "resync": "cli.resync",
     "list": "cli.list",
+    "gaps": "cli.gaps",
+    "queues": "cli.queues",
     "tail": "cli.tail",
     "record": "cli.record",
     "replay": "cli.replay",
 }
+
+#: Columns of a help text: examples stand on one line each.
+HELP_WIDTH = 120
 
 
 class Verbs(click.Group):
@@ -37,31 +44,37 @@ class Verbs(click.Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = VERBS.get(cmd_name)
         command: click.Command | None = import_module(module).command if module else None
+        if command is not None:
+            _add_examples(command, cmd_name)
         return command
 
 
-@click.group(cls=Verbs)
+def _add_examples(command: click.Command, words: str) -> None:
+    if isinstance(command, click.Group):
+        for name, part in command.commands.items():
+            _add_examples(part, f"{words} {name}")
+    elif words in EXAMPLES:
+        command.epilog = epilog(words)
+
+
+_EXITS = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {when}" for code, when in EXITS.items())
+
+
+@click.group(cls=Verbs, epilog=_EXITS, context_settings={"max_content_width": HELP_WIDTH})
 @click.version_option(gateway.__version__, prog_name="ws-gateway")
 def commands() -> None:
     """Bybit v5 streams as exact, ordered, normalised events in RabbitMQ, balances in PostgreSQL."""
 
 
-def exit_code(fault: GatewayError) -> int:
-    """What a fault means to the caller."""
-    if isinstance(fault, SettingError):
-        return USAGE
-    return AWAY if isinstance(fault, LineFault) and not isinstance(fault, ServerError) else REFUSED
-
-
 def main() -> None:
     """Run a verb; a fault is one sentence on stderr."""
     try:
-        commands(standalone_mode=False)
+        sys.exit(commands(standalone_mode=False) or DONE)
     except click.ClickException as fault:
         fault.show()
         sys.exit(USAGE)
-    except click.Abort:
-        sys.exit(130)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
     except GatewayError as fault:
         print(fault, file=sys.stderr)
         sys.exit(exit_code(fault))

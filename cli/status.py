@@ -1,51 +1,158 @@
-"""`ws-gateway status`: health, for a person."""
+"""`ws-gateway status`: is it connected, what is followed, how late is it, is anything lost, is anybody reading."""
 
 import json
 import sys
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
 
-from cli import running
+from cli import running, screen
 from cli import slo as measures
-from cli.client import Client
+from cli.client import ApiAway, Client
+from cli.exits import DONE, REFUSED
+from gateway.errors import RequestError
 
 COLOURS = {"healthy": "green", "degraded": "yellow", "unhealthy": "red"}
+#: Of connections that do not need a look; any other status is yellow, or red.
+CALM = {"connected": "green", "idle": "dim", "standby": "dim"}
+#: Between two looks of --watch; seconds.
+EVERY_S = 2.0
+#: Gaps that are looked through for those that are open.
+GAPS = "1000"
+
+Answer = dict[str, Any]
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="The answer of GET /health as it is.")
+@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@click.option("--every", type=click.FloatRange(0.2, 3600), default=EVERY_S, show_default=True, help="Seconds, with --watch.")
+@click.option("--json", "as_json", is_flag=True, help="The answer of GET /health as it is; with --watch one line each time.")
 @click.option("--slo", is_flag=True, help="The specification's success measures, since counting began; 1 when one is missed.")
-def command(as_json: bool, slo: bool) -> None:
+def command(watch: bool, every: float, as_json: bool, slo: bool) -> int:
     """Show the gateway's health. Ends with 0 when healthy or degraded, 1 when unhealthy, 3 when it does not answer."""
     client = Client(running.settings())
     if slo:
         measures.show(client)
-    status, health = client.ask("GET", "/health")
-    print(json.dumps(health, indent=1)) if as_json else _show(health)
-    sys.exit(0 if status == 200 else 1)
+    if watch:
+        return _watch(client, every, as_json=as_json)
+    with screen.waiting("waiting for the control API"):
+        status, health = client.ask("GET", "/health")
+        shown = None if as_json else _page(client, health)
+    print(json.dumps(health, indent=1)) if shown is None else screen.console().print(shown)
+    return DONE if status == 200 else REFUSED
 
 
-def _show(health: dict[str, Any]) -> None:
-    console = Console()
-    colour = COLOURS[health["status"]]
-    console.print(f"[bold {colour}]{health['status']}[/]  {health['environment']}  {health['active_subscriptions']} subscriptions")
-    for reason in [*health["reasons"], *health["alarms"]]:
-        console.print(f"  {reason}", markup=False)
-    connections = Table("connection", "status", "for s", "reconnects", "topics", "last error")
+def _watch(client: Client, every_s: float, *, as_json: bool) -> int:
+    """Until Ctrl-C. While the API is away it says so, and goes on."""
+    console = screen.console()
+    with ExitStack() as until_the_end:
+        live = None
+        if console.is_terminal and not as_json:
+            live = until_the_end.enter_context(Live(console=console, auto_refresh=False, vertical_overflow="crop"))
+        try:
+            while True:
+                _show(console, live, _line(client) if as_json else _one(client))
+                time.sleep(every_s)
+        except KeyboardInterrupt:
+            return DONE
+
+
+def _show(console: Console, live: Live | None, shown: RenderableType) -> None:
+    if live is not None:
+        live.update(shown, refresh=True)
+    elif isinstance(shown, str):
+        print(shown, flush=True)
+    else:
+        console.print(shown)
+        sys.stdout.flush()
+
+
+def _line(client: Client) -> str:
+    try:
+        return json.dumps(client.ask("GET", "/health")[1])
+    except ApiAway as fault:
+        return json.dumps({"status": "away", "reasons": [str(fault)]})
+
+
+def _one(client: Client) -> RenderableType:
+    try:
+        return _page(client, client.ask("GET", "/health")[1])
+    except ApiAway as fault:
+        return Text(str(fault), style="red")
+
+
+def _page(client: Client, health: Answer) -> RenderableType:
+    head = Text.assemble(
+        (health["status"], f"bold {COLOURS[health['status']]}"),
+        f"  {health['environment']}  {health['active_subscriptions']} subscriptions",
+    )
+    reasons = [Text(f"  {reason}") for reason in [*health["reasons"], *health["alarms"]]]
+    try:
+        connections = client.read("GET", "/api/v1/connections")["connections"]
+        lost = _lost(client, connections)
+    except RequestError as fault:  # health is open; the rest needs a key, and PostgreSQL
+        connections, lost = {}, Text(f"the rest cannot be shown: {fault}", style="yellow")
+    parts: list[RenderableType] = [head, *reasons, Text(), _connections(health, connections), Text(), _waiting(health), lost]
+    return Group(*parts, Text(), *_queues(health))
+
+
+def _connections(health: Answer, more: Answer) -> RenderableType:
+    rows = []
     for name, state in health["connections"].items():
-        connections.add_row(
-            name,
-            state["connection_status"],
-            f"{state['connection_duration_seconds']:.0f}",
-            str(state["reconnection_count"]),
-            str(state["active_subscriptions"]),
-            state["last_error"] or "",
+        told = more.get(name, {})
+        status = state["connection_status"]
+        age_s = screen.ago_s(told.get("last_frame_at"))
+        rows.append(
+            (
+                name,
+                Text(status, style=CALM.get(status, "red" if status == "auth_failed" else "yellow")),
+                screen.lasted(state["connection_duration_seconds"]) if state["connection_duration_seconds"] else "-",
+                f"{state['active_subscriptions']}/{told.get('wanted', '?')}",
+                f"{screen.lasted(age_s)} ago" if age_s is not None else "-",
+                str(state["reconnection_count"]),
+                state["last_error"] or "",
+            )
         )
-    console.print(connections)
-    queues = Table("queue", "messages", "consumers")
+    columns = ("connection", "status", "for", "topics", "frame", "again", "last error")
+    return screen.table(columns, rows, elastic=("last error",))
+
+
+def _waiting(health: Answer) -> Text:
+    """How late it is: what is on disk waits for somebody."""
+    skew = health["clock_skew_ms"]
+    clock = "not heard yet" if skew is None else f"{skew} ms ahead of ours"
+    spool = health["spool"]
+    return Text(f"waiting on disk: {spool['messages']} events, {spool['bytes']} bytes; the exchange's clock: {clock}")
+
+
+def _lost(client: Client, connections: Answer) -> Text:
+    """What was missed, as far as anybody knows."""
+    gaps = client.read("GET", "/api/v1/gaps", fields={"limit": GAPS, "from": _yesterday()})
+    still = sum(gap["to"] is None for gap in gaps["gaps"])
+    gone = sum(gap["recovered"] is False for gap in gaps["gaps"])
+    dropped = sum(told["dropped"] for told in connections.values())
+    words = f"gaps in 24 h: {gaps['total']}, open {still}, not made good {gone}; events dropped: {dropped}"
+    return Text(words, style="yellow" if still or dropped else "")
+
+
+def _yesterday() -> str:
+    return datetime.fromtimestamp(time.time() - 86_400, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _queues(health: Answer) -> list[RenderableType]:
+    """Those that somebody reads or something waits in."""
+    rows, idle = [], 0
     for name, queue in health["queues"].items():
-        queues.add_row(name, str(queue["messages"]), str(queue["consumers"]))
-    console.print(queues)
+        if not queue["consumers"] and not queue["messages"]:
+            idle += 1
+            continue
+        readers = Text(str(queue["consumers"])) if queue["consumers"] else Text("nobody", style="yellow")
+        rows.append((name, str(queue["messages"]), readers))
+    shown: list[RenderableType] = [screen.table(("queue", "messages", "read by"), rows, elastic=("queue",))] if rows else []
+    return [*shown, Text(f"{idle} queues more are empty, and nobody reads them", style="dim")] if idle else shown

@@ -1,104 +1,110 @@
-"""`ws-gateway tail`: live events from the broker, one a line."""
+"""`ws-gateway tail`: live events from the broker, one a line, or how many come a second."""
 
+import fnmatch
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import click
 import msgspec
 
-from cli import running
+from cli import figures, rates, running
+from cli.exits import DONE
+from cli.rates import Rates
 from gateway import config, names
 from gateway.consumer import Consumer, Received
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.endpoints import CATEGORIES
 
-Payload = dict[str, Any]
-
-
-def _book(payload: Payload) -> str:
-    if payload.get("kind") == "snapshot":
-        levels = [f"best {side[:3]} {' x '.join(payload[side][0])}" for side in ("bids", "asks") if payload.get(side)]
-    else:
-        levels = [f"{len(payload.get(side) or ())} {side}" for side in ("bids", "asks")]
-    sync = "" if payload.get("in_sync") else "  OUT OF SYNC"
-    return f"{payload.get('kind')} {payload.get('depth')} u={payload.get('update_id')} {'  '.join(levels)}{sync}"
-
-
-def _balance(payload: Payload) -> str:
-    coins = payload.get("coins") or ()
-    return "  ".join(
-        f"{coin.get('coin')} {coin.get('wallet_balance')} (available {coin.get('available_balance')})" for coin in coins
-    )
-
-
-def _words(*fields: str) -> Callable[[Payload], str]:
-    return lambda payload: "  ".join(str(payload[field]) for field in fields if payload.get(field) is not None)
-
-
-def _first(payload: Payload) -> str:
-    return "  ".join(f"{key} {value}" for key, value in list(payload.items())[:6] if value is not None)
-
-
-#: Event type → what a person wants to see of it; any other shows its first fields.
-FIGURES: dict[str, Callable[[Payload], str]] = {
-    "trade": _words("side", "quantity", "price"),
-    "ticker": lambda payload: f"last {payload.get('last_price')}  24h volume {payload.get('volume_24h')}",
-    "orderbook": _book,
-    "rpi_orderbook": _book,
-    "full_orderbook": _book,
-    "liquidation": _words("side", "quantity", "price"),
-    "funding": _words("funding_rate", "next_funding_time"),
-    "insurance": _words("coin", "symbols", "balance"),
-    "price_limit": lambda p: f"bids up to {p.get('buy_lmt')}  asks down to {p.get('sell_lmt')}",
-    "adl_alert": _words("coin", "symbol", "balance", "pnl_ratio"),
-    "kline": lambda p: (
-        f"{p['interval']}  o {p['open']} h {p['high']} l {p['low']} c {p['close']} v {p['volume']}"
-        + ("  closed" if p.get("confirm") else "")
-    ),
-    "order": _words("status", "side", "order_type", "quantity", "price", "executed_quantity", "order_id"),
-    "execution": _words("execution_type", "side", "quantity", "price", "fee", "order_id"),
-    "execution_fast": _words("side", "quantity", "price", "order_id"),
-    "position": lambda p: f"{p.get('side') or 'flat'} {p.get('size')} @ {p.get('average_price')}  mode {p.get('mode')}",
-    "balance": _balance,
-    "greeks": _words("base_coin", "total_delta", "total_gamma", "total_vega", "total_theta"),
-    "raw": _first,
-    "system_status": _words("state", "title"),
-    "system": _words("kind", "endpoint", "worker", "topic", "detail"),
-}
-
-
-def line(event: Received) -> str:
-    """One event for a person: time, type, category, symbol, and what matters of it."""
-    envelope = event.envelope
-    show = FIGURES.get(str(envelope["event_type"]), _first)
-    hole = f"  [{event.missing} missing before this]" if event.missing else ""
-    where = f"{envelope['category'] or '-':<7} {envelope['symbol'] or '-':<12}"
-    return f"{str(envelope['received_at'])[11:23]} {envelope['event_type']:<13} {where} {show(envelope['payload'])}{hole}"
+#: Between two lines of --rates; seconds.
+EVERY_S = 1.0
+#: What makes a symbol a pattern.
+PATTERN = ("*", "?")
 
 
 @click.command()
-@click.option("--type", "event_type", type=click.Choice([row.event_type for row in CHANNELS]), help="One event type only.")
-@click.option("--category", type=click.Choice(CATEGORIES), help="One category only.")
-@click.option("--symbol", help="One symbol only.")
-@click.option("--count", type=click.IntRange(1), help="End after this many events.")
-@click.option("--json", "as_json", is_flag=True, help="The envelopes as they are, one a line.")
-def command(event_type: str | None, category: str | None, symbol: str | None, count: int | None, as_json: bool) -> None:
+@click.option(
+    "--type",
+    "types",
+    type=click.Choice([row.event_type for row in CHANNELS]),
+    multiple=True,
+    help="Of this event type; may be repeated.",
+)
+@click.option("--category", "categories", type=click.Choice(CATEGORIES), multiple=True, help="Of this category; may be repeated.")
+@click.option("--symbol", "symbols", multiple=True, help="Of this symbol, or of those that BTC* stands for; may be repeated.")
+@click.option("--match", "text", help="Only lines in which this text is found.")
+@click.option("--count", type=click.IntRange(1), help="End after so many lines.")
+@click.option("--rates", "as_rates", is_flag=True, help="How many come a second, by type and category, instead of the events.")
+@click.option("--colour/--no-colour", default=None, help="Else: when the output is a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="The envelopes as they are, one a line; with --rates the rates.")
+def command(
+    types: tuple[str, ...], categories: tuple[str, ...], symbols: tuple[str, ...], text: str | None, count: int | None,
+    as_rates: bool, colour: bool | None, as_json: bool,
+) -> int:  # fmt: skip
     """Show events as they come, without taking them from anybody. Ctrl-C ends it."""
     settings = running.settings()
     config.require(settings, "BROKER_URL")
-    binding = names.service_binding(event_type or "*", category=category, symbol=symbol or None, variant=None)
-    shown = 0
-    with Consumer(settings.broker_url, bindings=[binding]) as consumer:
+    coloured = sys.stdout.isatty() if colour is None else colour
+    show: Callable[[Received], str] = _json if as_json else lambda event: figures.line(event, coloured=coloured)
+    with Consumer(settings.broker_url, bindings=bindings(types, categories, symbols)) as consumer:
+        found = _wanted(consumer, symbols)
+        lines = _rates(found, as_json=as_json) if as_rates else (show(event) for event in found if event is not None)
+        shown = 0
         try:
-            for event in consumer:
-                print(msgspec.json.encode(event.envelope).decode() if as_json else line(event), flush=True)
+            for said in lines:
+                if text is not None and text not in (click.unstyle(said) if coloured else said):
+                    continue
+                print(said, flush=True)
                 shown += 1
                 if count is not None and shown >= count:
-                    return
+                    return DONE
         except KeyboardInterrupt:
-            return
+            return DONE
         except BrokenPipeError:
             # The reader, `head` for one, has left; Python would complain again when it closes stdout.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def bindings(types: Sequence[str], categories: Sequence[str], symbols: Sequence[str]) -> list[str]:
+    """What the broker filters by; a pattern of symbols is looked at here."""
+    whole: Sequence[str | None] = [None] if any(is_pattern(symbol) for symbol in symbols) else list(symbols) or [None]
+    return [
+        names.service_binding(event_type or names.ANY, category=category, symbol=symbol, variant=None)
+        for event_type, category, symbol in product(types or (None,), categories or (None,), whole)
+    ]
+
+
+def is_pattern(symbol: str) -> bool:
+    return any(mark in symbol for mark in PATTERN)
+
+
+def is_of(event: Received, symbols: Sequence[str]) -> bool:
+    """Whether it is of one of the symbols; with none named, every one is."""
+    found = str(event.envelope["symbol"] or "")
+    return not symbols or any(fnmatch.fnmatchcase(found, symbol) for symbol in symbols)
+
+
+def _wanted(consumer: Consumer, symbols: Sequence[str]) -> Iterator[Received | None]:
+    """Events, and None where none came for a while."""
+    while True:
+        event = consumer.next(timeout_s=EVERY_S / 5)
+        if event is None or is_of(event, symbols):
+            yield event
+
+
+def _rates(found: Iterator[Received | None], *, as_json: bool) -> Iterator[str]:
+    counted, due = Rates(time.monotonic()), time.monotonic() + EVERY_S
+    for event in found:
+        if event is not None:
+            counted.add(event)
+        if time.monotonic() >= due:
+            due = time.monotonic() + EVERY_S
+            told = counted.read(time.monotonic())
+            yield msgspec.json.encode(told).decode() if as_json else rates.line(told)
+
+
+def _json(event: Received) -> str:
+    return msgspec.json.encode(event.envelope).decode()

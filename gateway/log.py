@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from typing import TextIO
 
 import msgspec
 
@@ -74,13 +75,14 @@ class JsonLines(logging.Formatter):
         return _encode(line).decode()
 
 
-def setup(name: str, level: str) -> None:
+def setup(name: str, level: str, stream: TextIO | None = None) -> None:
     """Send all logging of this process to stdout as JSON lines.
 
-    name   of the process, e.g. linear_00
-    level  DEBUG, INFO, WARNING or ERROR
+    name    of the process, e.g. linear_00
+    level   DEBUG, INFO, WARNING or ERROR
+    stream  instead of stdout, where somebody else reads that
     """
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonLines(name))
     handler.addFilter(Flood())
     root = logging.getLogger()

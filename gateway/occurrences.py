@@ -20,6 +20,9 @@ Kind: TypeAlias = Literal[
     "recovered",  # a gap is over
     "expired",  # the lease of a subscription ran out
     "dead_letter",  # a record could not be read
+    "died",  # a process of the gateway ended by itself
+    "fatal",  # supervisord starts it no more
+    "stuck",  # a process hung, and is ended to be started anew
 ]
 
 #: Why something may be missing. One row of the table `gaps` has one of them.

@@ -200,8 +200,28 @@ class RequestsState(msgspec.Struct, kw_only=True):
     counted: Counted = msgspec.field(default_factory=Counted)
 
 
-State = WorkerState | RouterState | ApiState | RequestsState
-T = TypeVar("T", WorkerState, RouterState, ApiState, RequestsState)
+class GuardState(msgspec.Struct, kw_only=True):
+    """The guard's words: what it has told since it began, and how many of these records the router does not have yet."""
+
+    name: str
+    pid: int
+    written_ms: int
+    started_ms: int
+    deaths: int = 0
+    stuck: int = 0
+    unsent: int = 0
+
+
+class Words(msgspec.Struct):
+    """What the file of any process says: whose it is, and when it was renewed."""
+
+    name: str
+    pid: int
+    written_ms: int
+
+
+State = WorkerState | RouterState | ApiState | RequestsState | GuardState
+T = TypeVar("T", WorkerState, RouterState, ApiState, RequestsState, GuardState, Words)
 
 
 def is_fresh(state: WorkerState | RouterState | ApiState, now_ms: int) -> bool:
@@ -248,6 +268,17 @@ def read_workers(var_dir: Path) -> dict[str, WorkerState]:
     paths = (path for path in sorted((var_dir / "state").glob("*.json")) if path.stem.rpartition("_")[0] in ENDPOINTS)
     states = (_read(path, WorkerState) for path in paths)
     return {state.name: state for state in states if state is not None}
+
+
+def read_guard(var_dir: Path) -> GuardState | None:
+    """The guard's last words."""
+    return _read(var_dir / "state" / "guard_00.json", GuardState)
+
+
+def read_words(var_dir: Path) -> dict[str, Words]:
+    """All processes' last words by process name, of whatever age."""
+    found = (_read(path, Words) for path in sorted((var_dir / "state").glob("*.json")))
+    return {words.name: words for words in found if words is not None}
 
 
 def newest_run(states: Iterable[WorkerState]) -> WorkerState | None:

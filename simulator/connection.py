@@ -1,7 +1,7 @@
 """One client's conversation: login, subscribe, unsubscribe, ping, and the pushes it asked for. Pure: the line and the time are given."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -37,6 +37,7 @@ class Line(Protocol):
 class World:
     """What a conversation asks of the rest of the exchange.
 
+    key_pairs  API key → secret, of those that are good now
     clock_ms  the true time, Unix milliseconds: faults, waits and idleness go by it
     now_ms    the exchange's own clock, which may be wrong
     exists    whether a topic exists in a category
@@ -44,8 +45,7 @@ class World:
     held      told when a connection takes (True) or leaves (False) a topic
     """
 
-    api_key: str
-    api_secret: str
+    key_pairs: Mapping[str, str]
     choices: Choices
     faults: Faults
     ledger: Ledger
@@ -171,7 +171,8 @@ class Connection:
             case [str(key), int() | str() as expiry, str(signature)]:
                 text, world = str(expiry), self.world
                 ahead = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS and int(text) > world.now_ms()
-                return key == world.api_key and ahead and signing.is_signed(f"GET/realtime{text}", signature, world.api_secret)
+                secret = world.key_pairs.get(key)
+                return secret is not None and ahead and signing.is_signed(f"GET/realtime{text}", signature, secret)
         return False
 
     def _subscribe(self, op: str, req_id: str | None, topics: list[str]) -> None:

@@ -38,6 +38,13 @@ class Send(msgspec.Struct, forbid_unknown_fields=True):
     frame: dict[str, Any] | None = None
 
 
+class Key(msgspec.Struct, forbid_unknown_fields=True):
+    """An API key of the account that is good from now on; without a secret it ends, as one that was deleted."""
+
+    api_key: str
+    api_secret: str | None = None
+
+
 Act = Callable[[Exchange, web.Request, bytes], Awaitable[Answer]]
 
 
@@ -54,6 +61,7 @@ def routes(exchange: Exchange) -> list[web.RouteDef]:
         web.post("/simulator/step", _answering(exchange, _step)),
         web.post("/simulator/send", _answering(exchange, _send)),
         web.post("/simulator/account", _answering(exchange, _account)),
+        web.post("/simulator/key", _answering(exchange, _key)),
         web.post("/simulator/list", _answering(exchange, _list)),
         web.post("/simulator/delist", _answering(exchange, _delist)),
         web.post("/simulator/system_status", _answering(exchange, _system_status)),
@@ -153,6 +161,15 @@ async def _system_status(exchange: Exchange, _request: web.Request, body: bytes)
 
 async def _account(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
     return {"frames": account_control.act(exchange, msgspec.json.decode(body, type=Do))}
+
+
+async def _key(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:
+    wish = msgspec.json.decode(body, type=Key)
+    if wish.api_secret is not None:
+        exchange.key_pairs[wish.api_key] = wish.api_secret
+    elif exchange.key_pairs.pop(wish.api_key, None) is None:
+        raise BadRequest("found an API key that is not good anyway; expected one that is")
+    return {"keys": len(exchange.key_pairs)}
 
 
 async def _list(exchange: Exchange, _request: web.Request, body: bytes) -> Answer:

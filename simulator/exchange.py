@@ -91,9 +91,9 @@ class Exchange:
         self._stepped_ms = self.clock_ms()
         self._budget = ConnectBudget(options.connects, options.connects_s)
         self._listening: dict[str, dict[str, list[Connection]]] = {name: {} for name in DIALECTS}
+        self.key_pairs = {options.api_key: options.api_secret}
         self._world = World(
-            options.api_key,
-            options.api_secret,
+            self.key_pairs,
             options.choices,
             self.faults,
             self.ledger,

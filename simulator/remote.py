@@ -130,6 +130,10 @@ class Control:
         frames: list[dict[str, Any]] = self._call("POST", "system_status", row)["frames"]
         return frames
 
+    def key(self, api_key: str, api_secret: str | None) -> None:
+        """A further key of the account is good from now on; without a secret, it ends."""
+        self._call("POST", "key", {"api_key": api_key, "api_secret": api_secret})
+
     def list_instrument(self, category: str, symbol: str, **figures: Any) -> str:
         """List one, with the figures of `simulator.listing.Listing`; its status. What is PreLaunch begins to trade when listed again."""
         return str(self._call("POST", "list", {"category": category, "symbol": symbol, **figures})["status"])

@@ -22,10 +22,12 @@ LONGEST = 300
 #: Library → the files, or folders, that may import it.
 ONLY_IN = {
     "kombu": ("gateway/sinks/broker.py", "gateway/sinks/topology.py", "gateway/consumer.py"),
-    "amqp": ("gateway/sinks/broker.py", "gateway/sinks/topology.py", "gateway/consumer.py"),
+    "amqp": ("gateway/sinks/broker.py", "gateway/sinks/topology.py", "gateway/sinks/moving.py", "gateway/consumer.py"),
     "zmq": ("gateway/bus.py",),
     "psycopg2": ("gateway/db.py",),
     "websocket": ("workers/dial.py",),
+    "supervisor": ("workers/supervised.py",),
+    "rich": ("cli/",),
     "flask": ("api/",),
     "flask_openapi3": ("api/",),
 }

@@ -90,7 +90,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         backoff=Backoff(cap_for(max(processes, len(ENDPOINTS))), random.random),
         outside=Outside(
             clock=clock,
-            budget=ConnectBudget(settings.var_dir / "connects" / (urlsplit(route.url).hostname or ""), private=private),
+            budget=connects_of(settings, route, private=private),
             maintenance=lambda: state.maintenance(settings.var_dir, time.time_ns() // 1_000_000),
             diagnosis=Diagnosis(signed, worker=name, wake=wanted.wake) if signed is not None else None,
             tap=tap,
@@ -139,6 +139,11 @@ def _tally(before: WorkerState | None, started_ms: int) -> Tally:
     if state.absence_after(before) is not None:
         tally.counter("ws_gateway_work_seconds_total")[""] += max(0, started_ms - before.written_ms) * NS // 1000
     return tally
+
+
+def connects_of(settings: Settings, route: Route, *, private: bool) -> ConnectBudget:
+    """What all processes of the host may connect to this exchange together."""
+    return ConnectBudget(settings.var_dir / "connects" / (urlsplit(route.url).hostname or ""), private=private)
 
 
 def _disabled(settings: Settings, endpoint: Endpoint) -> str | None:

@@ -13,6 +13,9 @@ from workers.voice import Voice
 
 log = logging.getLogger(__name__)
 
+#: One death, two tellings: of the end itself, by the guard, and of what may be missing, by the next run.
+TOLD_BESIDE = "of the end itself, where supervisord saw it, an event `died` of this worker tells"
+
 
 class Topics(Protocol):
     """How it is with the connection's topics; see `gateway/protocol/subscriptions.py`."""
@@ -98,7 +101,7 @@ class Ledger:
         if self.gaps.connection is not None:
             self.goes_on(topics, from_ms=since_ms, now_ns=now_ns, detail="the process was away")
         elif since_ms is not None and topics:
-            detail = "the process ended without a word: nobody knows what the exchange sent until it is back"
+            detail = f"the process ended without a word: nobody knows what the exchange sent until it is back; {TOLD_BESIDE}"
             self.begin("gap", "restarted", now_ns=now_ns, from_ms=since_ms, topics=topics, detail=detail)
 
     def goes_on(self, topics: Collection[str], *, from_ms: int | None, now_ns: int, detail: str) -> None:

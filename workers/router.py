@@ -24,6 +24,7 @@ from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault
+from gateway.hold import Publisher
 from gateway.lanes.announcements import WORKER, Announcements
 from gateway.lanes.backlogs import Backlogs, Limits
 from gateway.lanes.carrier import Carrier
@@ -194,13 +195,19 @@ def run(settings: Settings) -> int:
     keeper = TopologyKeeper(
         settings.database_url, settings.broker_url, policy, settings.class_queues, announcements, retention=retention,
         seen=before.queues if before is not None else {}, seen_ms=before.queues_ms if before is not None else 0,
+        publisher=Publisher(settings.var_dir),
     )  # fmt: skip
     backlogs = _backlogs(settings, keeper, before, announcements)
     leases = LeaseKeeper(settings.database_url, lambda: Topology(settings.broker_url, policy, timeout_s=BROKER_S), announcements)
     postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER), tally=tally)
     lanes = [
         _lane(sink, settings, wake_router)
-        for sink in (BrokerSink(settings.broker_url, keeper.declare, keeper.needs, keeper.mend, tally=tally), postgres)
+        for sink in (
+            BrokerSink(
+                settings.broker_url, keeper.declare, keeper.needs, keeper.mend, tally=tally, publisher=Publisher(settings.var_dir)
+            ),
+            postgres,
+        )
     ]
     for lane in lanes:
         lane.open()

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from gateway import db, listings, pruning, queues, store
 from gateway.db import Listener
 from gateway.errors import SinkAway, StoreAway, StoreRefused
+from gateway.hold import Publisher
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.needs import Needs
 from gateway.lanes.sightings import Sightings
@@ -62,24 +63,18 @@ class TopologyKeeper(threading.Thread):
     """
 
     def __init__(
-        self,
-        database_url: str,
-        broker_url: str,
-        policy: QueuePolicy,
-        class_event_types: Iterable[str],
-        announcements: Announcements,
-        *,
-        retention: Retention = KEEP_ALL,
-        seen: Mapping[str, QueueState] = MappingProxyType({}),
-        seen_ms: int = 0,
-    ) -> None:
-        """seen: queues that an earlier process saw, the last time at `seen_ms`."""
+        self, database_url: str, broker_url: str, policy: QueuePolicy, class_event_types: Iterable[str], announcements: Announcements,
+        *, retention: Retention = KEEP_ALL, seen: Mapping[str, QueueState] = MappingProxyType({}), seen_ms: int = 0,
+        publisher: Publisher | None = None,
+    ) -> None:  # fmt: skip
+        """seen: queues that an earlier process saw, the last time at `seen_ms`. publisher: asks whether somebody moves queues just now."""
         super().__init__(name="topology", daemon=True)
         self._database_url = database_url
         self._broker_url = broker_url
         self._policy = policy
         self._class_event_types = tuple(class_event_types)
         self._retention = retention
+        self._publisher = publisher or Publisher(None)
         self._announcements = announcements
         self._stopping = False
         self._halt = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -137,8 +132,10 @@ class TopologyKeeper(threading.Thread):
     def run(self) -> None:
         while not self._stopping:
             try:
-                self.keep()
-                self._trouble.over()
+                with self._publisher.turn() as may:
+                    if may:
+                        self.keep()
+                        self._trouble.over()
             except (SinkAway, StoreAway, StoreRefused) as fault:
                 self._trouble.say(str(fault))
             self._rest()

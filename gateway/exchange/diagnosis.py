@@ -5,14 +5,14 @@ from gateway.exchange.signed import SignedRest
 from gateway.protocol.ret_codes import CLOCK, Remedy, meaning
 
 #: Tells about the key that asks, whatever its permissions.
-KEY_INFO = "/v5/user/query-api"
+KEY_PATH = "/v5/user/query-api"
 
 
 def diagnose(rest: SignedRest) -> str:
     """One sentence."""
     asked = rest.apart()  # others ask meanwhile, and may not like the clock either
     try:
-        asked.answer(KEY_INFO)
+        asked.answer(KEY_PATH)
     except CredentialsRefused as fault:
         return f"{fault.words} (code {fault.ret_code})"
     except ExchangeError as fault:

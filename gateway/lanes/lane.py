@@ -162,7 +162,7 @@ class Lane:
             full=self.full,
             unread=self._unread or None,
             blocked_ms=carrier.blocked_ms,
-            blocked=getattr(carrier.sink, "pause", None),
+            blocked=getattr(carrier.sink, "pause_words", None),
             oldest_ms=self._oldest_ms,
         )
 

@@ -21,8 +21,9 @@ from typing import Any
 
 import amqp
 
-from gateway import names
+from gateway import hold, names
 from gateway.errors import SinkAway
+from gateway.hold import Publisher
 from gateway.metrics.tally import Tally
 from gateway.models import Record
 from gateway.sinks.returned import Returned, Route
@@ -63,19 +64,23 @@ class BrokerSink:
         *,
         confirm_timeout_s: float = CONFIRM_TIMEOUT_S,
         tally: Tally | None = None,
+        publisher: Publisher | None = None,
     ) -> None:
         """`declare` and `mend` may raise SinkAway.
 
-        declare  makes sure that the topology exists, before the first message of every connection
-        needs    whether a message for this exchange with this routing key should reach a queue
-        mend     makes what messages that came back should have reached
-        tally    what the process counts for GET /metrics
+        declare    makes sure that the topology exists, before the first message of every connection
+        needs      whether a message for this exchange with this routing key should reach a queue
+        mend       makes what messages that came back should have reached
+        tally      what the process counts for GET /metrics
+        publisher  asks whether somebody moves queues, so that nothing is to be published
         """
         self._url = url
         self._declare = declare
         self._needs = needs
         self._mend = mend
         self._confirm_timeout_s = confirm_timeout_s
+        self._publisher = publisher or Publisher(None)
+        self._is_held = False
         self._connection: Any = None
         self._channel: Any = None
         self._window: deque[Record] = deque()  # unsettled, oldest first; its head is number _base
@@ -107,6 +112,9 @@ class BrokerSink:
             kept.clear()
         self._base = self._tag = self._heard_frames = 0
         self.pause = None
+        self._look()
+        if self._is_held:
+            raise SinkAway(hold.WORDS)
         self._declare()
         self._connection = connection(self._url, timeout_s=IO_TIMEOUT_S, heartbeat_s=HEARTBEAT_S)
         self._connection.transport_options |= {"on_blocked": self._on_blocked, "on_unblocked": self._on_unblocked}
@@ -145,19 +153,33 @@ class BrokerSink:
         return self._base
 
     def ready(self) -> bool:
-        return self.pause is None and not self._back.holds
+        return self.pause is None and not self._is_held and not self._back.holds
 
     def tick(self) -> None:
         with _faults():
             self._drain()
             self._connection.heartbeat_check()
+        self._look()
         now = time.monotonic()
         if now - self._heard > SILENCE_S:
             raise SinkAway(f"RabbitMQ has said nothing for {SILENCE_S:g} s")
-        if self._window and self.pause is None and now - self._progress > self._confirm_timeout_s:
+        if self._window and self.pause is None and not self._is_held and now - self._progress > self._confirm_timeout_s:
             raise SinkAway(
                 f"RabbitMQ confirmed nothing for {self._confirm_timeout_s:g} s with {len(self._window)} messages waiting"
             )
+
+    @property
+    def pause_words(self) -> str | None:
+        """Why nothing is published although the broker is there."""
+        return hold.WORDS if self._is_held else self.pause
+
+    def _look(self) -> None:
+        """Whether somebody moves queues. What is under way is answered first."""
+        was = self._is_held
+        self._is_held = not self._publisher.may(is_idle=not self._tags)
+        if was != self._is_held:
+            self._progress = time.monotonic()
+            log.info("broker %s", hold.WORDS if self._is_held else "goes on")
 
     def fileno(self) -> int:
         sock = self._connection.connection.transport.sock if self._connection is not None else None
@@ -165,6 +187,7 @@ class BrokerSink:
 
     def close(self) -> None:
         """Abandon the socket: a polite close could wait for a broker that does not answer."""
+        self._publisher.leave()
         if self._connection is not None:
             with suppress(*BROKER_FAULTS):
                 self._connection.collect(socket_timeout=0.5)

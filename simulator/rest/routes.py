@@ -80,9 +80,8 @@ def _answer(exchange: Exchange, limits: RestLimits, request: web.Request, body: 
         raise Refused(10001, "params error: a GET has no body", http_status=403)
     if public:
         return public(exchange.market, query, now)
-    options = exchange.options
     payload = body if post else request.raw_path.partition("?")[2]
-    signing.check(request.headers, payload, api_key=options.api_key, api_secret=options.api_secret, now_ms=now)
+    signing.check(request.headers, payload, key_pairs=exchange.key_pairs, now_ms=now)
     allowance = limits.call(exchange.account.uid, path, now)
     headers |= allowance.headers()
     if not allowance.ok:

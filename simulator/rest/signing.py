@@ -29,14 +29,16 @@ class Refused(Exception):
         self.http_status = http_status
 
 
-def check(headers: Mapping[str, str], payload: str, *, api_key: str, api_secret: str, now_ms: int) -> None:
+def check(headers: Mapping[str, str], payload: str, *, key_pairs: Mapping[str, str], now_ms: int) -> None:
     """Raises Refused: HTTP 401 for a missing header, then 10003 key, 10001 unreadable times, 10002 clock, 10004 signature.
 
-    payload  the query string of a GET, the body of a POST, as sent
+    key_pairs  API key → secret
+    payload    the query string of a GET, the body of a POST, as sent
     """
     if any(not headers.get(name) for name in REQUIRED):
         raise Refused(10003, "API key is invalid.", http_status=401)
-    if headers["X-BAPI-API-KEY"] != api_key:
+    api_key = headers["X-BAPI-API-KEY"]
+    if api_key not in key_pairs:
         raise Refused(10003, "API key is invalid.")
     stamp, window = headers["X-BAPI-TIMESTAMP"], headers.get("X-BAPI-RECV-WINDOW", RECV_WINDOW)
     if not is_number(stamp) or not is_number(window):
@@ -48,7 +50,7 @@ def check(headers: Mapping[str, str], payload: str, *, api_key: str, api_secret:
             f"req_timestamp[{stamp}],server_timestamp[{now_ms}],recv_window[{window}]",
         )
     origin = f"{stamp}{api_key}{window}{payload}"
-    if not is_signed(origin, headers["X-BAPI-SIGN"], api_secret):
+    if not is_signed(origin, headers["X-BAPI-SIGN"], key_pairs[api_key]):
         raise Refused(10004, f"error sign! origin_string[{origin}]")
 
 

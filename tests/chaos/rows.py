@@ -25,7 +25,7 @@ ROUTER, PRIVATE, LINEAR, API = ("router_00",), ("private_00",), ("linear_00",), 
 ALL_PROGRAMS = ("router_00", "private_00", "linear_00", "spot_00", "api_00")
 
 RESTARTED, DISCONNECTED = frozenset({"restarted"}), frozenset({"disconnected"})
-#: What may be said of a process or a line that hung.
+#: What may be said of a process or a line that hung. A process that hangs for 20 s is ended by the guard, and tells of its restart, too.
 HUNG = frozenset({"disconnected", "stalled", "overflow", "unacknowledged", "hole"})
 
 #: The longest wait between two tries to reach the exchange, of seven processes, and what restoring may take; seconds.
@@ -130,11 +130,11 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "private_frozen", "SIGSTOP of the worker of the account's stream", faults.process_frozen,
-        {"program": "private_00", "seconds": 8.0}, {"program": "private_00", "seconds": 40.0}, STATES, may_tell=HUNG,
+        {"program": "private_00", "seconds": 8.0}, {"program": "private_00", "seconds": 40.0}, STATES, may_tell=HUNG | RESTARTED,
     ),
     Row(
         "linear_frozen", "SIGSTOP of a public worker", faults.process_frozen,
-        {"program": "linear_00", "seconds": 6.0}, {"program": "linear_00", "seconds": 40.0}, BOOKS | {UNSEEN}, may_tell=HUNG,
+        {"program": "linear_00", "seconds": 6.0}, {"program": "linear_00", "seconds": 40.0}, BOOKS | {UNSEEN}, may_tell=HUNG | RESTARTED,
     ),
     Row(
         "everything_restarted", "SIGTERM for all programs, and their start", faults.everything_restarted,

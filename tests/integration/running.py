@@ -21,7 +21,7 @@ from simulator.remote import RunningSimulator
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "test-key"
-PROGRAMS = ("private", "spot", "linear", "inverse", "option", "spread", "status", "router", "api", "prepare")
+PROGRAMS = ("private", "spot", "linear", "inverse", "option", "spread", "status", "router", "guard", "api", "prepare")
 
 
 def wait_for(claim: Callable[[], Any], what: str | Callable[[], str], seconds: float = 20.0) -> Any:

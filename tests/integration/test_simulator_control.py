@@ -6,6 +6,12 @@ from typing import Any
 import pytest
 import urllib3
 
+from gateway.errors import ExchangeError
+from gateway.exchange.clock import ExchangeClock
+from gateway.exchange.rest import Rest
+from gateway.exchange.signed import SignedRest
+from gateway.exchange.signing import signer
+from gateway.protocol.session import Credentials
 from simulator.remote import RunningSimulator
 
 
@@ -41,6 +47,7 @@ def test_a_bad_control_request_is_one_sentence(exchange: RunningSimulator, path:
             {"action": "rfq", "category": "spread", "symbol": "SOLUSDT_SOL/USDT"},
             "found spread SOLUSDT_SOL/USDT",
         ),
+        ("POST", "key", {"api_key": "none"}, "found an API key that is not good anyway; expected one that is"),
         ("POST", "step", {"count": 0}, "Expected `int` >= 1"),
         ("POST", "send", {"endpoint": "spot"}, "found both or neither of text and frame"),
         ("GET", "ledger?after=soon", None, "found after 'soon'; expected a whole number"),
@@ -52,3 +59,21 @@ def test_bad_control_request_says_what_was_found(exchange: RunningSimulator, met
     answer = urllib3.request(method, f"{exchange.rest_url}/simulator/{call}", body=json.dumps(body) if body else None)
     assert answer.status == 400
     assert words in answer.json()["error"]
+
+
+def test_a_further_key_is_good_until_it_ends(exchange: RunningSimulator) -> None:
+    def answer(key: str, secret: str) -> int:
+        rest = Rest(exchange.rest_url)
+        signed = SignedRest(rest, Credentials(key, signer(secret)), ExchangeClock(rest.server_time_ms, worker="test"))
+        try:
+            return signed.answer("/v5/user/query-api").code
+        except ExchangeError as fault:
+            return fault.ret_code
+
+    assert answer("second", "its-secret") == 10003
+    exchange.key("second", "its-secret")
+    assert answer("second", "its-secret") == 0
+    assert answer("second", exchange.api_secret) == 10004
+    assert answer(exchange.api_key, exchange.api_secret) == 0
+    exchange.key("second", None)
+    assert answer("second", "its-secret") == 10003

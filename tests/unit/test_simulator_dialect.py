@@ -19,7 +19,7 @@ HEADERS = {
 
 def check(now_ms: int = STAMP, query: str = QUERY, **other: str) -> None:
     headers = HEADERS | {name.replace("_", "-"): value for name, value in other.items()}
-    signing.check(headers, query, api_key="test_api_key", api_secret="test_secret", now_ms=now_ms)
+    signing.check(headers, query, key_pairs={"test_api_key": "test_secret"}, now_ms=now_ms)
 
 
 @pytest.mark.parametrize("now_ms", [STAMP, STAMP + 5000, STAMP - 999])

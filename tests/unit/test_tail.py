@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cli.tail import FIGURES, line
+from cli.figures import FIGURES, line
 from gateway.consumer import Received
 from gateway.protocol.channels import CHANNELS
 
