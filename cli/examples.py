@@ -14,6 +14,14 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "keys list": (("", "all keys"), ("--json", "one JSON object a line")),
     "keys revoke": (("dashboard", "end the key of that name"),),
     "simulate": (("--ws-port 9700 --rest-port 9701", "a simulated exchange on these ports"),),
+    "replay": (
+        ("monday.wsrec", "a recording, as fast as it was, as an exchange for workers"),
+        ("monday.wsrec --speed max", "as fast as they read"),
+    ),
+    "record": (
+        ("monday.wsrec", "what all running workers read and send, until Ctrl-C"),
+        ("monday.wsrec --worker linear_00 --seconds 60", "of one worker, for a minute"),
+    ),
     "status": (
         ("", "is it connected, how late, is anything lost, is anybody reading"),
         ("--watch", "the same, every two seconds"),

@@ -20,6 +20,7 @@ import click
 
 from cli import demonstration, running
 from cli.client import Client
+from cli.exits import AWAY, USAGE
 from gateway import config
 from gateway.consumer import Consumer
 from gateway.errors import GatewayError
@@ -141,7 +142,7 @@ if __name__ == "__main__":
         main(standalone_mode=False)
     except click.ClickException as fault:
         fault.show()
-        sys.exit(2)
+        sys.exit(USAGE)
     except GatewayError as fault:
         print(fault, file=sys.stderr)
-        sys.exit(3)
+        sys.exit(AWAY)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway import state
+from gateway import absence, state
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.state import ApiState, RouterState, WorkerState
 
@@ -62,5 +62,5 @@ class Known:
 
     def offline_ms(self, words: WorkerState) -> int:
         """How long a process that ended without a word has been away with work that nobody else does."""
-        is_away = not self.is_fresh(words) and state.absence_after(words) is not None and not self.is_stood_in_for(words)
+        is_away = not self.is_fresh(words) and absence.absence_after(words) is not None and not self.is_stood_in_for(words)
         return max(0, self.now_ms - words.written_ms) if is_away else 0

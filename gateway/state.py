@@ -1,7 +1,6 @@
 """State files: what each process says of itself every second, read by health. Nobody asks a process a question."""
 
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -281,24 +280,6 @@ def read_words(var_dir: Path) -> dict[str, Words]:
     return {words.name: words for words in found if words is not None}
 
 
-def newest_run(states: Iterable[WorkerState]) -> WorkerState | None:
-    """Of processes that do the same work in turn, the one that the exchange spoke to last."""
-    heard = [state for state in states if state.last_frame_ms is not None]
-    return max(heard, key=lambda state: state.last_frame_ms or 0, default=None)
-
-
-def absence_after(last: WorkerState | None) -> Absence | None:
-    """What is to be told after a process's last words: it ended without a word, or before it could tell of the one before it."""
-    if last is None:
-        return None
-    if last.absence is not None:
-        return last.absence
-    if last.has_ended or not last.wanted or last.connection_status in ("idle", "standby"):
-        return None
-    since_ms = last.delivered_ms or last.last_frame_ms
-    return Absence(since_ms, list(last.topics)) if since_ms is not None else None
-
-
 def read_worker(var_dir: Path, name: str) -> WorkerState | None:
     """One worker's last words, of whatever age."""
     return _read(var_dir / "state" / f"{name}.json", WorkerState)
@@ -308,12 +289,6 @@ def read_siblings(var_dir: Path, endpoint: str, number: int, processes: int) -> 
     """The last words of the other processes that share an endpoint with one, fresh or stale."""
     paths = (var_dir / "state" / f"{endpoint}_{other:02d}.json" for other in range(processes) if other != number)
     return [state for path in paths if (state := _read(path, WorkerState)) is not None]
-
-
-def maintenance(var_dir: Path, now_ms: int) -> str | None:
-    """What the exchange says it is doing to itself, by the words of the endpoint `status`; None where nobody listens there."""
-    said = read_siblings(var_dir, "status", -1, 1)
-    return next((state.maintenance for state in said if state.maintenance is not None and is_fresh(state, now_ms)), None)
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from gateway import bus, config, log, state
+from gateway import absence, bus, config, log, state
 from gateway.backoff import Backoff, cap_for
 from gateway.bus import BusSender
 from gateway.config import Settings
@@ -37,6 +37,7 @@ from workers.dial import Route
 from workers.gaps import Gaps, OpenGap
 from workers.journal import Journal
 from workers.link import Link
+from workers.maintenance import announced
 from workers.outside import Outside
 from workers.tap import Tap
 from workers.wanted import WantedReader, Wishes
@@ -91,7 +92,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         outside=Outside(
             clock=clock,
             budget=connects_of(settings, route, private=private),
-            maintenance=lambda: state.maintenance(settings.var_dir, time.time_ns() // 1_000_000),
+            maintenance=lambda: announced(settings.var_dir, time.time_ns() // 1_000_000),
             diagnosis=Diagnosis(signed, worker=name, wake=wanted.wake) if signed is not None else None,
             tap=tap,
         ),
@@ -109,7 +110,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         processes=processes,
         last_frame_ms=link.intake.last_frame_ms,
         counted=delivery.tally.counted,
-        absence=state.absence_after(before),
+        absence=absence.absence_after(before),
     )
     return Worker(
         name=name,
@@ -136,7 +137,7 @@ def _tally(before: WorkerState | None, started_ms: int) -> Tally:
     if before is None:
         return Tally()
     tally = Tally(before.counted)
-    if state.absence_after(before) is not None:
+    if absence.absence_after(before) is not None:
         tally.counter("ws_gateway_work_seconds_total")[""] += max(0, started_ms - before.written_ms) * NS // 1000
     return tally
 

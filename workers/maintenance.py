@@ -1,7 +1,9 @@
 """What the exchange says it is doing to itself: its announcements on the status stream, while they last."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from gateway import state
 from gateway.models import Event, Json
 
 #: The word of an announcement that has begun and is not over. Source: protocol notes, section 6.9.
@@ -26,3 +28,9 @@ class Maintenance:
             self._ongoing[key] = event.payload["title"] or "without a title"
         else:
             self._ongoing.pop(key, None)
+
+
+def announced(var_dir: Path, now_ms: int) -> str | None:
+    """What the exchange says it is doing to itself, by the words of the endpoint `status`; None where nobody listens there."""
+    said = state.read_siblings(var_dir, "status", -1, 1)
+    return next((words.maintenance for words in said if words.maintenance is not None and state.is_fresh(words, now_ms)), None)

@@ -7,12 +7,13 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gateway.absence import absence_after, newest_run
 from gateway.disk.spool import Syncer
 from gateway.disk.turn_lock import TurnLock
 from gateway.occurrences import Kind
 from gateway.protocol.endpoints import Endpoint
 from gateway.report import Reporter
-from gateway.state import TopicState, WorkerState, absence_after, is_fresh, newest_run
+from gateway.state import TopicState, WorkerState, is_fresh
 from gateway.store import CREDENTIALS_MISSING, Wanted
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery

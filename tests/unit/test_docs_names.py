@@ -46,7 +46,7 @@ def test_every_command_that_a_page_names_exists_with_its_options(page: Path) -> 
             assert command is not None, line
         options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
         named = {word.split("=")[0] for word in words if re.match(r"--[a-z]", word)}
-        assert words[0] == "simulate" or named <= options, line
+        assert words[0] in ("simulate", "replay") or named <= options, line
 
 
 @by_page

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway import state
+from gateway import absence, state
 from gateway.report import Reporter
 from gateway.state import Absence, ApiState, RouterState, WorkerState
+from workers import maintenance
 
 
 def worker(name: str) -> WorkerState:
@@ -97,9 +98,9 @@ def test_the_last_words_are_written_and_urgent_ones_at_once(tmp_path: Path) -> N
 
 def test_the_newest_run_is_the_one_that_the_exchange_spoke_to_last() -> None:
     runs = [worker(f"private_0{number}") for number in range(3)]
-    assert state.newest_run(runs) is None
+    assert absence.newest_run(runs) is None
     runs[0].last_frame_ms, runs[2].last_frame_ms = 5, 9
-    assert state.newest_run(runs) is runs[2]
+    assert absence.newest_run(runs) is runs[2]
 
 
 @pytest.mark.parametrize(
@@ -119,14 +120,14 @@ def test_the_newest_run_is_the_one_that_the_exchange_spoke_to_last() -> None:
 def test_what_is_to_be_told_after_a_process_follows_from_its_last_words(more: dict[str, Any], since_ms: int | None) -> None:
     running = {"connection_status": "connected", "wanted": 1, "last_frame_ms": 9, "delivered_ms": 7, **more}
     last = msgspec.structs.replace(worker("linear_00"), **running)
-    found = state.absence_after(last)
+    found = absence.absence_after(last)
     assert (found.since_ms if found is not None else None) == since_ms
-    assert state.absence_after(None) is None
+    assert absence.absence_after(None) is None
 
 
 def test_maintenance_is_what_the_status_endpoint_says_and_only_while_it_speaks(tmp_path: Path) -> None:
     words = worker("status_00")
     words.maintenance = "Upgrade"
     state.write(tmp_path, words)
-    assert state.maintenance(tmp_path, 1_000) == "Upgrade"
-    assert state.maintenance(tmp_path, 60_000) is None
+    assert maintenance.announced(tmp_path, 1_000) == "Upgrade"
+    assert maintenance.announced(tmp_path, 60_000) is None
