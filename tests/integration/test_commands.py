@@ -58,6 +58,8 @@ def test_every_line_fits_a_terminal_of_80_columns(
 
 def test_status_answers_what_the_person_on_call_asks(shared_gateway: RunningGateway, followed: dict[str, Any]) -> None:
     shared_gateway.wait_until_healthy()
+    queue = followed["ticker"]["queue"]
+    wait_for(lambda: shared_gateway.health()["queues"].get(queue, {}).get("messages"), "the router has looked at the queue")
     done = command(shared_gateway, "status")
     assert (done.returncode, done.stderr) == (0, "")
     assert not ESCAPES.search(done.stdout), "no colours in a pipe"
@@ -72,8 +74,8 @@ def test_status_answers_what_the_person_on_call_asks(shared_gateway: RunningGate
     assert re.search(
         r"^gaps in 24 h: \d+, open \d+, not made good \d+; events dropped: 0$", done.stdout.replace(" \n", "\n"), re.MULTILINE
     )
-    [queue] = [line for line in lines if line.startswith(followed["ticker"]["queue"])]
-    assert queue.split()[2] == "nobody"
+    [line] = [line for line in lines if line.startswith(queue)]
+    assert line.split()[2] == "nobody"
     health = json.loads(command(shared_gateway, "status", "--json").stdout)
     assert health["status"] == "healthy"
 
