@@ -5,7 +5,7 @@ REST call ─ X-Trace-Id ─▶ row ─ calls ─▶ `subscribed`: topic, epoch,
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gateway.models import Event
 from gateway.protocol.topic import Answer
@@ -51,6 +51,13 @@ class Diary:
         self._connections = 0
         self.calls: Mapping[str, Sequence[str]] = {}
 
+    def want(self, calls: Mapping[str, Sequence[str]], is_held: Callable[[str], bool]) -> None:
+        """Replace the calls. A topic that is held already has no request of its own to be told with: who joins is told here."""
+        for topic, ids in calls.items():
+            if is_held(topic) and (joined := [each for each in ids if each not in self.calls.get(topic, ())]):
+                self._say("subscribed", topic, "none", joined, " reason=held already")
+        self.calls = calls
+
     def opened(self, place: str) -> None:
         """A connection was made; place: its URL."""
         self._connections += 1
@@ -66,11 +73,13 @@ class Diary:
     def answered(self, answers: Iterable[Answer]) -> None:
         """The exchange has said what becomes of topics."""
         for answer in answers:
-            calls = self.calls.get(answer.topic, ())
             reason = f" reason={answer.error}" if answer.error else ""
-            log.info(
-                "%s %s topic=%s epoch=%s req_id=%s calls=%s%s",
-                self._worker, WORDS[answer.op, answer.error is None], answer.topic, self._epoch, answer.req_id,
-                ",".join(calls[:SAID]) + (f",and {len(calls) - SAID} more" if len(calls) > SAID else ""), reason,
-                extra={"trace_id": calls[0] if len(calls) == 1 else None},
-            )  # fmt: skip
+            word = WORDS[answer.op, answer.error is None]
+            self._say(word, answer.topic, answer.req_id, self.calls.get(answer.topic, ()), reason)
+
+    def _say(self, word: str, topic: str, req_id: str, calls: Sequence[str], reason: str) -> None:
+        log.info(
+            "%s %s topic=%s epoch=%s req_id=%s calls=%s%s", self._worker, word, topic, self._epoch, req_id,
+            ",".join(calls[:SAID]) + (f",and {len(calls) - SAID} more" if len(calls) > SAID else ""), reason,
+            extra={"trace_id": calls[0] if len(calls) == 1 else None},
+        )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from gateway.state import TopicState
 from gateway.store import Wanted
@@ -34,6 +35,7 @@ class Told:
     """All that was told. Used by the main thread alone."""
 
     _topics: dict[str, _Told] = field(default_factory=lambda: defaultdict(_Told))
+    _rows: set[UUID] = field(default_factory=set)
 
     def news(self, states: Mapping[str, TopicState], rows: Iterable[Wanted], now: float) -> Iterator[tuple[TopicReport, bool]]:
         """What is to be told now, and whether it is that a topic came to be held or refused.
@@ -41,12 +43,16 @@ class Told:
         states  as they are, by the topic of a wish's row
         rows    wishes as PostgreSQL has them
         """
+        rows = list(rows)
         differing = {row.topic for row in rows if (row.state, row.last_error) != _words(states.get(row.topic))}
+        new = {row.topic for row in rows if row.id not in self._rows} & differing
+        self._rows = {row.id for row in rows}
         for topic, state in states.items():
             told = self._topics[topic]
             changed = _words(state) != (told.state, told.last_error)
             if (
                 changed
+                or topic in new
                 or (topic in differing and now - told.at >= REPEAT_AFTER_S)
                 or (state.last_event_ms != told.last_event_ms and now - told.at >= LAST_EVENT_EVERY_S)
             ):

@@ -171,7 +171,7 @@ class Worker:
         """Follow what the rows say now. anew: topics that somebody wants a fresh snapshot of."""
         self.link.want({topic: row.pushes_first for topic, row in work.channels.items()})
         now = time.monotonic()
-        self.link.diary.calls = work.calls
+        self.link.diary.want(work.calls, self.link.subscriptions.is_held)
         self.delivery.want(work.event_types, now)
         self.delivery.books.want(work.channels, work.snapshots)
         self.link.catchup.want(work.channels.__contains__)

@@ -1,6 +1,7 @@
 """What the logs say: how a REST call, its row, the request on the wire, the events it brought and their publication hang together."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -108,7 +109,12 @@ def test_the_subscribed_line_names_all_calls_behind_a_topic_and_a_resync_the_cal
     wish = {"channel_type": "ticker", "symbol": "BTCUSDT", "category": "spot"}
     one = subscribe(talkative, "call-a", "one", **wish)
     talkative.wait_until_held(one["id"])
-    subscribe(talkative, "call-b", "two", **wish)
+    two = subscribe(talkative, "call-b", "two", **wish)
+    joined = line(talkative, "spot_00", "subscribed topic=tickers.BTCUSDT", "req_id=none calls=call-b", trace_id="call-b")
+    assert "reason=held already" in joined["message"]
+    began = time.monotonic()
+    talkative.wait_until_held(two["id"])
+    assert time.monotonic() - began < 2.5, "the topic is live, and so is who joins it"
     assert call(talkative, "POST", f"/api/v1/subscriptions/{one['id']}/resync", "call-c")["trace_id"] == "call-c"
     again = line(talkative, "spot_00", "subscribed topic=tickers.BTCUSDT", "calls=call-c,call-b")
     assert fields(again["message"])["req_id"] > fields(line(talkative, "spot_00", "calls=call-a")["message"])["req_id"]

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from gateway.state import TopicState
@@ -36,6 +37,14 @@ def test_a_row_that_says_something_else_is_told_again_after_a_while() -> None:
     assert len(list(told.news(states, rows, 0.0))) == 1
     assert list(told.news(states, rows, REPEAT_AFTER_S - 0.1)) == []
     assert list(told.news(states, rows, REPEAT_AFTER_S)) == [(TopicReport("t", "live"), False)]
+
+
+def test_a_new_row_for_a_topic_that_is_told_already_is_told_at_once() -> None:
+    told, states = Told(), {"t": TopicState("live")}
+    assert len(list(told.news(states, [row("t", "live")], 0.0))) == 1
+    another = msgspec.structs.replace(row("t", "requested"), id=UUID(int=1))
+    assert list(told.news(states, [row("t", "live"), another], 0.1)) == [(TopicReport("t", "live"), False)]
+    assert list(told.news(states, [row("t", "live"), another], 0.2)) == []
 
 
 def test_newest_events_are_told_now_and_then_and_what_is_gone_is_forgotten() -> None:
