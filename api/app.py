@@ -76,8 +76,10 @@ def create_app(settings: Settings) -> OpenAPI:
         known=lambda: _known(settings),
         wallet=_wallet(settings) if settings.has_credentials else None,
     )
+    app.url_map.merge_slashes = False  # a path has one spelling: no answer sends anybody to another
     reader.register(app)
     errors.register(app)
+    access.trace(app)
     crowd.register(app, AT_ONCE)
     for blueprint in (
         subscriptions.blueprint(parts),

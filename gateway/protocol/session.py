@@ -122,7 +122,7 @@ class Session:
                     return True
                 return self._endpoint.authenticates and is_form_of_any(frame.topic, self._subscriptions.states())
             case Ack():
-                self._answers += self._subscriptions.heard(frame, now) or ()
+                self._answers += self._subscriptions.heard(frame, now)
             case Pong():
                 self._pong_due = None
                 self.server_ms = frame.server_ms if frame.server_ms is not None else self.server_ms
