@@ -35,6 +35,27 @@ NEEDS_KEY: list[dict[str, list[str]]] = [{"key": []}]
 _TRACE = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
 
+def trace(app: Flask) -> None:
+    """Before anything else that looks at requests: the trace id of each, the caller's where it is sane; it is on every answer."""
+
+    @app.before_request
+    def begin() -> None:
+        offered = request.headers.get("X-Trace-Id", "")
+        g.trace_id = offered if _TRACE.fullmatch(offered) else secrets.token_hex(8)
+        g.began = time.monotonic()
+
+    @app.after_request
+    def mark(response: Response) -> Response:
+        response.headers["X-Trace-Id"] = g.trace_id
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug(
+                "api answered method=%s path=%.100s status=%d ms=%.1f",
+                request.method, request.path, response.status_code, (time.monotonic() - g.began) * 1000,
+                extra={"trace_id": response.headers["X-Trace-Id"]},
+            )  # fmt: skip
+        return response
+
+
 def register(
     app: Flask,
     keyring: Keyring,
@@ -42,7 +63,7 @@ def register(
     service_of: Callable[[str], str | None],
     query_fields: Mapping[tuple[str, str], Collection[str]],
 ) -> None:
-    """Checks before every request, the trace id on every answer.
+    """Checks before every request that is let in.
 
     service_of    subscription id → whose it is; None where there is none
     query_fields  rule and method → the fields that its query may have
@@ -52,25 +73,12 @@ def register(
 
     @app.before_request
     def check() -> Response | None:
-        offered = request.headers.get("X-Trace-Id", "")
-        g.trace_id, g.began = offered if _TRACE.fullmatch(offered) else secrets.token_hex(8), time.monotonic()
         refusal = None if OPEN.fullmatch(request.path) else _admit(keyring, attempts)
         if refusal is None:
             refusal = forms.check(query_fields)
         if refusal is None and not OPEN.fullmatch(request.path) and request.routing_exception is None:
             _check_service(service_of)
         return refusal
-
-    @app.after_request
-    def mark(response: Response) -> Response:
-        response.headers["X-Trace-Id"] = g.get("trace_id") or secrets.token_hex(8)
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug(
-                "api answered method=%s path=%.100s status=%d ms=%.1f",
-                request.method, request.path, response.status_code, (time.monotonic() - g.get("began", time.monotonic())) * 1000,
-                extra={"trace_id": response.headers["X-Trace-Id"]},
-            )  # fmt: skip
-        return response
 
 
 def caller() -> By:

@@ -82,8 +82,10 @@ def create_app(settings: Settings) -> OpenAPI:
         var_dir=settings.var_dir,
         wallet=_wallet(settings) if settings.has_credentials else None,
     )
+    app.url_map.merge_slashes = False  # a path has one spelling: no answer sends anybody to another
     reader.register(app)
     errors.register(app)
+    access.trace(app)
     crowd.register(app, AT_ONCE)
     for blueprint in (
         subscriptions.blueprint(parts),

@@ -19,8 +19,10 @@ def register(app: Flask, most: int) -> None:
 
     @app.before_request
     def enter() -> Response | None:
-        g.has_place = not ALWAYS.fullmatch(request.path) and places.acquire(blocking=False)
-        if g.has_place or ALWAYS.fullmatch(request.path):
+        if ALWAYS.fullmatch(request.path):
+            return None
+        g.has_place = places.acquire(blocking=False)
+        if g.has_place:
             return None
         response = answer(503, f"found {most} requests that wait already; expected fewer at once; try again")
         response.headers["Retry-After"] = str(RETRY_S)

@@ -15,7 +15,7 @@ SCHEMES: dict[str, Any] = {
 NEEDING_KEY = {
     "401": "No key, or a wrong one",
     "429": "Too many wrong keys",
-    "503": "PostgreSQL is away",
+    "503": "PostgreSQL is away, or too many requests wait already",
 }
 #: A key that reads, reads everything.
 NOT_FOR_READING = {"403": "The key may not do this"}

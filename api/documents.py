@@ -17,13 +17,14 @@ def blueprint() -> APIBlueprint:
     routes = APIBlueprint("documents", __name__, abp_tags=[Tag(name="documents")])
     published = schemas.all_schemas()
     texts = {name: schemas.text(found) for name, found in published.items()}
-    events = schemas.text(asyncapi.document())
+    described = asyncapi.document()
+    events = schemas.text(described)
 
     @routes.get(
         "/asyncapi.json",
         summary="AsyncAPI 3.0",
         operation_id="asyncapi",
-        responses={200: _as(asyncapi.CONTENT_TYPE, asyncapi.document())},
+        responses={200: _as(asyncapi.CONTENT_TYPE, described)},
     )
     def of_the_broker() -> Response:
         """The exchange, the queues and the messages of each event class."""

@@ -17,7 +17,6 @@ _READER = _PAGE.format('<redoc spec-url="openapi.json"></redoc><script src="redo
 
 
 def register(app: OpenAPI) -> None:
-    """The pages in place of the library's, under /docs and /docs/. Two slashes are no other way to write one."""
+    """The pages in place of the library's, under /docs and /docs/."""
     app.config |= {"OPENAPI_HTML_STRING": _INDEX, "REDOC_HTML_STRING": _READER}
-    app.url_map.merge_slashes = False
     app.add_url_rule("/docs", "docs", app.view_functions["openapi.openapi"])

@@ -33,7 +33,7 @@ class Caller:
 
     scope    the highest that the key has
     service  the only one whose subscriptions it may change; None: every one's
-    key_id   of a key that is a row
+    key_id   of a key that is a row; two callers are alike by what they may do
     """
 
     name: str
@@ -46,7 +46,7 @@ class Caller:
 
 
 #: The holder of the administrator's key, which is no row.
-ADMINISTRATOR = Caller(audit.OWN[-1], "admin")
+ADMINISTRATOR = Caller(audit.ADMINISTRATOR, "admin")
 
 
 @dataclass(frozen=True, slots=True)

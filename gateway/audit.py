@@ -27,8 +27,10 @@ class By:
 GATEWAY = By("ws-gateway")
 #: … and on the command line.
 COMMAND = By("ws-gateway keys")
-#: Words of `who` that are no key of a service: none may have such a name. The last holds the administrator's key.
-OWN = (GATEWAY.who, COMMAND.who, "administrator")
+#: Whoever holds the administrator's key, which is no row.
+ADMINISTRATOR = "administrator"
+#: Words of `who` that are no key of a service: none may have such a name.
+OWN = (GATEWAY.who, COMMAND.who, ADMINISTRATOR)
 
 
 def record(cursor: Cursor, by: By, action: str, *changed: Mapping[str, Any]) -> None:

@@ -13,6 +13,8 @@ from gateway.wire import iso_ms
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
 PATIENCE_MS = 30_000
+#: A sink that has not answered for so long is away, whatever was said of it last; milliseconds.
+UNANSWERED_MS = 5_000
 #: What is not confirmed for this long is late; milliseconds. Longer than a carrier's wait between two tries.
 LATE_MS = 5_000
 #: Our clock and the exchange's may differ by this much; milliseconds. A login or a REST call is still dated right: theirs counts.
@@ -46,8 +48,8 @@ def health(known: Known) -> tuple[int, Body]:
         "environment": known.environment,
         "websocket_connected": all(known.does_its_work(state) for state in workers.values()),
         "websocket_status": known.status_of(worst) if worst is not None else "idle",
-        "database_connected": fresh and _connected(lanes.get("postgres")),
-        "queue_connected": fresh and _connected(lanes.get("broker")),
+        "database_connected": fresh and _connected(known, lanes.get("postgres")),
+        "queue_connected": fresh and _connected(known, lanes.get("broker")),
         "active_subscriptions": (known.router.active_subscriptions if known.router is not None else None) or 0,
         "last_heartbeat_at": _iso(max((state.written_ms for state in workers.values()), default=None)),
         "websocket_state": _connection(known, worst),
@@ -150,7 +152,9 @@ def _router(known: Known) -> Iterator[Finding]:
         return
     for name, what in (("broker", "RabbitMQ"), ("postgres", "PostgreSQL")):
         lane = router.lanes.get(name)
-        if not _connected(lane):
+        if lane is not None and lane.connected and not _connected(known, lane):
+            yield UNHEALTHY, f"{what} is away: it has not answered for {(known.now_ms - lane.checked_ms) // 1000} s"
+        elif not _connected(known, lane):
             why = f": {lane.last_error.removeprefix(f'{what} is away: ')}" if lane is not None and lane.last_error else ""
             yield UNHEALTHY, f"{what} is away{why}"
         elif lane is not None:
@@ -214,8 +218,9 @@ def _disk(known: Known) -> Iterator[Finding]:
             yield UNHEALTHY, f"{what} holds {size_bytes} of {known.spool_max_bytes} bytes"
 
 
-def _connected(lane: LaneState | None) -> bool:
-    return lane is not None and lane.connected
+def _connected(known: Known, lane: LaneState | None) -> bool:
+    """A sink that does not even refuse holds up whoever writes to it, who can then say nothing either."""
+    return lane is not None and lane.connected and known.now_ms - lane.checked_ms <= UNANSWERED_MS
 
 
 def _severity(known: Known, state: WorkerState) -> int:

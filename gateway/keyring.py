@@ -55,13 +55,13 @@ class Keyring:
         if any(keys.is_admin(text, self._admin_key) for text in looked_at):
             return ADMINISTRATOR
         for identity, secret in filter(None, map(api_keys.parse, looked_at)):
-            key = self._find(identity)
+            key = self._find(identity, secret)
             if key is not None and key.fits(secret):
                 self._used.add(identity)
                 return key.caller
         return None
 
-    def _find(self, identity: str) -> Key | None:
+    def _find(self, identity: str, secret: str) -> Key | None:
         key, begun = self._known(identity), self._begun
         if self._age_s() < READ_AGAIN_S and (key is not None or not self._may_be_new()):
             return key
@@ -71,8 +71,8 @@ class Keyring:
                 return believed  # another thread is finding out
             raise StoreAway(f"others have been asking PostgreSQL about keys for {PATIENCE_S:g} s")
         try:
-            if self._begun == begun:  # else another thread has begun to read them since, and is done
-                self._read_all({*self._used, identity})
+            if self._begun == begun or self._now() < self._silent_until:  # else another thread has read them since
+                self._read_all(identity, secret)
             return self._known(identity)
         except StoreAway:
             if believed is not None:
@@ -96,15 +96,19 @@ class Keyring:
             self._new_full_at = full_at
             return True
 
-    def _read_all(self, used: set[str]) -> None:
+    def _read_all(self, identity: str, secret: str) -> None:
+        """For whoever offers this key; raises StoreAway at once where PostgreSQL was silent a moment ago."""
         if self._now() < self._silent_until:
             raise StoreAway("PostgreSQL did not answer a moment ago")
         self._begun += 1
         try:
             with self._pool.connection() as connection:
                 found = api_keys.opening(connection)
-                self._read, self._used = (self._now(), found), set()
-                _record_use(connection, sorted(used & found.keys()))
+                used, self._used = self._used & found.keys(), set()
+                self._read = self._now(), found
+                if identity in found and found[identity].fits(secret):
+                    used.add(identity)
+                _record_use(connection, sorted(used))
         except StoreAway:
             self._silent_until = self._now() + SILENT_S
             raise

@@ -16,7 +16,7 @@ from workers.reconciliation import News, Reconciliation
 
 log = logging.getLogger(__name__)
 
-#: Of what an earlier run left so much waits at the most; more is left where the router was away for long, and goes on at once. Bytes.
+#: After so much of what an earlier run left, all that waits of it goes on: more is left where the router was away for long; bytes.
 MOST_LEFT = 4 << 20
 #: What no list tells: said with every gap that was filled.
 IN_BETWEEN = "states that others followed are not told again"

@@ -58,10 +58,10 @@ class Diary:
                 self._say("subscribed", topic, "none", joined, " reason=held already")
         self.calls = calls
 
-    def opened(self, place: str) -> None:
-        """A connection was made; place: its URL."""
+    def opened(self, url: str) -> None:
+        """A connection was made."""
         self._connections += 1
-        log.info("%s connection_open number=%d url=%s epoch=%s", self._worker, self._connections, place, self._epoch)
+        log.info("%s connection_open number=%d url=%s epoch=%s", self._worker, self._connections, url, self._epoch)
 
     def online(self, reconnections: int) -> None:
         log.info("%s session_online number=%d reconnections=%d", self._worker, self._connections, reconnections)

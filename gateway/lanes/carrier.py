@@ -116,6 +116,7 @@ class Carrier:
         self._written = 0
         self._next_tick = now
         self.connected = True
+        self.checked_ms = time.time_ns() // 1_000_000
         self.last_error = None
         log.info("%s sink_open", self.sink.name)
 

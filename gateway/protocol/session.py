@@ -124,7 +124,7 @@ class Session:
                     return True
                 return self._endpoint.authenticates and is_form_of_any(frame.topic, self._subscriptions.states())
             case Ack():
-                self._answers += self._subscriptions.heard(frame, now) or ()
+                self._answers += self._subscriptions.heard(frame, now)
             case Pong():
                 self._pong_due = None
                 if self._pinged_at is not None:

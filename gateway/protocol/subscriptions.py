@@ -120,14 +120,14 @@ class Subscriptions:
             self._move(name, Heard.FIRST_FRAME)
         return True
 
-    def heard(self, ack: Ack, now: float) -> list[Answer] | None:
-        """An answer arrived: what it says of each topic that it decides; None when it fits no request."""
+    def heard(self, ack: Ack, now: float) -> list[Answer]:
+        """An answer arrived: what it says of each topic that it decides; nothing where it fits no request."""
         request = matching([request for request, _ in self._requests.values()], ack)
         if request is None:
             self.unmatched += 1
             if ack.req_id in self._late:
                 self._answered(self._late.pop(ack.req_id), now)
-            return None
+            return []
         self._answered(self._requests.pop(request.req_id)[1], now)
         words, answers = ack.message or "refused without words", []
         for name, heard in self._verdicts(request, ack):

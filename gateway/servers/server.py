@@ -171,7 +171,8 @@ def free_ports(count: int) -> list[int]:
         port = secrets.choice(PORTS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            found += [port] if port not in found else []
+            if port not in found:
+                found.append(port)
     return found
 
 

@@ -16,10 +16,13 @@ from running import RunningGateway, wait_for
 
 from api.app import AT_ONCE
 from gateway.servers import Postgres, RabbitMQ
+from simulator.remote import RunningSimulator
 from tests.standins import frozen
 
 #: From the freeze until health says it; seconds. The contract's five, and half a one for a machine that is busy.
 NOTICED_S = 5.5
+#: The same where whoever would say it is held up: five, and a second until the router's words are written; seconds.
+HELD_UP_S = 7.0
 #: An answer of health; seconds.
 QUICK_S = 0.2
 #: Who asks at once: more than both processes of the API work on.
@@ -161,6 +164,27 @@ def test_a_frozen_rabbitmq_is_unhealthy_in_words_within_five_seconds(gateway: Ru
         health = gateway.health()
         assert (health["status"], health["database_connected"], health["queue_connected"]) == ("unhealthy", True, False)
         assert is_quick(gateway)
+
+
+def test_a_rabbitmq_that_freezes_in_the_midst_of_a_load_is_said_too(
+    gateway: RunningGateway, rabbitmq_server: RabbitMQ, shared_simulator: RunningSimulator
+) -> None:
+    """Who writes to it may be held up by the write itself."""
+    over = threading.Event()
+
+    def drive() -> None:
+        while not over.is_set():
+            shared_simulator.step(20)
+
+    driving = threading.Thread(target=drive)
+    driving.start()
+    try:
+        with frozen(rabbitmq_server.pid):
+            assert noticed_s(gateway, "RabbitMQ is away: ") < HELD_UP_S
+            assert statuses(gateway) == {"": 503, "/live": 200, "/ready": 503}
+    finally:
+        over.set()
+        driving.join(20.0)
 
 
 def test_a_frozen_worker_with_work_is_not_healthy_because_it_lives(gateway: RunningGateway) -> None:

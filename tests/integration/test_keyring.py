@@ -4,6 +4,7 @@ import hashlib
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -205,6 +206,22 @@ def test_the_last_use_is_known_to_the_minute(connection: db.Connection, keyring:
     [before] = ask(connection, "update api_keys set last_used_at = last_used_at - interval '61 s' returning last_used_at")
     use()
     assert (last_use() or before["last_used_at"]) > before["last_used_at"]
+
+
+def test_a_wrong_secret_is_no_use_of_the_key(connection: db.Connection, keyring: Keyring) -> None:
+    key = make(connection)
+    wrong = key[:-4] + ("AAAA" if not key.endswith("AAAA") else "BBBB")
+    assert keyring.caller([wrong]) is None
+    assert api_keys.find_all(connection)[0]["last_used_at"] is None
+
+
+def test_who_waited_for_a_question_that_failed_is_told_so(clock: Clock) -> None:
+    """A question that PostgreSQL did not answer says nothing of whether the key fits."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(4) as threads:
+        keyring = Keyring(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/none", "the administrator's", clock)
+        for each in [threads.submit(keyring.caller, [UNKNOWN]) for _ in range(4)]:
+            with pytest.raises(StoreAway):
+                each.result()
 
 
 def test_a_row_that_somebody_holds_makes_nobody_wait(connection: db.Connection, keyring: Keyring) -> None:

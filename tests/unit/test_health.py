@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from gateway.health import connections, health, is_ready
 from gateway.known import Known
 from gateway.protocol.endpoints import ENDPOINTS
@@ -193,6 +195,16 @@ def test_some_stalled_topics_are_degraded_and_all_of_them_unhealthy() -> None:
     assert look(some)[1]["status"] == "degraded"
     for entry in (TopicState("stalled", last_event_ms=1), TopicState("stalled", "acknowledged, but no frame came within 75 s")):
         assert look(busy(wanted=1, topics={"a": entry}))[0] == 503
+
+
+@pytest.mark.parametrize(("name", "what"), [("broker", "RabbitMQ"), ("postgres", "PostgreSQL")])
+def test_a_sink_that_has_not_answered_for_five_seconds_is_away_though_nobody_could_say_so(name: str, what: str) -> None:
+    for silent_ms, status in ((5_000, 200), (5_001, 503)):
+        lanes = router().lanes | {name: LaneState(connected=True, checked_ms=NOW_MS - silent_ms)}
+        found, body = look(busy(), router_state=router(lanes=lanes))
+        assert found == status
+        assert body["reasons"] == ([] if status == 200 else [f"{what} is away: it has not answered for 5 s"])
+        assert body["queue_connected" if name == "broker" else "database_connected"] == (status == 200)
 
 
 def test_the_depths_of_queues_say_how_old_they_are() -> None:
