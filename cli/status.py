@@ -147,6 +147,8 @@ def _yesterday() -> str:
 
 def _queues(health: Answer) -> list[RenderableType]:
     """Those that somebody reads or something waits in."""
+    if health["queues_age_seconds"] is None:
+        return [Text("queues: not counted yet", style="dim")]
     rows, idle = [], 0
     for name, queue in health["queues"].items():
         if not queue["consumers"] and not queue["messages"]:

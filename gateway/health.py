@@ -153,7 +153,7 @@ def _router(known: Known) -> Iterator[Finding]:
     for name, what in (("broker", "RabbitMQ"), ("postgres", "PostgreSQL")):
         lane = router.lanes.get(name)
         if lane is not None and lane.connected and not _connected(known, lane):
-            yield UNHEALTHY, f"{what} is away: it has not answered for {(known.now_ms - lane.checked_ms) // 1000} s"
+            yield UNHEALTHY, f"{what} is away: it has not answered for {_unanswered_ms(known, lane) // 1000} s"
         elif not _connected(known, lane):
             why = f": {lane.last_error.removeprefix(f'{what} is away: ')}" if lane is not None and lane.last_error else ""
             yield UNHEALTHY, f"{what} is away{why}"
@@ -220,7 +220,12 @@ def _disk(known: Known) -> Iterator[Finding]:
 
 def _connected(known: Known, lane: LaneState | None) -> bool:
     """A sink that does not even refuse holds up whoever writes to it, who can then say nothing either."""
-    return lane is not None and lane.connected and known.now_ms - lane.checked_ms <= UNANSWERED_MS
+    return lane is not None and lane.connected and _unanswered_ms(known, lane) <= UNANSWERED_MS
+
+
+def _unanswered_ms(known: Known, lane: LaneState) -> int:
+    """Until the router last spoke: its own silence is no sink's."""
+    return known.router.written_ms - lane.checked_ms if known.router is not None else 0
 
 
 def _severity(known: Known, state: WorkerState) -> int:

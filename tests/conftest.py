@@ -9,6 +9,7 @@ context                            of ZeroMQ, for the test alone
 simulator                          a simulated exchange whose account acts only when told to
 """
 
+import signal
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -20,6 +21,9 @@ from gateway.servers.rabbitmq import USER
 from simulator import remote
 from simulator.remote import RunningSimulator
 from tests.zeromq import Context
+
+#: A shell that starts the tests behind itself has them ignore Ctrl-C, and with them all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Virtual hosts are made so many at a time: at the node's start, and again when tests have used them up.
 HOSTS = 40

@@ -80,6 +80,7 @@ NEARLY = [
 def test_nobody_is_sent_to_a_whole_url_whose_scheme_and_name_nobody_checked(client: FlaskClient) -> None:
     paths = [filled(path) for _, path, _ in CALLS]
     for path in (*NEARLY, *paths, *(f"{path}/" for path in paths), *(f"/{path}" for path in paths)):
-        answer = client.get(path, headers={**HEADERS, "Host": "elsewhere.example"})
+        environ = {"PATH_INFO": path}  # werkzeug's client takes the name behind two slashes for a host
+        answer = client.get("/", headers={**HEADERS, "Host": "elsewhere.example"}, environ_overrides=environ)
         assert not answer.headers.get("Location", "").startswith(("http", "//")), path
         assert answer.status_code not in range(300, 400), path

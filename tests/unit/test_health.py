@@ -201,10 +201,17 @@ def test_some_stalled_topics_are_degraded_and_all_of_them_unhealthy() -> None:
 def test_a_sink_that_has_not_answered_for_five_seconds_is_away_though_nobody_could_say_so(name: str, what: str) -> None:
     for silent_ms, status in ((5_000, 200), (5_001, 503)):
         lanes = router().lanes | {name: LaneState(connected=True, checked_ms=NOW_MS - silent_ms)}
-        found, body = look(busy(), router_state=router(lanes=lanes))
+        found, body = look(busy(), router_state=router(written_ms=NOW_MS, lanes=lanes))
         assert found == status
         assert body["reasons"] == ([] if status == 200 else [f"{what} is away: it has not answered for 5 s"])
         assert body["queue_connected" if name == "broker" else "database_connected"] == (status == 200)
+
+
+def test_a_silent_router_is_no_sink_that_does_not_answer() -> None:
+    for silent_ms, status, reasons in ((4_900, 200, []), (60_000, 503, ["the router is silent: nothing is delivered"])):
+        lanes = {name: LaneState(connected=True, checked_ms=NOW_MS - silent_ms - 900) for name in ("broker", "postgres")}
+        found, body = look(busy(), router_state=router(written_ms=NOW_MS - silent_ms, lanes=lanes))
+        assert (found, body["reasons"]) == (status, reasons)
 
 
 def test_the_depths_of_queues_say_how_old_they_are() -> None:
