@@ -22,7 +22,7 @@ UNREAD_MS = 60_000
 NOBODYS_MS = 86_400_000
 
 HINT = (
-    "found {} class queues with messages that nobody has read for a day, such as {}; expected WS_GATEWAY_CLASS_QUEUES to name the "
+    "found {} class queues with messages that had no reader in the last 24 h, such as {}; expected WS_GATEWAY_CLASS_QUEUES to name the "
     "event types that somebody reads, or none"
 )
 
