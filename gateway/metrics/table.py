@@ -140,7 +140,12 @@ METRICS: tuple[Metric, ...] = (
         "Age of the oldest message, by the exchange's time of its fact; absent where the broker's management interface does not say.",
         "seconds",
     ),
-    _gauge("queue_fill_ratio", "queue", "The fuller of length and age against the queue's limits; at 1 the oldest are dropped.", "ratio"),
+    _gauge(
+        "queue_fill_ratio", "queue",
+        "The fuller of length and age against the queue's limits; at 1 the oldest are dropped. The age is that of the oldest message, but "
+        "no more than since the queue was last seen empty: what the exchange dates long ago may have come just now.",
+        "ratio",
+    ),
     _gauge(
         "queue_unread", "queue",
         "1 where messages wait and nobody has read for a minute: service queues, and class queues that had a reader within 24 h.",
