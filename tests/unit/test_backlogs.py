@@ -138,7 +138,7 @@ def test_what_others_read_is_whole_while_it_is_made_anew() -> None:
     seen = []
 
     class Asked(dict[str, Head]):
-        def get(self, name: str, other: Head | None = None) -> Head | None:  # type: ignore[override] # as it is asked here
+        def get(self, _name: str, other: Head | None = None) -> Head | None:  # type: ignore[override] # as it is asked here
             seen.append(list(watch.backlogs.states))
             return other
 
