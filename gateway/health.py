@@ -35,7 +35,7 @@ def health(known: Known) -> tuple[int, Body]:
     """The answer of GET /health: HTTP status and body."""
     workers = known.present
     told = [found for state in workers.values() for found in _worker(known, state)]
-    findings = [*_missing(known, workers), *told, *_router(known), *_disk(known), *_clock(known, workers)]
+    findings = [*_missing(known, workers), *told, *_router(known), *_guard(known), *_disk(known), *_clock(known, workers)]
     verdicts = {verdict for verdict, _ in findings}
     status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else "healthy"
     worst = max(workers.values(), key=lambda state: _severity(known, state), default=None)
@@ -122,7 +122,7 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
     if not known.is_fresh(state):
         age_ms = known.now_ms - state.written_ms
         if state.wanted:
-            verdict = UNHEALTHY if age_ms >= PATIENCE_MS and not known.is_stood_in_for(state) else DEGRADED
+            verdict = UNHEALTHY if age_ms >= PATIENCE_MS and known.is_missed(state) else DEGRADED
             yield verdict, f"{state.name} has been silent for {age_ms // 1000} s with {state.wanted} topics wanted"
         else:
             yield DEGRADED, f"{state.name} has been silent for {age_ms // 1000} s"
@@ -176,6 +176,11 @@ def _delivery(known: Known, what: str, lane: LaneState) -> Iterator[Finding]:
     if late_ms >= LATE_MS:
         verdict = UNHEALTHY if late_ms >= PATIENCE_MS else DEGRADED
         yield verdict, f"{what} has not confirmed what came {late_ms // 1000} s ago; {lane.waiting} records wait"
+
+
+def _guard(known: Known) -> Iterator[Finding]:
+    if known.guard is not None and not known.is_fresh(known.guard):
+        yield DEGRADED, "the guard is silent: deaths are not told, and whoever hangs is not started anew"
 
 
 def _alarms(known: Known) -> Iterator[str]:

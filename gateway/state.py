@@ -225,7 +225,7 @@ State = WorkerState | RouterState | ApiState | RequestsState | GuardState
 T = TypeVar("T", WorkerState, RouterState, ApiState, RequestsState, GuardState, Words)
 
 
-def is_fresh(state: WorkerState | RouterState | ApiState, now_ms: int) -> bool:
+def is_fresh(state: WorkerState | RouterState | ApiState | GuardState, now_ms: int) -> bool:
     """Whether its process still speaks."""
     return now_ms - state.written_ms <= STALE_S * 1000
 

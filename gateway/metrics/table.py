@@ -61,7 +61,7 @@ METRICS: tuple[Metric, ...] = (
     # the whole
     _gauge("build_info", "version environment", "1, for its labels."),
     _gauge("health", "status", "1 for the word that GET /health answers with, 0 for the others: healthy, degraded, unhealthy."),
-    _gauge("process_up", "process", "Whether the process has renewed its state within 5 s."),
+    _gauge("process_up", "process", "Whether the process has renewed its state within 5 s; `guard_00` too, where there is one."),
     _gauge("process_start_time_seconds", "process", "When the process started, Unix time.", "seconds"),
     _gauge("subscriptions", "", "Active subscriptions of all services; absent until PostgreSQL has said."),
     # connections
@@ -70,20 +70,24 @@ METRICS: tuple[Metric, ...] = (
         "1 for the status that the connection has now, 0 for the others: idle, connecting, authenticating, subscribing, connected, "
         "reconnecting, auth_failed, standby.",
     ),
-    _gauge("connection_trouble_seconds", "worker", "How long there has been work that is not being done; 0: all is well.", "seconds"),
+    _gauge(
+        "connection_trouble_seconds", "worker",
+        "How long there has been work that is not being done, of a silent process since it last spoke; 0: all is well.", "seconds",
+    ),
     _gauge("wanted_topics", "worker", "Topics that the connection should hold; 0: it has no work."),
-    _gauge("topics", "worker state", "Wanted topics by their state: requested, acknowledged, live, stalled, refused."),
+    _gauge("topics", "worker state", "Wanted topics by their state: requested, acknowledged, live, stalled, refused; absent while the process is silent."),
     _counter("work_seconds_total", "worker", "Time in which the connection had work, also while its process was dead.", "seconds"),
     _counter("online_seconds_total", "worker", "Of that time, how long it was connected and logged in.", "seconds"),
     _gauge("uptime_ratio", "worker", "Online time over time with work, since counting began; absent before there was work.", "ratio"),
     _counter("reconnects_total", "worker", "Connections that came online after the first."),
     _histogram(
         "resubscribe_seconds", "worker",
-        "From a reconnection, its socket open, to every wanted topic acknowledged or refused.", RESUBSCRIBE_S,
+        "From a reconnection, its socket open, to every wanted topic acknowledged or refused; over the last bound where that never came.",
+        RESUBSCRIBE_S,
     ),
     _histogram("ping_seconds", "worker", "From our ping to the exchange's pong, as read.", ROUND_TRIP_S),
     _gauge(
-        "clock_skew_seconds", "worker", "How far the exchange's clock is ahead of ours; absent until it has said.", "seconds",
+        "clock_skew_seconds", "worker", "How far the exchange's clock is ahead of ours; absent until it has said, without work, and while the process is silent.", "seconds",
     ),
     _counter("frames_total", "worker direction", "Text frames, received and sent."),
     _counter("frame_bytes_total", "worker direction", "Bytes of those texts.", "bytes"),

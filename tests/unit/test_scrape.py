@@ -13,7 +13,7 @@ from gateway.metrics.scrape import scrape
 from gateway.metrics.table import METRICS, PREFIX
 from gateway.metrics.tally import NS, Counted, Tally
 from gateway.metrics.text import plain
-from gateway.state import LaneState, QueueState
+from gateway.state import GuardState, LaneState, QueueState, TopicState
 from tests.moving import samples
 from tests.scraping import NOW_MS, known, meter, router, worker
 from tests.zeromq import Context
@@ -104,6 +104,44 @@ def test_a_process_that_died_with_work_is_offline_until_it_is_back() -> None:
         said[0] = replace(said[0], now_ms=NOW_MS + 10_000)
     assert read.value("connection_up", status="reconnecting") == 1
     assert read.value("work_seconds_total") == 90, "a counter is what its process wrote"
+
+
+def test_a_process_that_is_silent_knows_nothing_of_its_topics_and_its_work_is_not_done() -> None:
+    topics = {"a": TopicState("live")}
+    words = worker(wanted=1, connection_status="connected", topics=topics, clock_skew_ms=700, trouble_since_ms=None)
+    said = [known(words)]
+    read = meter(lambda: said[0])
+    assert read.value("topics", state="live") == 1
+    assert read.value("clock_skew_seconds") == 0.7
+    assert read.value("connection_trouble_seconds") == 0
+    with read.moving("connection_trouble_seconds", to=lambda seconds: seconds == 10):
+        said[0] = replace(said[0], now_ms=NOW_MS + 10_000)
+    assert read.value("topics") is None
+    assert read.value("clock_skew_seconds") is None
+
+
+def test_trouble_that_a_silent_process_had_goes_on_and_one_without_work_says_nothing() -> None:
+    troubled = worker(wanted=1, connection_status="reconnecting", trouble_since_ms=NOW_MS - 5_000)
+    assert meter(lambda: known(troubled, now_ms=NOW_MS + 10_000)).value("connection_trouble_seconds") == 15
+    assert meter(lambda: known(worker(), now_ms=NOW_MS + 10_000)).value("connection_trouble_seconds") is None
+    stood_in_for = worker("private_00", wanted=1, connection_status="connected")
+    other = worker("private_01", wanted=1, connection_status="connected", written_ms=NOW_MS + 10_000)
+    read = meter(lambda: known(stood_in_for, other, now_ms=NOW_MS + 10_000))
+    assert read.value("connection_trouble_seconds", worker="private_00") is None
+    assert read.value("connection_trouble_seconds", worker="private_01") == 0
+
+
+def test_an_idle_worker_measured_the_clock_long_ago() -> None:
+    assert meter(lambda: known(worker(clock_skew_ms=700))).value("clock_skew_seconds") is None
+
+
+def test_the_guard_is_a_process_too() -> None:
+    said = [replace(known(), guard=GuardState(name="guard_00", pid=1, written_ms=NOW_MS, started_ms=NOW_MS - 60_000))]
+    read = meter(lambda: said[0])
+    assert read.value("process_up", process="guard_00") == 1
+    assert read.value("process_start_time_seconds", process="guard_00") == NOW_MS / 1000 - 60
+    with read.moving("process_up", process="guard_00", to=lambda up: up == 0):
+        said[0] = replace(said[0], now_ms=NOW_MS + 10_000)
 
 
 def test_a_process_that_stopped_as_told_is_not_offline() -> None:
