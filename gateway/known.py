@@ -66,6 +66,10 @@ class Known:
             return "reconnecting" if words.wanted else "idle"
         return words.connection_status
 
+    def skew_ms(self, words: WorkerState) -> int | None:
+        """How far the exchange's clock is ahead of ours, by who looks at it: one that is silent, or has no work, did so long ago."""
+        return words.clock_skew_ms if words.wanted and self.is_fresh(words) else None
+
     def offline_ms(self, words: WorkerState) -> int:
         """How long a process that ended without a word has been away with work that nobody else does."""
         is_away = not self.is_fresh(words) and absence.absence_after(words) is not None and not self.is_stood_in_for(words)

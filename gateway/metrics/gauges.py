@@ -96,12 +96,6 @@ def _trouble_s(found: Scraped, state: WorkerState) -> float | None:
     return found.age_s(state.trouble_since_ms or state.written_ms) if found.known.is_missed(state) else None
 
 
-def _clock_skew_s(found: Scraped, state: WorkerState) -> float | None:
-    """A worker without work measured it long ago, and so did a silent one."""
-    skew_ms = state.clock_skew_ms if state.wanted and found.known.is_fresh(state) else None
-    return skew_ms / 1000 if skew_ms is not None else None
-
-
 def _uptime(found: Scraped) -> Samples:
     online = found.totals.counters["ws_gateway_online_seconds_total"]
     for (name,), work_ns in found.totals.counters["ws_gateway_work_seconds_total"].items():
@@ -127,6 +121,11 @@ def _of_workers(value: Callable[[Scraped, WorkerState], float | None]) -> Gauge:
         yield from (((name,), number) for name, number in told if number is not None)
 
     return samples
+
+
+def _clock_skew(found: Scraped, state: WorkerState) -> float | None:
+    skew_ms = found.known.skew_ms(state)
+    return None if skew_ms is None else skew_ms / 1000
 
 
 def _of_lanes(value: Callable[[Scraped, LaneState], float]) -> Gauge:
@@ -156,7 +155,7 @@ GAUGES: dict[str, Gauge] = {
     "wanted_topics": _of_workers(lambda _, state: state.wanted),
     "topics": _topics,
     "uptime_ratio": _uptime,
-    "clock_skew_seconds": _of_workers(_clock_skew_s),
+    "clock_skew_seconds": _of_workers(_clock_skew),
     "last_frame_timestamp_seconds": _of_workers(lambda _, state: state.last_frame_ms and state.last_frame_ms / 1000),
     "gaps_open": _gaps_open,
     "unacknowledged": _of_workers(lambda _, state: state.unacknowledged),

@@ -87,7 +87,8 @@ METRICS: tuple[Metric, ...] = (
     ),
     _histogram("ping_seconds", "worker", "From our ping to the exchange's pong, as read.", ROUND_TRIP_S),
     _gauge(
-        "clock_skew_seconds", "worker", "How far the exchange's clock is ahead of ours; absent until it has said, without work, and while the process is silent.", "seconds",
+        "clock_skew_seconds", "worker",
+        "How far the exchange's clock is ahead of ours; absent until it has said, and where there is no work.", "seconds",
     ),
     _counter("frames_total", "worker direction", "Text frames, received and sent."),
     _counter("frame_bytes_total", "worker direction", "Bytes of those texts.", "bytes"),
@@ -165,7 +166,7 @@ METRICS: tuple[Metric, ...] = (
     _measure("processed", "events that RabbitMQ confirmed, of these and those that were dropped", 0.99),
     _measure("delivery", "events confirmed by RabbitMQ within 100 ms of the socket", 0.99),
     _measure("persistence", "balances in PostgreSQL within 1 s of the socket", 0.99),
-    _measure("api", "API answers within 500 ms", 0.95),
+    _measure("api", "answers of `/api/v1` within 500 ms, health left out", 0.95),
     _measure("resubscription", "reconnections with every topic back within 5 s", 0.99),
 )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """All processes' counters and histograms, summed up as METRICS labels them."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gateway.metrics.table import BY_NAME, METRICS
 from gateway.metrics.tally import NS, Counted, Histogram, together
@@ -37,9 +37,9 @@ class Totals:
         """Of a counter, whatever its labels."""
         return sum(self.counters[name].values())
 
-    def within(self, name: str, seconds: float) -> tuple[int, int]:
-        """Of a histogram, whatever its labels: how many took at most as long as one of its bounds, and how many there are."""
-        whole = together(self.histograms[name].values())
+    def within(self, name: str, seconds: float, of: Callable[[Labels], bool] = lambda _: True) -> tuple[int, int]:
+        """Of a histogram with such labels: how many took at most as long as one of its bounds, and how many there are."""
+        whole = together(histogram for labels, histogram in self.histograms[name].items() if of(labels))
         if whole is None:
             return 0, 0
         place = whole.bounds_ns.index(round(seconds * NS))

@@ -30,10 +30,10 @@ def told(events: int = 0, **seconds: float) -> Counted:
     return found.counted
 
 
-def requests(seconds: float, status: int = 200) -> Counted:
+def requests(seconds: float, status: int = 200, route: str = "/api/v1/gaps") -> Counted:
     """One request that took so long."""
     found = Tally()
-    found.histograms("ws_gateway_api_request_seconds")[f"GET /health {status}"].observe(round(seconds * NS))
+    found.histograms("ws_gateway_api_request_seconds")[f"GET {route} {status}"].observe(round(seconds * NS))
     return found.counted
 
 
@@ -60,7 +60,7 @@ def test_labels_are_escaped() -> None:
 
 def test_buckets_are_cumulative_and_end_with_all_of_them() -> None:
     found = samples(scrape(known(), None, [requests(0.003), requests(0.3), requests(99.0)]))
-    labels = {("method", "GET"), ("route", "/health"), ("status", "200")}
+    labels = {("method", "GET"), ("route", "/api/v1/gaps"), ("status", "200")}
     by_limit = {
         limit: found["ws_gateway_api_request_seconds_bucket", frozenset({*labels, ("le", limit)})]
         for limit in ("0.005", "0.5", "10.0", "+Inf")
@@ -165,6 +165,9 @@ def test_answers_within_half_a_second_are_the_measure_of_the_api() -> None:
     assert read.value("slo_api_ratio") == 1
     with read.moving("slo_api_ratio", to=lambda share: share == 0.5):
         said.append(requests(0.51))
+    for route in ("/health", "/api/v1/health", "/api/v1/health/ready", "/metrics", "/", "/static/<path:filename>", "other"):
+        said.append(requests(0.01, route=route))
+        assert read.value("slo_api_ratio") == 0.5, route
 
 
 def test_a_sink_that_takes_nothing_shows_since_when() -> None:
