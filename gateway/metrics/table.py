@@ -94,8 +94,9 @@ METRICS: tuple[Metric, ...] = (
     _counter("frame_bytes_total", "worker direction", "Bytes of those texts.", "bytes"),
     _gauge("last_frame_timestamp_seconds", "worker", "When the last frame of any kind arrived, Unix time; absent before.", "seconds"),
     _histogram(
-        "exchange_lag_seconds", "worker",
-        "From the exchange's dating of a pushed frame (`ts`) to our reading it, each by its own clock: a wrong clock shows here too.",
+        "exchange_lag_seconds", "worker event_type",
+        "From the exchange's dating of a pushed frame (`ts`) to our reading it, by the class of its topic, each by its own clock: a wrong "
+        "clock shows here too.",
         LAG_S,
     ),
     # events in a worker

@@ -24,10 +24,12 @@ class Totals:
         for process, counted in told:
             for name in counted.counters.keys() & self.counters.keys():
                 for key, count in counted.counters[name].items():
-                    self.counters[name][_labels(name, process, key)] += count
+                    if (labels := _labels(name, process, key)) is not None:
+                        self.counters[name][labels] += count
             for name in counted.histograms.keys() & parts.keys():
                 for key, histogram in counted.histograms[name].items():
-                    parts[name][_labels(name, process, key)].append(histogram)
+                    if (labels := _labels(name, process, key)) is not None:
+                        parts[name][labels].append(histogram)
         self.histograms: Histograms = {
             name: {labels: whole for labels, found in sorted(by_labels.items()) if (whole := together(found)) is not None}
             for name, by_labels in parts.items()
@@ -46,6 +48,9 @@ class Totals:
         return sum(whole.counts[: place + 1]), sum(whole.counts)
 
 
-def _labels(name: str, process: str, key: str) -> Labels:
+def _labels(name: str, process: str, key: str) -> Labels | None:
+    """None: an earlier version counted it under other labels."""
+    names = BY_NAME[name].labels
     values = tuple(key.split(" ")) if key else ()
-    return (process, *values) if "worker" in BY_NAME[name].labels else values
+    values = (process, *values) if "worker" in names else values
+    return values if len(values) == len(names) else None

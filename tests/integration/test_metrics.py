@@ -88,7 +88,7 @@ def test_an_event_is_counted_on_its_way_in(gateway: RunningGateway, meter: Meter
         meter.moving("frames_total", worker="linear_00", direction="received"),
         meter.moving("frame_bytes_total", worker="linear_00", direction="received"),
         meter.moving("last_frame_timestamp_seconds", worker="linear_00", to=lambda at: abs(at - time.time()) < 10),
-        meter.moving("exchange_lag_seconds", worker="linear_00"),
+        meter.moving("exchange_lag_seconds", worker="linear_00", event_type="trade"),
         meter.moving("slo_uptime_ratio"),
     ):
         gateway.wait_until_held(gateway.subscribe("trades", **TRADES)["id"])

@@ -159,6 +159,16 @@ def test_version_and_bound_are_told() -> None:
         said[0] = replace(said[0], version="2", spool_max_bytes=2000)
 
 
+def test_what_an_earlier_version_counted_under_other_labels_is_left_out() -> None:
+    found = Tally()
+    found.histograms("ws_gateway_exchange_lag_seconds")[""].observe(1)  # before it was told by event_type
+    found.histograms("ws_gateway_exchange_lag_seconds")["trade"].observe(1)
+    found.counter("ws_gateway_reconnects_total")["a b"] += 1
+    read = meter(lambda: known(worker(counted=found.counted)))
+    assert read.value("exchange_lag_seconds") == read.value("exchange_lag_seconds", worker="linear_00", event_type="trade") == 1
+    assert read.value("reconnects_total") is None
+
+
 def test_answers_within_half_a_second_are_the_measure_of_the_api() -> None:
     said = [requests(0.5)]
     read = meter(known, lambda: said)

@@ -90,6 +90,19 @@ def test_pings_and_the_time_online_are_measured(world: World) -> None:
     assert 20 - 1 <= work_s - online_s <= 20 + BACK_S
 
 
+def test_how_late_frames_come_is_measured_by_the_class_of_their_topic(world: World) -> None:
+    linear = world.add("linear", TOPICS)
+    read = meter(lambda: known(worker(counted=linear.delivery.tally.counted)))
+    with (
+        read.moving("exchange_lag_seconds", worker="linear_00", event_type="orderbook"),
+        read.moving("exchange_lag_seconds", worker="linear_00", event_type="ticker"),
+        read.moving("exchange_lag_seconds", worker="linear_00", event_type="trade"),
+    ):
+        world.run(10)
+    frames = sum(read.value("exchange_lag_seconds", event_type=name) or 0 for name in ("orderbook", "ticker", "trade"))
+    assert read.value("exchange_lag_seconds") == frames
+
+
 @pytest.mark.parametrize("ends_s", [10, 0])
 def test_a_reconnection_that_never_has_its_topics_back_counts_against_the_measure(world: World, ends_s: int) -> None:
     """It is cut before it has them (at 10 s), or goes on and on without them (0)."""
