@@ -28,6 +28,7 @@ class Metric:
     unit     of the values; "" where they count things that the name says
     meaning  one sentence, also the HELP line
     bounds   of a histogram's buckets, seconds
+    words    values of the last label that mean something of their own: the meaning says what, and a test moves each
     target   of a success measure: at least so much is expected; source: the public contract, section 7
     """
 
@@ -37,15 +38,16 @@ class Metric:
     unit: str
     meaning: str
     bounds: tuple[float, ...] = ()
+    words: tuple[str, ...] = ()
     target: float | None = None
 
 
-def _counter(name: str, labels: str, meaning: str, unit: str = "") -> Metric:
-    return Metric(PREFIX + name, "counter", tuple(labels.split()), unit, meaning)
+def _counter(name: str, labels: str, meaning: str, unit: str = "", words: str = "") -> Metric:
+    return Metric(PREFIX + name, "counter", tuple(labels.split()), unit, meaning, words=tuple(words.split()))
 
 
-def _gauge(name: str, labels: str, meaning: str, unit: str = "") -> Metric:
-    return Metric(PREFIX + name, "gauge", tuple(labels.split()), unit, meaning)
+def _gauge(name: str, labels: str, meaning: str, unit: str = "", words: str = "") -> Metric:
+    return Metric(PREFIX + name, "gauge", tuple(labels.split()), unit, meaning, words=tuple(words.split()))
 
 
 def _histogram(name: str, labels: str, meaning: str, bounds: tuple[float, ...]) -> Metric:
@@ -75,7 +77,10 @@ METRICS: tuple[Metric, ...] = (
         "How long there has been work that is not being done, of a silent process since it last spoke; 0: all is well.", "seconds",
     ),
     _gauge("wanted_topics", "worker", "Topics that the connection should hold; 0: it has no work."),
-    _gauge("topics", "worker state", "Wanted topics by their state: requested, acknowledged, live, stalled, refused; absent while the process is silent."),
+    _gauge(
+        "topics", "worker state",
+        "Wanted topics by their state: requested, acknowledged, live, stalled, refused; absent while the process is silent.",
+    ),
     _counter("work_seconds_total", "worker", "Time in which the connection had work, also while its process was dead.", "seconds"),
     _counter("online_seconds_total", "worker", "Of that time, how long it was connected and logged in.", "seconds"),
     _gauge("uptime_ratio", "worker", "Online time over time with work, since counting began; absent before there was work.", "ratio"),
@@ -90,8 +95,8 @@ METRICS: tuple[Metric, ...] = (
         "clock_skew_seconds", "worker",
         "How far the exchange's clock is ahead of ours; absent until it has said, and where there is no work.", "seconds",
     ),
-    _counter("frames_total", "worker direction", "Text frames, received and sent."),
-    _counter("frame_bytes_total", "worker direction", "Bytes of those texts.", "bytes"),
+    _counter("frames_total", "worker direction", "Text frames, `received` and `sent`.", words="received sent"),
+    _counter("frame_bytes_total", "worker direction", "Bytes of those texts, `received` and `sent`.", "bytes", "received sent"),
     _gauge("last_frame_timestamp_seconds", "worker", "When the last frame of any kind arrived, Unix time; absent before.", "seconds"),
     _histogram(
         "exchange_lag_seconds", "worker event_type",
@@ -104,17 +109,18 @@ METRICS: tuple[Metric, ...] = (
     _counter(
         "dropped_total", "worker reason",
         "What was not delivered: `overflow` public events without room, `not_kept` events that a stopping worker could neither send nor "
-        "keep, `unreadable` frames and records that became dead letters.",
+        "keep, `unreadable` frames and records that became dead letters.", words="overflow not_kept unreadable",
     ),
     _counter(
         "repeats_total", "worker reason",
         "What was left out because consumers have it: `told` REST had told it, or something newer; `stale` a book's change that was in it.",
+        words="told stale",
     ),
     _counter("missed_total", "worker", "Facts of the account that only an audit over REST told: the stream looked healthy and did not."),
     _counter("unknown_fields_total", "worker", "Keys that no table knows, each time one came; they are delivered all the same."),
     _counter("unmatched_total", "worker", "Answers of the exchange that fit no request of ours."),
     _counter("gaps_total", "worker cause", "Gaps that were opened."),
-    _gauge("gaps_open", "worker", "Gaps that are open now; of `router_00`: queues and spools."),
+    _gauge("gaps_open", "worker", "Gaps that are open now; of `router_00`: queues and spools.", words="router_00"),
     _gauge("unacknowledged", "worker", "Records that the router has not acknowledged."),
     _gauge("unacknowledged_batches", "worker", "Batches under way to the router."),
     _gauge("journal_messages", "worker", "Records in the journal on disk, which nobody else has yet."),
@@ -126,6 +132,7 @@ METRICS: tuple[Metric, ...] = (
     _counter(
         "publish_failures_total", "reason",
         "Messages that must be published again: `nacked` refused by RabbitMQ, `lost` unconfirmed when its connection ended.",
+        words="nacked lost",
     ),
     _counter("returned_total", "", "Messages that no queue wanted."),
     _gauge("sink_up", "sink", "Whether the sink (broker, postgres) answered within the last seconds."),
