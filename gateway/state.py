@@ -142,18 +142,17 @@ class LaneState(msgspec.Struct, kw_only=True):
 class QueueState(msgspec.Struct):
     """One queue, as the broker said it; times are Unix milliseconds.
 
-    oldest_ms   the time of its oldest message's fact; None: nobody says
-    waiting_ms  since when it has been seen with messages; None: it is empty
-    fill        the fuller of length and age against its limits, at most 1; None: it has no limit, or nobody knows it
-    level       the share of its limits that was last told to be reached; 0: none, or nobody wants it
-    read_ms     when somebody was last seen reading; None: nobody ever was
-    unread_ms   since when messages wait and nobody reads; is_unread: that was told
+    oldest_ms  the time of its oldest message's fact; None: nobody says. since_ms: since when it is not empty; None: it is
+    fill       the fuller of length and age against its limits, at most 1; None: it has no limit, or nobody knows it
+    level      the share of its limits that was last told to be reached; 0: none, or nobody wants it
+    read_ms    when somebody was last seen reading; None: nobody ever was
+    unread_ms  since when messages wait and nobody reads; is_unread: that was told
     """
 
     messages: int
     consumers: int
     oldest_ms: int | None = None
-    waiting_ms: int | None = None
+    since_ms: int | None = None
     fill: float | None = None
     level: float = 0.0
     read_ms: int | None = None
@@ -267,8 +266,7 @@ def read_requests(var_dir: Path) -> list[RequestsState]:
 def read_workers(var_dir: Path) -> dict[str, WorkerState]:
     """All workers' last words by process name, fresh or stale; the reader compares `written_ms` with its clock."""
     paths = (path for path in sorted((var_dir / "state").glob("*.json")) if path.stem.rpartition("_")[0] in ENDPOINTS)
-    states = (_read(path, WorkerState) for path in paths)
-    return {state.name: state for state in states if state is not None}
+    return {state.name: state for path in paths if (state := _read(path, WorkerState)) is not None}
 
 
 def read_guard(var_dir: Path) -> GuardState | None:

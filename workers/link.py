@@ -22,7 +22,7 @@ from workers.delivery import Delivery
 from workers.dial import Connection, Route
 from workers.diary import Diary
 from workers.intake import Intake
-from workers.measures import Measures
+from workers.link_measures import LinkMeasures
 from workers.outside import Outside
 from workers.watchdog import Watchdog
 
@@ -89,7 +89,7 @@ class Link:
         self.intake = Intake(delivery, self.subscriptions, outside, self.catchup)
         self.diary = Diary(delivery.worker, delivery.stamp.epoch)
         self.breaker = Breaker()
-        self._measures = Measures(delivery.tally)
+        self._measures = LinkMeasures(delivery.tally)
         self.status: ConnectionStatus = "idle"
         self.connected_since: int | None = None
         self.trouble_since: int | None = None

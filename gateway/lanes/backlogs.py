@@ -87,7 +87,7 @@ class Backlogs:
     def _seen(self, before: QueueState | None, depth: QueueState, head: Head, now_ms: int) -> QueueState:
         state = msgspec.structs.replace(before or QueueState(0, 0), messages=depth.messages, consumers=depth.consumers)
         state.oldest_ms = head.oldest_ms if depth.messages else None
-        state.waiting_ms = (state.waiting_ms or now_ms) if depth.messages else None
+        state.since_ms = (state.since_ms or now_ms) if depth.messages else None
         state.fill = _fill(state, head.limits, now_ms)
         if depth.consumers or _was_read(before, depth, head.limits, now_ms):
             state.read_ms = now_ms
@@ -110,9 +110,9 @@ def _age_ms(state: QueueState, now_ms: int) -> int | None:
     The limit counts from its arrival. That was after its fact, perhaps long after: a position of last month, what was fetched after an
     outage. So it also was not before the queue was last empty.
     """
-    if state.oldest_ms is None or state.waiting_ms is None:
+    if state.oldest_ms is None or state.since_ms is None:
         return None
-    return now_ms - max(state.oldest_ms, state.waiting_ms)
+    return now_ms - max(state.oldest_ms, state.since_ms)
 
 
 def _was_read(before: QueueState | None, depth: QueueState, limits: Limits, now_ms: int) -> bool:

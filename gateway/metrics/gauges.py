@@ -143,7 +143,7 @@ def _of_queues(value: Callable[[Scraped, QueueState], float | None]) -> Gauge:
     return samples
 
 
-#: Metric without its prefix → how it is read. The success measures are in `measures.py`.
+#: Metric without its prefix → how it is read. The success measures are in `slo.py`.
 GAUGES: dict[str, Gauge] = {
     "build_info": _build_info,
     "health": _health,

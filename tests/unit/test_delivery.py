@@ -26,7 +26,7 @@ from workers.delivery import Delivery
 from workers.gaps import OpenGap
 from workers.journal import Journal, KeptRecords
 from workers.overflow import WAITING_BYTES
-from workers.totals import counted
+from workers.run_counts import counted
 
 
 def make(endpoint: str, folder: Path, context: Context, include_raw: str = "private") -> Delivery:

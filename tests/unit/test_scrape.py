@@ -18,7 +18,7 @@ from tests.moving import samples
 from tests.scraping import NOW_MS, known, meter, router, worker
 from tests.zeromq import Context
 from workers.delivery import Delivery
-from workers.totals import counted
+from workers.run_counts import counted
 
 
 def told(events: int = 0, **seconds: float) -> Counted:

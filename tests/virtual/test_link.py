@@ -13,7 +13,7 @@ from gateway.state import WorkerState
 from simulator.faults import Fault
 from tests.scraping import known, meter, worker
 from workers.connects import ConnectBudget
-from workers.totals import counted
+from workers.run_counts import counted
 
 BOOK, TICKER, TRADES = "orderbook.50.BTCUSDT", "tickers.BTCUSDT", "publicTrade.BTCUSDT"
 TOPICS = {BOOK: True, TICKER: True, TRADES: False}

@@ -8,7 +8,7 @@ from gateway.protocol.session import Session
 NEVER_S = 2 * RESUBSCRIBE_S[-1]
 
 
-class Measures:
+class LinkMeasures:
     """Used by the worker's main thread alone. All `now` are monotonic seconds."""
 
     def __init__(self, tally: Tally) -> None:
