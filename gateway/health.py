@@ -35,7 +35,7 @@ def health(known: Known) -> tuple[int, Body]:
     """The answer of GET /health: HTTP status and body."""
     workers = known.present
     told = [found for state in workers.values() for found in _worker(known, state)]
-    findings = [*_missing(known, workers), *told, *_router(known), *_disk(known), *_clock(known, workers)]
+    findings = [*_missing(known, workers), *told, *_router(known), *_guard(known), *_disk(known), *_clock(known, workers)]
     verdicts = {verdict for verdict, _ in findings}
     status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else "healthy"
     worst = max(workers.values(), key=lambda state: _severity(known, state), default=None)
@@ -63,7 +63,7 @@ def health(known: Known) -> tuple[int, Body]:
             "messages": sum(lane.spool_messages for lane in lanes.values()) + sum(w.journal_messages for w in workers.values()),
             "bytes": sum(lane.spool_bytes for lane in lanes.values()) + sum(w.journal_bytes for w in workers.values()),
         },
-        "clock_skew_ms": _worst_skew(workers.values()),
+        "clock_skew_ms": _worst(state.clock_skew_ms for state in workers.values()),
         "reasons": [reason for _, reason in findings],
         "alarms": list(_alarms(known)),
     }
@@ -122,7 +122,7 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
     if not known.is_fresh(state):
         age_ms = known.now_ms - state.written_ms
         if state.wanted:
-            verdict = UNHEALTHY if age_ms >= PATIENCE_MS and not known.is_stood_in_for(state) else DEGRADED
+            verdict = UNHEALTHY if age_ms >= PATIENCE_MS and known.is_missed(state) else DEGRADED
             yield verdict, f"{state.name} has been silent for {age_ms // 1000} s with {state.wanted} topics wanted"
         else:
             yield DEGRADED, f"{state.name} has been silent for {age_ms // 1000} s"
@@ -178,6 +178,11 @@ def _delivery(known: Known, what: str, lane: LaneState) -> Iterator[Finding]:
         yield verdict, f"{what} has not confirmed what came {late_ms // 1000} s ago; {lane.waiting} records wait"
 
 
+def _guard(known: Known) -> Iterator[Finding]:
+    if known.guard is not None and not known.is_fresh(known.guard):
+        yield DEGRADED, "the guard is silent: deaths are not told, and whoever hangs is not started anew"
+
+
 def _alarms(known: Known) -> Iterator[str]:
     """Queues that fill up, or that nobody reads. They are their readers' trouble, and make the gateway no worse."""
     for name, queue in sorted((known.router.queues if known.router is not None else {}).items()):
@@ -190,16 +195,16 @@ def _alarms(known: Known) -> Iterator[str]:
 
 
 def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:
-    """Once, whoever measured it. A worker without work measured it long ago."""
-    skew_ms = _worst_skew(state for state in workers.values() if state.wanted and known.is_fresh(state))
+    """Once, whoever measured it."""
+    skew_ms = _worst(known.skew_ms(state) for state in workers.values())
     if skew_ms is not None and abs(skew_ms) > SKEW_MS:
         where = "behind" if skew_ms > 0 else "ahead of"
         yield DEGRADED, f"our clock is {abs(skew_ms)} ms {where} the exchange's; expected at most {SKEW_MS}"
 
 
-def _worst_skew(states: Iterable[WorkerState]) -> int | None:
-    """How far the exchange's clock is ahead of ours; milliseconds."""
-    return max((state.clock_skew_ms for state in states if state.clock_skew_ms is not None), key=abs, default=None)
+def _worst(skews_ms: Iterable[int | None]) -> int | None:
+    """The farthest either way."""
+    return max((skew_ms for skew_ms in skews_ms if skew_ms is not None), key=abs, default=None)
 
 
 def _disk(known: Known) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import get_args
 from gateway import health
 from gateway.known import Known
 from gateway.metrics.totals import Labels, Totals
-from gateway.state import ApiState, ConnectionStatus, LaneState, QueueState, RouterState, WorkerState
+from gateway.state import ApiState, ConnectionStatus, GuardState, LaneState, QueueState, RouterState, WorkerState
 
 #: Words of GET /health and of a topic's state. Source: the public contract, section 5.
 VERDICTS = ("healthy", "degraded", "unhealthy")
@@ -42,8 +42,8 @@ class Scraped:
         return self.known.router.queues if self.known.router is not None else {}
 
     @property
-    def processes(self) -> dict[str, WorkerState | RouterState | ApiState]:
-        others = [state for state in (self.known.router, self.api) if state is not None]
+    def processes(self) -> dict[str, WorkerState | RouterState | ApiState | GuardState]:
+        others = [state for state in (self.known.router, self.known.guard, self.api) if state is not None]
         return {**self.workers, **{state.name: state for state in others}}
 
     def age_s(self, since_ms: int | None) -> float:
@@ -84,8 +84,16 @@ def _connection_up(found: Scraped) -> Samples:
 
 def _topics(found: Scraped) -> Samples:
     for name, state in found.workers.items():
-        counts = Counter(topic.state for topic in state.topics.values())
-        yield from (((name, word), counts[word]) for word in TOPIC_STATES)
+        if found.known.is_fresh(state):
+            counts = Counter(topic.state for topic in state.topics.values())
+            yield from (((name, word), counts[word]) for word in TOPIC_STATES)
+
+
+def _trouble_s(found: Scraped, state: WorkerState) -> float | None:
+    """Of a silent process since its last words, or since it had trouble by then."""
+    if found.known.is_fresh(state):
+        return found.age_s(state.trouble_since_ms)
+    return found.age_s(state.trouble_since_ms or state.written_ms) if found.known.is_missed(state) else None
 
 
 def _uptime(found: Scraped) -> Samples:
@@ -115,6 +123,11 @@ def _of_workers(value: Callable[[Scraped, WorkerState], float | None]) -> Gauge:
     return samples
 
 
+def _clock_skew(found: Scraped, state: WorkerState) -> float | None:
+    skew_ms = found.known.skew_ms(state)
+    return None if skew_ms is None else skew_ms / 1000
+
+
 def _of_lanes(value: Callable[[Scraped, LaneState], float]) -> Gauge:
     def samples(found: Scraped) -> Samples:
         yield from (((name,), value(found, lane)) for name, lane in found.lanes.items())
@@ -130,7 +143,7 @@ def _of_queues(value: Callable[[Scraped, QueueState], float | None]) -> Gauge:
     return samples
 
 
-#: Metric without its prefix → how it is read. The success measures are in `measures.py`.
+#: Metric without its prefix → how it is read. The success measures are in `slo.py`.
 GAUGES: dict[str, Gauge] = {
     "build_info": _build_info,
     "health": _health,
@@ -138,11 +151,11 @@ GAUGES: dict[str, Gauge] = {
     "process_start_time_seconds": _process_start,
     "subscriptions": _subscriptions,
     "connection_up": _connection_up,
-    "connection_trouble_seconds": _of_workers(lambda found, state: found.age_s(state.trouble_since_ms)),
+    "connection_trouble_seconds": _of_workers(_trouble_s),
     "wanted_topics": _of_workers(lambda _, state: state.wanted),
     "topics": _topics,
     "uptime_ratio": _uptime,
-    "clock_skew_seconds": _of_workers(lambda _, state: None if state.clock_skew_ms is None else state.clock_skew_ms / 1000),
+    "clock_skew_seconds": _of_workers(_clock_skew),
     "last_frame_timestamp_seconds": _of_workers(lambda _, state: state.last_frame_ms and state.last_frame_ms / 1000),
     "gaps_open": _gaps_open,
     "unacknowledged": _of_workers(lambda _, state: state.unacknowledged),

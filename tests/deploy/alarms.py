@@ -266,7 +266,8 @@ ALARMS: tuple[Alarm, ...] = (
     Alarm(
         "ApiSlow",
         _shares("ws_gateway_api_request_seconds", "0.5", 90, 'route="/api/v1/balances",method="GET",status="200"'),
-        _shares("ws_gateway_api_request_seconds", "0.5", 96, 'route="/api/v1/balances",method="GET",status="200"'),
+        _shares("ws_gateway_api_request_seconds", "0.5", 96, 'route="/api/v1/balances",method="GET",status="200"')
+        | _shares("ws_gateway_api_request_seconds", "0.5", 0, 'route="/api/v1/health",method="GET",status="503"'),
         "20m",
         value="90%",
     ),
@@ -279,6 +280,7 @@ ALARMS: tuple[Alarm, ...] = (
         {
             'ws_gateway_api_request_seconds_count{route="/api/v1/balances",status="200"}': "0+4x60",
             'ws_gateway_api_request_seconds_count{route="/health/ready",status="503"}': "0+4x60",
+            'ws_gateway_api_request_seconds_count{route="/api/v1/health",status="503"}': "0+4x60",
         },
         "7m",
         value="25%",

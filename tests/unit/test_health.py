@@ -1,13 +1,15 @@
 """Health, rule by rule. Source of the rules: the public contract, section 5."""
 
+import dataclasses
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.health import connections, health, is_ready
 from gateway.known import Known
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import LaneState, QueueState, RouterState, TopicState, WorkerState
+from gateway.state import GuardState, LaneState, QueueState, RouterState, TopicState, WorkerState
 
 NOW_MS = 1_700_000_000_000
 
@@ -112,6 +114,15 @@ def test_a_silent_process_is_not_believed() -> None:
         assert body["websocket_connected"] is False
     status, body = look(worker("linear", written_ms=NOW_MS - 60_000))
     assert (status, body["status"]) == (200, "degraded"), "it had no work"
+
+
+def test_a_guard_that_has_fallen_silent_is_degraded_and_one_that_never_spoke_is_not_missed() -> None:
+    workers = {f"{name}_00": worker(name) for name in ENDPOINTS}
+    guard = GuardState(name="guard_00", pid=1, written_ms=NOW_MS - 6_000, started_ms=0)
+    for words, expected in ((guard, "degraded"), (replace(guard, written_ms=NOW_MS - 500), "healthy"), (None, "healthy")):
+        _, body = health(dataclasses.replace(known(workers, router()), guard=words))
+        assert body["status"] == expected
+        assert [reason.split(":")[0] for reason in body["reasons"]] == ["the guard is silent"] * (expected == "degraded")
 
 
 def test_an_endpoint_that_never_spoke_is_said() -> None:
