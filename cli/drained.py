@@ -26,7 +26,7 @@ class RouterSilent(LineFault):
 @click.command()
 @click.option("--within", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds that are waited at the most.")
 def command(within: float) -> int:
-    """Wait until nothing waits for RabbitMQ or PostgreSQL; before a stop, with the workers stopped. Ends with 1 when something still does."""
+    """Wait until nothing waits for RabbitMQ or PostgreSQL; before a stop, with the workers stopped. Ends with 1 when something does."""
     settings = running.settings()
     until, calm_since_ms = time.monotonic() + within, None
     with screen.waiting("waiting for what was read to be delivered"):
