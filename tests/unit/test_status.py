@@ -4,55 +4,32 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 from gateway import health
 from gateway.known import Known
 from gateway.metrics.scrape import scrape
 from gateway.metrics.tally import Tally
 from gateway.state import LaneState
+from tests.api_standin import answering
 from tests.scraping import NOW_MS, known, router, worker
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@contextmanager
-def answering(found: Known) -> Iterator[int]:
-    """The port of an API that knows this."""
+def answer(found: Known, path: str) -> tuple[int, str]:
+    """As an API would that knows this."""
     bodies = {
         "/health": json.dumps(health.health(found)[1]),
         "/metrics": scrape(found, None, ()),
         "/api/v1/connections": json.dumps({"connections": health.connections(found)}),
         "/api/v1/gaps": json.dumps({"gaps": [], "total": 0}),
     }
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = bodies[self.path.partition("?")[0]].encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing: the command's words alone are looked at."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    return 200, bodies[path.partition("?")[0]]
 
 
 def status(folder: Path, found: Known) -> str:
-    with answering(found) as port:
+    with answering(lambda _method, path: answer(found, path)) as port:
         environ = {
             "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "WS_GATEWAY_PORT": str(port),
             "WS_GATEWAY_API_KEY": "key",
