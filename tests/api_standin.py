@@ -12,6 +12,7 @@ def answering(answer: Callable[[str, str], tuple[int, str]]) -> Iterator[int]:
 
     class Answer(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
