@@ -250,11 +250,16 @@ def test_requests_are_counted_whichever_process_answers_and_also_when_one_is_kil
 def test_status_shows_the_success_measures(gateway: RunningGateway, meter: Meter) -> None:
     command = [sys.executable, "-m", "cli.main", "status", "--slo"]
     done = subprocess.run(command, cwd=gateway.folder, env=gateway.environ, capture_output=True, text=True, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.rstrip("│ ").endswith(("met", "missed", "nothing measured"))]
-    found = {line.strip("│ ").split()[0]: line.rstrip("│ ").rpartition(" ")[2] for line in lines}
-    assert set(found) == {"uptime", "processed", "delivery", "persistence", "api", "resubscription"}
-    assert found["api"] == "met"
-    assert done.returncode == ("missed" in found.values()), done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["measure", "found", "target", "share", "of"]
+    assert [line.split()[0] for line in lines[1:]] == ["uptime", "processed", "delivery", "persistence", "api", "resubscription"]
+    told = subprocess.run(
+        [*command, "--json"], cwd=gateway.folder, env=gateway.environ, capture_output=True, text=True, check=False
+    )
+    found = json.loads(told.stdout)
+    assert [line.split()[0] for line in lines[1:]] == list(found)
+    assert (found["api"]["verdict"], found["api"]["target"]) == ("met", 0.95)
+    assert done.returncode == told.returncode == ("missed" in {row["verdict"] for row in found.values()}), done.stderr
 
 
 def test_while_the_router_does_nothing_it_shows_what_waits_for_it(

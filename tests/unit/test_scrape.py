@@ -8,11 +8,11 @@ from bench import FULL, Bench, answer
 from prometheus_client.parser import text_string_to_metric_families
 from test_delivery import make, trades
 
+from gateway.metrics import text
 from gateway.metrics.gauges import GAUGES
 from gateway.metrics.scrape import scrape
 from gateway.metrics.table import METRICS, PREFIX
 from gateway.metrics.tally import NS, Counted, Tally
-from gateway.metrics.text import plain
 from gateway.state import GuardState, LaneState, QueueState, TopicState
 from tests.moving import samples
 from tests.scraping import NOW_MS, known, meter, router, worker
@@ -91,7 +91,7 @@ def test_what_nobody_knows_is_left_out() -> None:
     read = meter(lambda: known(worker(), router=router(queues={"q": QueueState(1, 0)})))
     for name in ("subscriptions", "uptime_ratio", "clock_skew_seconds", "last_frame_timestamp_seconds", "queue_oldest_seconds"):
         assert read.value(name) is None, name
-    assert plain(read.scrape()).keys() & {m.name for m in METRICS if m.target is not None} == set()
+    assert {one.name for one in text.samples(read.scrape())} & {m.name for m in METRICS if m.target is not None} == set()
 
 
 def test_a_process_that_died_with_work_is_offline_until_it_is_back() -> None:
@@ -147,6 +147,14 @@ def test_the_guard_is_a_process_too() -> None:
 def test_a_process_that_stopped_as_told_is_not_offline() -> None:
     ended = worker(counted=told(work=90.0, online=90.0), wanted=1, connection_status="idle", last_frame_ms=NOW_MS, has_ended=True)
     assert meter(lambda: known(ended, now_ms=NOW_MS + 10_000)).value("slo_uptime_ratio") == 1
+
+
+def test_our_own_reader_finds_what_prometheus_client_finds() -> None:
+    told = meter(lambda: known(worker(), router=router(queues={"a queue, with} odd{ words": QueueState(1, 2)}))).scrape()
+    ours = {(one.name, frozenset(one.labels.items())): one.value for one in text.samples(told)}
+    assert ours == samples(told)
+    with pytest.raises(ValueError, match="expected a sample"):
+        text.samples("no sample at all")
 
 
 def test_version_and_bound_are_told() -> None:
