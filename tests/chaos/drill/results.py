@@ -1,0 +1,73 @@
+"""What came of the drill, as a table for a reader."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tests.chaos.drill.quick_rules import HURRY
+from tests.chaos.drill.rows import FAULTS, Alert
+from tests.chaos.drill.watch import Firing
+from tests.integration.running import ROOT
+
+#: Where the results of a whole table are kept.
+KEPT = ROOT / "docs" / "chaos" / "ALERTS.md"
+
+HEAD = f"""# Results of `make alarms`
+
+Written by the drill. A real Prometheus watches the gateway with `deploy/prometheus/rules.yml`, in which every duration (how long an
+alert waits, how far back it looks) is divided by {HURRY}; thresholds, and the gateway's own waits, are not. Each fault is made once; the
+alert was quiet before it, and did not falter while the fault lasted. What the faults are is in `tests/chaos/drill/rows.py`.
+
+| alert | fault | with | fired after, s | quiet again after, s |
+| --- | --- | --- | --- | --- |
+"""
+
+
+@dataclass(frozen=True)
+class Span:
+    """When a fault was; Unix seconds."""
+
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one alert.
+
+    fired_s  from the beginning of its fault; None: it did not fire
+    quiet_s  from the end of its fault; None: it goes on
+    pauses   times that it fell silent while the fault lasted
+    """
+
+    alert: Alert
+    fired_s: float | None
+    quiet_s: float | None
+    pauses: int
+
+    def wrong(self) -> list[str]:
+        if self.fired_s is None:
+            return [f"{self.alert.name} did not fire on {self.alert.fault} with {self.alert.labels}"]
+        found = [f"{self.alert.name} fell silent {self.pauses} times while {self.alert.fault} lasted"] if self.pauses else []
+        return found + ([f"{self.alert.name} still fires"] if self.quiet_s is None else [])
+
+
+def outcome(alert: Alert, span: Span, firings: Sequence[Firing]) -> Outcome:
+    """Of the alert's own firings, those since its fault began."""
+    found = [firing for firing in firings if firing.is_of(alert.name, alert.labels) and firing.began >= span.began]
+    if not found:
+        return Outcome(alert, None, None, 0)
+    meanwhile = [firing for firing in found if firing.began <= span.ended]
+    last = meanwhile[-1] if meanwhile else found[0]
+    quiet_s = None if last.ended is None else max(0.0, last.ended - span.ended)
+    pauses = sum(firing.ended is not None and firing.ended < span.ended - 1.0 for firing in meanwhile)
+    return Outcome(alert, found[0].began - span.began, quiet_s, pauses)
+
+
+def page(outcomes: Iterable[Outcome]) -> str:
+    return HEAD + "".join(f"| {' | '.join(_cells(each))} |\n" for each in outcomes)
+
+
+def _cells(found: Outcome) -> Iterable[str]:
+    labels = ", ".join(f"`{name}={value}`" for name, value in found.alert.labels.items())
+    figures = ("no" if seconds is None else f"{seconds:.0f}" for seconds in (found.fired_s, found.quiet_s))
+    return (f"`{found.alert.name}`", FAULTS[found.alert.fault].words, labels, *figures)

@@ -1,0 +1,64 @@
+"""What a Prometheus remembers of its alerts: which fired, with which labels, from when to when. It keeps that itself, as the series ALERTS."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tests.deploy.prometheus import Prometheus
+from tests.integration.running import wait_for
+
+#: Samples of one firing are a second apart; more is a pause.
+PAUSE_S = 1.5
+
+
+class Firing(NamedTuple):
+    """One alert, once. Unix seconds; ended: None while it goes on."""
+
+    alert: str
+    labels: dict[str, str]
+    began: float
+    ended: float | None
+
+    def is_of(self, alert: str, labels: Mapping[str, str]) -> bool:
+        return self.alert == alert and self.labels.items() >= labels.items()
+
+
+@dataclass(frozen=True)
+class Watch:
+    """since: when it began; Unix seconds."""
+
+    prometheus: Prometheus
+    since: float
+
+    def firings(self) -> list[Firing]:
+        """All of them until now, in the order in which they began."""
+        now = self.since + int(time.time() - self.since)
+        found = []
+        for series in self.prometheus.ask_range('ALERTS{alertstate="firing"}', self.since, now):
+            labels = series["metric"]
+            spans: list[list[float]] = []
+            for at, _ in series["values"]:
+                if spans and at - spans[-1][1] <= PAUSE_S:
+                    spans[-1][1] = at
+                else:
+                    spans.append([at, at])
+            found += [
+                Firing(labels["alertname"], labels, began, ended if ended < now - PAUSE_S else None) for began, ended in spans
+            ]
+        return sorted(found, key=lambda firing: firing.began)
+
+    def until(self, claim: Callable[[list[Firing]], bool], seconds: float) -> bool:
+        """Whether the claim about all firings came true in time."""
+        end, look_at = time.monotonic() + seconds, 0.0
+        came = False
+
+        def is_over() -> bool:
+            nonlocal came, look_at
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + 1.0
+                came = claim(self.firings())
+            return came or time.monotonic() >= end
+
+        wait_for(is_over, "time passes", seconds + 60.0)
+        return came
