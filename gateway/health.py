@@ -60,7 +60,7 @@ def health(known: Known) -> tuple[int, Body]:
             "messages": sum(lane.spool_messages for lane in lanes.values()) + sum(w.journal_messages for w in workers.values()),
             "bytes": sum(lane.spool_bytes for lane in lanes.values()) + sum(w.journal_bytes for w in workers.values()),
         },
-        "clock_skew_ms": _worst_skew(workers.values()),
+        "clock_skew_ms": _worst(state.clock_skew_ms for state in workers.values()),
         "reasons": [reason for _, reason in findings],
         "alarms": list(_alarms(known)),
     }
@@ -187,16 +187,16 @@ def _alarms(known: Known) -> Iterator[str]:
 
 
 def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:
-    """Once, whoever measured it. A worker without work measured it long ago."""
-    skew_ms = _worst_skew(state for state in workers.values() if state.wanted and known.is_fresh(state))
+    """Once, whoever measured it."""
+    skew_ms = _worst(known.skew_ms(state) for state in workers.values())
     if skew_ms is not None and abs(skew_ms) > SKEW_MS:
         where = "behind" if skew_ms > 0 else "ahead of"
         yield DEGRADED, f"our clock is {abs(skew_ms)} ms {where} the exchange's; expected at most {SKEW_MS}"
 
 
-def _worst_skew(states: Iterable[WorkerState]) -> int | None:
-    """How far the exchange's clock is ahead of ours; milliseconds."""
-    return max((state.clock_skew_ms for state in states if state.clock_skew_ms is not None), key=abs, default=None)
+def _worst(skews_ms: Iterable[int | None]) -> int | None:
+    """The farthest either way."""
+    return max((skew_ms for skew_ms in skews_ms if skew_ms is not None), key=abs, default=None)
 
 
 def _disk(known: Known) -> Iterator[Finding]:

@@ -74,6 +74,10 @@ class Known:
         """How long its sink had not answered when the router last spoke: the router's own silence is no sink's."""
         return self.router.written_ms - lane.checked_ms if self.router is not None else 0
 
+    def skew_ms(self, words: WorkerState) -> int | None:
+        """How far the exchange's clock is ahead of ours, by who looks at it: one that is silent, or has no work, did so long ago."""
+        return words.clock_skew_ms if words.wanted and self.is_fresh(words) else None
+
     def offline_ms(self, words: WorkerState) -> int:
         """How long a process that ended without a word has been away with work that nobody else does."""
         is_away = not self.is_fresh(words) and absence.absence_after(words) is not None and not self.is_stood_in_for(words)

@@ -111,6 +111,11 @@ def _of_workers(value: Callable[[Scraped, WorkerState], float | None]) -> Gauge:
     return samples
 
 
+def _clock_skew(found: Scraped, state: WorkerState) -> float | None:
+    skew_ms = found.known.skew_ms(state)
+    return None if skew_ms is None else skew_ms / 1000
+
+
 def _of_lanes(value: Callable[[Scraped, LaneState], float]) -> Gauge:
     def samples(found: Scraped) -> Samples:
         yield from (((name,), value(found, lane)) for name, lane in found.lanes.items())
@@ -138,7 +143,7 @@ GAUGES: dict[str, Gauge] = {
     "wanted_topics": _of_workers(lambda _, state: state.wanted),
     "topics": _topics,
     "uptime_ratio": _uptime,
-    "clock_skew_seconds": _of_workers(lambda _, state: None if state.clock_skew_ms is None else state.clock_skew_ms / 1000),
+    "clock_skew_seconds": _of_workers(_clock_skew),
     "last_frame_timestamp_seconds": _of_workers(lambda _, state: state.last_frame_ms and state.last_frame_ms / 1000),
     "gaps_open": _gaps_open,
     "unacknowledged": _of_workers(lambda _, state: state.unacknowledged),

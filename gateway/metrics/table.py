@@ -83,7 +83,8 @@ METRICS: tuple[Metric, ...] = (
     ),
     _histogram("ping_seconds", "worker", "From our ping to the exchange's pong, as read.", ROUND_TRIP_S),
     _gauge(
-        "clock_skew_seconds", "worker", "How far the exchange's clock is ahead of ours; absent until it has said.", "seconds",
+        "clock_skew_seconds", "worker",
+        "How far the exchange's clock is ahead of ours; absent until it has said, and where there is no work.", "seconds",
     ),
     _counter("frames_total", "worker direction", "Text frames, received and sent."),
     _counter("frame_bytes_total", "worker direction", "Bytes of those texts.", "bytes"),

@@ -137,6 +137,12 @@ def test_a_sink_that_takes_nothing_shows_since_when() -> None:
         lane.blocked_ms = NOW_MS - 2500
 
 
+def test_a_clock_that_nobody_looks_at_any_more_does_not_show() -> None:
+    read = meter(lambda: known(worker("private_00", clock_skew_ms=3000, wanted=1), worker("linear_00", clock_skew_ms=3000)))
+    assert read.value("clock_skew_seconds", worker="private_00") == 3
+    assert read.value("clock_skew_seconds", worker="linear_00") is None
+
+
 def test_a_sink_is_up_while_health_says_that_it_is_there() -> None:
     lane = LaneState(connected=True, checked_ms=NOW_MS - 5000)
     said = [known(router=router(lanes={"broker": lane}))]
