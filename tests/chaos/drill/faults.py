@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import urllib3
@@ -27,6 +27,7 @@ def api_stopped(stage: Stage, *, seconds: float) -> None:
         stage.gateway.control("stop", "api:*")
         stage.pass_time(seconds)
         stage.gateway.control("start", "api:*")
+    stage.gateway.wait_until_healthy(faults.RESTORED_S)
 
 
 def exchange_wrong(stage: Stage, *, wrongs: tuple[dict[str, Any], ...], cut: tuple[str, ...] = (), seconds: float) -> None:
@@ -94,7 +95,8 @@ def _asking(url: str) -> Iterator[None]:
 
     def ask() -> None:
         while not over.wait(ASKED_EVERY_S):
-            http.request("GET", url, headers={"X-API-Key": KEY})
+            with suppress(urllib3.exceptions.HTTPError):  # no answer is one, too
+                http.request("GET", url, headers={"X-API-Key": KEY})
 
     asker = threading.Thread(target=ask, daemon=True)
     asker.start()

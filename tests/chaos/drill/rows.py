@@ -83,7 +83,7 @@ FAULTS: dict[str, Fault] = {
             "cut": ("linear",), "seconds": 15.0,
         },
     ),
-    "exchange_cut": Fault("the exchange ends its connections, over and over", faults.exchange_cut, {"hows": ("abort",), "times": 8}),
+    "exchange_cut": Fault("the exchange ends its connections, over and over", faults.exchange_cut, {"hows": ("abort",), "times": 10}),
     "rabbitmq_killed": Fault("RabbitMQ is killed, for 20 s", faults.rabbitmq_away, {"how": "kill", "seconds": 20.0}),
     "rabbitmq_alarmed": Fault("RabbitMQ's memory alarm", faults.rabbitmq_alarmed, {"seconds": 70.0}),
     "postgresql_stopped": Fault(
