@@ -8,7 +8,7 @@ import yaml
 from tests.chaos.drill.quick_rules import HURRY, quick
 from tests.chaos.drill.results import KEPT, Span, outcome, page
 from tests.chaos.drill.rows import ALERTS, FAULTS, STAGES, Alert
-from tests.chaos.drill.watch import Firing
+from tests.chaos.drill.watch import Firing, firings_of
 from tests.deploy import documents, promtool
 
 RULES = yaml.safe_load(documents.RULES.read_text())
@@ -57,6 +57,14 @@ def test_rules_in_a_hurry_differ_from_the_committed_ones_in_durations_alone(tmp_
 def test_what_waits_or_looks_back_is_divided_and_no_threshold_is(slow: dict[str, str], fast: dict[str, str]) -> None:
     rules = yaml.safe_dump({"groups": [{"name": "g", "interval": "10s", "rules": [slow]}]})
     assert yaml.safe_load(quick(rules)) == {"groups": [{"name": "g", "interval": f"{10_000 // HURRY}ms", "rules": [fast]}]}
+
+
+def test_what_prometheus_remembers_is_cut_where_an_alert_paused() -> None:
+    labels = {"alertname": "SinkAway", "sink": "broker"}
+    answer = [{"metric": labels, "values": [[at, "1"] for at in (10.0, 11.0, 12.0, 15.0, 18.0, 19.0, 20.0)]}]
+    spans = [(found.began, found.ended) for found in firings_of(answer, until=20.0)]
+    assert spans == [(10.0, 12.0), (15.0, 15.0), (18.0, None)]
+    assert next(firings_of(answer, until=20.0)).is_of("SinkAway", {"sink": "broker"})
 
 
 def firing(began: float, ended: float | None, **labels: str) -> Firing:

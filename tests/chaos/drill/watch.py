@@ -1,9 +1,9 @@
 """What a Prometheus remembers of its alerts: which fired, with which labels, from when to when. It keeps that itself, as the series ALERTS."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.deploy.prometheus import Prometheus
 from tests.integration.running import wait_for
@@ -24,6 +24,18 @@ class Firing(NamedTuple):
         return self.alert == alert and self.labels.items() >= labels.items()
 
 
+def firings_of(series: Iterable[dict[str, Any]], until: float) -> Iterator[Firing]:
+    """Of Prometheus' answer for a range that ends then."""
+    for one in series:
+        began: float | None = None
+        times = [float(at) for at, _ in one["values"]]
+        for at, following in zip(times, [*times[1:], float("inf")], strict=True):
+            began = at if began is None else began
+            if following - at > PAUSE_S:
+                yield Firing(one["metric"]["alertname"], one["metric"], began, at if at < until - PAUSE_S else None)
+                began = None
+
+
 @dataclass(frozen=True)
 class Watch:
     """since: when it began; Unix seconds."""
@@ -34,18 +46,7 @@ class Watch:
     def firings(self) -> list[Firing]:
         """All of them until now, in the order in which they began."""
         now = self.since + int(time.time() - self.since)
-        found = []
-        for series in self.prometheus.ask_range('ALERTS{alertstate="firing"}', self.since, now):
-            labels = series["metric"]
-            spans: list[list[float]] = []
-            for at, _ in series["values"]:
-                if spans and at - spans[-1][1] <= PAUSE_S:
-                    spans[-1][1] = at
-                else:
-                    spans.append([at, at])
-            found += [
-                Firing(labels["alertname"], labels, began, ended if ended < now - PAUSE_S else None) for began, ended in spans
-            ]
+        found = firings_of(self.prometheus.ask_range('ALERTS{alertstate="firing"}', self.since, now), now)
         return sorted(found, key=lambda firing: firing.began)
 
     def until(self, claim: Callable[[list[Firing]], bool], seconds: float) -> bool:
