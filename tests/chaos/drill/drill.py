@@ -25,10 +25,10 @@ class Drill:
         self._watch = watch
         self._spans: dict[str, Span] = {}
 
-    def calm(self) -> list[str]:
+    def calm(self) -> list[Firing]:
         """The alerts of a gateway that is well."""
         self._stage.pass_time(CALM_S)
-        return [firing.alert for firing in self._watch.firings()]
+        return self._watch.firings()
 
     def make(self, name: str, fault: Fault) -> None:
         """One fault, and wait for its alerts. Fails where one of them fires before."""
@@ -62,7 +62,8 @@ class Drill:
 def drill(stage: Stage, watch: Watch, faults: Mapping[str, Fault]) -> list[Outcome]:
     """What came of each alert of these faults. Fails where the gateway is not well before them."""
     made = Drill(stage, watch)
-    assert made.calm() == [], "alerts of a gateway that is well"
+    unfounded = made.calm()
+    assert not unfounded, f"a gateway that is well fires {unfounded}"
     for name, fault in faults.items():
         made.make(name, fault)
     return made.settle()

@@ -26,7 +26,7 @@ def api_stopped(stage: Stage, *, seconds: float) -> None:
     with stage.trouble():
         stage.gateway.control("stop", "api:*")
         stage.pass_time(seconds)
-        stage.gateway.control("start", "api:*")
+    stage.gateway.control("start", "api:*")
     stage.gateway.wait_until_healthy(faults.RESTORED_S)
 
 

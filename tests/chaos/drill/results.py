@@ -44,6 +44,10 @@ class Outcome:
     quiet_s: float | None
     pauses: int
 
+    def __str__(self) -> str:
+        fired, quiet = ("no" if seconds is None else f"{seconds:.1f} s" for seconds in (self.fired_s, self.quiet_s))
+        return f"{self.alert.name}: fired after {fired}, quiet again after {quiet}, pauses {self.pauses}"
+
     def wrong(self) -> list[str]:
         if self.fired_s is None:
             return [f"{self.alert.name} did not fire on {self.alert.fault} with {self.alert.labels}"]

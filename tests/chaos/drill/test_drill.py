@@ -1,7 +1,6 @@
 """Each alert of rules.yml is seen firing on its fault, in a whole gateway that a real Prometheus watches: `make alarms`."""
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def test_every_alert_fires_on_its_fault_and_is_quiet_before_and_after(
             ) as built,
             Prometheus(folder, {"gateway": f"127.0.0.1:{built.gateway.port}"}, rules=rules) as prometheus,
         ):
-            found = drill(built, Watch(prometheus, time.time()), faults)
+            found = drill(built, Watch.begin(prometheus), faults)
     finally:
         chaos_broker.heal()
         chaos_store.heal()

@@ -43,6 +43,12 @@ class Watch:
     prometheus: Prometheus
     since: float
 
+    @classmethod
+    def begin(cls, prometheus: Prometheus) -> "Watch":
+        """Once it looks: before its first scrape nothing is up, and its rules say so."""
+        wait_for(lambda: prometheus.ask('up == 1 unless on () ALERTS{alertstate="firing"}'), "Prometheus looks, and sees no alert")
+        return cls(prometheus, time.time())
+
     def firings(self) -> list[Firing]:
         """All of them until now, in the order in which they began."""
         now = self.since + int(time.time() - self.since)
