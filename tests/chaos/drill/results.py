@@ -1,15 +1,14 @@
-"""What came of the drill, as a table for a reader."""
+"""What came of the drill: figures as JSON, and the same as a table for a reader. An alert that is fired again replaces its last result."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from tests.chaos.drill.quick_rules import HURRY
-from tests.chaos.drill.rows import FAULTS, Alert
+from tests.chaos.drill.rows import ALERTS, FAULTS, Alert
 from tests.chaos.drill.watch import Firing
-from tests.integration.running import ROOT
-
-#: Where the results of a whole table are kept.
-KEPT = ROOT / "docs" / "chaos" / "ALERTS.md"
 
 HEAD = f"""# Results of `make alarms`
 
@@ -67,11 +66,22 @@ def outcome(alert: Alert, span: Span, firings: Sequence[Firing]) -> Outcome:
     return Outcome(alert, found[0].began - span.began, quiet_s, pauses)
 
 
-def page(outcomes: Iterable[Outcome]) -> str:
-    return HEAD + "".join(f"| {' | '.join(_cells(each))} |\n" for each in outcomes)
+def keep(folder: Path, outcomes: Iterable[Outcome]) -> None:
+    """Write them down beside the others."""
+    file = folder / "alerts.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    known |= {each.alert.name: {"fired_s": each.fired_s, "quiet_s": each.quiet_s, "pauses": each.pauses} for each in outcomes}
+    rows = {alert.name: known[alert.name] for alert in ALERTS if alert.name in known}
+    file.write_text(json.dumps(rows, indent=1) + "\n")
+    (folder / "ALERTS.md").write_text(page(rows))
 
 
-def _cells(found: Outcome) -> Iterable[str]:
-    labels = ", ".join(f"`{name}={value}`" for name, value in found.alert.labels.items())
-    figures = ("no" if seconds is None else f"{seconds:.0f}" for seconds in (found.fired_s, found.quiet_s))
-    return (f"`{found.alert.name}`", FAULTS[found.alert.fault].words, labels, *figures)
+def page(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Alert → its figures."""
+    return HEAD + "".join(f"| {' | '.join(_cells(alert, rows[alert.name]))} |\n" for alert in ALERTS if alert.name in rows)
+
+
+def _cells(alert: Alert, found: Mapping[str, Any]) -> Iterable[str]:
+    labels = ", ".join(f"`{name}={value}`" for name, value in alert.labels.items())
+    figures = ("no" if found[name] is None else f"{found[name]:.0f}" for name in ("fired_s", "quiet_s"))
+    return (f"`{alert.name}`", FAULTS[alert.fault].words, labels, *figures)

@@ -1,17 +1,20 @@
 """The drill's table names every alert of rules.yml once, its rules are the committed ones in a hurry, and its results are told rightly."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.chaos.drill.quick_rules import HURRY, quick
-from tests.chaos.drill.results import KEPT, Span, outcome, page
+from tests.chaos.drill.results import Outcome, Span, keep, outcome, page
 from tests.chaos.drill.rows import ALERTS, FAULTS, STAGES, Alert
 from tests.chaos.drill.watch import Firing, firings_of
 from tests.deploy import documents, promtool
+from tests.integration.running import ROOT
 
 RULES = yaml.safe_load(documents.RULES.read_text())
+KEPT = ROOT / "docs" / "chaos"
 SPAN = Span(100.0, 140.0)
 ALERT = Alert("SinkAway", "rabbitmq_killed", {"sink": "broker"})
 
@@ -97,10 +100,15 @@ def test_an_alert_may_fire_once_its_fault_is_over() -> None:
 
 
 def test_results_of_the_last_drill_speak_of_every_alert() -> None:
-    rows = [line for line in KEPT.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    assert [row.split("`")[1] for row in rows] == [alert.name for alert in ALERTS]
+    found = json.loads((KEPT / "alerts.json").read_text())
+    assert list(found) == [alert.name for alert in ALERTS]
+    assert [name for name, figures in found.items() if None in figures.values() or figures["pauses"]] == []
+    assert (KEPT / "ALERTS.md").read_text() == page(found)
 
 
-def test_the_page_has_a_cell_for_every_column() -> None:
-    lines = page([outcome(alert, SPAN, []) for alert in ALERTS]).splitlines()
-    assert {line.count("|") for line in lines if line.startswith("|")} == {6}
+def test_an_alert_that_is_fired_again_replaces_its_last_result_and_keeps_its_place(tmp_path: Path) -> None:
+    for each in (Outcome(ALERT, 5.0, None, 1), outcome(ALERTS[0], SPAN, []), Outcome(ALERT, 7.4, 9.0, 0)):
+        keep(tmp_path, [each])
+    *_, first, second = (tmp_path / "ALERTS.md").read_text().splitlines()
+    assert first == "| `GatewayAway` | the control API is stopped | `job=gateway` | no | no |"
+    assert second == "| `SinkAway` | RabbitMQ is killed, for 20 s | `sink=broker` | 7 | 9 |"
