@@ -1,7 +1,8 @@
 """ALERTS: each alert of rules.yml and the fault that fires it. FAULTS: what is done, in this order, to which stage. The whole table.
 
 Faults alone: `make alarms FAULT=topic_silent,login_refused`. An order that is worth keeping: what makes the connections' hour worse comes
-before RabbitMQ and PostgreSQL, so that it is over by the end; what asks for patience is begun before what does not disturb it.
+before RabbitMQ and PostgreSQL, so that it is over by the end; what asks for patience is begun before what does not disturb it. A topic
+falls silent before its worker is frozen: a pause of ours is taken for the market's, and makes the gateway more patient.
 """
 
 from collections.abc import Callable
@@ -58,13 +59,13 @@ FAULTS: dict[str, Fault] = {
         "a wallet has a word for a number", more.pushed, {"endpoint": "private", "frames": more.balance_in_words},
     ),
     "api_stopped": Fault("the control API is stopped", more.api_stopped, {"seconds": 8.0}),
-    "linear_frozen": Fault("SIGSTOP of a public worker", faults.process_frozen, {"program": "linear_00", "seconds": 12.0}),
-    "spot_killed": Fault(
-        "kill -9 of a public worker, over and over", faults.processes_killed, {"programs": ("spot_00",), "times": 8},
-    ),
     "topic_silent": Fault(
         "a book is silent on a connection that is well", more.exchange_wrong,
         {"wrongs": ({"kind": "silence", "how": "topic", "endpoint": "linear", "topic": "orderbook.*"},), "seconds": 50.0},
+    ),
+    "linear_frozen": Fault("SIGSTOP of a public worker", faults.process_frozen, {"program": "linear_00", "seconds": 12.0}),
+    "spot_killed": Fault(
+        "kill -9 of a public worker, over and over", faults.processes_killed, {"programs": ("spot_00",), "times": 8},
     ),
     "topic_refused": Fault("a topic is wanted that the exchange refuses", more.topic_refused, {"seconds": 22.0}),
     "clock_off": Fault(
