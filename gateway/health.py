@@ -13,8 +13,6 @@ from gateway.wire import iso_ms
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
 PATIENCE_MS = 30_000
-#: A sink that has not answered for so long is away, whatever was said of it last; milliseconds.
-UNANSWERED_MS = 5_000
 #: What is not confirmed for this long is late; milliseconds. Longer than a carrier's wait between two tries.
 LATE_MS = 5_000
 #: Our clock and the exchange's may differ by this much; milliseconds. A login or a REST call is still dated right: theirs counts.
@@ -40,7 +38,6 @@ def health(known: Known) -> tuple[int, Body]:
     status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else "healthy"
     worst = max(workers.values(), key=lambda state: _severity(known, state), default=None)
     lanes = known.router.lanes if known.router is not None else {}
-    fresh = known.is_fresh(known.router)
     body = {
         "status": status,
         "service": "ws-gateway",
@@ -48,8 +45,8 @@ def health(known: Known) -> tuple[int, Body]:
         "environment": known.environment,
         "websocket_connected": all(known.does_its_work(state) for state in workers.values()),
         "websocket_status": known.status_of(worst) if worst is not None else "idle",
-        "database_connected": fresh and _connected(known, lanes.get("postgres")),
-        "queue_connected": fresh and _connected(known, lanes.get("broker")),
+        "database_connected": known.is_sink_there(lanes.get("postgres")),
+        "queue_connected": known.is_sink_there(lanes.get("broker")),
         "active_subscriptions": (known.router.active_subscriptions if known.router is not None else None) or 0,
         "last_heartbeat_at": _iso(max((state.written_ms for state in workers.values()), default=None)),
         "websocket_state": _connection(known, worst),
@@ -152,9 +149,9 @@ def _router(known: Known) -> Iterator[Finding]:
         return
     for name, what in (("broker", "RabbitMQ"), ("postgres", "PostgreSQL")):
         lane = router.lanes.get(name)
-        if lane is not None and lane.connected and not _connected(known, lane):
-            yield UNHEALTHY, f"{what} is away: it has not answered for {_unanswered_ms(known, lane) // 1000} s"
-        elif not _connected(known, lane):
+        if lane is not None and lane.connected and not known.is_sink_there(lane):
+            yield UNHEALTHY, f"{what} is away: it has not answered for {known.unanswered_ms(lane) // 1000} s"
+        elif not known.is_sink_there(lane):
             why = f": {lane.last_error.removeprefix(f'{what} is away: ')}" if lane is not None and lane.last_error else ""
             yield UNHEALTHY, f"{what} is away{why}"
         elif lane is not None:
@@ -221,16 +218,6 @@ def _disk(known: Known) -> Iterator[Finding]:
     for what, size_bytes in taken.items():
         if size_bytes > CROWDED * known.spool_max_bytes:
             yield UNHEALTHY, f"{what} holds {size_bytes} of {known.spool_max_bytes} bytes"
-
-
-def _connected(known: Known, lane: LaneState | None) -> bool:
-    """A sink that does not even refuse holds up whoever writes to it, who can then say nothing either."""
-    return lane is not None and lane.connected and _unanswered_ms(known, lane) <= UNANSWERED_MS
-
-
-def _unanswered_ms(known: Known, lane: LaneState) -> int:
-    """Until the router last spoke: its own silence is no sink's."""
-    return known.router.written_ms - lane.checked_ms if known.router is not None else 0
 
 
 def _severity(known: Known, state: WorkerState) -> int:

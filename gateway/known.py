@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from gateway import absence, state
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import ApiState, GuardState, RouterState, WorkerState
+from gateway.state import ApiState, GuardState, LaneState, RouterState, WorkerState
+
+#: A sink that has not answered for so long is away, whatever was said of it last; milliseconds.
+UNANSWERED_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,17 @@ class Known:
         if not self.is_fresh(words):
             return "reconnecting" if words.wanted else "idle"
         return words.connection_status
+
+    def is_sink_there(self, lane: LaneState | None) -> bool:
+        """A sink that does not even refuse holds up whoever writes to it, who can then say nothing either.
+
+        Of a silent router's nobody knows.
+        """
+        return self.is_fresh(self.router) and lane is not None and lane.connected and self.unanswered_ms(lane) <= UNANSWERED_MS
+
+    def unanswered_ms(self, lane: LaneState) -> int:
+        """How long its sink had not answered when the router last spoke: the router's own silence is no sink's."""
+        return self.router.written_ms - lane.checked_ms if self.router is not None else 0
 
     def skew_ms(self, words: WorkerState) -> int | None:
         """How far the exchange's clock is ahead of ours, by who looks at it: one that is silent, or has no work, did so long ago."""

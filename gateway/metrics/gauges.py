@@ -34,10 +34,6 @@ class Scraped:
         return self.known.router.lanes if self.known.router is not None else {}
 
     @property
-    def router_speaks(self) -> bool:
-        return self.known.is_fresh(self.known.router)
-
-    @property
     def queues(self) -> dict[str, QueueState]:
         return self.known.router.queues if self.known.router is not None else {}
 
@@ -162,7 +158,7 @@ GAUGES: dict[str, Gauge] = {
     "unacknowledged_batches": _of_workers(lambda _, state: state.unacknowledged_batches),
     "journal_messages": _of_workers(lambda _, state: state.journal_messages),
     "journal_bytes": _of_workers(lambda _, state: state.journal_bytes),
-    "sink_up": _of_lanes(lambda found, lane: lane.connected and found.router_speaks),
+    "sink_up": _of_lanes(lambda found, lane: found.known.is_sink_there(lane)),
     "sink_blocked_seconds": _of_lanes(lambda found, lane: found.age_s(lane.blocked_ms)),
     "spool_messages": _of_lanes(lambda _, lane: lane.spool_messages),
     "spool_bytes": _of_lanes(lambda _, lane: lane.spool_bytes),

@@ -96,9 +96,12 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     Alarm(
         "LoginRefused",
-        {'ws_gateway_connection_up{worker="private_00",status="auth_failed"}': "1x30"},
-        {'ws_gateway_connection_up{worker="private_00",status="reconnecting"}': "1x30"},
-        "1m",
+        {'ws_gateway_connection_up{worker="private_00",status="auth_failed"}': "0x6 1x2 0 1x2 0 1x30"},
+        {
+            'ws_gateway_connection_up{worker="private_00",status="auth_failed"}': "0x6 1x1 0x30",
+            'ws_gateway_connection_up{worker="private_01",status="reconnecting"}': "1x30",
+        },
+        "150s",
         {"worker": "private_00", "status": "auth_failed"},
     ),
     Alarm(

@@ -196,6 +196,24 @@ def test_a_sink_that_takes_nothing_shows_since_when() -> None:
         lane.blocked_ms = NOW_MS - 2500
 
 
+def test_a_clock_that_nobody_looks_at_any_more_does_not_show() -> None:
+    read = meter(lambda: known(worker("private_00", clock_skew_ms=3000, wanted=1), worker("linear_00", clock_skew_ms=3000)))
+    assert read.value("clock_skew_seconds", worker="private_00") == 3
+    assert read.value("clock_skew_seconds", worker="linear_00") is None
+
+
+def test_a_sink_is_up_while_health_says_that_it_is_there() -> None:
+    lane = LaneState(connected=True, checked_ms=NOW_MS - 5000)
+    said = [known(router=router(lanes={"broker": lane}))]
+    read = meter(lambda: said[0])
+    assert read.value("sink_up", sink="broker") == 1
+    with read.moving("sink_up", sink="broker", to=lambda up: up == 0):
+        lane.checked_ms -= 1
+    lane.checked_ms = NOW_MS
+    with read.moving("sink_up", sink="broker", to=lambda up: up == 0):
+        said[0] = replace(said[0], now_ms=NOW_MS + 6000)  # the router is silent: nobody knows
+
+
 def test_what_consumers_have_already_is_counted(tmp_path: Path, context: Context) -> None:
     out = make("linear", tmp_path, context)
     out.passes = lambda event: event.payload["trade_id"] != "1"
