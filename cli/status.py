@@ -43,7 +43,7 @@ def command(watch: bool, every: float, as_json: bool, slo: bool) -> int:
         return _watch(client, every, as_json=as_json)
     with screen.waiting("waiting for the control API"):
         status, health = client.ask("GET", "/health")
-        shown = None if as_json else _page(client, health)
+        shown = None if as_json else page(client, health)
     print(json.dumps(health, indent=1)) if shown is None else screen.console().print(shown)
     return DONE if status == 200 else REFUSED
 
@@ -82,24 +82,26 @@ def _line(client: Client) -> str:
 
 def _one(client: Client) -> RenderableType:
     try:
-        return _page(client, client.ask("GET", "/health")[1])
+        return page(client, client.ask("GET", "/health")[1])
     except ApiAway as fault:
         return Text(str(fault), style="red")
 
 
-def _page(client: Client, health: Answer) -> RenderableType:
+def page(client: Client, health: Answer) -> RenderableType:
+    """Trouble first; what is only worth knowing last, and dim."""
     head = Text.assemble(
         (health["status"], f"bold {COLOURS[health['status']]}"),
         f"  {health['environment']}  {health['active_subscriptions']} subscriptions",
     )
     reasons = [Text(f"  {reason}") for reason in [*health["reasons"], *health["alarms"]]]
+    hint = [Text(health["hint"], style="dim")] if health["hint"] else []
     try:
         connections = client.read("GET", "/api/v1/connections")["connections"]
         lost = _lost(client, connections)
     except RequestError as fault:  # health is open; the rest needs a key, and PostgreSQL
         connections, lost = {}, Text(f"the rest cannot be shown: {fault}", style="yellow")
     parts: list[RenderableType] = [head, *reasons, Text(), _connections(health, connections), Text(), _waiting(health), lost]
-    return Group(*parts, Text(), *_queues(health))
+    return Group(*parts, Text(), *_queues(health), *hint)
 
 
 def _connections(health: Answer, more: Answer) -> RenderableType:
