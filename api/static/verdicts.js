@@ -72,8 +72,8 @@ export function late(delivery, lag, { waiting, isThere, why }) {
     const detail = `the oldest event has waited so long for RabbitMQ, which confirms nothing; ${count(waiting.onDisk)} wait on disk`;
     return { look, answer: latency(waiting.age), detail };
   }
-  if (why) return { look: "unknown", answer: "Not known", detail: why };
   if (delivery === null && !isThere) return { look: "unknown", answer: "Not known", detail: "nothing can be delivered now" };
+  if (why) return { look: "unknown", answer: "Not known", detail: why };
   if (delivery === null) return { look: "idle", answer: "Nothing to time", detail: "no event was delivered in the last seconds" };
   const look = delivery > TOO_LATE_S ? "bad" : delivery > LATE_S ? "warn" : "good";
   return { look, answer: latency(delivery), detail: `99 % from socket to broker; from the exchange ${latency(lag)}` };
