@@ -93,6 +93,10 @@ class Page:
             import("/static/{name}.js").then((m) => done({code}), (fault) => done(String(fault)));"""
         return self.driver.execute_async_script(wrapped, *given)
 
+    def ask_again(self) -> None:
+        """As when somebody looks at the tab again: all is asked at once, not some seconds from now."""
+        self.script("document.dispatchEvent(new Event('visibilitychange'))")
+
     def press(self, *keys: str) -> None:
         """On whatever has the focus."""
         ActionChains(self.driver).send_keys(*keys).perform()
