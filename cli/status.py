@@ -53,7 +53,7 @@ def command(watch: bool, every: float, as_json: bool, slo: bool) -> int:
         return _watch(client, every, as_json=as_json)
     with screen.waiting("waiting for the control API"):
         status, health = client.ask("GET", "/health")
-        shown = None if as_json else _page(client, health, Latency())
+        shown = None if as_json else page(client, health, Latency())
     print(json.dumps(health, indent=1)) if shown is None else screen.console().print(shown)
     return DONE if status == 200 else REFUSED
 
@@ -92,25 +92,27 @@ def _line(client: Client) -> str:
 
 def _one(client: Client, latency: Latency) -> RenderableType:
     try:
-        return _page(client, client.ask("GET", "/health")[1], latency)
+        return page(client, client.ask("GET", "/health")[1], latency)
     except ApiAway as fault:
         return Text(str(fault), style="red")
 
 
-def _page(client: Client, health: Answer, latency: Latency) -> RenderableType:
+def page(client: Client, health: Answer, latency: Latency) -> RenderableType:
+    """Trouble first; what is only worth knowing last, and dim."""
     head = Text.assemble(
         (health["status"], f"bold {COLOURS[health['status']]}"),
         f"  {health['environment']}  {health['active_subscriptions']} subscriptions",
     )
     reasons = [Text(f"  {reason}") for reason in [*health["reasons"], *health["alarms"]]]
     measured = text.samples(client.text("/metrics"))
+    hint = [Text(health["hint"], style="dim")] if health["hint"] else []
     try:
         connections = client.read("GET", "/api/v1/connections")["connections"]
         lost = _lost(client)
     except RequestError as fault:  # health is open; the rest needs a key, and PostgreSQL
         connections, lost = {}, Text(f"the rest cannot be shown: {fault}", style="yellow")
     late = [_latency(measured, latency), _waiting(health, measured), _dropped(measured), lost]
-    return Group(head, *reasons, Text(), _connections(health, connections), Text(), *late, Text(), *_queues(health))
+    return Group(head, *reasons, Text(), _connections(health, connections), Text(), *late, Text(), *_queues(health), *hint)
 
 
 def _connections(health: Answer, more: Answer) -> RenderableType:

@@ -24,7 +24,8 @@ CROWDED = 0.8
 #: From best to worst: the top-level state is the worst of all connections.
 SEVERITY = ("idle", "standby", "connected", "subscribing", "authenticating", "connecting", "reconnecting", "auth_failed")
 
-DEGRADED, UNHEALTHY = "degraded", "unhealthy"
+#: The words of `status`, from best to worst.
+VERDICTS = HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 
 Body = dict[str, Any]
 
@@ -35,7 +36,7 @@ def health(known: Known) -> tuple[int, Body]:
     told = [found for state in workers.values() for found in _worker(known, state)]
     findings = [*_missing(known, workers), *told, *_router(known), *_guard(known), *_disk(known), *_clock(known, workers)]
     verdicts = {verdict for verdict, _ in findings}
-    status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else "healthy"
+    status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else HEALTHY
     worst = max(workers.values(), key=lambda state: _severity(known, state), default=None)
     lanes = known.router.lanes if known.router is not None else {}
     body = {
@@ -52,7 +53,7 @@ def health(known: Known) -> tuple[int, Body]:
         "websocket_state": _connection(known, worst),
         "connections": {name: _connection(known, state) for name, state in workers.items()},
         "queues": {
-            name: {"messages": queue.messages, "consumers": queue.consumers}
+            name: {"messages": queue.messages, "consumers": queue.consumers, "kind": "class" if queue.is_class else "service"}
             for name, queue in sorted((known.router.queues if known.router is not None else {}).items())
         },
         "queues_age_seconds": _age_s(known),
@@ -63,6 +64,7 @@ def health(known: Known) -> tuple[int, Body]:
         "clock_skew_ms": _worst(state.clock_skew_ms for state in workers.values()),
         "reasons": [reason for _, reason in findings],
         "alarms": list(_alarms(known)),
+        "hint": known.router.hint if known.router is not None else None,
     }
     return (503 if status == UNHEALTHY else 200), body
 
@@ -81,6 +83,7 @@ def connections(known: Known) -> dict[str, Body]:
             "name": name,
             "endpoint": state.endpoint,
             "pid": state.pid,
+            "is_silent": not known.is_fresh(state),
             **_connection(known, state),
             "wanted": state.wanted,
             "events": state.events,
@@ -187,8 +190,6 @@ def _alarms(known: Known) -> Iterator[str]:
             yield f"{name} holds {queue.messages} messages, {queue.fill or 0:.0%} of its limits"
         if queue.is_unread and queue.unread_ms is not None:
             yield f"{name} holds {queue.messages} messages, and nobody has read it for {(known.now_ms - queue.unread_ms) // 1000} s"
-    if known.router is not None and known.router.hint is not None:
-        yield known.router.hint
 
 
 def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:

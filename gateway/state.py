@@ -147,6 +147,7 @@ class QueueState(msgspec.Struct):
     level      the share of its limits that was last told to be reached; 0: none, or nobody wants it
     read_ms    when somebody was last seen reading; None: nobody ever was
     unread_ms  since when messages wait and nobody reads; is_unread: that was told
+    is_class   its consumers share all events of a class; else it is one service's own
     """
 
     messages: int
@@ -158,6 +159,7 @@ class QueueState(msgspec.Struct):
     read_ms: int | None = None
     unread_ms: int | None = None
     is_unread: bool = False
+    is_class: bool = False
 
 
 class RouterState(msgspec.Struct, kw_only=True):

@@ -8,11 +8,8 @@ from typing import get_args
 from gateway import health
 from gateway.known import Known
 from gateway.metrics.totals import Labels, Totals
+from gateway.protocol.topic_moves import STATES
 from gateway.state import ApiState, ConnectionStatus, GuardState, LaneState, QueueState, RouterState, WorkerState
-
-#: Words of GET /health and of a topic's state. Source: the public contract, section 5.
-VERDICTS = ("healthy", "degraded", "unhealthy")
-TOPIC_STATES = ("requested", "acknowledged", "live", "stalled", "refused")
 
 Samples = Iterator[tuple[Labels, float]]
 
@@ -56,7 +53,7 @@ def _build_info(found: Scraped) -> Samples:
 
 def _health(found: Scraped) -> Samples:
     _, body = health.health(found.known)
-    yield from (((word,), body["status"] == word) for word in VERDICTS)
+    yield from (((word,), body["status"] == word) for word in health.VERDICTS)
 
 
 def _process_up(found: Scraped) -> Samples:
@@ -82,7 +79,7 @@ def _topics(found: Scraped) -> Samples:
     for name, state in found.workers.items():
         if found.known.is_fresh(state):
             counts = Counter(topic.state for topic in state.topics.values())
-            yield from (((name, word), counts[word]) for word in TOPIC_STATES)
+            yield from (((name, word), counts[word]) for word in STATES)
 
 
 def _trouble_s(found: Scraped, state: WorkerState) -> float | None:

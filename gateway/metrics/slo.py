@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 from gateway.metrics.totals import Labels, Totals
 
+#: What a measure counts as good; seconds. Source: the public contract, section 7.
+WITHIN_S = {"delivery": 0.1, "persistence": 1.0, "api": 0.5, "resubscription": 5.0}
+
 
 def measures(totals: Totals, offline_ms: int) -> Iterator[tuple[str, float]]:
     """Metric and share of each that can be told. offline_ms: work that a dead process is not doing, and has not counted yet."""
@@ -14,10 +17,10 @@ def measures(totals: Totals, offline_ms: int) -> Iterator[tuple[str, float]]:
             totals.count("ws_gateway_work_seconds_total") + offline_ms * 1_000_000,
         ),
         "processed": (confirmed, confirmed + totals.count("ws_gateway_dropped_total")),
-        "delivery": totals.within("ws_gateway_delivery_seconds", 0.1),
-        "persistence": totals.within("ws_gateway_balance_write_seconds", 1.0),
-        "api": totals.within("ws_gateway_api_request_seconds", 0.5, _is_of_the_api),
-        "resubscription": totals.within("ws_gateway_resubscribe_seconds", 5.0),
+        "delivery": totals.within("ws_gateway_delivery_seconds", WITHIN_S["delivery"]),
+        "persistence": totals.within("ws_gateway_balance_write_seconds", WITHIN_S["persistence"]),
+        "api": totals.within("ws_gateway_api_request_seconds", WITHIN_S["api"], _is_of_the_api),
+        "resubscription": totals.within("ws_gateway_resubscribe_seconds", WITHIN_S["resubscription"]),
     }
     for name, (good, whole) in shares.items():
         if whole:
