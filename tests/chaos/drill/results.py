@@ -52,7 +52,11 @@ class Outcome:
     def wrong(self) -> list[str]:
         if self.fired_s is None:
             return [f"{self.alert.name} did not fire on {self.alert.fault} with {self.alert.labels}"]
-        found = [f"{self.alert.name} fell silent {self.pauses} times and fired again while {self.alert.fault} lasted"] if self.pauses else []
+        found = (
+            [f"{self.alert.name} fell silent {self.pauses} times and fired again while {self.alert.fault} lasted"]
+            if self.pauses
+            else []
+        )
         return found + ([f"{self.alert.name} still fires"] if self.quiet_s is None else [])
 
 
