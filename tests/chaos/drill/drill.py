@@ -29,6 +29,7 @@ class Drill:
     def calm(self) -> list[Firing]:
         """Alerts of a gateway that is well; none once nothing has fired for a while."""
         self._stage.pass_time(CALM_S)
+        told(f"calm, but for {[firing.alert for firing in self._watch.firings()]}")
         is_calm = self._watch.until(lambda firings: not _lately(firings), CALM_WITHIN_S)
         return [] if is_calm else _lately(self._watch.firings())
 
