@@ -99,7 +99,7 @@ FAULTS: dict[str, Fault] = {
     "queue_unread": Fault("a service subscribes and does not read", more.queue_unread, {"seconds": 90.0}, "narrow"),
     "spool_full": Fault(
         "RabbitMQ is away for longer than the spool has room, while the market trades ten times as much", more.during_a_burst,
-        {"times": 10.0, "act": faults.spool_at_its_bound, "seconds": 40.0}, "narrow",
+        {"times": 10.0, "burst_s": 35.0, "act": faults.spool_at_its_bound, "seconds": 40.0}, "narrow",
     ),
 }  # fmt: skip
 
