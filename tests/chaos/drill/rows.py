@@ -101,7 +101,7 @@ FAULTS: dict[str, Fault] = {
         "RabbitMQ is away for longer than the spool has room", faults.spool_at_its_bound, {"seconds": 30.0}, "narrow",
     ),
     "overflow": Fault(
-        "the same while the market trades ten times as much", more.during_a_burst,
+        "RabbitMQ is away for longer than the spool has room, while the market trades ten times as much", more.during_a_burst,
         {"times": 10.0, "burst_s": 35.0, "act": faults.spool_at_its_bound, "seconds": 40.0}, "narrow",
     ),
 }  # fmt: skip
