@@ -66,7 +66,7 @@ def test_dashboards_show_a_running_gateway_and_faults_fire_their_alerts(
     shown = {who: text for who, text in asked.items() if not documents.names_in(text) & names_of(QUIET)}
     with Prometheus(folder, {"gateway": f"127.0.0.1:{gateway.port}"}) as prometheus:
         wait_for(
-            lambda: all(prometheus.ask(text) for text in shown.values()),
+            lambda: gateway.call("GET", "/api/v1/connections") and all(prometheus.ask(text) for text in shown.values()),
             lambda: f"samples for {[who for who, text in shown.items() if not prometheus.ask(text)]}",
             90.0,
         )

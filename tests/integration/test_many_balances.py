@@ -112,7 +112,8 @@ def test_pruning_takes_a_bounded_part_at_a_time_and_leaves_the_newest_row_of_eac
         assert pruning.prune(filled, retention) == {"balances": pruning.MOST, "margin_balances": pruning.MOST}
         took.append((time.monotonic() - began) * 1000)
     assert min(took) < PRUNE_MS, took
-    assert ask(filled, old) == [(before - 3 * pruning.MOST,)]
+    [(after,)] = ask(filled, old)
+    assert 0 <= after - (before - 3 * pruning.MOST) < 10, "further rows have grown old meanwhile"
     ask(filled, "delete from account_balances where event_timestamp < now() - interval '100 days' and coin <> 'OLD'")
     pruning.prune(filled, retention)
     assert ask(filled, old) == [(1,)], "the newest of a coin stays, however old"
