@@ -62,6 +62,7 @@ class BusSender:
         self._socket.set(zmq.RECONNECT_IVL_MAX, 1000)
         self._monitor = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
         self._socket.connect(address)
+        self._descriptor = int(self._socket.get(zmq.FD))
         self._on_wire = 0  # highest number handed to the socket on this link
         self._linked = False
         self._heard = time.monotonic()
@@ -78,10 +79,10 @@ class BusSender:
 
     def pump(self) -> None:
         """Take acknowledgements, notice a lost or new link, send what may go. Does not wait."""
-        while self._monitor.poll(0):
+        while self._monitor.get(zmq.EVENTS) & zmq.POLLIN:  # as `poll(0)` has it, at a tenth of its cost
             self._linked = recv_monitor_message(self._monitor)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
             self._on_wire = 0
-        while self._socket.poll(0):
+        while self._socket.get(zmq.EVENTS) & zmq.POLLIN:
             number = _NUMBER.unpack(self._socket.recv(zmq.NOBLOCK))[0]
             if number:
                 self.outbox.acknowledged(number)
@@ -98,7 +99,7 @@ class BusSender:
 
     def fileno(self) -> int:
         """ZeroMQ's own descriptor: edge-triggered, so `pump` is called after every wake and at every tick."""
-        return int(self._socket.get(zmq.FD))
+        return self._descriptor
 
     def flush(self, deadline_s: float, *, patience_s: float) -> bool:
         """Wait until everything is acknowledged; True when nothing waits.
@@ -123,8 +124,9 @@ class BusSender:
         try:
             if self._on_wire == 0 and self.outbox:
                 self._socket.send_multipart([_HELLO, _NUMBER.pack(self.outbox.next_number)], zmq.NOBLOCK)
-            for batch in self.outbox.after(self._on_wire):
-                self._give(batch)
+            if self._on_wire < self.outbox.newest_number:
+                for batch in self.outbox.after(self._on_wire):
+                    self._give(batch)
             while (fresh := self.outbox.next_batch()) is not None:
                 self._give(fresh)
         except zmq.Again:

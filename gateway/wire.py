@@ -14,6 +14,10 @@ from gateway.models import LATEST_MS, Envelope, Event, Json, Record
 #: Namespace of every event_id; never changes, or replays would bring new ids.
 NAMESPACE = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "urn:ws-gateway:event")
 
+_sha1, _NAMESPACE = hashlib.sha1, NAMESPACE.bytes
+#: A hexadecimal digit → the same with the two bits in front that say RFC 9562.
+_VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
+
 #: Event type of a worker's report about its topics: a record for PostgreSQL, never published.
 TOPIC_STATE = "topic_state"
 
@@ -40,12 +44,9 @@ _batch_decoder = msgspec.msgpack.Decoder(list[Record])
 
 
 def event_id(identity: str) -> str:
-    """UUIDv5 of what identifies a fact. The same text as `uuid.uuid5`, at a third of its cost."""
-    digest = bytearray(hashlib.sha1(NAMESPACE.bytes + identity.encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """UUIDv5 of what identifies a fact. The same text as `uuid.uuid5`, at a quarter of its cost."""
+    text = _sha1(_NAMESPACE + identity.encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 @lru_cache(maxsize=64)
@@ -53,16 +54,15 @@ def _second(unix_s: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(unix_s))
 
 
+@lru_cache(maxsize=1024)
 def iso_ms(unix_ms: int) -> str:
     """ISO 8601 UTC with milliseconds and Z."""
-    seconds, rest = divmod(unix_ms, 1_000)
-    return f"{_second(seconds)}.{rest:03d}Z"
+    return f"{_second(unix_ms // 1_000)}.{unix_ms % 1_000:03d}Z"
 
 
 def iso_us(unix_ns: int) -> str:
     """ISO 8601 UTC with microseconds and Z, from Unix nanoseconds."""
-    seconds, rest = divmod(unix_ns // 1_000, 1_000_000)
-    return f"{_second(seconds)}.{rest:06d}Z"
+    return f"{_second(unix_ns // 1_000_000_000)}.{unix_ns // 1_000 % 1_000_000:06d}Z"
 
 
 def epoch(worker: str, started_ms: int) -> str:

@@ -107,37 +107,41 @@ class Delivery:
         reader.heard_at = now
         if reader.cadence is not None and reader.cadence.heard(now):
             self._speaks_again(data.topic, reader, received_ns)
-        normalise = reader.channel.normalise
-        if normalise is None:
-            raise LookupError(f"the channel {reader.channel.channel_type} reads no topic, but was found for {data.topic}")
-        outcomes = normalise(data, self.endpoint.category, reader.memory)
+        channel, memory = reader.channel, reader.memory
+        if channel.normalise is None:
+            raise LookupError(f"the channel {channel.channel_type} reads no topic, but was found for {data.topic}")
+        outcomes = channel.normalise(data, self.endpoint.category, memory)
         if data.unknown:
             self.counts.unknown_fields += len(data.unknown)
-            self._unknown.note(reader.channel.event_type, data.unknown)
-        raws = RawRecords(data.text, len(outcomes))
+            self._unknown.note(channel.event_type, data.unknown)
+        raws: RawRecords | None = None
         for place, outcome in enumerate(outcomes):
             if isinstance(outcome, Event):
                 if not reader.wants(outcome.event_type):
-                    reader.memory.told.pop(outcome.event_type, None)
+                    memory.told.pop(outcome.event_type, None)
                     continue
-                if reader.channel.is_book and not self.books.take(outcome, reader.memory, now):
+                if channel.is_book and not self.books.take(outcome, memory, now):
                     self.counts.stale += 1
                     continue
-            elif reader.channel.is_book:
+            elif channel.is_book:
                 self.books.spoiled(data.topic, outcome.reason, now)
             outcome = routable(outcome)
             if isinstance(outcome, BadRecord):
+                raws = raws or RawRecords(data.text, len(outcomes))
                 outcome.record = as_it_came(outcome.record, raws.at(place))
                 self._complain(reader, outcome, trace_id, received_ns)
                 continue
             if not self.passes(outcome):
                 self.counts.repeated += 1
                 continue
-            if reader.memory.hole is not None:
+            if memory.hole is not None:
                 self._tell_of_holes(data.topic, reader, received_ns)  # before the event that shows it
-            raw = raws.at(place) if self.stamp.carries_raw(outcome) else None
+            raw = None
+            if self.stamp.carries_raw(outcome):
+                raws = raws or RawRecords(data.text, len(outcomes))
+                raw = raws.at(place)
             self._add(outcome, reader, received_ns, trace_id, raw=raw)
-        return self._tell_of_holes(data.topic, reader, received_ns)
+        return self._tell_of_holes(data.topic, reader, received_ns) if reader.may_change_its_word else False
 
     def fetched(self, fact: Fact, now_ns: int) -> None:
         """What REST told of a wanted topic: its record leaves with the next `flush`."""
@@ -205,7 +209,7 @@ class Delivery:
 
     def report(self, reports: list[TopicReport], now_ns: int) -> None:
         """Tell PostgreSQL how the topics are."""
-        self.dispatch.add_report(self._voice.report(reports, now_ns))
+        self.dispatch.add(self._voice.report(reports, now_ns))
 
     def flush(self) -> None:
         """Hand what was taken to the bus as one batch."""
