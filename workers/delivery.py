@@ -128,7 +128,7 @@ class Delivery:
             outcome = routable(outcome)
             if isinstance(outcome, BadRecord):
                 raws = raws or RawRecords(data.text, len(outcomes))
-                outcome.record = as_it_came(outcome.record, raws.at(place))
+                outcome.record = raws.at(place) if data.is_named else as_it_came(outcome.record, raws.at(place))
                 self._complain(reader, outcome, trace_id, received_ns)
                 continue
             if not self.passes(outcome):
@@ -289,9 +289,9 @@ class Delivery:
 
     def unasked(self, data: Data, received_ns: int) -> None:
         """Keep and count a frame of a topic that nobody asked for."""
-        bad = BadRecord(
-            topic=data.topic, reason="a frame of a topic that nobody asked for", record=as_it_came(data.data, raw_data(data.text))
-        )
+        raw = raw_data(data.text)
+        record = raw if data.is_named else as_it_came(data.data, raw)
+        bad = BadRecord(topic=data.topic, reason="a frame of a topic that nobody asked for", record=record)
         self._complain(self._strange, bad, "", received_ns)
 
     def _complain(self, reader: Reader, bad: BadRecord, trace_id: str, now_ns: int) -> None:

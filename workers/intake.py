@@ -3,7 +3,8 @@
 import logging
 import math
 
-from gateway.protocol.frames import Data, Frame, Pong, Unknown, parse
+from gateway.protocol.frames import Data, Frame, Pong, Unknown
+from gateway.protocol.parser import Parser
 from gateway.protocol.session import Session
 from gateway.protocol.subscriptions import Subscriptions
 from workers import diary
@@ -43,6 +44,7 @@ class Intake:
         self._frames = delivery.tally.counter("ws_gateway_frames_total")
         self._bytes = delivery.tally.counter("ws_gateway_frame_bytes_total")
         self._lag = delivery.tally.histogram("ws_gateway_exchange_lag_seconds")
+        self._parser = Parser(delivery.endpoint.name)
         self._is_kept = delivery.endpoint.authenticates  # before anything else is done with it
         self._in_hand: tuple[int, bytes] | None = None  # received_ns and text that the disk refuses
         self._room_since: float | None = None  # when the disk took the frame in hand; monotonic seconds
@@ -129,7 +131,7 @@ class Intake:
         self._sort(text, received_ns, session, self._outside.now())
 
     def _sort(self, text: bytes, received_ns: int, session: Session | None, now: float) -> None:
-        frame = parse(text)
+        frame = self._parser.parse(text)
         self._frames["received"] += 1
         self._bytes["received"] += len(text)
         self.last_frame_ms = received_ns // 1_000_000

@@ -67,6 +67,7 @@ class Channel:
     derived_from  the channel_type whose frames its events are made from
     raw_for       categories without a template whose exchange has such a topic all the same: it passes as `raw`
     before_trading  an instrument has it before it trades, too (protocol notes, section 6.1)
+    named_records  its normaliser takes records through `fields` alone, so that they may come as payloads (`shapes.py`)
     absent_from   category → environments whose exchange does not have it (protocol notes, section 1.1)
     """
 
@@ -93,6 +94,7 @@ class Channel:
     derived_from: str | None = None
     raw_for: tuple[str, ...] = ()
     before_trading: bool = False
+    named_records: bool = False
     absent_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property

@@ -1,0 +1,107 @@
+"""SHAPE: what frames look like that have the same keys and types, learnt from one of them; the next are decoded straight into payloads.
+
+    a frame ─ Fields ─▶ payload, and its shape ─▶ next frames: decoded as the types say, keys named, nothing looked up
+
+A frame of another shape, or with a value that needs more than naming (a blank, an exponent, a number as text), is read as ever by
+`frames.parse` and `Fields`, which decide what it means; what is read either way is the same to the byte.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import asdict
+
+from gateway.models import Payload
+from gateway.protocol.decimals import NUMBER
+from gateway.protocol.fields import Field, Fields, Kind
+from gateway.protocol.frames import Data
+
+#: Kind → what its values are where they pass as they came. Records with others, or with records within, have no shape.
+_TYPES: dict[Kind, Any] = {
+    Kind.TEXT: str, Kind.AMOUNT: str, Kind.WHOLE: int, Kind.TIME: int, Kind.FLAG: bool, Kind.LEVELS: list[list[str]],
+}  # fmt: skip
+#: Attributes of a decoded frame that are no field of a payload.
+_TOPIC, _DATA = "_topic", "_data"
+
+
+class Shape:
+    """Of frames with the same keys around records with the same keys, all of them known, each with a value of its own."""
+
+    def __init__(self, around: dict[str, Field], record: dict[str, Field], names: tuple[str, ...], *, is_list: bool) -> None:
+        """around, record: key → its row, in their order; names: of the fields that are always there."""
+        of_frame = [row.name for row in around.values()]
+        keys = {row.name: key for key, row in record.items()}
+        types: dict[str, Any] = {row.name: _TYPES[row.kind] for row in record.values()}
+        # What the record does not bring has its place all the same, under a key with a value that no record has.
+        places = dict.fromkeys((*names, *of_frame, *keys))
+        row = msgspec.defstruct(
+            "Row",
+            [(name, types[name]) if name in types else (name, Literal["\0"], None) for name in places],
+            rename={name: keys.get(name, f" {name}") for name in places},
+            kw_only=True, forbid_unknown_fields=True, gc=False,
+        )  # fmt: skip
+        frame = msgspec.defstruct(
+            "Frame",
+            [*((row.name, _TYPES[row.kind]) for row in around.values()), (_TOPIC, str), (_DATA, list[row] if is_list else row)],  # type: ignore[valid-type] # made above
+            rename={**{row.name: key for key, row in around.items()}, _TOPIC: "topic", _DATA: "data"},
+            forbid_unknown_fields=True, gc=False,
+        )  # fmt: skip
+        self._decode = msgspec.json.Decoder(frame).decode
+        self._is_list = is_list
+        self._kind = around["type"].name if "type" in around else None
+        self._ts = around["ts"].name if "ts" in around else None
+        amounts = [row for row in record.values() if row.kind is Kind.AMOUNT]
+        self._decimals = [row.name for row in amounts if row.must]
+        self._amounts = [row.name for row in amounts if not row.must]
+
+    def read(self, text: bytes) -> Data | None:
+        """A frame whose records are payloads; None where it has another shape, or wants more than naming."""
+        try:
+            frame = self._decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        around = asdict(frame)
+        topic, data = around.pop(_TOPIC), around.pop(_DATA)
+        payloads = []
+        for row in data if self._is_list else (data,):
+            payload = asdict(row)
+            payload.update(around)
+            if "" in payload.values():
+                return None
+            for name in self._decimals:
+                if NUMBER.fullmatch(payload[name]) is None:
+                    return None
+            for name in self._amounts:
+                if "e" in payload[name] or "E" in payload[name]:
+                    return None
+            payloads.append(payload)
+        kind = around[self._kind] if self._kind is not None else None
+        ts_ms = around[self._ts] if self._ts is not None else 0
+        return Data(topic, kind, ts_ms, payloads if self._is_list else payloads[0], {}, text, [], True)
+
+
+def shape_of(fields: Fields, data: Data) -> Shape | None:
+    """Of a frame that was parsed; None where the like of it is to be read row by row."""
+    is_list = isinstance(data.data, list)
+    records = data.data if is_list else [data.data]
+    if not records or not isinstance(records[0], dict) or {"ts", "creationTime"} & data.frame.keys() != {"ts"}:
+        return None
+    of_frame = {row.key: row for row in fields.frame}
+    around = _rows({key: value for key, value in data.frame.items() if key not in ("topic", "data")}, of_frame)
+    record = _rows(records[0], fields.known)
+    if around is None or record is None:
+        return None
+    found = [row.name for row in (*around.values(), *record.values())]
+    lacks = any(row.must and row.key and row.key not in record for row in (*fields.named, *fields.further))
+    return None if lacks or len(set(found)) < len(found) else Shape(around, record, fields.names, is_list=is_list)
+
+
+def _rows(found: Payload, known: dict[str, Field]) -> dict[str, Field] | None:
+    """Key → its row; None where one is unknown, or cannot be taken as it is."""
+    rows = {}
+    for key in found:
+        row = known.get(key)
+        if row is None or row.kind not in _TYPES:
+            return None
+        rows[key] = row
+    return rows
