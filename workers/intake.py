@@ -16,7 +16,7 @@ from workers.outside import Outside
 log = logging.getLogger(__name__)
 
 #: Frames read before what they hold goes to the bus as one batch, and before anything else gets its turn.
-FRAMES_PER_TURN = 64
+FRAMES_PER_TURN = 256
 #: A pong that is read longer than this after all was read last may have waited for us, and says nothing of the clock; seconds. Longer
 #: than the loop sleeps.
 FRESH_S = 0.5

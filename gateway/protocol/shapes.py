@@ -3,10 +3,10 @@
     a frame ─ Fields ─▶ payload, and its shape ─▶ next frames: decoded as the types say, keys named, nothing looked up
 
 A frame of another shape, or with a value that needs more than naming (a blank, an exponent, a number as text), is read as ever by
-`frames.parse` and `Fields`, which decide what it means; what is read either way is the same to the byte.
+`frames.parse` and `Fields`, which decide what it means; what is read either way is the same.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import asdict
@@ -20,6 +20,8 @@ from gateway.protocol.frames import Data
 _TYPES: dict[Kind, Any] = {
     Kind.TEXT: str, Kind.AMOUNT: str, Kind.WHOLE: int, Kind.TIME: int, Kind.FLAG: bool, Kind.LEVELS: list[list[str]],
 }  # fmt: skip
+#: What no value is.
+_NOTHING = Annotated[int, msgspec.Meta(gt=0, lt=0)]
 #: Attributes of a decoded frame that are no field of a payload.
 _TOPIC, _DATA = "_topic", "_data"
 
@@ -36,7 +38,7 @@ class Shape:
         places = dict.fromkeys((*names, *of_frame, *keys))
         row = msgspec.defstruct(
             "Row",
-            [(name, types[name]) if name in types else (name, Literal["\0"], None) for name in places],
+            [(name, types[name]) if name in types else (name, _NOTHING, None) for name in places],
             rename={name: keys.get(name, f" {name}") for name in places},
             kw_only=True, forbid_unknown_fields=True, gc=False,
         )  # fmt: skip
