@@ -12,7 +12,7 @@ Source: TypeAlias = Literal["stream", "rest", "derived"]
 LATEST_MS = 253_402_300_799_999
 
 
-class Event(msgspec.Struct, kw_only=True):
+class Event(msgspec.Struct, kw_only=True, gc=False):
     """One fact of the exchange, normalised; pure, without any trace of when or by whom it was read.
 
     event_type    the event class, first word of the routing key
@@ -53,7 +53,7 @@ class BadRecord(msgspec.Struct, kw_only=True):
     record: Json
 
 
-class Envelope(msgspec.Struct, kw_only=True):
+class Envelope(msgspec.Struct, gc=False):
     """An event as consumers read it: the fields and their order of the public contract, section 3.
 
     timestamp    ISO 8601 UTC with milliseconds and Z
@@ -78,7 +78,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     payload: Payload
 
 
-class Record(msgspec.Struct, array_like=True):
+class Record(msgspec.Struct, array_like=True, gc=False):
     """One entry of a batch on the bus: an encoded envelope and what a lane needs to know without opening it.
 
     routing_key   of the broker's topic exchange; the queue's name where `queue` is set; "" for a record that is not published

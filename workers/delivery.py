@@ -70,6 +70,7 @@ class Delivery:
     _strange: Reader = field(default_factory=lambda: Reader(channels.RAW, Memory()))  # frames of no topic that is ours
     _overflow: Overflow = field(default_factory=Overflow)
     _frames: int = 0
+    _is_told: bool = field(default_factory=diary.is_kept)  # of each frame, in this turn
 
     def __post_init__(self) -> None:
         self.readers = Readers(self.endpoint.name, self.endpoint.category, self.continuity)
@@ -103,7 +104,8 @@ class Delivery:
         if reader is None:
             self.unasked(data, received_ns)
             return False
-        diary.received(self.worker, data.text, trace_id)
+        if self._is_told:
+            diary.received(self.worker, data.text, trace_id)
         reader.heard_at = now
         if reader.cadence is not None and reader.cadence.heard(now):
             self._speaks_again(data.topic, reader, received_ns)
@@ -114,10 +116,10 @@ class Delivery:
         if data.unknown:
             self.counts.unknown_fields += len(data.unknown)
             self._unknown.note(channel.event_type, data.unknown)
-        raws: RawRecords | None = None
+        wanted, raws = reader.wanted, None
         for place, outcome in enumerate(outcomes):
-            if isinstance(outcome, Event):
-                if not reader.wants(outcome.event_type):
+            if type(outcome) is Event:
+                if wanted is not None and outcome.event_type not in wanted:
                     memory.told.pop(outcome.event_type, None)
                     continue
                 if channel.is_book and not self.books.take(outcome, memory, now):
@@ -163,7 +165,8 @@ class Delivery:
             event.gap_id = self.gaps.take_mark(event.topic, received_ns // 1_000_000 if event.source == "stream" else None)
         record = self.stamp.record(event, received_ns=received_ns, trace_id=trace_id, raw=raw, queue=queue)
         self.dispatch.add(record)
-        diary.told(self.worker, event, trace_id)
+        if self._is_told:
+            diary.told(self.worker, event, trace_id)
         self.counts.events += 1
         reader.note(record, self.stamp.last_sequence(record.routing_key))
 
@@ -214,6 +217,7 @@ class Delivery:
     def flush(self) -> None:
         """Hand what was taken to the bus as one batch."""
         self.ledger.flush()
+        self._is_told = diary.is_kept()
 
     def replay(self, now: float) -> bool:
         """Hand on what an earlier run left, as far as there is room; whether that was all. now: monotonic seconds."""

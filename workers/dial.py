@@ -76,16 +76,14 @@ class Connection:
             _shake_hands(self._ws, self._stream, route.url)
             unless_opened.pop_all()
         self._ws.sock = self._stream
+        #: Whether bytes wait on our side of the socket, where a poll cannot see them.
+        self.pending = self._stream.pending
 
     def fileno(self) -> int:
         found = self._stream.fileno()
         if found < 0:
             raise LinkLost("the socket is closed")
         return found
-
-    def pending(self) -> bool:
-        """Whether bytes wait on our side of the socket, where a poll cannot see them."""
-        return self._stream.pending()
 
     def receive(self) -> bytes | None:
         """The next message; None when it was a control frame or is not complete yet."""

@@ -44,7 +44,9 @@ class Intake:
         self._frames = delivery.tally.counter("ws_gateway_frames_total")
         self._bytes = delivery.tally.counter("ws_gateway_frame_bytes_total")
         self._lag = delivery.tally.histogram("ws_gateway_exchange_lag_seconds")
-        self._parser = Parser(delivery.endpoint.name)
+        self._clock = outside.clock
+        self._parse = Parser(delivery.endpoint.name).parse
+        self._texts = self._text_bytes = 0  # of this turn
         self._is_kept = delivery.endpoint.authenticates  # before anything else is done with it
         self._in_hand: tuple[int, bytes] | None = None  # received_ns and text that the disk refuses
         self._room_since: float | None = None  # when the disk took the frame in hand; monotonic seconds
@@ -62,20 +64,29 @@ class Intake:
     def read(self, connection: Connection, session: Session) -> bool:
         """Take the frames that are here, a bounded number; whether that were all."""
         self._is_fresh = self._outside.now() - self._read_all_at <= FRESH_S
-        is_all = self._read(connection, session)
+        try:
+            is_all = self._read(connection, session)
+        finally:
+            self._count()
         if is_all:
             self._read_all_at = self._outside.now()
         return is_all
+
+    def _count(self) -> None:
+        self._frames["received"] += self._texts
+        self._bytes["received"] += self._text_bytes
+        self._texts = self._text_bytes = 0
 
     def _read(self, connection: Connection, session: Session) -> bool:
         if not self.retry(session):
             return False
         outside = self._outside
         has_bytes, unix_ns, tap, now = outside.has_bytes, outside.unix_ns, outside.tap, outside.now()
+        pending, receive = connection.pending, connection.receive
         for _ in range(FRAMES_PER_TURN):
-            if not has_bytes(connection):
+            if not (pending() or has_bytes(connection)):
                 return True
-            text = connection.receive()
+            text = receive()
             if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
                 return not has_bytes(connection)
             received_ns = unix_ns()
@@ -109,6 +120,7 @@ class Intake:
         """The worker ends: what is in hand goes on without being kept."""
         if self._in_hand is not None:
             self._let_go(*self._in_hand, None)
+            self._count()
 
     def _keep(self, received_ns: int, text: bytes) -> bool:
         delivery = self._delivery
@@ -131,30 +143,30 @@ class Intake:
         self._sort(text, received_ns, session, self._outside.now())
 
     def _sort(self, text: bytes, received_ns: int, session: Session | None, now: float) -> None:
-        frame = self._parser.parse(text)
-        self._frames["received"] += 1
-        self._bytes["received"] += len(text)
-        self.last_frame_ms = received_ns // 1_000_000
+        frame = self._parse(text)
+        self._texts += 1
+        self._text_bytes += len(text)
+        received_ms = self.last_frame_ms = received_ns // 1_000_000
         if type(frame) is not Data:
             self._answer(frame, text, received_ns, session, now)
             return
         is_asked_for = session is None or session.receive(frame, now)
         if frame.ts_ms:
-            self._note_sent(frame.ts_ms)
+            self._note_sent(frame.ts_ms, received_ms)
             self._lag.observe(received_ns - frame.ts_ms * 1_000_000)
         if not is_asked_for:
             diary.received(self._delivery.worker, text)
             self._delivery.unasked(frame, received_ns)
             return
-        self.last_data_ms = self.last_frame_ms
-        if not self._catchup.holds((frame, received_ns), now) and self._delivery.take(frame, received_ns, now):
+        self.last_data_ms = received_ms
+        if not (self._catchup.may_hold and self._catchup.holds((frame, received_ns), now)) and self._delivery.take(frame, received_ns, now):
             self._subscriptions.renew(frame.topic)
 
     def _answer(self, frame: Frame, text: bytes, received_ns: int, session: Session | None, now: float) -> None:
         """What is no push."""
         server_ms = frame.server_ms if isinstance(frame, Pong) else None
         if server_ms:
-            self._note_sent(server_ms)
+            self._note_sent(server_ms, received_ns // 1_000_000)
         if session is not None:
             session.receive(frame, now)
         diary.received(self._delivery.worker, text)
@@ -163,9 +175,8 @@ class Intake:
         elif isinstance(frame, Unknown):
             self._delivery.unread(frame, received_ns)
 
-    def _note_sent(self, sent_ms: int) -> None:
+    def _note_sent(self, sent_ms: int, received_ms: int) -> None:
         """Frames come in their order; those that wait unread when a connection ends were sent later, however long ago."""
-        if self.last_frame_ms is not None:
-            ours_ms = sent_ms - (self._outside.clock.ahead_ms or 0)
-            if self.last_frame_ms - BEHIND_MS <= ours_ms <= self.last_frame_ms:
-                self.last_sent_ms = ours_ms
+        ours_ms = sent_ms - (self._clock.ahead_ms or 0)
+        if received_ms - BEHIND_MS <= ours_ms <= received_ms:
+            self.last_sent_ms = ours_ms

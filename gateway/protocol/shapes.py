@@ -16,14 +16,17 @@ from gateway.protocol.decimals import NUMBER
 from gateway.protocol.fields import Field, Fields, Kind
 from gateway.protocol.frames import Data
 
+_TEXT = Annotated[str, msgspec.Meta(min_length=1)]
 #: Kind → what its values are where they pass as they came. Records with others, or with records within, have no shape.
 _TYPES: dict[Kind, Any] = {
-    Kind.TEXT: str, Kind.AMOUNT: str, Kind.WHOLE: int, Kind.TIME: int, Kind.FLAG: bool, Kind.LEVELS: list[list[str]],
+    Kind.TEXT: _TEXT, Kind.AMOUNT: _TEXT, Kind.WHOLE: int, Kind.TIME: int, Kind.FLAG: bool, Kind.LEVELS: list[list[str]],
 }  # fmt: skip
 #: What no value is.
 _NOTHING = Annotated[int, msgspec.Meta(gt=0, lt=0)]
 #: Attributes of a decoded frame that are no field of a payload.
 _TOPIC, _DATA = "_topic", "_data"
+_NO_FRAME: dict[str, Any] = {}
+_is_number = NUMBER.fullmatch
 
 
 class Shape:
@@ -44,17 +47,18 @@ class Shape:
         )  # fmt: skip
         frame = msgspec.defstruct(
             "Frame",
-            [*((row.name, _TYPES[row.kind]) for row in around.values()), (_TOPIC, str), (_DATA, list[row] if is_list else row)],  # type: ignore[valid-type] # made above
+            [*((row.name, _TYPES[row.kind]) for row in around.values()), (_TOPIC, _TEXT), (_DATA, list[row] if is_list else row)],  # type: ignore[valid-type] # made above
             rename={**{row.name: key for key, row in around.items()}, _TOPIC: "topic", _DATA: "data"},
             forbid_unknown_fields=True, gc=False,
         )  # fmt: skip
         self._decode = msgspec.json.Decoder(frame).decode
         self._is_list = is_list
+        self._around = tuple(of_frame)
         self._kind = around["type"].name if "type" in around else None
-        self._ts = around["ts"].name if "ts" in around else None
+        self._ts = around["ts"].name
         amounts = [row for row in record.values() if row.kind is Kind.AMOUNT]
-        self._decimals = [row.name for row in amounts if row.must]
-        self._amounts = [row.name for row in amounts if not row.must]
+        self._decimals = tuple(row.name for row in amounts if row.must)
+        self._amounts = tuple(row.name for row in amounts if not row.must)
 
     def read(self, text: bytes) -> Data | None:
         """A frame whose records are payloads; None where it has another shape, or wants more than naming."""
@@ -68,18 +72,15 @@ class Shape:
         for row in data if self._is_list else (data,):
             payload = asdict(row)
             payload.update(around)
-            if "" in payload.values():
-                return None
             for name in self._decimals:
-                if NUMBER.fullmatch(payload[name]) is None:
+                if _is_number(payload[name]) is None:
                     return None
             for name in self._amounts:
                 if "e" in payload[name] or "E" in payload[name]:
                     return None
             payloads.append(payload)
         kind = around[self._kind] if self._kind is not None else None
-        ts_ms = around[self._ts] if self._ts is not None else 0
-        return Data(topic, kind, ts_ms, payloads if self._is_list else payloads[0], {}, text, [], True)
+        return Data(topic, kind, around[self._ts], payloads if self._is_list else payloads[0], _NO_FRAME, text, [], True)
 
 
 def shape_of(fields: Fields, data: Data) -> Shape | None:

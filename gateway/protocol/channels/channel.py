@@ -116,13 +116,13 @@ class Channel:
 
 
 def each(data: Data, read: Callable[[Json], Made]) -> list[Made]:
-    """What is made of each record; a frame that holds a single object has one record."""
-    return [read(row) for row in _rows(data)]
+    """What is made of each record."""
+    return [read(row) for row in rows(data)]
 
 
 def each_placed(data: Data, read: Callable[[Json, int], Outcome]) -> list[Outcome]:
     """The same where the place in the frame is part of a record's identity."""
-    return [read(row, place) for place, row in enumerate(_rows(data))]
+    return [read(row, place) for place, row in enumerate(rows(data))]
 
 
 def unnamed(data: Data, record: Json, place: int) -> str:
@@ -135,5 +135,6 @@ def fingerprint(record: Json) -> str:
     return hashlib.blake2s(msgspec.json.encode(record), digest_size=8).hexdigest()
 
 
-def _rows(data: Data) -> list[Json]:
+def rows(data: Data) -> list[Json]:
+    """A frame's records; one that holds a single object has one."""
     return data.data if isinstance(data.data, list) else [data.data]
