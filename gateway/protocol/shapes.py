@@ -19,8 +19,11 @@ from gateway.protocol.frames import Data
 _TEXT = Annotated[str, msgspec.Meta(min_length=1)]
 #: Kind → what its values are where they pass as they came. Records with others, or with records within, have no shape.
 _TYPES: dict[Kind, Any] = {
-    Kind.TEXT: _TEXT, Kind.AMOUNT: _TEXT, Kind.WHOLE: int, Kind.TIME: int, Kind.FLAG: bool, Kind.LEVELS: list[list[str]],
+    Kind.TEXT: _TEXT, Kind.AMOUNT: _TEXT, Kind.WHOLE: int, Kind.TIME: int, Kind.FLAG: bool, Kind.LEVELS: msgspec.Raw,
 }  # fmt: skip
+_DIGITS = b"0123456789."
+#: A level without its digits, and the comma after it.
+_LEVEL = (b'["",""],', b'["","",""],')
 #: What no value is.
 _NOTHING = Annotated[int, msgspec.Meta(gt=0, lt=0)]
 #: Attributes of a decoded frame that are no field of a payload.
@@ -59,6 +62,7 @@ class Shape:
         amounts = [row for row in record.values() if row.kind is Kind.AMOUNT]
         self._decimals = tuple(row.name for row in amounts if row.must)
         self._amounts = tuple(row.name for row in amounts if not row.must)
+        self._levels = tuple(row.name for row in record.values() if row.kind is Kind.LEVELS)
 
     def read(self, text: bytes) -> Data | None:
         """A frame whose records are payloads; None where it has another shape, or wants more than naming."""
@@ -78,9 +82,22 @@ class Shape:
             for name in self._amounts:
                 if "e" in payload[name] or "E" in payload[name]:
                     return None
+            for name in self._levels:
+                if not are_levels(bytes(payload[name])):
+                    return None
             payloads.append(payload)
         kind = around[self._kind] if self._kind is not None else None
         return Data(topic, kind, around[self._ts], payloads if self._is_list else payloads[0], _NO_FRAME, text, [], True)
+
+
+def are_levels(text: bytes) -> bool:
+    """Whether a JSON text is a list of levels, each of two or of three texts of digits, as they are passed on without being read."""
+    frame = text.translate(None, _DIGITS)
+    for level in _LEVEL:
+        count, rest = divmod(len(frame) - 1, len(level))
+        if not rest and frame == b"[" + (level * count)[:-1] + b"]":
+            return True
+    return text == b"[]"
 
 
 def shape_of(fields: Fields, data: Data) -> Shape | None:

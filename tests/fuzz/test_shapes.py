@@ -17,6 +17,7 @@ from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.memory import Memory
 from gateway.protocol.parser import Parser
+from gateway.protocol.shapes import are_levels
 from tests.fuzz.bytewise import BYTEWISE, Mutate
 from tests.fuzz.corpus import Base, corpus
 from tests.fuzz.structure import STRUCTURE
@@ -39,6 +40,12 @@ def told(data: Data, endpoint: str) -> tuple[list[Outcome], Memory]:
     return outcomes, memory
 
 
+def as_sent(data: Data, endpoint: str) -> tuple[object, Memory]:
+    """The same as consumers read it."""
+    outcomes, memory = told(data, endpoint)
+    return msgspec.json.decode(msgspec.json.encode(outcomes)), memory
+
+
 def bases(endpoint: str) -> list[Base]:
     return [base for case in corpus().by_endpoint[endpoint] for base in case if base.topic]
 
@@ -51,7 +58,7 @@ def is_same(parser: Parser, text: bytes, endpoint: str) -> bool:
         return False
     assert isinstance(plain, Data)
     assert (quick.topic, quick.kind, quick.ts_ms, quick.text) == (plain.topic, plain.kind, plain.ts_ms, plain.text)
-    assert told(quick, endpoint) == told(plain, endpoint)
+    assert as_sent(quick, endpoint) == as_sent(plain, endpoint)
     assert plain.unknown == []
     return True
 
@@ -105,3 +112,16 @@ def test_frame_that_wants_more_than_naming_is_read_row_by_row(was: bytes, comes:
     assert [is_same(parser, text, "linear"), is_same(parser, text, "linear")] == [False, True]
     assert was in text
     assert not is_same(parser, text.replace(was, comes), "linear")
+
+
+@pytest.mark.parametrize(
+    ("text", "are"),
+    [
+        (b"[]", True), (b'[["1","2"]]', True), (b'[["1.5","0"],["2","3"]]', True), (b'[["1","2","3"],["4","5","6"]]', True),
+        (b'[["1","2"],["4","5","6"]]', False), (b'[["1"]]', False), (b'[["1",2]]', False), (b"[1]", False), (b'[["1e5","2"]]', False),
+        (b'[["-1","2"]]', False), (b'[["1", "2"]]', False), (b'[["a","2"]]', False), (b'[[["1","2"]]]', False), (b'["1","2"]', False),
+        (b'[["\\u0031","2"]]', False), (b"null", False), (b'"', False), (b"", False), (b"[[]]", False),
+    ],
+)  # fmt: skip
+def test_levels_pass_unread_only_where_nothing_but_digits_is_in_them(text: bytes, are: bool) -> None:
+    assert are_levels(text) == are
