@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _NUMBER = struct.Struct("<Q")
 _HELLO = _NUMBER.pack(0)
+_READABLE = int(zmq.POLLIN)
 
 #: Without an acknowledgement for this long while batches wait, they are sent again; seconds.
 STALL_S = 3.0
@@ -79,10 +80,10 @@ class BusSender:
 
     def pump(self) -> None:
         """Take acknowledgements, notice a lost or new link, send what may go. Does not wait."""
-        while self._monitor.get(zmq.EVENTS) & zmq.POLLIN:  # as `poll(0)` has it, at a tenth of its cost
+        while self._monitor.get(zmq.EVENTS) & _READABLE:  # as `poll(0)` has it, at a tenth of its cost
             self._linked = recv_monitor_message(self._monitor)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
             self._on_wire = 0
-        while self._socket.get(zmq.EVENTS) & zmq.POLLIN:
+        while self._socket.get(zmq.EVENTS) & _READABLE:
             number = _NUMBER.unpack(self._socket.recv(zmq.NOBLOCK))[0]
             if number:
                 self.outbox.acknowledged(number)

@@ -47,6 +47,7 @@ class Intake:
         self._clock = outside.clock
         self._parse = Parser(delivery.endpoint.name).parse
         self._texts = self._text_bytes = 0  # of this turn
+        self._sent_ms: int | None = None  # when the last of its frames was sent that says so, by the exchange's clock
         self._is_kept = delivery.endpoint.authenticates  # before anything else is done with it
         self._in_hand: tuple[int, bytes] | None = None  # received_ns and text that the disk refuses
         self._room_since: float | None = None  # when the disk took the frame in hand; monotonic seconds
@@ -76,6 +77,9 @@ class Intake:
         self._frames["received"] += self._texts
         self._bytes["received"] += self._text_bytes
         self._texts = self._text_bytes = 0
+        if self._sent_ms is not None and self.last_frame_ms is not None:
+            self._note_sent(self._sent_ms, self.last_frame_ms)
+            self._sent_ms = None
 
     def _read(self, connection: Connection, session: Session) -> bool:
         if not self.retry(session):
@@ -152,7 +156,7 @@ class Intake:
             return
         is_asked_for = session is None or session.receive(frame, now)
         if frame.ts_ms:
-            self._note_sent(frame.ts_ms, received_ms)
+            self._sent_ms = frame.ts_ms
             self._lag.observe(received_ns - frame.ts_ms * 1_000_000)
         if not is_asked_for:
             diary.received(self._delivery.worker, text)
@@ -165,8 +169,7 @@ class Intake:
     def _answer(self, frame: Frame, text: bytes, received_ns: int, session: Session | None, now: float) -> None:
         """What is no push."""
         server_ms = frame.server_ms if isinstance(frame, Pong) else None
-        if server_ms:
-            self._note_sent(server_ms, received_ns // 1_000_000)
+        self._sent_ms = server_ms or self._sent_ms
         if session is not None:
             session.receive(frame, now)
         diary.received(self._delivery.worker, text)
