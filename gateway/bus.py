@@ -80,10 +80,10 @@ class BusSender:
 
     def pump(self) -> None:
         """Take acknowledgements, notice a lost or new link, send what may go. Does not wait."""
-        while self._monitor.get(zmq.EVENTS) & _READABLE:  # as `poll(0)` has it, at a tenth of its cost
+        while _has_news(self._monitor):
             self._linked = recv_monitor_message(self._monitor)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
             self._on_wire = 0
-        while self._socket.get(zmq.EVENTS) & _READABLE:
+        while _has_news(self._socket):
             number = _NUMBER.unpack(self._socket.recv(zmq.NOBLOCK))[0]
             if number:
                 self.outbox.acknowledged(number)
@@ -260,3 +260,8 @@ class BusReceiver:
         except zmq.ZMQError:
             log.debug("bus acknowledgement_not_sent peer=%s", peer.hex())  # it is told again with the next batch or repeat
             self._asked.discard(peer)
+
+
+def _has_news(of: "zmq.Socket[bytes]") -> bool:
+    """Whether something can be read: as `poll(0)` says it, at a tenth of its cost."""
+    return bool(int(of.get(zmq.EVENTS)) & _READABLE)

@@ -116,9 +116,9 @@ class Delivery:
         if data.unknown:
             self.counts.unknown_fields += len(data.unknown)
             self._unknown.note(channel.event_type, data.unknown)
-        wanted, raws = reader.wanted, None
+        wanted, raws = reader.wanted, RawRecords(data.text, len(outcomes))
         for place, outcome in enumerate(outcomes):
-            if type(outcome) is Event:
+            if isinstance(outcome, Event):
                 if wanted is not None and outcome.event_type not in wanted:
                     memory.told.pop(outcome.event_type, None)
                     continue
@@ -129,7 +129,6 @@ class Delivery:
                 self.books.spoiled(data.topic, outcome.reason, now)
             outcome = routable(outcome)
             if isinstance(outcome, BadRecord):
-                raws = raws or RawRecords(data.text, len(outcomes))
                 outcome.record = raws.at(place) if data.is_named else as_it_came(outcome.record, raws.at(place))
                 self._complain(reader, outcome, trace_id, received_ns)
                 continue
@@ -138,10 +137,7 @@ class Delivery:
                 continue
             if memory.hole is not None:
                 self._tell_of_holes(data.topic, reader, received_ns)  # before the event that shows it
-            raw = None
-            if self.stamp.carries_raw(outcome):
-                raws = raws or RawRecords(data.text, len(outcomes))
-                raw = raws.at(place)
+            raw = raws.at(place) if self.stamp.carries_raw(outcome) else None
             self._add(outcome, reader, received_ns, trace_id, raw=raw)
         return self._tell_of_holes(data.topic, reader, received_ns) if reader.may_change_its_word else False
 

@@ -163,7 +163,9 @@ class Intake:
             self._delivery.unasked(frame, received_ns)
             return
         self.last_data_ms = received_ms
-        if not (self._catchup.may_hold and self._catchup.holds((frame, received_ns), now)) and self._delivery.take(frame, received_ns, now):
+        if self._catchup.may_hold and self._catchup.holds((frame, received_ns), now):
+            return
+        if self._delivery.take(frame, received_ns, now):
             self._subscriptions.renew(frame.topic)
 
     def _answer(self, frame: Frame, text: bytes, received_ns: int, session: Session | None, now: float) -> None:

@@ -1,6 +1,6 @@
 """The broker sink: kombu's connection with the channel in confirm mode, many messages in one write, confirms collected as they come.
 
-    write → basic.publish × n → … broker … → basic.ack(tag) ─────────────▶ settled() counts the confirmed head
+    write → basic.publish → … broker … → basic.ack(tag) ─────────────────▶ settled() counts the confirmed head
               ▲     window of unconfirmed records        │
               ├─ basic.nack: again after a pause ────────┤
               └─ basic.return of what should have reached a queue: mended, and again, once
@@ -18,7 +18,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import islice
 from operator import attrgetter
 from typing import Any
 
@@ -27,8 +26,8 @@ from gateway.errors import SinkAway
 from gateway.hold import Publisher
 from gateway.metrics.tally import Tally
 from gateway.models import Record
-from gateway.sinks.frames import Frames, route_of
-from gateway.sinks.returned import Returned, Route
+from gateway.sinks.frames import Frames, Route, route_of
+from gateway.sinks.returned import Returned
 from gateway.sinks.topology import BROKER_FAULTS, QueuePolicy, Topology, connection
 from gateway.sinks.window import Window
 
@@ -152,11 +151,8 @@ class BrokerSink:
             if self._pending and self.ready():
                 self._publish_again(list(self._pending))
                 self._pending.clear()
-            if self._nacked and self.ready():
-                now = time.monotonic()
-                due = [number for at, number in self._nacked if at <= now]  # they are in the order of their times
-                self._publish_again(due)
-                self._nacked = deque(islice(self._nacked, len(due), None))
+            while self._nacked and self.ready() and self._nacked[0][0] <= time.monotonic():
+                self._publish_again([self._nacked.popleft()[1]])
         return self._window.base
 
     def ready(self) -> bool:
@@ -218,7 +214,7 @@ class BrokerSink:
         transport = connection.transport
         with suppress(TimeoutError, BlockingIOError, ssl.SSLWantReadError):
             while True:
-                if not transport._read_buffer:  # noqa: SLF001 # where it keeps what is no whole frame yet
+                if not transport._read_buffer:  # where it keeps what is no whole frame yet
                     self._read(transport)
                     continue
                 self._connection.drain_events(timeout=0)
@@ -234,7 +230,7 @@ class BrokerSink:
             raise ConnectionResetError("RabbitMQ closed the connection")
         self._heard = time.monotonic()
         acks, length = self._frames.acks(data)
-        transport._read_buffer = data[length:]  # noqa: SLF001 # see above
+        transport._read_buffer = data[length:]
         if self._on_ack in self._channel.events["basic_ack"]:
             self._confirm(acks)
 

@@ -1,6 +1,6 @@
 """FRAMES: a record as it is published, in the bytes of AMQP 0-9-1; and the confirms that come back. Pure.
 
-    basic.publish ─ content header ─ body, in pieces where it is longer than a frame          basic.ack × n ─▶ (tag, multiple)
+    basic.publish ─ content header ─ body, in pieces where it is longer than a frame          basic.ack ─▶ (tag, multiple)
 
 py-amqp builds the same, argument by argument, at 12 µs a message and a system call for each. What is alike in all messages of a route is
 built once here, and many go out in one write.
@@ -62,7 +62,7 @@ class Frames:
             key = (record.routing_key, record.topic, record.category, record.symbol, record.queue, len(trace_id))
             method, properties, count = known.get(key) or self._learn(key, record)
             length = len(body)
-            piece = length if length <= longest else longest
+            piece = min(length, longest)
             parts += (
                 method,
                 _head(_HEADER, channel, count + len(event_id), _PUBLISH[0], 0, length),
@@ -84,7 +84,12 @@ class Frames:
         exchange, routing_key = route_of(record)
         arguments = pack(">HHH", *_PUBLISH, 0) + _short(exchange.encode()) + _short(routing_key.encode()) + _MANDATORY
         method = _frame(_METHOD, self._channel, len(arguments)) + arguments + _END
-        headers = [("event_type", record.event_type), ("category", record.category), ("symbol", record.symbol), ("topic", record.topic)]
+        headers = [
+            ("event_type", record.event_type),
+            ("category", record.category),
+            ("symbol", record.symbol),
+            ("topic", record.topic),
+        ]
         trace_id = record.trace_id.encode()
         table = b"".join(_short(name.encode()) + _value(value) for name, value in headers)
         table += _short(b"trace_id") + b"S" + pack(">I", len(trace_id))
@@ -98,7 +103,7 @@ class Frames:
 
     def acks(self, data: bytes) -> tuple[list[tuple[int, bool]], int]:
         """The confirms (tag, whether all before it too) that data begins with, and how many bytes they are."""
-        found, at = [], 0
+        found, at = list[tuple[int, bool]](), 0
         for at in range(0, len(data) - _ack.size + 1, _ack.size):
             kind, channel, _, method, tag, bits, end = _ack.unpack_from(data, at)
             if kind != _METHOD or channel != self._channel or method != _ACK or end != _END[0]:

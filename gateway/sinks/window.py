@@ -52,7 +52,8 @@ class Window:
 
     def tagged(self, numbers: Iterable[int]) -> None:
         """These are published now, in this order."""
-        for self._tag, number in enumerate(numbers, self._tag + 1):
+        for number in numbers:
+            self._tag += 1
             self._tags[self._tag] = number
 
     def answered(self, answers: Iterable[tuple[int, bool]]) -> list[int]:

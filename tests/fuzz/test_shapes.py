@@ -74,7 +74,9 @@ def test_frames_that_are_read_by_their_shape_say_what_they_said(endpoint: str) -
         mutate = dice.choices(MUTATIONS, cum_weights=WEIGHTS)[0]
         found += is_same(parser, mutate(dice, base, dice.choice(known)), endpoint)
     logging.disable(logging.NOTSET)
-    assert (found > MUTATED / 100) == (endpoint in ("spot", "linear", "inverse", "spread"))  # golden cases of one topic differ: each unlearns the other
+    assert (found > MUTATED / 100) == (
+        endpoint in ("spot", "linear", "inverse", "spread")
+    )  # golden cases of one topic differ: each unlearns the other
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,9 @@ def test_second_frame_of_a_topic_is_read_by_its_shape(text: bytes) -> None:
     assert isinstance(quick, Data)
     assert isinstance(plain, Data)
     assert msgspec.json.encode(told(quick, "linear")[0]) == msgspec.json.encode(told(plain, "linear")[0])
-    assert is_same(parser, text.replace(b'"A"', b'"B"').replace(b".A", b".B"), "linear") is False, "another topic has to be seen first"
+    assert is_same(parser, text.replace(b'"A"', b'"B"').replace(b".A", b".B"), "linear") is False, (
+        "another topic has to be seen first"
+    )
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,9 @@ def test_records_settle_in_order_once_they_and_all_before_them_are_confirmed(ste
         assert settled == list(range(window.base))
         assert len(window) == put - window.base
         assert window.under_way == len(tags) - len(answered)
-        assert [window[number].event_id for number in range(window.base, put)] == [f"{number}" for number in range(window.base, put)]
+        assert [window[number].event_id for number in range(window.base, put)] == [
+            f"{number}" for number in range(window.base, put)
+        ]
 
 
 def test_an_answer_from_beyond_all_tags_ends_at_the_newest() -> None:
