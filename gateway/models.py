@@ -12,7 +12,7 @@ Source: TypeAlias = Literal["stream", "rest", "derived"]
 LATEST_MS = 253_402_300_799_999
 
 
-class Event(msgspec.Struct, kw_only=True, gc=False):
+class Event(msgspec.Struct, kw_only=True):
     """One fact of the exchange, normalised; pure, without any trace of when or by whom it was read.
 
     event_type    the event class, first word of the routing key
@@ -53,7 +53,7 @@ class BadRecord(msgspec.Struct, kw_only=True):
     record: Json
 
 
-class Envelope(msgspec.Struct, gc=False):
+class Envelope(msgspec.Struct):
     """An event as consumers read it: the fields and their order of the public contract, section 3.
 
     timestamp    ISO 8601 UTC with milliseconds and Z

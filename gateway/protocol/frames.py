@@ -11,7 +11,7 @@ import msgspec
 from gateway.models import Json
 
 
-class Data(msgspec.Struct, gc=False):
+class Data(msgspec.Struct):
     """A push.
 
     kind        snapshot, delta or None where the topic has no type

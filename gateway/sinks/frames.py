@@ -62,7 +62,7 @@ class Frames:
             key = (record.routing_key, record.topic, record.category, record.symbol, record.queue, len(trace_id))
             method, properties, count = known.get(key) or self._learn(key, record)
             length = len(body)
-            piece = min(length, longest)
+            first = body if length <= longest else body[:longest]
             parts += (
                 method,
                 _head(_HEADER, channel, count + len(event_id), _PUBLISH[0], 0, length),
@@ -70,11 +70,11 @@ class Frames:
                 trace_id,
                 _PERSISTENT[len(event_id)],
                 event_id,
-                _tail(record.timestamp_ms // 1000, _END[0], _BODY, channel, piece),
-                body if piece == length else body[:piece],
+                _tail(record.timestamp_ms // 1000, _END[0], _BODY, channel, len(first)),
+                first,
                 _END,
             )
-            for start in range(piece, length, longest):
+            for start in range(longest, length, longest):
                 rest = body[start : start + longest]
                 parts += (_frame(_BODY, channel, len(rest)), rest, _END)
         return b"".join(parts)
