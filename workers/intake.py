@@ -68,12 +68,12 @@ class Intake:
         try:
             is_all = self._read(connection, session)
         finally:
-            self._count()
+            self._note_turn()
         if is_all:
             self._read_all_at = self._outside.now()
         return is_all
 
-    def _count(self) -> None:
+    def _note_turn(self) -> None:
         self._frames["received"] += self._texts
         self._bytes["received"] += self._text_bytes
         self._texts = self._text_bytes = 0
@@ -124,7 +124,7 @@ class Intake:
         """The worker ends: what is in hand goes on without being kept."""
         if self._in_hand is not None:
             self._let_go(*self._in_hand, None)
-            self._count()
+            self._note_turn()
 
     def _keep(self, received_ns: int, text: bytes) -> bool:
         delivery = self._delivery
