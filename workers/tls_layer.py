@@ -10,7 +10,10 @@ RECORD_BYTES = 16_384
 
 
 class TlsLayer:
-    """One conversation. Calls raise ssl.SSLError, of which what `opened` meets behind good records is told by the next call."""
+    """One conversation. Calls raise ssl.SSLError; what `opened` meets behind good records is raised by the next call.
+
+    is_over  the other side has ended it, or left
+    """
 
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -7,7 +7,7 @@ from gateway.protocol.shapes import Shape, shape_of
 #: How a push begins, as the exchange writes it.
 _BEGIN = b'{"topic":"'
 #: Topics whose shapes are remembered, and shapes; bytes of a topic.
-MOST_TOPICS, MOST_SHAPES, LONGEST_TOPIC = 65_536, 1_000, 200
+MOST_TOPICS, MOST_SHAPES, LONGEST_TOPIC = 65_536, 200, 200
 
 
 class Parser:
