@@ -43,7 +43,7 @@ class Intake:
         self._catchup = catchup
         self._frames = delivery.tally.counter("ws_gateway_frames_total")
         self._bytes = delivery.tally.counter("ws_gateway_frame_bytes_total")
-        self._lag = delivery.tally.histogram("ws_gateway_exchange_lag_seconds")
+        self._lag = delivery.tally.histograms("ws_gateway_exchange_lag_seconds")
         self._clock = outside.clock
         self._parse = Parser(delivery.endpoint.name).parse
         self._texts = self._text_bytes = 0  # of this turn
@@ -157,12 +157,13 @@ class Intake:
         is_asked_for = session is None or session.receive(frame, now)
         if frame.ts_ms:
             self._sent_ms = frame.ts_ms
-            self._lag.observe(received_ns - frame.ts_ms * 1_000_000)
         if not is_asked_for:
             diary.received(self._delivery.worker, text)
             self._delivery.unasked(frame, received_ns)
             return
         self.last_data_ms = received_ms
+        if frame.ts_ms and (reader := self._delivery.readers.of(frame.topic)) is not None:
+            self._lag[reader.channel.event_type].observe(received_ns - frame.ts_ms * 1_000_000)
         if self._catchup.may_hold and self._catchup.holds((frame, received_ns), now):
             return
         if self._delivery.take(frame, received_ns, now):
