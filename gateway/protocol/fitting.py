@@ -27,7 +27,9 @@ def fitting(topics: Mapping[str, Topic], endpoint: Endpoint) -> tuple[list[str],
             on_wire.append(name)
             found.append(name)
         elif other is not None and topics[other].wanted:
-            refused.append((name, f"found {other} held; expected one form of a topic at a time"))
+            error = f"found {other} held; expected one form of a topic at a time"
+            refused.append((name, error))
         elif limit is not None and not room_comes:
-            refused.append((name, f"does not fit: a connection of {endpoint.name} holds {limit}"))
+            error = f"does not fit: a connection of {endpoint.name} holds {limit}"
+            refused.append((name, error))
     return found, refused
