@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _NUMBER = struct.Struct("<Q")
 _HELLO = _NUMBER.pack(0)
+_READABLE = int(zmq.POLLIN)
 
 #: Without an acknowledgement for this long while batches wait, they are sent again; seconds.
 STALL_S = 3.0
@@ -62,6 +63,7 @@ class BusSender:
         self._socket.set(zmq.RECONNECT_IVL_MAX, 1000)
         self._monitor = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
         self._socket.connect(address)
+        self._descriptor = int(self._socket.get(zmq.FD))
         self._on_wire = 0  # highest number handed to the socket on this link
         self._linked = False
         self._heard = time.monotonic()
@@ -78,10 +80,10 @@ class BusSender:
 
     def pump(self) -> None:
         """Take acknowledgements, notice a lost or new link, send what may go. Does not wait."""
-        while self._monitor.poll(0):
+        while _has_news(self._monitor):
             self._linked = recv_monitor_message(self._monitor)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
             self._on_wire = 0
-        while self._socket.poll(0):
+        while _has_news(self._socket):
             number = _NUMBER.unpack(self._socket.recv(zmq.NOBLOCK))[0]
             if number:
                 self.outbox.acknowledged(number)
@@ -98,7 +100,7 @@ class BusSender:
 
     def fileno(self) -> int:
         """ZeroMQ's own descriptor: edge-triggered, so `pump` is called after every wake and at every tick."""
-        return int(self._socket.get(zmq.FD))
+        return self._descriptor
 
     def flush(self, deadline_s: float, *, patience_s: float) -> bool:
         """Wait until everything is acknowledged; True when nothing waits.
@@ -123,8 +125,9 @@ class BusSender:
         try:
             if self._on_wire == 0 and self.outbox:
                 self._socket.send_multipart([_HELLO, _NUMBER.pack(self.outbox.next_number)], zmq.NOBLOCK)
-            for batch in self.outbox.after(self._on_wire):
-                self._give(batch)
+            if self._on_wire < self.outbox.newest_number:
+                for batch in self.outbox.after(self._on_wire):
+                    self._give(batch)
             while (fresh := self.outbox.next_batch()) is not None:
                 self._give(fresh)
         except zmq.Again:
@@ -257,3 +260,8 @@ class BusReceiver:
         except zmq.ZMQError:
             log.debug("bus acknowledgement_not_sent peer=%s", peer.hex())  # it is told again with the next batch or repeat
             self._asked.discard(peer)
+
+
+def _has_news(of: "zmq.Socket[bytes]") -> bool:
+    """Whether something can be read: as `poll(0)` says it, at a tenth of its cost."""
+    return bool(int(of.get(zmq.EVENTS)) & _READABLE)

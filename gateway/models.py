@@ -53,7 +53,7 @@ class BadRecord(msgspec.Struct, kw_only=True):
     record: Json
 
 
-class Envelope(msgspec.Struct, kw_only=True):
+class Envelope(msgspec.Struct):
     """An event as consumers read it: the fields and their order of the public contract, section 3.
 
     timestamp    ISO 8601 UTC with milliseconds and Z
@@ -78,7 +78,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     payload: Payload
 
 
-class Record(msgspec.Struct, array_like=True):
+class Record(msgspec.Struct, array_like=True, gc=False):
     """One entry of a batch on the bus: an encoded envelope and what a lane needs to know without opening it.
 
     routing_key   of the broker's topic exchange; the queue's name where `queue` is set; "" for a record that is not published

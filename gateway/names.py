@@ -3,6 +3,8 @@
 Source of the shapes: the public contract, section 4.
 """
 
+from functools import lru_cache
+
 EXCHANGE = "ws-gateway.events"
 QUEUE_PREFIX = "ws-gateway"
 NO_WORD = "-"
@@ -10,6 +12,8 @@ NO_WORD = "-"
 ANY = "*"
 #: Bytes for category, symbol and variant together. Source: AMQP 0-9-1, a short string holds 255 bytes.
 LONGEST_WORDS = 220
+#: Of a letter in UTF-8.
+MOST_BYTES = 4
 
 
 def word(text: str | None) -> str:
@@ -17,13 +21,17 @@ def word(text: str | None) -> str:
     return text.replace(".", "_") if text else NO_WORD
 
 
+@lru_cache(maxsize=16_384)
 def routing_key(event_type: str, category: str | None, symbol: str | None, variant: str = NO_WORD) -> str:
     return f"{event_type}.{word(category)}.{word(symbol)}.{word(variant)}"
 
 
 def is_routable(*words: str | None) -> bool:
     """Whether a routing key of these words fits into AMQP's 255 bytes, with room for the event type."""
-    return sum(len(part.encode()) for part in words if part) <= LONGEST_WORDS
+    letters = 0
+    for part in words:
+        letters += len(part) if part else 0
+    return letters * MOST_BYTES <= LONGEST_WORDS or sum(len(part.encode()) for part in words if part) <= LONGEST_WORDS
 
 
 def class_queue(event_type: str) -> str:

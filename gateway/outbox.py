@@ -46,13 +46,32 @@ class Packed:
     size: int
 
 
-class _Waiting(msgspec.Struct, frozen=True, gc=False):
-    """One record. born: when it was put here, monotonic seconds."""
+class _Run(msgspec.Struct, frozen=True, gc=False):
+    """Records that were put here together, in places without a hole.
 
-    place: int
+    first  the place of the first
+    born   when they were put here, monotonic seconds
+    size   what they count as, bytes
+    """
+
+    first: int
     born: float
     size: int
-    record: Record
+    records: Sequence[Record]
+
+    def cut(self, count: int) -> tuple["_Run", "_Run"]:
+        """The first so many, and the rest."""
+        records = self.records[:count]
+        size = size_of(records)
+        return (
+            _Run(self.first, self.born, size, records),
+            _Run(self.first + count, self.born, self.size - size, self.records[count:]),
+        )
+
+
+def size_of(records: Sequence[Record]) -> int:
+    """What they count as; bytes."""
+    return sum([len(record.body) for record in records]) + OVERHEAD * len(records)
 
 
 class Outbox:
@@ -63,7 +82,8 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_Run] = deque()
+        self._records_waiting = 0
         self._under_way: deque[Packed] = deque()
         self._under_way_bytes = 0
         self._records_under_way = 0
@@ -74,7 +94,7 @@ class Outbox:
 
     def __len__(self) -> int:
         """Records that are not the router's."""
-        return self._records_under_way + len(self._waiting)
+        return self._records_under_way + self._records_waiting
 
     @property
     def batches(self) -> int:
@@ -84,7 +104,7 @@ class Outbox:
     @property
     def settled(self) -> int:
         """All records up to this place are the router's, or were dropped."""
-        first = self._under_way[0].first if self._under_way else self._waiting[0].place if self._waiting else self.last + 1
+        first = self._under_way[0].first if self._under_way else self._waiting[0].first if self._waiting else self.last + 1
         return first - 1
 
     @property
@@ -93,7 +113,7 @@ class Outbox:
         but for frames that waited for REST, which are not many where so much waits.
         """
         here = [batch.received_ns for batch in self._under_way]
-        return min([*here, self._waiting[0].record.received_ns] if self._waiting else here, default=None)
+        return min([*here, self._waiting[0].records[0].received_ns] if self._waiting else here, default=None)
 
     @property
     def next_number(self) -> int:
@@ -101,32 +121,46 @@ class Outbox:
         return self._under_way[0].number if self._under_way else self._number + 1
 
     @property
+    def newest_number(self) -> int:
+        """Of the batch that was put under way last; 0: none was."""
+        return self._number
+
+    @property
     def is_under_way(self) -> bool:
         return bool(self._under_way)
 
     def put(self, records: Sequence[Record], now: float) -> None:
         """Take over records, behind all that is here."""
-        for record in records:
-            self.last += 1
-            size = len(record.body) + OVERHEAD
-            self.bytes += size
-            self._waiting.append(_Waiting(self.last, now, size, record))
+        if not records:
+            return
+        size = size_of(records)
+        self._waiting.append(_Run(self.last + 1, now, size, records))
+        self._records_waiting += len(records)
+        self.last += len(records)
+        self.bytes += size
 
     def next_batch(self) -> Packed | None:
         """Put the oldest waiting records under way as one batch; None when nothing waits, or enough is under way."""
         if not self._waiting or len(self._under_way) >= WINDOW or self._under_way_bytes >= WINDOW_BYTES:
             return None
-        taken: list[_Waiting] = []
-        size = 0
-        while self._waiting and len(taken) < MOST_RECORDS and size < MOST_BYTES:
-            taken.append(self._waiting.popleft())
-            size += taken[-1].size
-        records = [self._marked(entry.record) for entry in taken] if self._marks else [entry.record for entry in taken]
+        records: list[Record] = []
+        size, first = 0, self._waiting[0].first
+        while self._waiting and len(records) < MOST_RECORDS and size < MOST_BYTES:
+            run = self._waiting.popleft()
+            if len(records) + len(run.records) > MOST_RECORDS or size + run.size > MOST_BYTES:
+                run, rest = run.cut(_fitting(run.records, MOST_RECORDS - len(records), MOST_BYTES - size))
+                if rest.records:
+                    self._waiting.appendleft(rest)
+            records += run.records
+            size += run.size
+        if self._marks:
+            records = [self._marked(record) for record in records]
         self._number += 1
-        batch = Packed(self._number, pack(records), taken[0].place, len(taken), min(record.received_ns for record in records), size)
+        batch = Packed(self._number, pack(records), first, len(records), min([record.received_ns for record in records]), size)
         self._under_way.append(batch)
         self._under_way_bytes += size
-        self._records_under_way += len(taken)
+        self._records_under_way += len(records)
+        self._records_waiting -= len(records)
         return batch
 
     def after(self, number: int) -> Iterator[Packed]:
@@ -143,15 +177,20 @@ class Outbox:
 
     def drop_oldest(self, *, most_bytes: int, born_before: float) -> list[Record]:
         """Drop public events that wait, oldest first, until all fits and none is older; what was dropped. KEPT ones stay in place."""
-        kept: list[_Waiting] = []
+        kept: list[_Run] = []
         dropped: list[Record] = []
         while self._waiting and (self.bytes > most_bytes or self._waiting[0].born < born_before):
-            entry = self._waiting.popleft()
-            if entry.record.event_type in KEPT:
-                kept.append(entry)
-                continue
-            self.bytes -= entry.size
-            dropped.append(entry.record)
+            run = self._waiting.popleft()
+            for place, record in enumerate(run.records):
+                if self.bytes <= most_bytes and run.born >= born_before:
+                    self._waiting.appendleft(run.cut(place)[1])
+                    break
+                if record.event_type in KEPT:
+                    kept.append(run.cut(place)[1].cut(1)[0])
+                else:
+                    self.bytes -= len(record.body) + OVERHEAD
+                    dropped.append(record)
+        self._records_waiting -= len(dropped)
         self._waiting.extendleft(reversed(kept))
         return dropped
 
@@ -163,10 +202,20 @@ class Outbox:
         """All that is here behind this place, in order; of the batch that it is in, all."""
         batches = (batch for batch in self._under_way if batch.first + batch.count > after)
         under_way = [record for batch in batches for record in unpack(batch.payload)]
-        return under_way + [entry.record for entry in self._waiting if entry.place > after]
+        return under_way + [record for run in self._waiting for record in run.records[max(0, after + 1 - run.first) :]]
 
     def _marked(self, record: Record) -> Record:
         gap_id = None if record.event_type in KEPT else self._marks.pop(record.topic, None)
         if gap_id is None:
             return record
         return msgspec.structs.replace(record, body=record.body.replace(_NO_GAP, b'"gap_id":"%s"' % gap_id.encode(), 1))
+
+
+def _fitting(records: Sequence[Record], most: int, most_bytes: int) -> int:
+    """How many of them a batch takes that has room for so many, and is full with the one that passes so many bytes."""
+    size = 0
+    for count, record in enumerate(records[:most], start=1):
+        size += len(record.body) + OVERHEAD
+        if size >= most_bytes:
+            return count
+    return most

@@ -14,6 +14,10 @@ from gateway.models import LATEST_MS, Envelope, Event, Json, Record
 #: Namespace of every event_id; never changes, or replays would bring new ids.
 NAMESPACE = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "urn:ws-gateway:event")
 
+_sha1, _NAMESPACE = hashlib.sha1, NAMESPACE.bytes
+#: A hexadecimal digit → the same with the two bits in front that say RFC 9562.
+_VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
+
 #: Event type of a worker's report about its topics: a record for PostgreSQL, never published.
 TOPIC_STATE = "topic_state"
 
@@ -40,12 +44,13 @@ _batch_decoder = msgspec.msgpack.Decoder(list[Record])
 
 
 def event_id(identity: str) -> str:
-    """UUIDv5 of what identifies a fact. The same text as `uuid.uuid5`, at a third of its cost."""
-    digest = bytearray(hashlib.sha1(NAMESPACE.bytes + identity.encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """UUIDv5 of what identifies a fact. The same text as `uuid.uuid5`, at a quarter of its cost."""
+    text = _sha1(_NAMESPACE + identity.encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
+
+
+#: Three digits of each.
+_THOUSAND = tuple(f"{number:03d}" for number in range(1_000))
 
 
 @lru_cache(maxsize=64)
@@ -53,16 +58,19 @@ def _second(unix_s: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(unix_s))
 
 
+@lru_cache(maxsize=1024)
+def _millisecond(unix_ms: int) -> str:
+    return f"{_second(unix_ms // 1_000)}.{_THOUSAND[unix_ms % 1_000]}"
+
+
 def iso_ms(unix_ms: int) -> str:
     """ISO 8601 UTC with milliseconds and Z."""
-    seconds, rest = divmod(unix_ms, 1_000)
-    return f"{_second(seconds)}.{rest:03d}Z"
+    return f"{_millisecond(unix_ms)}Z"
 
 
 def iso_us(unix_ns: int) -> str:
     """ISO 8601 UTC with microseconds and Z, from Unix nanoseconds."""
-    seconds, rest = divmod(unix_ns // 1_000, 1_000_000)
-    return f"{_second(seconds)}.{rest:06d}Z"
+    return f"{_millisecond(unix_ns // 1_000_000)}{_THOUSAND[unix_ns // 1_000 % 1_000]}Z"
 
 
 def epoch(worker: str, started_ms: int) -> str:
@@ -96,44 +104,20 @@ class Stamp:
         raw    the exchange's record, for payload.raw; None: it carries none
         queue  the one queue that gets it, which is then its routing key and counts for itself; "": all that are bound to its key
         """
-        key = queue or names.routing_key(event.event_type, event.category, event.symbol, event.variant)
-        sequence = self._sequences.get(key, 0) + 1
-        self._sequences[key] = sequence
+        event_type, category, symbol, topic = event.event_type, event.category, event.symbol, event.topic
+        key = queue or names.routing_key(event_type, category, symbol, event.variant)
+        sequence = self._sequences[key] = self._sequences.get(key, 0) + 1
         account = self._account if event.private else None
         payload = event.payload if raw is None else {**event.payload, "raw": raw}
         timestamp_ms = event.timestamp_ms if 0 < event.timestamp_ms <= LATEST_MS else received_ns // 1_000_000
         identity = event_id(f"{account}|{event.identity}" if account else event.identity)
         body = _encode_envelope(
             Envelope(
-                event_id=identity,
-                event_type=event.event_type,
-                category=event.category,
-                symbol=event.symbol,
-                account=account,
-                topic=event.topic,
-                timestamp=iso_ms(timestamp_ms),
-                received_at=iso_us(received_ns),
-                sequence=sequence,
-                epoch=self.epoch,
-                gap_id=event.gap_id,
-                source=event.source,
-                trace_id=trace_id,
-                payload=payload,
+                identity, event_type, category, symbol, account, topic, iso_ms(timestamp_ms), iso_us(received_ns), sequence, self.epoch,
+                event.gap_id, event.source, trace_id, payload,
             )
-        )
-        return Record(
-            routing_key=key,
-            event_type=event.event_type,
-            event_id=identity,
-            category=event.category,
-            symbol=event.symbol,
-            topic=event.topic,
-            trace_id=trace_id,
-            timestamp_ms=timestamp_ms,
-            received_ns=received_ns,
-            body=body,
-            queue=queue,
-        )
+        )  # fmt: skip
+        return Record(key, event_type, identity, category, symbol, topic, trace_id, timestamp_ms, received_ns, body, queue)
 
 
 def pack(records: Sequence[Record]) -> bytes:

@@ -109,6 +109,7 @@ class Books:
         kept = self._kept.get(event.topic)
         if kept is None:
             return True
+        orderbook.unpack(event.payload)
         is_news = kept.book.take(event, memory, now)
         if is_news:
             kept.newest = event

@@ -50,6 +50,11 @@ class Catchup:
     subscriptions: Subscriptions
 
     @property
+    def may_hold(self) -> bool:
+        """Whether `holds` has to be asked: something waits, or is waited for."""
+        return True
+
+    @property
     def missed(self) -> int:
         """Facts that only an audit of the healthy stream told, since the process began."""
         return 0

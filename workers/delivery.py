@@ -70,6 +70,7 @@ class Delivery:
     _strange: Reader = field(default_factory=lambda: Reader(channels.RAW, Memory()))  # frames of no topic that is ours
     _overflow: Overflow = field(default_factory=Overflow)
     _frames: int = 0
+    _is_told: bool = field(default_factory=diary.is_kept)  # of each frame, in this turn
 
     def __post_init__(self) -> None:
         self.readers = Readers(self.endpoint.name, self.endpoint.category, self.continuity)
@@ -103,41 +104,42 @@ class Delivery:
         if reader is None:
             self.unasked(data, received_ns)
             return False
-        diary.received(self.worker, data.text, trace_id)
+        if self._is_told:
+            diary.received(self.worker, data.text, trace_id)
         reader.heard_at = now
         if reader.cadence is not None and reader.cadence.heard(now):
             self._speaks_again(data.topic, reader, received_ns)
-        normalise = reader.channel.normalise
-        if normalise is None:
-            raise LookupError(f"the channel {reader.channel.channel_type} reads no topic, but was found for {data.topic}")
-        outcomes = normalise(data, self.endpoint.category, reader.memory)
+        channel, memory = reader.channel, reader.memory
+        if channel.normalise is None:
+            raise LookupError(f"the channel {channel.channel_type} reads no topic, but was found for {data.topic}")
+        outcomes = channel.normalise(data, self.endpoint.category, memory)
         if data.unknown:
             self.counts.unknown_fields += len(data.unknown)
-            self._unknown.note(reader.channel.event_type, data.unknown)
-        raws = RawRecords(data.text, len(outcomes))
+            self._unknown.note(channel.event_type, data.unknown)
+        wanted, raws = reader.wanted, RawRecords(data.text, len(outcomes))
         for place, outcome in enumerate(outcomes):
             if isinstance(outcome, Event):
-                if not reader.wants(outcome.event_type):
-                    reader.memory.told.pop(outcome.event_type, None)
+                if wanted is not None and outcome.event_type not in wanted:
+                    memory.told.pop(outcome.event_type, None)
                     continue
-                if reader.channel.is_book and not self.books.take(outcome, reader.memory, now):
+                if channel.is_book and not self.books.take(outcome, memory, now):
                     self.counts.stale += 1
                     continue
-            elif reader.channel.is_book:
+            elif channel.is_book:
                 self.books.spoiled(data.topic, outcome.reason, now)
             outcome = routable(outcome)
             if isinstance(outcome, BadRecord):
-                outcome.record = as_it_came(outcome.record, raws.at(place))
+                outcome.record = raws.at(place) if data.is_named else as_it_came(outcome.record, raws.at(place))
                 self._complain(reader, outcome, trace_id, received_ns)
                 continue
             if not self.passes(outcome):
                 self.counts.repeated += 1
                 continue
-            if reader.memory.hole is not None:
+            if memory.hole is not None:
                 self._tell_of_holes(data.topic, reader, received_ns)  # before the event that shows it
             raw = raws.at(place) if self.stamp.carries_raw(outcome) else None
             self._add(outcome, reader, received_ns, trace_id, raw=raw)
-        return self._tell_of_holes(data.topic, reader, received_ns)
+        return self._tell_of_holes(data.topic, reader, received_ns) if reader.may_change_its_word else False
 
     def fetched(self, fact: Fact, now_ns: int) -> None:
         """What REST told of a wanted topic: its record leaves with the next `flush`."""
@@ -159,7 +161,8 @@ class Delivery:
             event.gap_id = self.gaps.take_mark(event.topic, received_ns // 1_000_000 if event.source == "stream" else None)
         record = self.stamp.record(event, received_ns=received_ns, trace_id=trace_id, raw=raw, queue=queue)
         self.dispatch.add(record)
-        diary.told(self.worker, event, trace_id)
+        if self._is_told:
+            diary.told(self.worker, event, trace_id)
         self.counts.events += 1
         reader.note(record, self.stamp.last_sequence(record.routing_key))
 
@@ -205,11 +208,12 @@ class Delivery:
 
     def report(self, reports: list[TopicReport], now_ns: int) -> None:
         """Tell PostgreSQL how the topics are."""
-        self.dispatch.add_report(self._voice.report(reports, now_ns))
+        self.dispatch.add(self._voice.report(reports, now_ns))
 
     def flush(self) -> None:
         """Hand what was taken to the bus as one batch."""
         self.ledger.flush()
+        self._is_told = diary.is_kept()
 
     def replay(self, now: float) -> bool:
         """Hand on what an earlier run left, as far as there is room; whether that was all. now: monotonic seconds."""
@@ -285,9 +289,9 @@ class Delivery:
 
     def unasked(self, data: Data, received_ns: int) -> None:
         """Keep and count a frame of a topic that nobody asked for."""
-        bad = BadRecord(
-            topic=data.topic, reason="a frame of a topic that nobody asked for", record=as_it_came(data.data, raw_data(data.text))
-        )
+        raw = raw_data(data.text)
+        record = raw if data.is_named else as_it_came(data.data, raw)
+        bad = BadRecord(topic=data.topic, reason="a frame of a topic that nobody asked for", record=record)
         self._complain(self._strange, bad, "", received_ns)
 
     def _complain(self, reader: Reader, bad: BadRecord, trace_id: str, now_ns: int) -> None:

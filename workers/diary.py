@@ -23,6 +23,11 @@ WORDS = {
 }
 
 
+def is_kept() -> bool:
+    """Whether anybody reads of each frame."""
+    return log.isEnabledFor(logging.DEBUG)
+
+
 def received(worker: str, text: bytes, trace_id: str | None = None) -> None:
     """A frame of the exchange's; trace_id: of the events that it tells."""
     if log.isEnabledFor(logging.DEBUG):

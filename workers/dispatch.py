@@ -1,15 +1,19 @@
 """The way from a worker's records to its router: collected for a turn, sent as one batch, and kept until the router has them."""
 
 import logging
+from collections import Counter
+from operator import attrgetter
 
 from gateway.bus import BusSender
 from gateway.metrics.tally import Tally
 from gateway.models import Record
 from gateway.outbox import KEPT
+from gateway.wire import TOPIC_STATE
 from workers.journal import Journal
 
 log = logging.getLogger(__name__)
 
+_event_type = attrgetter("event_type")
 #: Records that are kept at once, when a worker stops with a router that takes nothing.
 AT_ONCE = 1000
 
@@ -29,11 +33,6 @@ class Dispatch:
     def add(self, record: Record) -> None:
         """It leaves with the next `flush`."""
         self._records.append(record)
-        self._handed[record.event_type] += 1
-
-    def add_report(self, record: Record) -> None:
-        """The same of what is for PostgreSQL alone, and no event."""
-        self._records.append(record)
 
     def add_kept(self, record: Record) -> None:
         """The same, and from then on it is on disk until the router has it. What the disk refuses leaves all the same."""
@@ -45,6 +44,9 @@ class Dispatch:
         if self._own and self.journal.keep_records(self._own):
             self._own = []
         if self._records:
+            for event_type, count in Counter(map(_event_type, self._records)).items():
+                if event_type != TOPIC_STATE:
+                    self._handed[event_type] += count
             self.bus.send(self._records)
             self._records = []
         self.journal.handed(self.bus.outbox.last)

@@ -57,6 +57,11 @@ class Held(Generic[Item]):
         waiting.frames.append((now, item))
         return True
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is expected, and nothing waits."""
+        return not self._waiting and not self._released
+
     def release(self, key: str) -> None:
         """What was expected has come, or never will."""
         self._released.extend(self.take_all(key))

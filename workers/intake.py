@@ -3,7 +3,8 @@
 import logging
 import math
 
-from gateway.protocol.frames import Data, Pong, Unknown, parse
+from gateway.protocol.frames import Data, Frame, Pong, Unknown
+from gateway.protocol.parser import Parser
 from gateway.protocol.session import Session
 from gateway.protocol.subscriptions import Subscriptions
 from workers import diary
@@ -15,7 +16,7 @@ from workers.outside import Outside
 log = logging.getLogger(__name__)
 
 #: Frames read before what they hold goes to the bus as one batch, and before anything else gets its turn.
-FRAMES_PER_TURN = 64
+FRAMES_PER_TURN = 256
 #: A pong that is read longer than this after all was read last may have waited for us, and says nothing of the clock; seconds. Longer
 #: than the loop sleeps.
 FRESH_S = 0.5
@@ -43,6 +44,11 @@ class Intake:
         self._frames = delivery.tally.counter("ws_gateway_frames_total")
         self._bytes = delivery.tally.counter("ws_gateway_frame_bytes_total")
         self._lag = delivery.tally.histograms("ws_gateway_exchange_lag_seconds")
+        self._clock = outside.clock
+        self._parse = Parser(delivery.endpoint.name).parse
+        self._texts = self._text_bytes = 0  # of this turn
+        self._sent_ms: int | None = None  # when the last of its frames was sent that says so, by the exchange's clock
+        self._is_kept = delivery.endpoint.authenticates  # before anything else is done with it
         self._in_hand: tuple[int, bytes] | None = None  # received_ns and text that the disk refuses
         self._room_since: float | None = None  # when the disk took the frame in hand; monotonic seconds
         self._read_all_at = -math.inf  # monotonic seconds
@@ -59,27 +65,41 @@ class Intake:
     def read(self, connection: Connection, session: Session) -> bool:
         """Take the frames that are here, a bounded number; whether that were all."""
         self._is_fresh = self._outside.now() - self._read_all_at <= FRESH_S
-        is_all = self._read(connection, session)
+        try:
+            is_all = self._read(connection, session)
+        finally:
+            self._note_turn()
         if is_all:
             self._read_all_at = self._outside.now()
         return is_all
 
+    def _note_turn(self) -> None:
+        self._frames["received"] += self._texts
+        self._bytes["received"] += self._text_bytes
+        self._texts = self._text_bytes = 0
+        if self._sent_ms is not None and self.last_frame_ms is not None:
+            self._note_sent(self._sent_ms, self.last_frame_ms)
+            self._sent_ms = None
+
     def _read(self, connection: Connection, session: Session) -> bool:
         if not self.retry(session):
             return False
+        outside = self._outside
+        has_bytes, unix_ns, tap, now = outside.has_bytes, outside.unix_ns, outside.tap, outside.now()
+        pending, receive = connection.pending, connection.receive
         for _ in range(FRAMES_PER_TURN):
-            if not self._outside.has_bytes(connection):
+            if not (pending() or has_bytes(connection)):
                 return True
-            text = connection.receive()
+            text = receive()
             if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
-                return not self._outside.has_bytes(connection)
-            received_ns = self._outside.unix_ns()
-            if self._outside.tap.recorders:
-                self._outside.tap.received(received_ns, text)
-            if not self._keep(received_ns, text):
+                return not has_bytes(connection)
+            received_ns = unix_ns()
+            if tap.recorders:
+                tap.received(received_ns, text)
+            if self._is_kept and not self._keep(received_ns, text):
                 return False
-            self._sort(text, received_ns, session)
-        return not self._outside.has_bytes(connection)
+            self._sort(text, received_ns, session, now)
+        return not has_bytes(connection)
 
     def retry(self, session: Session | None) -> bool:
         """Try again to keep the frame in hand, if there is one; whether there is none any more. session: None where it has ended."""
@@ -104,10 +124,11 @@ class Intake:
         """The worker ends: what is in hand goes on without being kept."""
         if self._in_hand is not None:
             self._let_go(*self._in_hand, None)
+            self._note_turn()
 
     def _keep(self, received_ns: int, text: bytes) -> bool:
         delivery = self._delivery
-        if not delivery.endpoint.authenticates or delivery.journal.keep_frame(received_ns, text):
+        if delivery.journal.keep_frame(received_ns, text):
             return True
         if self._in_hand is None:
             self._in_hand = received_ns, text
@@ -123,35 +144,45 @@ class Intake:
 
     def _let_go(self, received_ns: int, text: bytes, session: Session | None) -> None:
         self._in_hand = None
-        self._sort(text, received_ns, session)
+        self._sort(text, received_ns, session, self._outside.now())
 
-    def _sort(self, text: bytes, received_ns: int, session: Session | None) -> None:
-        frame = parse(text)
-        self._frames["received"] += 1
-        self._bytes["received"] += len(text)
-        self.last_frame_ms = received_ns // 1_000_000
-        self._note_sent(frame.ts_ms if isinstance(frame, Data) else frame.server_ms if isinstance(frame, Pong) else None)
-        is_asked_for = session.receive(frame, self._outside.now()) if session is not None else True
-        if isinstance(frame, Data) and is_asked_for:
-            self.last_data_ms = self.last_frame_ms
-            if frame.ts_ms and (reader := self._delivery.readers.of(frame.topic)) is not None:
-                self._lag[reader.channel.event_type].observe(received_ns - frame.ts_ms * 1_000_000)
-            if self._catchup.holds((frame, received_ns), self._outside.now()):
-                return
-            if self._delivery.take(frame, received_ns, self._outside.now()):
-                self._subscriptions.renew(frame.topic)
+    def _sort(self, text: bytes, received_ns: int, session: Session | None, now: float) -> None:
+        frame = self._parse(text)
+        self._texts += 1
+        self._text_bytes += len(text)
+        received_ms = self.last_frame_ms = received_ns // 1_000_000
+        if type(frame) is not Data:
+            self._answer(frame, text, received_ns, session, now)
             return
+        is_asked_for = session is None or session.receive(frame, now)
+        if frame.ts_ms:
+            self._sent_ms = frame.ts_ms
+        if not is_asked_for:
+            diary.received(self._delivery.worker, text)
+            self._delivery.unasked(frame, received_ns)
+            return
+        self.last_data_ms = received_ms
+        if frame.ts_ms and (reader := self._delivery.readers.of(frame.topic)) is not None:
+            self._lag[reader.channel.event_type].observe(received_ns - frame.ts_ms * 1_000_000)
+        if self._catchup.may_hold and self._catchup.holds((frame, received_ns), now):
+            return
+        if self._delivery.take(frame, received_ns, now):
+            self._subscriptions.renew(frame.topic)
+
+    def _answer(self, frame: Frame, text: bytes, received_ns: int, session: Session | None, now: float) -> None:
+        """What is no push."""
+        server_ms = frame.server_ms if isinstance(frame, Pong) else None
+        self._sent_ms = server_ms or self._sent_ms
+        if session is not None:
+            session.receive(frame, now)
         diary.received(self._delivery.worker, text)
-        if isinstance(frame, Pong) and frame.server_ms is not None and self._is_fresh:
-            self._outside.clock.noticed(frame.server_ms, received_ns // 1_000_000)
+        if server_ms is not None and self._is_fresh:
+            self._outside.clock.noticed(server_ms, received_ns // 1_000_000)
         elif isinstance(frame, Unknown):
             self._delivery.unread(frame, received_ns)
-        elif isinstance(frame, Data):
-            self._delivery.unasked(frame, received_ns)
 
-    def _note_sent(self, sent_ms: int | None) -> None:
+    def _note_sent(self, sent_ms: int, received_ms: int) -> None:
         """Frames come in their order; those that wait unread when a connection ends were sent later, however long ago."""
-        if sent_ms and self.last_frame_ms is not None:
-            ours_ms = sent_ms - (self._outside.clock.ahead_ms or 0)
-            if self.last_frame_ms - BEHIND_MS <= ours_ms <= self.last_frame_ms:
-                self.last_sent_ms = ours_ms
+        ours_ms = sent_ms - (self._clock.ahead_ms or 0)
+        if received_ms - BEHIND_MS <= ours_ms <= received_ms:
+            self.last_sent_ms = ours_ms

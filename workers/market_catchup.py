@@ -42,6 +42,10 @@ class MarketCatchup(Catchup):
         self._awaited = {topic: ids[topic] for topic in self._refill.opened(wanted, ids, since_ms=gap.gap.from_ms)}
         self._delivery.gaps.promise(gap.gap.id, self._awaited)
 
+    @property
+    def may_hold(self) -> bool:
+        return self._refill.is_busy
+
     def holds(self, frame: Frame, now: float) -> bool:
         return self._refill.holds(frame[0].topic, frame, now, self._first_ms)
 

@@ -48,6 +48,11 @@ class Reader:
         """Whether somebody asked for it."""
         return self.wanted is None or event_type in self.wanted
 
+    @property
+    def may_change_its_word(self) -> bool:
+        """Whether `hole` has to be asked: no whole book or ticker is as it was."""
+        return self.is_broken or self.memory.hole is not None or (self.memory.in_sync and not self.was_whole)
+
     def hole(self) -> str | None:
         """`gap` when a book or ticker has become broken, `recovered` when it is whole again, each time once; else None.
 

@@ -159,6 +159,11 @@ class Refill(Generic[Item]):
         return self._held.due(now)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether a question is open, or frames wait, perhaps."""
+        return bool(self._questions) or not self._held.is_idle
+
+    @property
     def is_dead(self) -> bool:
         """Whether nobody can be trusted to ask REST any more."""
         return self._backfill.is_dead

@@ -17,6 +17,7 @@ from typing import Any
 
 from gateway.errors import LinkLost
 from gateway.tls import trouble
+from workers.tls_layer import TlsLayer
 
 #: Bytes asked of the kernel at once.
 CHUNK_BYTES = 65_536
@@ -46,34 +47,40 @@ Lookup = Callable[[str, int], Addresses]
 class Stream:
     """One TCP connection, perhaps with TLS. Raises TimeoutError past `until`, other OSErrors as they come.
 
-    until  monotonic seconds; set before each use
+    until     monotonic seconds; set before each use
+    here, at  what was read; from `at` on it is still to be taken
     """
 
     def __init__(self, sock: socket.socket, until: float) -> None:
         self.until = until
         self._sock = sock
         self._sock.setblocking(False)
-        self._here = b""
-        self._at = 0
+        self._tls: TlsLayer | None = None
+        self.here = b""
+        self.at = 0
 
     def fileno(self) -> int:
         """-1 once closed."""
         return self._sock.fileno()
 
     def pending(self) -> bool:
-        """Whether bytes wait here or inside the TLS layer, where a poll cannot see them."""
-        return self._at < len(self._here) or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0)
+        """Whether bytes wait here, or an end inside the TLS layer, where a poll cannot see them."""
+        return self.at < len(self.here) or (self._tls is not None and self._tls.has_news)
+
+    def fill(self) -> None:
+        """Read on, when all that was here is taken."""
+        self.here, self.at = self._read(), 0
 
     def recv(self, most: int) -> bytes:
         """At least one byte; b"" at the end."""
-        if self._at >= len(self._here):
-            self._here, self._at = self._read(), 0
+        if self.at >= len(self.here):
+            self.fill()
         return self.taken(most)
 
     def taken(self, most: int) -> bytes:
         """Of what is already here; b"" when nothing is."""
-        part = self._here[self._at : self._at + most]
-        self._at += len(part)
+        part = self.here[self.at : self.at + most]
+        self.at += len(part)
         return part
 
     def exactly(self, count: int) -> bytes:
@@ -88,41 +95,40 @@ class Stream:
 
     def head(self) -> bytes:
         """All up to the blank line that ends an HTTP head; it and what came after stays to be read. Raises EOFError, LinkLost."""
-        while (end := _HEAD_END.search(self._here, self._at)) is None:
-            if len(self._here) - self._at > HEAD_BYTES:
+        while (end := _HEAD_END.search(self.here, self.at)) is None:
+            if len(self.here) - self.at > HEAD_BYTES:
                 raise LinkLost(f"more than {HEAD_BYTES} bytes without the end of an HTTP head")
             part = self._read()
             if not part:
-                raise EOFError(f"the connection was closed within an HTTP head, after {len(self._here) - self._at} bytes")
-            self._here, self._at = self._here[self._at :] + part, 0
-        return self._here[self._at : end.end()]
+                raise EOFError(f"the connection was closed within an HTTP head, after {len(self.here) - self.at} bytes")
+            self.here, self.at = self.here[self.at :] + part, 0
+        return self.here[self.at : end.end()]
 
     def send(self, data: bytes) -> int:
         """All of it."""
-        left = memoryview(data)
-        while left:
-            try:
-                left = left[self._sock.send(left) :]
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                self._wait(select.POLLOUT)
-            except ssl.SSLWantReadError:
-                self._wait(select.POLLIN)
+        self._send(data if self._tls is None else self._tls.sealed(data))
         return len(data)
 
     def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         if self.pending():
             raise LinkLost("bytes came before TLS began")
-        self._sock.settimeout(self._left())  # bounds the whole of the TLS handshake, not each of its reads
-        self._sock = context.wrap_socket(self._sock, server_hostname=host)
-        self._sock.setblocking(False)
+        tls = TlsLayer(context, host)
+        try:
+            while not tls.has_shaken_hands():
+                self._send(tls.to_send())
+                tls.read(self._received())
+        finally:
+            with suppress(OSError):  # where it failed, the other side is told why
+                self._send(tls.to_send())
+        self._tls = tls
 
     def close(self) -> None:
         """Never raises. What was not taken is forgotten."""
-        self._here, self._at = b"", 0
+        self.here, self.at, self._tls = b"", 0, None
         with suppress(OSError, ValueError):
             self._sock.shutdown(socket.SHUT_WR)
             for _ in range(DRAIN_BYTES // CHUNK_BYTES):
-                if not socket.socket.recv(self._sock, CHUNK_BYTES):
+                if not self._sock.recv(CHUNK_BYTES):
                     break
         self._sock.close()
 
@@ -131,12 +137,31 @@ class Stream:
         return 1.0
 
     def _read(self) -> bytes:
+        tls = self._tls
+        if tls is None:
+            return self._received()
+        while not (text := tls.opened()) and not tls.is_over:
+            tls.read(self._received())
+        if own := tls.to_send():
+            try:
+                self._send(own)
+            except TimeoutError as fault:  # perhaps half of it went out
+                raise ConnectionError("what TLS itself had to say was not taken") from fault
+        return text
+
+    def _received(self) -> bytes:
         while True:
             try:
                 return self._sock.recv(CHUNK_BYTES)
-            except (BlockingIOError, ssl.SSLWantReadError):
+            except BlockingIOError:
                 self._wait(select.POLLIN)
-            except ssl.SSLWantWriteError:
+
+    def _send(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._sock.send(left) :]
+            except BlockingIOError:
                 self._wait(select.POLLOUT)
 
     def _wait(self, event: int) -> None:

@@ -26,7 +26,7 @@ from gateway.lanes.sightings import Sightings
 from gateway.occurrences import Gap, new_gap_id
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.pruning import KEEP_ALL, Retention
-from gateway.sinks.returned import Route
+from gateway.sinks.frames import Route
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.state import QueueState
 from gateway.store import ServiceQueue

@@ -5,7 +5,8 @@ from decimal import Context, Decimal, localcontext
 
 from gateway.models import Json
 
-_NUMBER = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?")
+#: A plain decimal of at most 100 digits on each side.
+NUMBER = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?")
 
 #: A number with an exponent, of as many digits as may be written out.
 _EXPONENT = re.compile(r"-?[0-9]{1,100}(?:\.[0-9]{1,100})?[eE]([+-]?[0-9]{1,9})")
@@ -20,14 +21,14 @@ def decimal(text: Json) -> Decimal | None:
     """The number a text stands for; None for anything that is no plain decimal of at most 100 digits on each side."""
     if isinstance(text, int) and not isinstance(text, bool):
         text = str(text)
-    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+    if not isinstance(text, str) or not NUMBER.fullmatch(text):
         return None
     return Decimal(text)
 
 
 def is_decimal(found: Json) -> bool:
     """Whether it is the text of a plain decimal of at most 100 digits on each side."""
-    return isinstance(found, str) and _NUMBER.fullmatch(found) is not None
+    return isinstance(found, str) and NUMBER.fullmatch(found) is not None
 
 
 def unfolded(text: str) -> str:

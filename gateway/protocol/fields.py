@@ -144,6 +144,7 @@ class Fields:
     named    fields that are always present, None where the exchange gave nothing
     further  fields that are present when they came
     frame    how keys of the frame are called here, where `FRAME` says otherwise
+    known    key → its row
     """
 
     def __init__(self, *, named: tuple[Field, ...], further: tuple[Field, ...] = (), frame: tuple[Field, ...] = ()) -> None:
@@ -151,18 +152,21 @@ class Fields:
         self.further = further
         self.frame = tuple({row.key: row for row in (*FRAME, *frame)}.values())
         self.names = tuple(dict.fromkeys(row.name for row in named))
-        self._known = {row.key: row for row in (*named, *further) if row.key}
-        self._must = [row for row in (*named, *further) if row.must and row.key]
+        self.known = {row.key: row for row in (*named, *further) if row.key}
+        self._must = [(row.key, row.name, *_MUST[row.kind]) for row in (*named, *further) if row.must and row.key]
         self._of_frame = {row.key: (row.name, _CONVERT.get(row.kind)) for row in self.frame}
-        self._plan = {key: (row.name, _CONVERT.get(row.kind), row.of) for key, row in self._known.items()}
+        self._plan = {key: (row.name, _CONVERT.get(row.kind), row.of) for key, row in self.known.items()}
         self._nothing: Payload = dict.fromkeys(self.names)
         self._taken = frozenset({"raw", *(row.name for row in (*named, *further, *self.frame))})
 
     def read(self, data: Data, found: Json) -> Payload | BadRecord:
-        """A record as a payload: named fields first, then all else of record and frame, where the record wins.
+        """A record as a payload: named fields first, then all else of record and frame, where the record wins. One that was decoded as
+        a payload (`shapes.py`) is one.
 
         Keys that nobody knows are added to `data.unknown`. A record that lacks what it must have is a BadRecord.
         """
+        if data.is_named:
+            return found  # type: ignore[no-any-return] # it is what this returns
         if not isinstance(found, dict):
             return BadRecord(topic=data.topic, reason=f"found {type(found).__name__}; expected an object", record=found)
         payload = self._nothing.copy()
@@ -179,10 +183,9 @@ class Fields:
 
     def lack(self, payload: Payload, record: Mapping[str, Json]) -> str | None:
         """What a record must have and has not, in words; None: it can be read."""
-        for row in self._must:
-            fits, expected = _MUST[row.kind]
-            if not fits(payload.get(row.name)):
-                return f"found {row.key} {short(record.get(row.key))}; expected {expected}"
+        for key, name, fits, expected in self._must:
+            if not fits(payload.get(name)):
+                return f"found {key} {short(record.get(key))}; expected {expected}"
         return None
 
     def values(self, record: Mapping[str, Json], unknown: list[str]) -> Payload:
@@ -193,7 +196,7 @@ class Fields:
 
     def name(self, key: str) -> str:
         """What we call a key, known or not."""
-        return self._known[key].name if key in self._known else snake(key)
+        return self.known[key].name if key in self.known else snake(key)
 
     def _fill(self, payload: Payload, record: Mapping[str, Json], unknown: list[str]) -> None:
         plan, strange = self._plan, None

@@ -16,10 +16,11 @@ class Data(msgspec.Struct):
 
     kind        snapshot, delta or None where the topic has no type
     ts_ms       `ts`, else `creationTime`; 0 where the frame has neither
-    data        the rows or the object as they came, amounts as strings
-    frame       the whole frame
+    data        the rows or the object as they came, amounts as strings; or payloads of them
+    frame       the whole frame; nothing beside payloads
     text        the same as it came
     unknown     keys of its records that no table knows, put here by whoever reads them
+    is_named    `data` holds payloads: what `Fields` would make of the records
     """
 
     topic: str
@@ -29,6 +30,7 @@ class Data(msgspec.Struct):
     frame: dict[str, Json]
     text: bytes = b""
     unknown: list[str] = []
+    is_named: bool = False
 
 
 class Ack(msgspec.Struct):

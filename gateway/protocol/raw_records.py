@@ -1,7 +1,5 @@
 """The records of a frame exactly as they came: every digit, every space, numbers as numbers."""
 
-from dataclasses import dataclass
-
 import msgspec
 
 from gateway.models import Json
@@ -56,15 +54,14 @@ def as_it_came(record: Json, raw: msgspec.Raw | None) -> Json:
         return record
 
 
-@dataclass(slots=True)
-class RawRecords:
+class RawRecords(msgspec.Struct):
     """The records of one frame, looked for when the first is asked for: mostly nobody does."""
 
     text: bytes
     count: int
-    _found: list[msgspec.Raw | None] | None = None
+    found: list[msgspec.Raw | None] | None = None
 
     def at(self, place: int) -> msgspec.Raw | None:
-        if self._found is None:
-            self._found = raw_records(self.text, self.count)
-        return self._found[place]
+        if self.found is None:
+            self.found = raw_records(self.text, self.count)
+        return self.found[place]

@@ -117,12 +117,13 @@ class Session:
 
         So are private ones of a wanted topic's family: its narrower form may be pushed under the family's name.
         """
+        if isinstance(frame, Data):
+            self._data_at = now
+            self._probed_at = self._probed = None
+            if self._subscriptions.frame(frame.topic, now):
+                return True
+            return self._endpoint.authenticates and is_form_of_any(frame.topic, self._subscriptions.states())
         match frame:
-            case Data():
-                self._data_at, self._probed_at, self._probed = now, None, None
-                if self._subscriptions.frame(frame.topic, now):
-                    return True
-                return self._endpoint.authenticates and is_form_of_any(frame.topic, self._subscriptions.states())
             case Ack():
                 self._answers += self._subscriptions.heard(frame, now)
             case Pong():

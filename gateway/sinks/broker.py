@@ -1,4 +1,4 @@
-"""The broker sink: publishes through kombu, with the channel in confirm mode and confirms collected asynchronously.
+"""The broker sink: kombu's connection with the channel in confirm mode, many messages in one write, confirms collected as they come.
 
     write → basic.publish → … broker … → basic.ack(tag) ─────────────────▶ settled() counts the confirmed head
               ▲     window of unconfirmed records        │
@@ -7,27 +7,29 @@
 
 From such a return on nothing new goes out until all that is under way is answered. So what goes again goes before what is newer.
 
+Connections, heartbeats, channels and whatever is no confirm are py-amqp's; `frames.py` builds what is written and reads the confirms.
 Source of the figures behind it: measurements of py-amqp 5.4 and RabbitMQ 3.10; waiting for each confirm gives 1,400 messages/s,
 collecting them over a window 17,000, which is the broker's own limit.
 """
 
 import logging
+import ssl
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import takewhile
+from operator import attrgetter
 from typing import Any
 
-import amqp
-
-from gateway import hold, names
+from gateway import hold
 from gateway.errors import SinkAway
 from gateway.hold import Publisher
 from gateway.metrics.tally import Tally
 from gateway.models import Record
-from gateway.sinks.returned import Returned, Route
+from gateway.sinks.frames import Frames, Route, route_of
+from gateway.sinks.returned import Returned
 from gateway.sinks.topology import BROKER_FAULTS, QueuePolicy, Topology, connection
+from gateway.sinks.window import Window
 
 __all__ = ["BrokerSink", "QueuePolicy", "Topology"]
 
@@ -41,8 +43,12 @@ SILENCE_S = 4.0
 IO_TIMEOUT_S = 4.0
 #: The oldest unconfirmed message may wait this long while the broker is not blocking us; seconds.
 CONFIRM_TIMEOUT_S = 30.0
+#: Messages in one write, and bytes of one read.
+AT_ONCE, READ_BYTES = 256, 1 << 16
 #: Before a message that the broker refused is published again; seconds. It refuses for a queue that is full, say.
 NACK_PAUSE_S = 1.0
+
+_event_type = attrgetter("event_type")
 
 
 class BrokerSink:
@@ -83,11 +89,8 @@ class BrokerSink:
         self._is_held = False
         self._connection: Any = None
         self._channel: Any = None
-        self._window: deque[Record] = deque()  # unsettled, oldest first; its head is number _base
-        self._base = 0
-        self._done: set[int] = set()  # numbers confirmed ahead of an unconfirmed one
-        self._tags: dict[int, int] = {}  # delivery tag → number, in order of publication
-        self._tag = 0
+        self._frames = Frames(0, 0)
+        self._window = Window()
         self._pending: deque[int] = deque()  # numbers that were written while nothing may go out, ascending
         self._nacked: deque[tuple[float, int]] = deque()  # when to publish it again, and its number
         self._back = Returned()
@@ -107,10 +110,10 @@ class BrokerSink:
 
     def open(self) -> None:
         self.close()
-        self._failures["lost"] += len(self._tags)
-        for kept in (self._window, self._done, self._tags, self._pending, self._nacked, self._back):
+        self._failures["lost"] += self._window.under_way
+        for kept in (self._window, self._pending, self._nacked, self._back):
             kept.clear()
-        self._base = self._tag = self._heard_frames = 0
+        self._heard_frames = 0
         self.pause = None
         self._look()
         if self._is_held:
@@ -125,32 +128,32 @@ class BrokerSink:
             channel.events["basic_ack"].add(self._on_ack)
             channel.events["basic_nack"].add(self._on_nack)
             channel.events["basic_return"].add(self._on_return)
+            self._frames = Frames(channel.channel_id, channel.connection.frame_max)
         self._heard = time.monotonic()
 
     def write(self, records: Sequence[Record]) -> None:
         if not self._window:
             self._progress = time.monotonic()
         with _faults():
-            for record in records:
-                number = self._base + len(self._window)
-                self._window.append(record)
-                if self._pending or not self.ready():  # since this call began; it must not fill the socket
-                    self._pending.append(number)
-                else:
-                    self._publish(number)
+            numbers = self._window.put(records)
+            if self._pending or not self.ready():
+                self._pending.extend(numbers)
+            else:
+                self._publish(numbers, records)
 
     def settled(self) -> int:
         with _faults():
             self._drain()
-            if self._back.again and not self._tags:
+            if self._back.again and not self._window.under_way:
                 log.warning("broker queue_missing messages=%d", len(self._back.again))
                 self._mend(self._back.routes)
                 self._pending = deque(sorted([*self._back.taken(), *self._pending]))
-            while self._pending and self.ready():
-                self._publish(self._pending.popleft())
+            if self._pending and self.ready():
+                self._publish_again(list(self._pending))
+                self._pending.clear()
             while self._nacked and self.ready() and self._nacked[0][0] <= time.monotonic():
-                self._publish(self._nacked.popleft()[1])
-        return self._base
+                self._publish_again([self._nacked.popleft()[1]])
+        return self._window.base
 
     def ready(self) -> bool:
         return self.pause is None and not self._is_held and not self._back.holds
@@ -176,7 +179,7 @@ class BrokerSink:
     def _look(self) -> None:
         """Whether somebody moves queues. What is under way is answered first."""
         was = self._is_held
-        self._is_held = not self._publisher.may(is_idle=not self._tags)
+        self._is_held = not self._publisher.may(is_idle=not self._window.under_way)
         if was != self._is_held:
             self._progress = time.monotonic()
             log.info("broker %s", hold.WORDS if self._is_held else "goes on")
@@ -193,71 +196,74 @@ class BrokerSink:
                 self._connection.collect(socket_timeout=0.5)
             self._connection = self._channel = None
 
-    def _publish(self, number: int) -> None:
-        record = self._window[number - self._base]
-        message = amqp.Message(
-            record.body,
-            content_type="application/json",
-            content_encoding="utf-8",
-            delivery_mode=2,
-            message_id=record.event_id,
-            timestamp=record.timestamp_ms // 1000,
-            application_headers={
-                "event_type": record.event_type,
-                "category": record.category,
-                "symbol": record.symbol,
-                "topic": record.topic,
-                "trace_id": record.trace_id,
-            },
-        )
-        self._published[record.event_type] += 1
-        self._tag += 1
-        self._tags[self._tag] = number
-        exchange, key = _route(record)
-        self._channel.basic_publish(message, exchange=exchange, routing_key=key, mandatory=True)
+    def _publish(self, numbers: Sequence[int], records: Sequence[Record]) -> None:
+        connection = self._connection.connection
+        for event_type, count in Counter(map(_event_type, records)).items():
+            self._published[event_type] += count
+        self._window.tagged(numbers)
+        for first in range(0, len(records), AT_ONCE):
+            connection.transport.write(self._frames.of(records[first : first + AT_ONCE]))
+        connection.bytes_sent += len(records)  # that is what it counts, to know whether a heartbeat is due
+
+    def _publish_again(self, numbers: Sequence[int]) -> None:
+        self._publish(numbers, [self._window[number] for number in numbers])
 
     def _drain(self) -> None:
         """Take all that the broker sent; does not wait."""
-        with suppress(TimeoutError, BlockingIOError):
+        connection = self._connection.connection
+        transport = connection.transport
+        with suppress(TimeoutError, BlockingIOError, ssl.SSLWantReadError):
             while True:
+                if not transport._read_buffer:  # where it keeps what is no whole frame yet
+                    self._read(transport)
+                    continue
                 self._connection.drain_events(timeout=0)
-        frames = self._connection.connection.bytes_recv  # that is what it counts
+        frames = connection.bytes_recv  # that is what it counts
         if frames != self._heard_frames:
             self._heard_frames, self._heard = frames, time.monotonic()
 
+    def _read(self, transport: Any) -> None:
+        """All that is here: runs of confirms are taken at once, the rest is left to py-amqp. Raises BlockingIOError where nothing is."""
+        with transport.having_timeout(0) as sock:
+            data = sock.recv(READ_BYTES)
+        if not data:
+            raise ConnectionResetError("RabbitMQ closed the connection")
+        self._heard = time.monotonic()
+        acks, length = self._frames.acks(data)
+        transport._read_buffer = data[length:]
+        if self._on_ack in self._channel.events["basic_ack"]:
+            self._confirm(acks)
+
     def _on_ack(self, tag: int, multiple: bool) -> None:
+        self._confirm([(tag, multiple)])
+
+    def _confirm(self, acks: Sequence[tuple[int, bool]]) -> None:
+        if not acks:
+            return
         self._progress = time.monotonic()
-        for number in self._answered(tag, multiple=multiple):
-            if not self._back or self._is_done(number):
-                self._done.add(number)
+        numbers = self._window.answered(acks)
+        if self._back:
+            numbers = [number for number in numbers if self._is_done(number)]
         now_ns = time.time_ns()
-        while self._base in self._done:
-            self._done.discard(self._base)
-            record = self._window.popleft()
-            self._confirmed[record.event_type] += 1
+        settled = self._window.settle(numbers)
+        for record in settled:
             self._delivery[record.event_type].observe(now_ns - record.received_ns)
-            if log.isEnabledFor(logging.DEBUG):
+        for event_type, count in Counter(map(_event_type, settled)).items():
+            self._confirmed[event_type] += count
+        if log.isEnabledFor(logging.DEBUG):
+            for record in settled:
                 log.debug(
                     "broker published routing_key=%s event_id=%s", record.routing_key, record.event_id,
                     extra={"trace_id": record.trace_id},
                 )  # fmt: skip
-            self._base += 1
 
     def _on_nack(self, tag: int, multiple: bool) -> None:
         self._progress = time.monotonic()
-        numbers = self._answered(tag, multiple=multiple)
+        numbers = self._window.answered([(tag, multiple)])
         if not self._nacked:
             log.warning("broker message_nacked count=%d", len(numbers))
         self.nacked += len(numbers)
         self._nacked.extend((self._progress + NACK_PAUSE_S, number) for number in numbers)
-
-    def _answered(self, tag: int, *, multiple: bool) -> list[int]:
-        """The numbers that a confirm speaks of; the tags are then forgotten."""
-        if not multiple:
-            number = self._tags.pop(tag, None)
-            return [] if number is None else [number]
-        known = list(takewhile(lambda known: known <= tag, self._tags))
-        return [self._tags.pop(tag) for tag in known]
 
     def _on_return(self, _fault: Any, exchange: str, routing_key: str, message: Any) -> None:
         """`mandatory` and no queue got it: the acknowledgement follows all the same."""
@@ -268,8 +274,8 @@ class BrokerSink:
 
     def _is_done(self, number: int) -> bool:
         """Whether a confirmed message is not to go once more; one that came back twice is counted."""
-        record = self._window[number - self._base]
-        goes_again = self._back.confirmed(number, record.event_id, _route(record))
+        record = self._window[number]
+        goes_again = self._back.confirmed(number, record.event_id, route_of(record))
         self.returned += goes_again is False
         return not goes_again
 
@@ -281,10 +287,6 @@ class BrokerSink:
         self.pause = None
         self._progress = time.monotonic()
         log.info("broker unblocked")
-
-
-def _route(record: Record) -> Route:
-    return ("" if record.queue else names.EXCHANGE, record.routing_key)
 
 
 @contextmanager

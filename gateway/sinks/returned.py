@@ -5,10 +5,8 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
-#: Exchange and routing key.
-Route: TypeAlias = tuple[str, str]
+from gateway.sinks.frames import Route
 
 
 @dataclass(slots=True)

@@ -67,6 +67,7 @@ class Channel:
     derived_from  the channel_type whose frames its events are made from
     raw_for       categories without a template whose exchange has such a topic all the same: it passes as `raw`
     before_trading  an instrument has it before it trades, too (protocol notes, section 6.1)
+    named_records  its normaliser takes records through `fields` alone, so that they may come as payloads (`shapes.py`)
     absent_from   category → environments whose exchange does not have it (protocol notes, section 1.1)
     """
 
@@ -93,6 +94,7 @@ class Channel:
     derived_from: str | None = None
     raw_for: tuple[str, ...] = ()
     before_trading: bool = False
+    named_records: bool = False
     absent_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -114,13 +116,13 @@ class Channel:
 
 
 def each(data: Data, read: Callable[[Json], Made]) -> list[Made]:
-    """What is made of each record; a frame that holds a single object has one record."""
-    return [read(row) for row in _rows(data)]
+    """What is made of each record."""
+    return [read(row) for row in rows(data)]
 
 
 def each_placed(data: Data, read: Callable[[Json, int], Outcome]) -> list[Outcome]:
     """The same where the place in the frame is part of a record's identity."""
-    return [read(row, place) for place, row in enumerate(_rows(data))]
+    return [read(row, place) for place, row in enumerate(rows(data))]
 
 
 def unnamed(data: Data, record: Json, place: int) -> str:
@@ -133,5 +135,6 @@ def fingerprint(record: Json) -> str:
     return hashlib.blake2s(msgspec.json.encode(record), digest_size=8).hexdigest()
 
 
-def _rows(data: Data) -> list[Json]:
+def rows(data: Data) -> list[Json]:
+    """A frame's records; one that holds a single object has one."""
     return data.data if isinstance(data.data, list) else [data.data]

@@ -6,6 +6,8 @@ Source: protocol notes, sections 6.2 to 6.4. The levels pass as they came; of an
 from collections.abc import Mapping
 from typing import TypeAlias
 
+import msgspec
+
 from gateway.models import BadRecord, Event, Json, Payload
 from gateway.protocol.book import Level
 from gateway.protocol.channels.channel import About, Outcome
@@ -83,6 +85,13 @@ def depth_of(topic: str) -> int | None:
     """Levels a side of a topic's book; None: all there are."""
     word = topic.split(".", 2)[1]
     return int(word) if word.isdigit() else RPI_DEPTH if word == "rpi" else None
+
+
+def unpack(payload: Payload) -> None:
+    """Have a frame's levels as lists where they came through as they are (`shapes.py`)."""
+    for name in ("bids", "asks"):
+        if isinstance(payload[name], msgspec.Raw):
+            payload[name] = msgspec.json.decode(payload[name])
 
 
 def derived(newest: Event, levels: Levels) -> Event:

@@ -1,7 +1,7 @@
 """`publicTrade.{symbol}`: one event a trade. Source of the fields: protocol notes, section 6.6."""
 
 from gateway.models import BadRecord, Event, Json
-from gateway.protocol.channels.channel import About, Outcome, each
+from gateway.protocol.channels.channel import About, Outcome, rows
 from gateway.protocol.fields import Fields, amount, flag, text, time, whole
 from gateway.protocol.frames import Data
 from gateway.protocol.memory import Memory
@@ -37,11 +37,11 @@ ABOUT = About(
 def normalise(data: Data, category: str | None, _memory: Memory) -> list[Outcome]:
     """An option's topic names the base coin."""
     base_coin = data.topic.partition(".")[2] if category == "option" else "-"
-    return each(data, lambda found: _trade(data, found, category, base_coin))
+    return [_trade(data, found, category, base_coin) for found in rows(data)]
 
 
 def _trade(data: Data, found: Json, category: str | None, base_coin: str) -> Outcome:
-    payload = FIELDS.read(data, found)
+    payload = found if data.is_named else FIELDS.read(data, found)
     if isinstance(payload, BadRecord):
         return payload
     return Event(
