@@ -130,6 +130,8 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
     if state.missing_credentials:
         yield DEGRADED, f"{state.name} has {state.wanted} private topics wanted and no credentials"
         return
+    if state.connection_status == "standby" and not ENDPOINTS[state.endpoint].authenticates:
+        yield DEGRADED, f"{state.name} stands by: {state.last_error}"
     if not state.wanted or state.connection_status == "standby":
         return
     if state.trouble_since_ms is not None:

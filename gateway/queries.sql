@@ -11,6 +11,12 @@ from subscriptions
 where is_active and endpoint = %(endpoint)s
 order by created_at, id
 
+-- name: held_since
+-- Which wishes' topics were held, and the newest word about each, in Unix milliseconds: of an event, else of the state.
+select id, extract(epoch from coalesce(last_event_at, updated_at)) * 1000
+from subscriptions
+where is_active and endpoint = %(endpoint)s and state in ('acknowledged', 'live', 'stalled')
+
 -- name: count_active
 -- How many wishes there are.
 select count(*) from subscriptions where is_active

@@ -1,4 +1,4 @@
-"""A worker process: settings in, a worker out. `python -m workers.exchange ENDPOINT PROCESS_NUM NUMPROCS`."""
+"""A worker process: settings in, a worker out. `python -m workers.exchange ENDPOINT NUMBER PROCESSES [FIRST LAST]`."""
 
 import os
 import random
@@ -36,25 +36,27 @@ from workers.diagnosing import Diagnosis
 from workers.dial import Route
 from workers.gaps import Gaps, OpenGap
 from workers.journal import Journal
+from workers.layout import Layout
 from workers.link import Link
 from workers.maintenance import announced
 from workers.outside import Outside
+from workers.slots import Slot
 from workers.tap import Tap
 from workers.wanted import WantedReader, Wishes
 from workers.wiring import catchup_of, rest_of
-from workers.worker import Worker, owner
+from workers.worker import Worker
 
 
-def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -> Worker:
+def build(settings: Settings, endpoint: Endpoint, slot: Slot) -> Worker:
     """Wire the parts of one process from the settings."""
-    name = f"{endpoint.name}_{number:02d}"
+    name = slot.name
     started_ms = time.time_ns() // 1_000_000
     private = endpoint.authenticates
     wanted = WantedReader(
         settings.database_url,
         name=name,
         endpoint=endpoint.name,
-        mine=lambda topic: private or owner(topic, processes) == number,
+        mine=lambda topic: private or slot.owner(topic) == slot.number,
         poll_s=settings.poll_seconds,
         memo=Memo(settings.var_dir / "wishes" / f"{name}.json", Wishes),
     )
@@ -88,7 +90,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         route,
         credentials=credentials,
         delivery=delivery,
-        backoff=Backoff(cap_for(max(processes, len(ENDPOINTS))), random.random),
+        backoff=Backoff(cap_for(max(slot.processes, len(ENDPOINTS))), random.random),
         outside=Outside(
             clock=clock,
             budget=connects_of(settings, route, private=private),
@@ -107,7 +109,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         written_ms=0,
         started_ms=started_ms,
         connection_status="idle",
-        processes=processes,
+        processes=slot.processes,
         last_frame_ms=link.intake.last_frame_ms,
         counted=delivery.tally.counted,
         absence=absence.absence_after(before),
@@ -115,20 +117,21 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     return Worker(
         name=name,
         endpoint=endpoint,
-        processes=processes,
+        slot=slot,
         started_ms=started_ms,
         wanted=wanted,
         link=link,
         delivery=delivery,
         reporter=Reporter(settings.var_dir, first),
         lock=TurnLock(settings.var_dir / f"{own}.lock"),
+        layout=Layout(settings.var_dir, slot, settings.spool_max_bytes) if not private else None,
         has_credentials=settings.has_credentials,
         disabled=_disabled(settings, endpoint),
-        catalog=_catalog(settings, endpoint, rest, name) if endpoint.category is not None and number == 0 else None,
+        catalog=_catalog(settings, endpoint, rest, name) if endpoint.category is not None and slot.number == 0 else None,
         before=before,
         syncer=Syncer([spool]),
         tap=tap,
-        siblings=lambda: state.read_siblings(settings.var_dir, endpoint.name, number, processes),
+        siblings=lambda: state.read_siblings(settings.var_dir, endpoint.name, slot.number, slot.processes),
     )
 
 
@@ -165,24 +168,30 @@ def _catalog(settings: Settings, endpoint: Endpoint, rest: Rest, name: str) -> C
     )
 
 
-def _arguments(arguments: Sequence[str]) -> tuple[Endpoint, int, int]:
-    usage = f"expected ENDPOINT PROCESS_NUM NUMPROCS, with an endpoint out of {', '.join(ENDPOINTS)}; found {list(arguments)}"
-    if len(arguments) != 3 or arguments[0] not in ENDPOINTS or not (arguments[1].isdigit() and arguments[2].isdigit()):
+def slot_of(arguments: Sequence[str]) -> Slot:
+    """Which process of which endpoint this is: ENDPOINT NUMBER PROCESSES, and the first and last number of this host's, if not all are."""
+    usage = (
+        f"expected ENDPOINT NUMBER PROCESSES [FIRST LAST], with an endpoint out of {', '.join(ENDPOINTS)}"
+        f" and FIRST to LAST the numbers of this host, NUMBER among them; found {list(arguments)}"
+    )
+    name, *figures = arguments or [""]
+    if name not in ENDPOINTS or len(figures) not in (2, 4) or not all(text.isascii() and text.isdigit() for text in figures):
         raise SettingError(usage)
-    number, processes = int(arguments[1]), int(arguments[2])
-    if not number < processes:
+    number, processes, *of_host = map(int, figures)
+    first, last = of_host or (0, processes - 1)
+    if not first <= number <= last < processes:
         raise SettingError(usage)
-    return ENDPOINTS[arguments[0]], number, processes
+    return Slot(name, number, processes, range(first, last + 1))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one worker until SIGTERM, or until a part of it is dead; the exit code."""
     try:
-        endpoint, number, processes = _arguments(arguments)
+        slot = slot_of(arguments)
         settings = config.load()
         config.require(settings, "DATABASE_URL")
-        log.setup(f"{endpoint.name}_{number:02d}", settings.log_level)
-        worker = build(settings, endpoint, number, processes)
+        log.setup(slot.name, settings.log_level)
+        worker = build(settings, ENDPOINTS[slot.endpoint], slot)
     except OurFault as fault:
         print(fault, file=sys.stderr)  # noqa: T201 # one sentence, for whoever started it
         return 2

@@ -39,7 +39,10 @@ class MarketCatchup(Catchup):
             return
         wanted = self._delivery.readers.wanted
         ids = {topic: gap.gap.id for topic in gap.topics if topic in wanted}
-        self._awaited = {topic: ids[topic] for topic in self._refill.opened(wanted, ids, since_ms=gap.gap.from_ms)}
+        self._awaited = {
+            topic: ids[topic]
+            for topic in self._refill.opened(wanted, ids, since_ms=lambda topic: gap.since_ms.get(topic, gap.gap.from_ms))
+        }
         self._delivery.gaps.promise(gap.gap.id, self._awaited)
 
     def holds(self, frame: Frame, now: float) -> bool:

@@ -89,12 +89,14 @@ class Refill(Generic[Item]):
         tape = self._tapes.get(event.topic)
         return tape is not None and tape.is_told(event)
 
-    def opened(self, event_types: Mapping[str, Collection[str]], gap_ids: Mapping[str, str], *, since_ms: int) -> list[str]:
+    def opened(
+        self, event_types: Mapping[str, Collection[str]], gap_ids: Mapping[str, str], *, since_ms: Callable[[str], int]
+    ) -> list[str]:
         """A new connection: frames of what REST can tell wait from now on. The topics of which it can.
 
         event_types  what is wanted of each topic
         gap_ids      topics that had a gap
-        since_ms     when it began, by our clock
+        since_ms     when it began for a topic, by our clock
         """
         found = []
         for topic, gap_id in gap_ids.items():
@@ -105,7 +107,7 @@ class Refill(Generic[Item]):
                 self._closing.pop(topic, None)
                 known = self._questions.get(topic)
                 if known is None:
-                    edge = self._tapes.setdefault(topic, Tape()).edge(since_ms)
+                    edge = self._tapes.setdefault(topic, Tape()).edge(since_ms(topic))
                     self._questions[topic] = _Question(event_type, edge, gap_id)
                 else:  # its answer never came
                     known.gap_id, known.gap, known.first_ms, known.is_repeated = gap_id, None, None, False

@@ -50,6 +50,7 @@ class WantedReader(threading.Thread):
     """Keeps `wishes` the newest answer of PostgreSQL. While it is away, the last answer stands and nothing stops.
 
     wishes  None before the first answer; replaced whole, never changed in place
+    held_ms topics that the first answer says somebody held before, and until when it knows of events; Unix milliseconds
     wake    the descriptor that the worker's loop sleeps on: readable once the wishes have changed; others may write it too
     """
 
@@ -60,11 +61,12 @@ class WantedReader(threading.Thread):
         super().__init__(name="wanted", daemon=True)
         self._listener = Listener(url, name=name, channel=CHANNEL)
         self._endpoint = endpoint
-        self._mine = mine
+        self.mine = mine
         self._name_of_worker = name
         self._poll_s = poll_s
         self._memo = memo
-        self._remembered = memo.read() if memo is not None else None
+        self._remembered = self._kept()
+        self._is_remembered = False  # nobody has answered since
         self._halt = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = False
         self._trouble = Trouble(log, f"{name} subscriptions_not_readable")
@@ -72,6 +74,7 @@ class WantedReader(threading.Thread):
         self._select_due = 0.0  # when that is looked up again
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.wishes: Wishes | None = None
+        self.held_ms: dict[str, int] | None = None
 
     def remembered(self) -> Wishes | None:
         """The last answer of an earlier run."""
@@ -94,11 +97,22 @@ class WantedReader(threading.Thread):
                 self._pause(RETRY_S, [])
         self._listener.close()
 
+    def _kept(self) -> Wishes | None:
+        """As the memo has them now; of an older layout, as far as they are this process's."""
+        found = self._memo.read() if self._memo is not None else None
+        if found is None:
+            return None
+        rows, patterns = ([row for row in of if self.mine(row.topic)] for of in (found.rows, found.patterns))
+        return Wishes(rows, patterns, {pattern: topics for pattern, topics in found.named.items() if self.mine(pattern)})
+
     def _remember(self) -> None:
         """Nobody can be asked: what was wanted last is wanted still."""
-        if self.wishes is None and self._remembered is not None:
-            log.warning("%s subscriptions_remembered topics=%d", self._name_of_worker, len(self._remembered.rows))
-            self.wishes = self._remembered
+        if self.wishes is not None and not self._is_remembered:
+            return
+        found = self._kept()
+        if found is not None and found != self.wishes:
+            log.warning("%s subscriptions_remembered topics=%d", self._name_of_worker, len(found.rows))
+            self.wishes, self._is_remembered = found, True
             os.eventfd_write(self.wake, 1)
 
     def _follow(self) -> None:
@@ -114,6 +128,10 @@ class WantedReader(threading.Thread):
             rows = store.wanted(self._listener.connection, self._endpoint)
             wishes = self._expanded(rows)
             self._trouble.over()
+            self._is_remembered = False
+            if self.held_ms is None:
+                held_ms = store.held_since(self._listener.connection, self._endpoint)
+                self.held_ms = {row.topic: held_ms[row.id] for row in wishes.rows if row.id in held_ms}
             if wishes != self.wishes:
                 self.wishes = wishes
                 if self._memo is not None:
@@ -130,12 +148,12 @@ class WantedReader(threading.Thread):
         mine, patterns, named = list[Wanted](), list[Wanted](), dict[str, dict[str, None]]()
         for row in rows:
             if not selectors.is_pattern(row.topic):
-                mine += [row] if self._mine(row.topic) else []
+                mine += [row] if self.mine(row.topic) else []
                 continue
             topics = self._topics_of(row)
             row = msgspec.structs.replace(row, bound_at=None)  # it moves with listings that this pattern does not name
-            mine += [msgspec.structs.replace(row, topic=topic, pattern=row.topic) for topic in topics if self._mine(topic)]
-            if self._mine(row.topic):
+            mine += [msgspec.structs.replace(row, topic=topic, pattern=row.topic) for topic in topics if self.mine(topic)]
+            if self.mine(row.topic):
                 patterns.append(row)
                 named.setdefault(row.topic, {}).update(dict.fromkeys(topics))
         return Wishes(mine, patterns, {pattern: list(topics) for pattern, topics in named.items()})

@@ -68,7 +68,7 @@ class Endpoint:
     def back(self, *topics: str, since_ms: int = 0) -> None:
         """Connected again after a gap."""
         types = {topic: [topic.partition(".")[0].replace("publicTrade", "trade")] for topic in topics}
-        self.refill.opened(types, dict.fromkeys(topics, "gap"), since_ms=since_ms)
+        self.refill.opened(types, dict.fromkeys(topics, "gap"), since_ms=lambda _topic: since_ms)
         assert self.refill.back(topics, self.now()) == set(topics)
 
     def news(self, count: int = 1) -> list[Refilled[Event]]:
@@ -172,7 +172,7 @@ def test_a_topic_of_which_nothing_was_told_gets_what_came_since_the_gap_began(
     endpoint, topic = Endpoint(exchange.rest_url, "linear"), "publicTrade.BTCUSDT"
     witness("linear", topic)
     exchange.step(5)
-    endpoint.back(topic, since_ms=0)
+    endpoint.back(topic, since_ms=lambda _topic: 0)
     (news,) = endpoint.news()
     assert identities(endpoint.told) == identities(sent(exchange, "linear", topic))
     assert not news.recovered  # nothing shows that this were all

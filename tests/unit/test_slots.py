@@ -1,6 +1,6 @@
 """A worker: which topics of its endpoint are its own."""
 
-from workers.worker import owner
+from workers.slots import owner
 
 
 def test_a_topic_belongs_to_exactly_one_process() -> None:
