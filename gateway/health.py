@@ -181,7 +181,12 @@ def _delivery(known: Known, what: str, lane: LaneState) -> Iterator[Finding]:
 
 
 def _alarms(known: Known) -> Iterator[str]:
-    """Queues that fill up, or that nobody reads. They are their readers' trouble, and make the gateway no worse."""
+    """What a person should do something about, and what makes the gateway no worse: topics without room, queues that nobody reads."""
+    for endpoint in ENDPOINTS:
+        said = [state for state in known.present.values() if state.endpoint == endpoint and known.is_fresh(state)]
+        has, needs = known.processes(endpoint), max((state.processes_needed for state in said), default=0)
+        if needs > has:
+            yield f"{endpoint} needs {needs} processes for its topics and has {has}, so some are refused; expected numprocs={needs}"
     for name, queue in sorted((known.router.queues if known.router is not None else {}).items()):
         if queue.level:
             yield f"{name} holds {queue.messages} messages, {queue.fill or 0:.0%} of its limits"

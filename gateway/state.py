@@ -45,7 +45,7 @@ class Absence(msgspec.Struct, frozen=True):
 class WorkerState(msgspec.Struct, kw_only=True):
     """A worker's words about its one connection.
 
-    processes                     how many processes share the endpoint's topics: `numprocs` as this one was started with
+    processes                     how many share the endpoint's topics, as this one was started with; processes_needed: by the limits
     written_ms                    Unix milliseconds; also `last_heartbeat_at` of health
     wanted                        how many topics it should hold
     trouble_since_ms              since when it has work and is not connected with all topics; None: no trouble
@@ -75,6 +75,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     started_ms: int
     connection_status: ConnectionStatus
     processes: int = 1
+    processes_needed: int = 1
     connected_since_ms: int | None = None
     trouble_since_ms: int | None = None
     last_frame_ms: int | None = None

@@ -91,13 +91,6 @@ def wanted(connection: Connection, endpoint: str) -> list[Wanted]:
         return [Wanted(*row) for row in cursor.fetchall()]
 
 
-def held_since(connection: Connection, endpoint: str) -> dict[UUID, int]:
-    """Wishes whose topic some worker held, as far as was reported: until when something of it arrived, Unix milliseconds."""
-    with transaction(connection) as cursor:
-        cursor.execute(query("held_since"), {"endpoint": endpoint})
-        return {identity: int(at_ms) for identity, at_ms in cursor.fetchall()}
-
-
 def count_active(connection: Connection) -> int:
     with transaction(connection) as cursor:
         cursor.execute(query("count_active"))

@@ -5,13 +5,14 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from gateway import absence, bus, config, log, state
+from gateway import absence, config, log, state
 from gateway.backoff import Backoff, cap_for
 from gateway.bus import BusSender
 from gateway.config import Settings
+from gateway.curve import Keys, keys_of
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
@@ -20,12 +21,14 @@ from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
+from gateway.far_words import FarWords
 from gateway.memo import Memo
 from gateway.metrics.tally import NS, Tally
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
 from gateway.report import Reporter
 from gateway.state import WorkerState
+from gateway.tenure import Tenure, host_of
 from gateway.wire import Stamp
 from workers.book_fetcher import BookFetcher
 from workers.books import Books
@@ -59,9 +62,11 @@ def build(settings: Settings, endpoint: Endpoint, slot: Slot) -> Worker:
         mine=lambda topic: private or slot.owner(topic) == slot.number,
         poll_s=settings.poll_seconds,
         memo=Memo(settings.var_dir / "wishes" / f"{name}.json", Wishes),
+        tenure=_tenure(settings, slot),
     )
     stamp = Stamp(worker=name, account=settings.account, include_raw=settings.include_raw, started_ms=started_ms)
-    sender = BusSender(bus.address(settings.var_dir), f"{name}-{started_ms}-{os.getpid()}".encode())
+    keys = keys_of(settings.bus_key, settings.bus_router_key)
+    sender = BusSender(settings.bus_address, f"{name}-{started_ms}-{os.getpid()}".encode(), keys=keys)
     own = endpoint.name if private else name  # whoever has the turn goes on with what the one before left
     spool = Spool(settings.var_dir / "journal" / own, max_bytes=settings.spool_max_bytes)
     rest = rest_of(settings, private=private)
@@ -122,7 +127,7 @@ def build(settings: Settings, endpoint: Endpoint, slot: Slot) -> Worker:
         wanted=wanted,
         link=link,
         delivery=delivery,
-        reporter=Reporter(settings.var_dir, first),
+        reporter=Reporter(settings.var_dir, first, far=_far(settings, name, keys)),
         lock=TurnLock(settings.var_dir / f"{own}.lock"),
         layout=Layout(settings.var_dir, slot, settings.spool_max_bytes) if not private else None,
         has_credentials=settings.has_credentials,
@@ -143,6 +148,21 @@ def _tally(before: WorkerState | None, started_ms: int) -> Tally:
     if absence.absence_after(before) is not None:
         tally.counter("ws_gateway_work_seconds_total")[""] += max(0, started_ms - before.written_ms) * NS // 1000
     return tally
+
+
+def _tenure(settings: Settings, slot: Slot) -> Tenure | None:
+    """Where there may be other machines."""
+    if not settings.bus_url:
+        return None
+    memo = Memo(settings.var_dir / "tenures" / f"{slot.name}.json", bool)
+    return Tenure(host_of(settings.var_dir), slot.endpoint, slot.number, slot.processes, memo)
+
+
+def _far(settings: Settings, name: str, keys: Keys | None) -> Callable[[], FarWords] | None:
+    """The router may be on another machine."""
+    if not settings.bus_url:
+        return None
+    return lambda: FarWords(settings.bus_address, name, host_of(settings.var_dir).id, keys)
 
 
 def connects_of(settings: Settings, route: Route, *, private: bool) -> ConnectBudget:

@@ -22,6 +22,7 @@ from gateway.disk.spool import Spool
 from gateway.disk.turn_lock import TurnLock
 from gateway.memo import Memo
 from gateway.models import Record
+from gateway.outbox import KEPT
 from workers.gaps import OpenGap
 from workers.inheritance import Left, share_gaps, share_wishes
 from workers.journal import Journal, Kept, KeptRecords
@@ -168,7 +169,7 @@ class Layout:
         found: dict[int, list[Record]] = {}
         for entry in entries:
             for record in entry.records if isinstance(entry, KeptRecords) else ():
-                found.setdefault(self._heir(record.topic, number), []).append(record)
+                found.setdefault(self._heir(record, number), []).append(record)
         return found
 
     def _journal(self, number: int) -> Path:
@@ -179,9 +180,9 @@ class Layout:
         spool.open()
         return spool
 
-    def _heir(self, topic: str, number: int) -> int:
-        """Who has a topic now, or what a process told of itself."""
-        owner = self.slot.owner(topic) if topic else number
+    def _heir(self, record: Record, number: int) -> int:
+        """Who has its topic now; what a process told of itself stays together, for its numbers go on from one to the next."""
+        owner = number if record.event_type in KEPT else self.slot.owner(record.topic)
         return owner if owner in self.slot.here else self.slot.number
 
     def _settle(self, number: int) -> None:

@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gateway import bus, config, log, names, state
+from gateway import config, log, names, state
 from gateway.backoff import Backoff
 from gateway.bus import BusReceiver
 from gateway.config import Settings
+from gateway.curve import Door, Keys, keys_of
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
-from gateway.errors import OurFault
+from gateway.errors import OurFault, SettingError
+from gateway.far_words import FarStates
 from gateway.hold import Publisher
 from gateway.lanes.announcements import WORKER, Announcements
 from gateway.lanes.backlogs import Backlogs, Limits
@@ -39,6 +41,7 @@ from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
 from gateway.sinks.topology import Topology
 from gateway.state import LaneState, RouterState
+from gateway.tenure import host_of
 from gateway.trouble import Trouble
 from gateway.wire import Stamp
 from workers.backlogs import BacklogWatch
@@ -143,6 +146,23 @@ def _take_turn(path: Path, wake: int, stopping: Sequence[int]) -> None:
         select.select([wake], [], [], LOCK_EVERY_S)
 
 
+def _open_door(settings: Settings) -> Keys | None:
+    """Before anybody can come in."""
+    keys = keys_of(settings.bus_key, settings.bus_router_key)
+    if keys is not None:
+        Door({keys.public, *settings.bus_allowed_keys}).start()
+    return keys
+
+
+def _check_keys(settings: Settings) -> None:
+    """Raises SettingError."""
+    keys = keys_of(settings.bus_key, settings.bus_router_key)
+    if keys is not None and keys.public != keys.router:
+        raise SettingError(
+            f"WS_GATEWAY_BUS_ROUTER_KEY is {keys.router!r}; expected the public key of this machine, {keys.public!r}"
+        )
+
+
 def serve(
     router: Router, receiver: Receiver, threads: Sequence[Living], report: Report, wake: int, stopping: Sequence[int]
 ) -> None:
@@ -211,7 +231,9 @@ def run(settings: Settings) -> int:
     ]
     for lane in lanes:
         lane.open()
-    receiver = BusReceiver(bus.address(settings.var_dir))
+    keys = _open_door(settings)
+    receiver = BusReceiver(settings.bus_address, keys=keys)
+    far = FarStates(settings.var_dir, host_of(settings.var_dir).id)
     router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
     words = Words(router, postgres, keeper, backlogs, tally, started_ms)
     reporter = Reporter(settings.var_dir, words.now())
@@ -219,10 +241,11 @@ def run(settings: Settings) -> int:
     threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, backlogs, leases, reporter, syncer]
     for thread in threads:
         thread.start()
-    logger.info("router listening address=%s", bus.address(settings.var_dir))
+    logger.info("router listening address=%s encrypted=%s", settings.bus_address, keys is not None)
 
     def report(*, at_once: bool) -> None:
         reporter.give(words.now(), at_once=at_once)
+        far.write(receiver.take_words())
 
     serve(router, receiver, threads, report, wake, stopping)
     logger.info("router stopping")
@@ -239,6 +262,7 @@ def main(_arguments: Sequence[str]) -> int:
     try:
         settings = config.load()
         config.require(settings, "DATABASE_URL", "BROKER_URL")
+        _check_keys(settings)
     except OurFault as fault:
         print(fault, file=sys.stderr)  # noqa: T201 # before there is a log
         return 2

@@ -1,8 +1,9 @@
 """Slots: an endpoint's processes by number, over all hosts; each is run by exactly one of them."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from gateway.protocol.room import owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,3 @@ class Slot:
     def owner(self, topic: str) -> int:
         """Which process has a topic. Source: the public contract, section 1."""
         return owner(topic, self.processes)
-
-
-def owner(topic: str, processes: int) -> int:
-    """Which process of an endpoint serves a topic. Source: the public contract, section 1."""
-    return zlib.crc32(topic.encode()) % processes

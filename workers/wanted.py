@@ -6,17 +6,21 @@ import select
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
 
-from gateway import instruments, store
+from gateway import instruments, store, tenure
 from gateway.db import Listener
 from gateway.errors import StoreAway, StoreRefused
 from gateway.instruments import Listed
 from gateway.memo import Memo
 from gateway.protocol import channels, selectors
+from gateway.protocol.endpoints import ENDPOINTS
+from gateway.protocol.room import processes_needed
 from gateway.store import Wanted
+from gateway.tenure import Tenure
 from gateway.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -39,11 +43,13 @@ class Wishes:
     rows      wishes whose topics this process holds; of a wish that names many there is one for each of its topics
     patterns  wishes that name many, as they are stored, where this process reports on them
     named     topic of such a wish → all the exchange's topics it stands for now, of whatever process
+    needs     how many processes the topics of the whole endpoint need, by the limits of a connection
     """
 
     rows: Sequence[Wanted] = ()
     patterns: Sequence[Wanted] = ()
     named: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    needs: int = 1
 
 
 class WantedReader(threading.Thread):
@@ -55,9 +61,20 @@ class WantedReader(threading.Thread):
     """
 
     def __init__(
-        self, url: str, *, name: str, endpoint: str, mine: Callable[[str], bool], poll_s: float, memo: Memo[Wishes] | None = None
+        self,
+        url: str,
+        *,
+        name: str,
+        endpoint: str,
+        mine: Callable[[str], bool],
+        poll_s: float,
+        memo: Memo[Wishes] | None = None,
+        tenure: Tenure | None = None,
     ) -> None:
-        """`mine` says whether a topic belongs to this process. memo: the last answer, for a start while PostgreSQL is away."""
+        """`mine` says whether a topic belongs to this process. memo: the last answer, for a start while PostgreSQL is away.
+
+        tenure  None: there is no other machine that could run this process
+        """
         super().__init__(name="wanted", daemon=True)
         self._listener = Listener(url, name=name, channel=CHANNEL)
         self._endpoint = endpoint
@@ -65,16 +82,23 @@ class WantedReader(threading.Thread):
         self._name_of_worker = name
         self._poll_s = poll_s
         self._memo = memo
+        self._tenure = tenure
         self._remembered = self._kept()
         self._is_remembered = False  # nobody has answered since
         self._halt = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = False
         self._trouble = Trouble(log, f"{name} subscriptions_not_readable")
         self._matching: dict[tuple[str, str, bool], list[Listed]] = {}  # (category, pattern, before it trades) → what it names
+        self._counted, self._needs = set[str](), 1  # topics of the whole endpoint, and the processes that they need
         self._select_due = 0.0  # when that is looked up again
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.wishes: Wishes | None = None
         self.held_ms: dict[str, int] | None = None
+
+    @property
+    def in_the_way(self) -> str | None:
+        """Why this process must not work, for a person; None: it may."""
+        return self._tenure.in_the_way if self._tenure is not None else None
 
     def remembered(self) -> Wishes | None:
         """The last answer of an earlier run."""
@@ -95,6 +119,7 @@ class WantedReader(threading.Thread):
                 self._listener.close()
                 self._remember()
                 self._pause(RETRY_S, [])
+        self._leave()
         self._listener.close()
 
     def _kept(self) -> Wishes | None:
@@ -104,6 +129,19 @@ class WantedReader(threading.Thread):
             return None
         rows, patterns = ([row for row in of if self.mine(row.topic)] for of in (found.rows, found.patterns))
         return Wishes(rows, patterns, {pattern: topics for pattern, topics in found.named.items() if self.mine(pattern)})
+
+    def _look_who_else(self) -> None:
+        """Whether another machine runs this process."""
+        if self._tenure is not None:
+            before = self._tenure.in_the_way
+            self._tenure.renew(self._listener.connection)
+            if self._tenure.in_the_way != before:
+                os.eventfd_write(self.wake, 1)
+
+    def _leave(self) -> None:
+        if self._tenure is not None and self._tenure.in_the_way is None:
+            with suppress(StoreAway, StoreRefused):
+                self._tenure.leave(self._listener.connection)
 
     def _remember(self) -> None:
         """Nobody can be asked: what was wanted last is wanted still."""
@@ -122,6 +160,7 @@ class WantedReader(threading.Thread):
             self._pause(RETRY_S, [])
         has_news = True
         while not self._stopping:
+            self._look_who_else()
             if has_news or time.monotonic() >= self._select_due:
                 self._matching.clear()
                 self._select_due = time.monotonic() + SELECT_EVERY_S
@@ -130,7 +169,7 @@ class WantedReader(threading.Thread):
             self._trouble.over()
             self._is_remembered = False
             if self.held_ms is None:
-                held_ms = store.held_since(self._listener.connection, self._endpoint)
+                held_ms = tenure.held_since(self._listener.connection, self._endpoint)
                 self.held_ms = {row.topic: held_ms[row.id] for row in wishes.rows if row.id in held_ms}
             if wishes != self.wishes:
                 self.wishes = wishes
@@ -146,17 +185,22 @@ class WantedReader(threading.Thread):
     def _expanded(self, rows: Sequence[Wanted]) -> Wishes:
         """Wishes that name many are split into the topics they stand for; each belongs to a process as any other does."""
         mine, patterns, named = list[Wanted](), list[Wanted](), dict[str, dict[str, None]]()
+        every = set[str]()
         for row in rows:
             if not selectors.is_pattern(row.topic):
+                every.add(row.topic)
                 mine += [row] if self.mine(row.topic) else []
                 continue
             topics = self._topics_of(row)
+            every.update(topics)
             row = msgspec.structs.replace(row, bound_at=None)  # it moves with listings that this pattern does not name
             mine += [msgspec.structs.replace(row, topic=topic, pattern=row.topic) for topic in topics if self.mine(topic)]
             if self.mine(row.topic):
                 patterns.append(row)
                 named.setdefault(row.topic, {}).update(dict.fromkeys(topics))
-        return Wishes(mine, patterns, {pattern: list(topics) for pattern, topics in named.items()})
+        if every != self._counted:
+            self._counted, self._needs = every, processes_needed(ENDPOINTS[self._endpoint], every)
+        return Wishes(mine, patterns, {pattern: list(topics) for pattern, topics in named.items()}, self._needs)
 
     def _topics_of(self, row: Wanted) -> list[str]:
         channel = channels.by_type(row.channel_type)

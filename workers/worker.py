@@ -100,12 +100,12 @@ class Worker:
                 self._report_due = time.monotonic() + REPORT_EVERY_S
             self.link.wait()
         logger.info("%s stopping", self.name)
-        self.wanted.stop()
         if self.catalog is not None:
             self.catalog.stop()
         self.link.close()
         self.tap.close(time.time_ns())
         self.delivery.bus.flush(FLUSH_S, patience_s=PATIENCE_S)
+        self.wanted.stop()  # another machine may have the topics from now on
         self.delivery.close(time.time_ns())
         self.syncer.stop()
         self.reporter.give(self._state({}, has_ended=True))
@@ -124,15 +124,16 @@ class Worker:
         dead += ["catch-up"] if self.link.catchup.is_dead else []
         if dead:
             logger.error("%s thread_dead names=%s: the process ends, to be started anew", self.name, ",".join(dead))
-        return bool(dead)
+        in_the_way = self.wanted.in_the_way if self._has_begun else None
+        if in_the_way is not None:
+            logger.error("%s must_stand_by reason=%s: the process ends, to be started anew", self.name, in_the_way)
+        return bool(dead) or in_the_way is not None
 
     def _begins(self) -> bool:
         """Whether it is this process's turn, and what an earlier run left has been read: nothing new comes before that."""
         if self._has_begun:
             return True
-        in_the_way = (
-            self.layout.begin(self.lock) if self.layout is not None else None if self.lock.take() else "another one has the turn"
-        )
+        in_the_way = self.wanted.in_the_way or self._takes_turn()
         if in_the_way is not None:
             self._waiting.say(in_the_way)
             self.link.status, self.link.last_error = "standby", in_the_way
@@ -150,6 +151,12 @@ class Worker:
             self.delivery.ledger.was_away(since_ms, topics, now_ns=time.time_ns())
             self._waiting.over()
         return self._has_begun
+
+    def _takes_turn(self) -> str | None:
+        """None: it has it. Else who is in the way."""
+        if self.layout is not None:
+            return self.layout.begin(self.lock)
+        return None if self.lock.take() else "another process has the turn"
 
     def _takes_over(self) -> None:
         """Once PostgreSQL has said what is wanted: some of it was held elsewhere, by a process that left nothing on this disk."""
@@ -185,6 +192,9 @@ class Worker:
         wishes = self.wanted.wishes
         if wishes is None or wishes is self._wishes:
             return
+        if wishes.needs > self.slot.processes and wishes.needs != self._wishes.needs:
+            words = "%s more_processes_needed found=%d expected=%d: topics that do not fit into the exchange's limits are refused"
+            logger.warning(words, self.name, self.slot.processes, wishes.needs)
         self._wishes = wishes
         if self._barred is None:
             self._take_up(work_of(wishes.rows, self.endpoint), self._resyncs.grown(wishes.rows))
@@ -243,6 +253,7 @@ class Worker:
             started_ms=self.started_ms,
             connection_status=link.status,
             processes=self.slot.processes,
+            processes_needed=self._wishes.needs,
             connected_since_ms=link.connected_since,
             trouble_since_ms=link.trouble_since,
             last_frame_ms=last_ms,

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.occurrences import Gap
+from gateway.protocol.room import owner
 from gateway.state import Absence
 from workers.gaps import OpenGap
 from workers.inheritance import MOVED, Left, share_gaps, share_wishes
-from workers.slots import owner
 from workers.wanted import Wishes
 
 TOPICS = [f"publicTrade.T{number}" for number in range(40)]
