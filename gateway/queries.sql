@@ -11,6 +11,13 @@ from subscriptions
 where is_active and endpoint = %(endpoint)s
 order by created_at, id
 
+-- name: wanted_mark
+-- Changes whenever what `wanted` reads does; a thousand rows cost the reader nothing.
+select count(*) || ' ' || coalesce(sum(hashtextextended(
+    concat_ws(' ', id, state, last_error, queue, snapshot_seconds, resyncs, bound_at, trace_id), 0)), 0)
+from subscriptions
+where is_active and endpoint = %(endpoint)s
+
 -- name: held_since
 -- Which wishes' topics were held, and the newest word about each, in Unix milliseconds: of an event, else of the state.
 select id, extract(epoch from coalesce(last_event_at, updated_at)) * 1000 as at_ms

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from gateway import db
 from gateway.db import Connection, transaction
 from gateway.memo import Memo
 from gateway.statements import query
@@ -107,10 +106,3 @@ class Tenure:
         if number == self._named["number"]:
             return f"{other} runs on {host} too; expected each process of {endpoint} on one machine"
         return f"{other} runs on {host}; expected the same count on all machines, and found {self._processes} here"
-
-
-def held_since(connection: Connection, endpoint: str) -> dict[UUID, int]:
-    """Wishes whose topic some worker held, as far as was reported: until when something of it arrived, Unix milliseconds."""
-    with transaction(connection) as cursor:
-        cursor.execute(query("held_since"), {"endpoint": endpoint})
-        return {row["id"]: int(row["at_ms"]) for row in db.rows(cursor)}

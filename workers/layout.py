@@ -23,6 +23,7 @@ from gateway.disk.turn_lock import TurnLock
 from gateway.memo import Memo
 from gateway.models import Record
 from gateway.outbox import KEPT
+from gateway.protocol.tape import Told
 from workers.gaps import OpenGap
 from workers.inheritance import Left, share_gaps, share_wishes
 from workers.journal import Journal, Kept, KeptRecords
@@ -123,10 +124,14 @@ class Layout:
         shares = share_gaps(left, here, owner, executor=self.slot.number, now_ms=time.time_ns() // 1_000_000)
         remembered = share_wishes((found for number in known if (found := wishes[number].read())), here, owner)
         moved = sum(self._deal_journal(number) for number in known)
+        tapes = {number: Memo(self.var_dir / "tapes" / f"{self._name(number)}.json", dict[str, list[Told]]) for number in gaps}
+        told = {topic: last for number in known for topic, last in (tapes[number].read() or {}).items()}
         for number in here:
+            tapes[number].write({topic: last for topic, last in told.items() if owner(topic) == number})
             gaps[number].write(shares[number])
             wishes[number].write(remembered[number])
         for number in set(known) - set(here):
+            tapes[number].forget()
             gaps[number].forget()
             wishes[number].forget()
             self._settle(number)

@@ -12,7 +12,7 @@ from typing import Generic
 
 from gateway.models import Event
 from gateway.protocol.answers import Fact
-from gateway.protocol.tape import Edge, Tape
+from gateway.protocol.tape import Edge, Tape, Told
 from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, fillable
 from workers.held import LONGEST_S, FirstMs, Held, Item, Step
 
@@ -76,6 +76,16 @@ class Refill(Generic[Item]):
         self._tapes: dict[str, Tape] = {}
         self._questions: dict[str, _Question] = {}  # by topic
         self._closing: dict[str, float] = {}  # topic → when what REST told is no longer looked for on the stream; monotonic seconds
+
+    @property
+    def told(self) -> dict[str, list[Told]]:
+        """Topic → what consumers were told last of it, for the process that has it next. Where something before that is missed: nothing."""
+        return {topic: last for topic, tape in self._tapes.items() if topic not in self._questions and (last := tape.last)}
+
+    def goes_on(self, told: Mapping[str, list[Told]]) -> None:
+        """Before anything is told: where the process before ended."""
+        for topic, last in told.items():
+            self._tapes.setdefault(topic, Tape()).goes_on(last)
 
     def note(self, event: Event) -> None:
         """Consumers are told of it now: every trade and candle."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gateway import instruments, store, tenure
+from gateway import instruments, store, wished
 from gateway.db import Listener
 from gateway.errors import StoreAway, StoreRefused
 from gateway.instruments import Listed
@@ -90,6 +90,7 @@ class WantedReader(threading.Thread):
         self._trouble = Trouble(log, f"{name} subscriptions_not_readable")
         self._matching: dict[tuple[str, str, bool], list[Listed]] = {}  # (category, pattern, before it trades) → what it names
         self._counted, self._needs = set[str](), 1  # topics of the whole endpoint, and the processes that they need
+        self._mark = ""  # of the wishes as they were read last
         self._select_due = 0.0  # when that is looked up again
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.wishes: Wishes | None = None
@@ -161,26 +162,33 @@ class WantedReader(threading.Thread):
         has_news = True
         while not self._stopping:
             self._look_who_else()
-            if has_news or time.monotonic() >= self._select_due:
+            has_news = has_news or time.monotonic() >= self._select_due
+            if has_news:
                 self._matching.clear()
                 self._select_due = time.monotonic() + SELECT_EVERY_S
-            rows = store.wanted(self._listener.connection, self._endpoint)
-            wishes = self._expanded(rows)
-            self._trouble.over()
-            self._is_remembered = False
-            if self.held_ms is None:
-                held_ms = tenure.held_since(self._listener.connection, self._endpoint)
-                self.held_ms = {row.topic: held_ms[row.id] for row in wishes.rows if row.id in held_ms}
-            if wishes != self.wishes:
-                self.wishes = wishes
-                if self._memo is not None:
-                    self._memo.write(wishes)
-                os.eventfd_write(self.wake, 1)
+            mark = wished.mark(self._listener.connection, self._endpoint)
+            if has_news or mark != self._mark:
+                self._read(mark)
             has_news = self._listener.drain()  # what came while this was read wakes nobody
             if not has_news:
                 due_s = max(0.0, self._select_due - time.monotonic())
                 self._pause(min(self._poll_s, due_s) if self._matching else self._poll_s, [self._listener.fileno()])
                 has_news = self._listener.drain()
+
+    def _read(self, mark: str) -> None:
+        """All that is wanted now. mark: of what the wishes were at the latest."""
+        wishes = self._expanded(store.wanted(self._listener.connection, self._endpoint))
+        self._mark = mark
+        self._trouble.over()
+        self._is_remembered = False
+        if self.held_ms is None:
+            held_ms = wished.held_since(self._listener.connection, self._endpoint)
+            self.held_ms = {row.topic: held_ms[row.id] for row in wishes.rows if row.id in held_ms}
+        if wishes != self.wishes:
+            self.wishes = wishes
+            if self._memo is not None:
+                self._memo.write(wishes)
+            os.eventfd_write(self.wake, 1)
 
     def _expanded(self, rows: Sequence[Wanted]) -> Wishes:
         """Wishes that name many are split into the topics they stand for; each belongs to a process as any other does."""

@@ -107,6 +107,8 @@ class Worker:
         self.delivery.bus.flush(FLUSH_S, patience_s=PATIENCE_S)
         self.wanted.stop()  # another machine may have the topics from now on
         self.delivery.close(time.time_ns())
+        if self._is_open and not self.delivery.counts.not_kept:
+            self.link.catchup.ends()
         self.syncer.stop()
         self.reporter.give(self._state({}, has_ended=True))
         self.reporter.stop()
@@ -144,6 +146,7 @@ class Worker:
             if left.records or left.lost:
                 logger.info("%s journal_left records=%d lost=%d", self.name, left.records, left.lost)
             self.syncer.start()
+            self.link.catchup.begins()
             self.link.status, self.link.last_error = "connecting", None
         self._has_begun = self.delivery.replay(time.monotonic())
         if self._has_begun:

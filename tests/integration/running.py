@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -134,6 +135,13 @@ class RunningGateway:
         """supervisorctl's words."""
         command = ["supervisorctl", "-c", str(self.folder / "supervisord.conf"), *arguments]
         return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False).stdout
+
+    def scale(self, program: str, count: int) -> None:
+        """Edit numprocs as a person does, and have supervisord follow."""
+        path = self.folder / "supervisord.conf"
+        before, section, after = path.read_text().partition(f"[program:{program}]")
+        path.write_text(before + section + re.sub(r"^numprocs=.*$", f"numprocs={count}", after, count=1, flags=re.MULTILINE))
+        self.control("update")
 
     def pids(self) -> dict[str, int]:
         """Process name → pid, of the programs that run."""
