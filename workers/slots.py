@@ -1,6 +1,6 @@
 """Slots: an endpoint's processes by number, over all hosts; each is run by exactly one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.protocol.room import owner
@@ -26,3 +26,11 @@ class Slot:
     def owner(self, topic: str) -> int:
         """Which process has a topic. Source: the public contract, section 1."""
         return owner(topic, self.processes)
+
+    def seen_here(self, named: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        """Pattern → of the topics it stands for those of this machine's processes, whose words can be read here; without a pattern of
+        which there are none."""
+        if len(self.here) == self.processes:
+            return named
+        here = {pattern: [topic for topic in topics if self.owner(topic) in self.here] for pattern, topics in named.items()}
+        return {pattern: topics for pattern, topics in here.items() if topics or not named[pattern]}

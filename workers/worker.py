@@ -225,7 +225,7 @@ class Worker:
 
     def _tell_postgres(self, topics: Mapping[str, TopicState], stored: Sequence[Wanted]) -> None:
         """Report each topic that changed, and again where a row says something else; so, too, each wish that names many."""
-        now, now_ns, named = time.monotonic(), time.time_ns(), self._wishes.named
+        now, now_ns, named = time.monotonic(), time.time_ns(), self.slot.seen_here(self._wishes.named)
         patterns = of_patterns(named, {**self._siblings_topics(now_ns), **topics}) if named and self._barred is None else {}
         in_rows, reports = {row.topic for row in stored}, []
         for report, is_settled in self._told.news({**topics, **patterns}, stored, now):

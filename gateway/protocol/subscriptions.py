@@ -9,6 +9,7 @@ The wanted topics are a set that is compared with what is so: a lost wish or a l
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.forms import clash
@@ -49,10 +50,12 @@ class Subscriptions:
     _patience_s: float = ACK_TIMEOUT_S
     _count: int = 0
     _moved: bool = False  # something changed since `to_send` last looked: it costs a walk over all topics
+    _look_at: float = 0.0  # `tick` has nothing to do with any topic before: it costs another one
+    _settled: bool | None = None  # and so does this; None: it is to be worked out
 
     def want(self, topics: Mapping[str, bool]) -> None:
         """Replace the wanted set: topic → whether the exchange pushes a frame on subscribe."""
-        self._moved = True
+        self._changed()
         makes_room = any(topic.wanted and name not in topics for name, topic in self._topics.items())
         for name, topic in list(self._topics.items()):
             topic.wanted = name in topics
@@ -77,7 +80,8 @@ class Subscriptions:
         """Leave a topic and ask for it again, for a fresh snapshot: at once, or when its pace allows it."""
         topic = self._topics.get(name)
         if topic is not None and topic.wanted and topic.phase in HELD:
-            topic.stale = self._moved = True
+            topic.stale = True
+            self._changed()
 
     def renew_prompt(self) -> str | None:
         """Renew one topic that answers with a snapshot at once; None where there is none to be asked."""
@@ -152,6 +156,13 @@ class Subscriptions:
                 # Nobody knows whether the exchange answers who leaves what is not held.
                 self._move(name, Heard.YES if topic.in_doubt and request.op == "unsubscribe" else Heard.SILENCE, now=now)
         self.silences += blamed
+        if now >= self._look_at:
+            self._look(now)
+
+    def _look(self, now: float) -> None:
+        """Notice what time has made of the topics; nothing changes in them until one of these moments, or somebody else changes it."""
+        self._look_at = inf
+        due = inf
         for name, topic in self._topics.items():
             if topic.phase is Phase.REFUSED and now >= topic.retry_at:
                 # The private endpoint has one text for a topic that does not exist and for one that is held already.
@@ -161,6 +172,8 @@ class Subscriptions:
                 topic.hollow, topic.error = True, f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
                 self.renew(name)
             self._moved = (topic.stale and topic.renewal.noticed(now)) or self._moved
+            due = min(due, topic.due(now, FIRST_FRAME_S))
+        self._look_at = min(self._look_at, due)
 
     def take_gaps(self) -> list[tuple[str, str]]:
         """("gap", topic) for one that delivered and is left to be asked for anew, ("recovered", topic) when it is back; once each."""
@@ -184,7 +197,11 @@ class Subscriptions:
     @property
     def settled(self) -> bool:
         """Every wanted topic is held or refused, and every unwanted one gone."""
-        return all(topic.phase in HELD or topic.phase is Phase.REFUSED for topic in self._topics.values() if topic.wanted)
+        if self._settled is None:
+            self._settled = all(
+                topic.phase in HELD or topic.phase is Phase.REFUSED for topic in self._topics.values() if topic.wanted
+            )
+        return self._settled
 
     @property
     def held(self) -> int:
@@ -202,6 +219,9 @@ class Subscriptions:
     def states(self) -> dict[str, tuple[str, str | None]]:
         """Wanted topic → the contract's word for its state, and the exchange's words where it refused."""
         return {name: (topic.word, topic.error) for name, topic in self._topics.items() if topic.wanted}
+
+    def _changed(self) -> None:
+        self._moved, self._look_at, self._settled = True, 0.0, None
 
     def _answered(self, sent_at: float, now: float) -> None:
         """Somebody is there, if only slowly."""
@@ -262,7 +282,7 @@ class Subscriptions:
         return [(name, Heard.BYSTANDER) for name in request.topics]
 
     def _move(self, name: str, heard: Heard, *, error: str | None = None, now: float = 0.0) -> None:
-        self._moved = True
+        self._changed()
         topic = self._topics[name]
         phase = MOVES[topic.phase, heard]
         if phase is Phase.REFUSED and heard is Heard.NO:

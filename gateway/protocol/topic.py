@@ -1,6 +1,7 @@
 """A topic of one connection, as `subscriptions.py` keeps it, and a request; where a topic may go next is in `topic_moves.py`."""
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from gateway.protocol.renewal import Renewal
@@ -74,6 +75,14 @@ class Topic:
         if self.phase is Phase.ACKNOWLEDGED:
             return not self.pushes_first or self.error is not None
         return self.phase in (Phase.LIVE, Phase.REFUSED)
+
+    def due(self, now: float, first_frame_s: float) -> float:
+        """When time next makes something of it; it must have pushed within so many seconds of its acknowledgement."""
+        if self.stale:
+            return now
+        if self.phase is Phase.REFUSED:
+            return self.retry_at
+        return self.renewal.held_at + first_frame_s if self.phase is Phase.ACKNOWLEDGED and self.pushes_first else inf
 
     def refuse(self, error: str | None, now: float) -> None:
         """Note a refusal, and when to ask again."""
