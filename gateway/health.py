@@ -192,8 +192,8 @@ def _alarms(known: Known) -> Iterator[str]:
             yield f"{name} holds {queue.messages} messages, {queue.fill or 0:.0%} of its limits"
         if queue.is_unread and queue.unread_ms is not None:
             yield f"{name} holds {queue.messages} messages, and nobody has read it for {(known.now_ms - queue.unread_ms) // 1000} s"
-    if known.router is not None and known.router.hint is not None:
-        yield known.router.hint
+    if known.router is not None:
+        yield from known.router.hints
 
 
 def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:

@@ -29,11 +29,12 @@ where is_active and endpoint = %(endpoint)s and state in ('acknowledged', 'live'
 select pg_advisory_xact_lock(hashtextextended('ws-gateway slots ' || %(endpoint)s, 0))
 
 -- name: slot_in_the_way
--- Another machine that spoke within the last seconds and runs the same process, or counts the endpoint's processes otherwise.
+-- Another machine that spoke within the last seconds and runs the same process, or counts the endpoint's processes otherwise; or runs
+-- any of them, where one machine has all.
 select number, processes, host
 from slots
 where endpoint = %(endpoint)s and host_id <> %(host_id)s and seen_at > now() - make_interval(secs => %(silent_s)s)
-    and (number = %(number)s or processes <> %(processes)s)
+    and (number = %(number)s or processes <> %(processes)s or %(is_alone)s)
 order by number <> %(number)s, number
 limit 1
 

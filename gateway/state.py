@@ -164,7 +164,7 @@ class RouterState(msgspec.Struct, kw_only=True):
     """The router's words: its lanes, the queues, and how many subscriptions are active in PostgreSQL.
 
     queues_ms  when the queues were looked at
-    hint       for a person: class queues that nobody wants
+    hints      for a person: class queues that nobody wants; processes of other machines that stand by
     counted    for GET /metrics; it goes on from run to run
     """
 
@@ -175,7 +175,7 @@ class RouterState(msgspec.Struct, kw_only=True):
     lanes: dict[str, LaneState] = msgspec.field(default_factory=dict)
     queues: dict[str, QueueState] = msgspec.field(default_factory=dict)
     queues_ms: int = 0
-    hint: str | None = None
+    hints: list[str] = msgspec.field(default_factory=list)
     active_subscriptions: int | None = None
     events: int = 0
     counted: Counted = msgspec.field(default_factory=Counted)

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from gateway.db import Connection, transaction
 from gateway.memo import Memo
+from gateway.protocol.endpoints import ENDPOINTS
 from gateway.statements import query
 
 #: Between two renewals; seconds. A machine that has been silent for so long runs nothing any more.
@@ -56,10 +57,11 @@ class Tenure:
     def __init__(
         self, host: Host, endpoint: str, number: int, processes: int, memo: Memo[bool], now: Callable[[], float] = time.monotonic
     ) -> None:
-        """memo: whether this machine ran it last."""
+        """memo: whether this machine ran it last. Of an endpoint that logs in all processes are on one machine, for one works at a time."""
         self._host = host
         self._named = {"endpoint": endpoint, "number": number}
         self._processes = processes
+        self._is_alone = ENDPOINTS[endpoint].authenticates
         self._memo = memo
         self._now = now
         self._due = 0.0
@@ -78,6 +80,7 @@ class Tenure:
         values = {
             **self._named,
             "processes": self._processes,
+            "is_alone": self._is_alone,
             "host_id": self._host.id,
             "host": self._host.name,
             "silent_s": SILENT_S,
@@ -105,4 +108,6 @@ class Tenure:
         endpoint, other = self._named["endpoint"], f"{self._named['endpoint']}_{number:02d} of {processes}"
         if number == self._named["number"]:
             return f"{other} runs on {host} too; expected each process of {endpoint} on one machine"
+        if self._is_alone and processes == self._processes:
+            return f"{other} runs on {host}; this machine takes over when that has gone"
         return f"{other} runs on {host}; expected the same count on all machines, and found {self._processes} here"

@@ -88,13 +88,14 @@ def _lane(sink: Sink, settings: Settings, wake: Callable[[], None]) -> Lane:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the router says of itself, from its parts. tally: what they count for GET /metrics."""
+    """What the router says of itself, from its parts. tally: what they count for GET /metrics; far: processes of other machines."""
 
     router: Router
     postgres: PostgresSink
     keeper: TopologyKeeper
     backlogs: BacklogWatch
     tally: Tally
+    far: FarStates
     started_ms: int
 
     def now(self) -> RouterState:
@@ -107,7 +108,7 @@ class Words:
             lanes=lanes,
             queues=self.backlogs.states(),
             queues_ms=self.keeper.looked_ms,
-            hint=self.backlogs.hint,
+            hints=[*([self.backlogs.hint] if self.backlogs.hint is not None else []), *self.far.hints(time.time())],
             active_subscriptions=self.postgres.active_subscriptions,
             events=self.router.events,
             counted=self._counted(lanes),
@@ -235,7 +236,7 @@ def run(settings: Settings) -> int:
     receiver = BusReceiver(settings.bus_address, keys=keys)
     far = FarStates(settings.var_dir, host_of(settings.var_dir).id)
     router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
-    words = Words(router, postgres, keeper, backlogs, tally, started_ms)
+    words = Words(router, postgres, keeper, backlogs, tally, far, started_ms)
     reporter = Reporter(settings.var_dir, words.now())
     syncer = Syncer(lane.spool for lane in lanes)
     threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, backlogs, leases, reporter, syncer]
@@ -244,8 +245,8 @@ def run(settings: Settings) -> int:
     logger.info("router listening address=%s encrypted=%s", settings.bus_address, keys is not None)
 
     def report(*, at_once: bool) -> None:
+        far.write(receiver.take_words(), time.time())
         reporter.give(words.now(), at_once=at_once)
-        far.write(receiver.take_words())
 
     serve(router, receiver, threads, report, wake, stopping)
     logger.info("router stopping")

@@ -97,3 +97,23 @@ def test_a_folder_names_its_machine_once(tmp_path: Path) -> None:
     assert host_of(tmp_path / "a") == first
     assert host_of(tmp_path / "b").id != first.id
     assert str(tmp_path / "a") in first.name
+
+
+def test_of_the_account_one_machine_runs_all_processes_and_another_takes_over_when_it_has_gone(
+    connection: db.Connection, tmp_path: Path
+) -> None:
+    at = [0.0]
+
+    def renewed(name: str, number: int) -> Tenure:
+        at[0] += tenure.EVERY_S
+        found = Tenure(Host(name, name), "private", number, 2, Memo(tmp_path / f"{name}{number}.json", bool), lambda: at[0])
+        found.renew(connection)
+        return found
+
+    first, second = renewed("alpha", 0), renewed("alpha", 1)
+    assert (first.in_the_way, second.in_the_way) == (None, None)
+    assert renewed("beta", 1).in_the_way == "private_01 of 2 runs on alpha too; expected each process of private on one machine"
+    second.leave(connection)
+    assert renewed("beta", 1).in_the_way == "private_00 of 2 runs on alpha; this machine takes over when that has gone"
+    first.leave(connection)
+    assert renewed("beta", 1).in_the_way is None

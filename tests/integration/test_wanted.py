@@ -9,8 +9,8 @@ from stored import add, bind, lists, reading, until
 from gateway import db, instruments, names, store
 from gateway.memo import Memo
 from gateway.protocol.instruments import Instrument
+from gateway.protocol.room import owner
 from gateway.servers.server import free_ports
-from workers.exchange import owner
 from workers.wanted import Wishes
 
 

@@ -4,7 +4,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from test_bus import Receiving, record, wait_for
 
@@ -18,6 +20,18 @@ from tests.zeromq import Context
 
 #: The router's machine, and two others: known to it and unknown.
 ROUTER, KNOWN, UNKNOWN = (curve.make_pair() for _ in range(3))
+
+
+NOW_S = 1_800_000_000
+
+
+def worker(name: str, **said: Any) -> WorkerState:
+    given = {"endpoint": "linear", "pid": 1, "written_ms": 7, "started_ms": 1, "connection_status": "idle", "processes": 4, **said}
+    return WorkerState(name=name, **given)
+
+
+def _words(name: str, **said: Any) -> bytes:
+    return msgspec.json.encode(worker(name, **said))
 
 
 @pytest.fixture
@@ -118,25 +132,44 @@ def test_words_of_another_machine_become_a_state_file_dated_here_and_those_of_th
 
     def turn() -> None:
         for host, name in (("there", "linear_02"), ("here", "linear_00"), ("elsewhere", "router_00")):
-            words[host].send(
-                WorkerState(name=name, endpoint="linear", pid=1, written_ms=7, started_ms=1, connection_status="idle", processes=4)
-            )
+            words[host].send(worker(name))
         receiver.take()
         found = receiver.take_words()
         said.update(found)
-        states.write(found)
+        states.write(found, NOW_S)
 
     wait_for(lambda: len(said) == len(words), turn)
     for opened in words.values():
         opened.close()
     found = state.read_workers(tmp_path)
     assert list(found) == ["linear_02"]
-    assert found["linear_02"].written_ms > 1_700_000_000_000
+    assert found["linear_02"].written_ms == NOW_S * 1000
     assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["linear_02.json"]
 
 
 def test_words_that_cannot_be_read_are_said_and_harm_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        FarStates(tmp_path, "here").write({"there x": b"{", "there y": b'{"name":"../../etc/x"}'})
+        FarStates(tmp_path, "here").write(
+            {"there x": b"{", "there y": b'{"name":"linear_00"}', "there z": _words("../../etc/x")}, NOW_S
+        )
     assert len(caplog.messages) == 2
     assert not (tmp_path / "state").exists()
+
+
+def test_of_two_machines_with_the_same_process_the_one_that_stands_by_is_a_hint_and_not_the_state(tmp_path: Path) -> None:
+    states = FarStates(tmp_path, "here")
+    works, waits = (
+        _words("linear_02", pid=5, connection_status="connected"),
+        _words("linear_02", pid=6, connection_status="standby", last_error="why"),
+    )
+    for words in ({"there x": works, "elsewhere x": waits}, {"elsewhere x": waits}):
+        states.write(words, NOW_S)
+        found = state.read_worker(tmp_path, "linear_02")
+        assert found is not None
+        assert found.pid == 5
+        assert states.hints(NOW_S) == ["linear_02 of another machine stands by: why"]
+    assert states.hints(NOW_S + state.STALE_S + 1) == [], "it has been taken away"
+    states.write({"elsewhere x": waits}, NOW_S + state.STALE_S + 1)
+    found = state.read_worker(tmp_path, "linear_02")
+    assert found is not None
+    assert (found.pid, states.hints(NOW_S + state.STALE_S + 1)) == (6, []), "nobody else speaks"
