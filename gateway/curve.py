@@ -4,6 +4,7 @@ Each machine has a key pair. The public key of the router's is known to all, and
 """
 
 import logging
+import os
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ _DOOR = "inproc://zeromq.zap.01"
 _PARTS = 7
 #: Refusals of one peer are said once in this many; it tries every few seconds.
 _SAID_EVERY = 100
+#: Unknown keys that are told apart.
+_MOST_REFUSED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +74,30 @@ class Door(threading.Thread):
         self._socket.bind(_DOOR)
         self.allowed = frozenset(allowed)
         self._refused: dict[str, int] = {}
+        self._halt = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def stop(self) -> None:
+        """Nobody comes in any more."""
+        os.eventfd_write(self._halt, 1)
+        self.join()
 
     def run(self) -> None:
-        while True:
-            try:
-                asked = self._socket.recv_multipart()
-                is_known = self._knows(asked)
-                status, words = (b"200", b"") if is_known else (b"400", b"unknown key")
-                self._socket.send_multipart([b"1.0", asked[1], status, words, b"", b""])
-            except zmq.ContextTerminated:
-                return
-            except zmq.ZMQError as fault:
-                log.warning("bus door reason=%s", fault)
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._halt, zmq.POLLIN)
+        while self._halt not in dict(poller.poll()):
+            asked = self._socket.recv_multipart()
+            status, words = (b"200", b"") if self._knows(asked) else (b"400", b"unknown key")
+            self._socket.send_multipart([b"1.0", asked[1], status, words, b"", b""])
+        self._socket.close()
 
     def _knows(self, asked: list[bytes]) -> bool:
         address = asked[3].decode(errors="replace")
         key = asked[6].hex() if len(asked) == _PARTS and asked[5] == b"CURVE" else "none"
         if key in self.allowed:
             return True
+        if len(self._refused) > _MOST_REFUSED:
+            self._refused.clear()
         count = self._refused[key] = self._refused.get(key, 0) + 1
         if count % _SAID_EVERY == 1:
             words = "bus refused address=%s public_key=%s times=%d: expected a key of WS_GATEWAY_BUS_ALLOWED_KEYS"

@@ -147,12 +147,13 @@ def _take_turn(path: Path, wake: int, stopping: Sequence[int]) -> None:
         select.select([wake], [], [], LOCK_EVERY_S)
 
 
-def _open_door(settings: Settings) -> Keys | None:
-    """Before anybody can come in."""
-    keys = keys_of(settings.bus_key, settings.bus_router_key)
-    if keys is not None:
-        Door({keys.public, *settings.bus_allowed_keys}).start()
-    return keys
+def _door(settings: Settings, keys: Keys | None) -> Door | None:
+    """It opens before anybody can come in."""
+    if keys is None:
+        return None
+    door = Door({keys.public, *settings.bus_allowed_keys})
+    door.start()
+    return door
 
 
 def _check_keys(settings: Settings) -> None:
@@ -232,7 +233,8 @@ def run(settings: Settings) -> int:
     ]
     for lane in lanes:
         lane.open()
-    keys = _open_door(settings)
+    keys = keys_of(settings.bus_key, settings.bus_router_key)
+    door = _door(settings, keys)
     receiver = BusReceiver(settings.bus_address, keys=keys)
     far = FarStates(settings.var_dir, host_of(settings.var_dir).id)
     router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
@@ -242,6 +244,7 @@ def run(settings: Settings) -> int:
     threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, backlogs, leases, reporter, syncer]
     for thread in threads:
         thread.start()
+    threads += [door] if door is not None else []
     logger.info("router listening address=%s encrypted=%s", settings.bus_address, keys is not None)
 
     def report(*, at_once: bool) -> None:
@@ -256,6 +259,8 @@ def run(settings: Settings) -> int:
     router.stop(wake)
     syncer.stop()  # when what was in memory is on disk
     reporter.stop()
+    if door is not None:
+        door.stop()
     return 0 if stopping else 1
 
 

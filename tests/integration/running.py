@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pika
 import urllib3
 
-from gateway import db, instruments
+from gateway import db, instruments, programs
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator
@@ -55,15 +55,20 @@ class RunningGateway:
         simulator: RunningSimulator,
         *,
         processes: dict[str, int] | None = None,
+        programs_here: Sequence[str] = (),
         **settings: str,
     ) -> None:
-        """`processes`: numprocs of programs that have more than one; `settings`: besides those every test needs."""
+        """`processes`: numprocs of programs that have more than one; `settings`: besides those every test needs.
+
+        programs_here  of one of several machines, as `ws-gateway conf` takes them; none: all
+        """
         self.folder = folder
         self.database_url = database_url
         self.broker_url = broker_url
         self.port = free_ports(1)[0]
         (folder / "var" / "log").mkdir(parents=True, exist_ok=True)
         conf = (ROOT / "supervisord.conf").read_text()
+        conf = programs.chosen(conf, programs_here) if programs_here else conf
         for program, count in (processes or {}).items():
             before, section, after = conf.partition(f"[program:{program}]")
             conf = before + section + after.replace("numprocs=1", f"numprocs={count}", 1)

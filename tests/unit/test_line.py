@@ -41,9 +41,11 @@ def address() -> str:
 
 @pytest.fixture
 def receiver(address: str, context: Context) -> Iterator[BusReceiver]:
-    Door({ROUTER[0], KNOWN[0]}, context=context).start()
+    door = Door({ROUTER[0], KNOWN[0]}, context=context)
+    door.start()
     with closing(BusReceiver(address, keys=Keys(ROUTER[1], ROUTER[0]), context=context)) as opened:
         yield opened
+    door.stop()
 
 
 def sender(address: str, context: Context, keys: Keys | None) -> BusSender:
@@ -118,6 +120,7 @@ def test_a_machine_that_becomes_known_is_let_in_without_being_started_anew(
             wait_for(lambda: bool(caplog.messages), known.pump, receiving.turn)
             door.allowed = frozenset({ROUTER[0], KNOWN[0]})
             wait_for(lambda: not known.outbox, known.pump, receiving.turn)
+    door.stop()
 
 
 def test_words_of_another_machine_become_a_state_file_dated_here_and_those_of_this_one_do_not(
