@@ -55,7 +55,7 @@ class Dialled:
     def news(self) -> bool | None:
         """Whether the other end is there, where that may have changed since the last look; None: nothing has. Does not wait."""
         linked = None
-        while self._monitor.poll(0):
+        while int(self._monitor.get(zmq.EVENTS)) & zmq.POLLIN:  # as `poll(0)` has it, at a tenth of its cost
             event = recv_monitor_message(self._monitor)["event"]
             linked = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
             if linked:
