@@ -56,7 +56,8 @@ class WantedReader(threading.Thread):
     """Keeps `wishes` the newest answer of PostgreSQL. While it is away, the last answer stands and nothing stops.
 
     wishes  None before the first answer; replaced whole, never changed in place
-    held_ms topics that the first answer says somebody held before, and until when it knows of events; Unix milliseconds
+    in_the_way  why this process must not work, for a person; None: it may
+    held_ms     topics that somebody held before this process had its turn, and until when PostgreSQL knows of events; Unix milliseconds
     wake    the descriptor that the worker's loop sleeps on: readable once the wishes have changed; others may write it too
     """
 
@@ -93,13 +94,9 @@ class WantedReader(threading.Thread):
         self._mark = ""  # of the wishes as they were read last
         self._select_due = 0.0  # when that is looked up again
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.in_the_way = tenure.in_the_way if tenure is not None else None
         self.wishes: Wishes | None = None
         self.held_ms: dict[str, int] | None = None
-
-    @property
-    def in_the_way(self) -> str | None:
-        """Why this process must not work, for a person; None: it may."""
-        return self._tenure.in_the_way if self._tenure is not None else None
 
     def remembered(self) -> Wishes | None:
         """The last answer of an earlier run."""
@@ -132,12 +129,23 @@ class WantedReader(threading.Thread):
         return Wishes(rows, patterns, {pattern: topics for pattern, topics in found.named.items() if self.mine(pattern)})
 
     def _look_who_else(self) -> None:
-        """Whether another machine runs this process."""
-        if self._tenure is not None:
-            before = self._tenure.in_the_way
-            self._tenure.renew(self._listener.connection)
-            if self._tenure.in_the_way != before:
-                os.eventfd_write(self.wake, 1)
+        """Whether another machine runs this process. When it does no more, this one goes on from where that one was."""
+        if self._tenure is None:
+            return
+        self._tenure.renew(self._listener.connection)
+        if self._tenure.in_the_way != self.in_the_way:
+            self.held_ms = None
+            if self._tenure.in_the_way is None and self.wishes is not None and not self._is_remembered:
+                self._take_over(self.wishes)
+            self.in_the_way = self._tenure.in_the_way
+            os.eventfd_write(self.wake, 1)
+
+    def _take_over(self, wishes: Wishes) -> None:
+        """From now on they are this process's own. What was held, and until when, is as it is now."""
+        held_ms = wished.held_since(self._listener.connection, self._endpoint)
+        self.held_ms = {row.topic: held_ms[row.id] for row in wishes.rows if row.id in held_ms}
+        if self._memo is not None:
+            self._memo.write(wishes)
 
     def _leave(self) -> None:
         if self._tenure is not None and self._tenure.in_the_way is None:
@@ -181,12 +189,12 @@ class WantedReader(threading.Thread):
         self._mark = mark
         self._trouble.over()
         self._is_remembered = False
-        if self.held_ms is None:
-            held_ms = wished.held_since(self._listener.connection, self._endpoint)
-            self.held_ms = {row.topic: held_ms[row.id] for row in wishes.rows if row.id in held_ms}
+        is_ours = self._tenure is None or self._tenure.in_the_way is None
+        if is_ours and self.held_ms is None:
+            self._take_over(wishes)
         if wishes != self.wishes:
             self.wishes = wishes
-            if self._memo is not None:
+            if is_ours and self._memo is not None:
                 self._memo.write(wishes)
             os.eventfd_write(self.wake, 1)
 

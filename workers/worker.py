@@ -168,7 +168,7 @@ class Worker:
         known = {row.topic for row in remembered.rows} if remembered is not None else set()
         known |= gap.topics if gap is not None else set()
         since_ms = {topic: at_ms for topic, at_ms in (held_ms or {}).items() if topic not in known}
-        if since_ms and not self.endpoint.authenticates:
+        if since_ms:
             self.delivery.ledger.takes_over(since_ms, now_ns=time.time_ns())
 
     def _away(self) -> tuple[int | None, Collection[str]]:

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from running import wait_for
+from stored import add
 
-from gateway import db, tenure
+from gateway import db, store, tenure
 from gateway.memo import Memo
 from gateway.tenure import NOT_ASKED, Host, Tenure, host_of
+from gateway.wire import TopicReport
+from workers.wanted import WantedReader, Wishes
 
 
 class Machine:
@@ -117,3 +121,30 @@ def test_of_the_account_one_machine_runs_all_processes_and_another_takes_over_wh
     assert renewed("beta", 1).in_the_way == "private_00 of 2 runs on alpha; this machine takes over when that has gone"
     first.leave(connection)
     assert renewed("beta", 1).in_the_way is None
+
+
+def test_a_machine_that_stands_by_remembers_nothing_as_its_own_and_goes_on_from_where_the_other_was(
+    connection: db.Connection, database_url: str, tmp_path: Path
+) -> None:
+    """Else it would take for told what was told elsewhere, and miss it in silence."""
+    first = Machine(connection, tmp_path, "alpha", processes=1)
+    assert first.look() is None
+    row = add(connection)
+    memo = Memo(tmp_path / "wishes.json", Wishes)
+    mine = Tenure(Host("beta", "beta"), "linear", 0, 1, Memo(tmp_path / "beta.json", bool))
+    reader = WantedReader(database_url, name="test", endpoint="linear", mine=lambda _: True, poll_s=0.05, memo=memo, tenure=mine)
+    reader.start()
+    try:
+        wait_for(lambda: reader.wishes is not None, "the wishes are read")
+        assert (memo.read(), reader.held_ms) == (None, None)
+        assert reader.in_the_way is not None
+        store.report_topics(connection, "linear", [TopicReport(row["topic"], "acknowledged", None, 1_700_000_000_123)])
+        first.tenure.leave(connection)
+        wait_for(lambda: reader.in_the_way is None, "it has its turn")
+        assert reader.held_ms == {row["topic"]: 1_700_000_000_123}
+        kept = memo.read()
+        assert kept is not None
+        assert [wanted.topic for wanted in kept.rows] == [row["topic"]]
+    finally:
+        reader.stop()
+    assert first.look() is None, "it has left at once"
