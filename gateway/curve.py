@@ -100,6 +100,7 @@ class Door(threading.Thread):
             self._refused.clear()
         count = self._refused[key] = self._refused.get(key, 0) + 1
         if count % _SAID_EVERY == 1:
-            words = "bus refused address=%s public_key=%s times=%d: expected a key of WS_GATEWAY_BUS_ALLOWED_KEYS"
-            log.warning(words, address, key, count)
+            log.warning(
+                "bus refused address=%s public_key=%s times=%d: expected a key of WS_GATEWAY_BUS_ALLOWED_KEYS", address, key, count
+            )
         return False

@@ -135,7 +135,7 @@ class Worker:
         """Whether it is this process's turn, and what an earlier run left has been read: nothing new comes before that."""
         if self._has_begun:
             return True
-        in_the_way = self.wanted.in_the_way or self._takes_turn()
+        in_the_way = None if self._is_open else self.wanted.in_the_way or self._takes_turn()
         if in_the_way is not None:
             self._waiting.say(in_the_way)
             self.link.status, self.link.last_error = "standby", in_the_way
@@ -196,8 +196,10 @@ class Worker:
         if wishes is None or wishes is self._wishes:
             return
         if wishes.needs > self.slot.processes and wishes.needs != self._wishes.needs:
-            words = "%s more_processes_needed found=%d expected=%d: topics that do not fit into the exchange's limits are refused"
-            logger.warning(words, self.name, self.slot.processes, wishes.needs)
+            logger.warning(
+                "%s more_processes_needed found=%d expected=%d: what does not fit into the exchange's limits is refused",
+                self.name, self.slot.processes, wishes.needs,
+            )  # fmt: skip
         self._wishes = wishes
         if self._barred is None:
             self._take_up(work_of(wishes.rows, self.endpoint), self._resyncs.grown(wishes.rows))
