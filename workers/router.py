@@ -87,7 +87,7 @@ def _lane(sink: Sink, settings: Settings, wake: Callable[[], None]) -> Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class RouterWords:
     """What the router says of itself, from its parts. tally: what they count for GET /metrics; far: processes of other machines."""
 
     router: Router
@@ -108,7 +108,8 @@ class Words:
             lanes=lanes,
             queues=self.backlogs.states(),
             queues_ms=self.keeper.looked_ms,
-            hints=[*([self.backlogs.hint] if self.backlogs.hint is not None else []), *self.far.hints(time.time())],
+            hint=self.backlogs.hint,
+            standing_by=self.far.hints(time.time()),
             active_subscriptions=self.postgres.active_subscriptions,
             events=self.router.events,
             counted=self._counted(lanes),
@@ -238,7 +239,7 @@ def run(settings: Settings) -> int:
     receiver = BusReceiver(settings.bus_address, keys=keys)
     far = FarStates(settings.var_dir, host_of(settings.var_dir).id)
     router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
-    words = Words(router, postgres, keeper, backlogs, tally, far, started_ms)
+    words = RouterWords(router, postgres, keeper, backlogs, tally, far, started_ms)
     reporter = Reporter(settings.var_dir, words.now())
     syncer = Syncer(lane.spool for lane in lanes)
     threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, backlogs, leases, reporter, syncer]

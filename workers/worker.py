@@ -19,11 +19,11 @@ from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
 from workers.layout import Layout
 from workers.link import Link
+from workers.run_counts import counted
 from workers.slots import Slot
 from workers.tap import Tap
 from workers.told import Told, of_patterns
 from workers.topic_states import topic_states
-from workers.totals import counted
 from workers.wanted import WantedReader, Wishes
 from workers.work import Resyncs, Work, work_of
 
