@@ -9,8 +9,8 @@ from gateway.store import Wanted
 from workers.gaps import OpenGap
 from workers.wanted import Wishes
 
-#: Of a gap whose topics all went to other processes.
-MOVED = "its topics moved to other processes of the endpoint: what each of them missed is in a gap of the process that has it now"
+#: Of a gap whose topics all went to other processes. It is no loss that their gaps do not tell.
+MOVED = "its topics moved to other processes of the endpoint, whose gaps go on from here and tell what became of them"
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ def _taken_up(share: _Share, connections: Iterable[OpenGap], now_ms: int) -> lis
     own = share.own if share.since_ms else None  # of the gaps that end here, the one that goes on
     for kept in connections:
         if own is None or kept.gap.id != own.id:
-            closed = replace(kept.gap, to_ms=max(now_ms, kept.gap.from_ms), recovered=False)
+            closed = replace(kept.gap, to_ms=max(now_ms, kept.gap.from_ms), recovered=True)
             found.append(OpenGap(closed, topics=kept.topics, detail=MOVED))
     if share.since_ms:
         first_ms = min(share.since_ms.values())

@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,11 +156,11 @@ class Layout:
                     if heir not in journals:
                         spools[heir] = self._opened(heir)
                         journals[heir] = Journal(spools[heir])
-                    if not journals[heir].keep_records(records):
-                        entries = None
+                    journals[heir].keep_records(records)
                     moved += len(records)
-                if entries is None:
-                    log.error("%s journal_not_dealt reason=%s", self._name(number), source.error)
+                failed = next((opened.error for opened in journals.values() if opened.error is not None), None)
+                if failed is not None:
+                    log.error("%s journal_not_dealt reason=%s", self._name(number), failed)
                     return moved
             for spool in spools.values():
                 spool.sync()  # before what it was taken from is let go
@@ -196,4 +196,5 @@ class Layout:
         if words is not None:
             words.has_ended, words.absence, words.topics = True, None, {}
             words.wanted = words.journal_messages = words.journal_bytes = words.gaps_open = words.unacknowledged = 0
-            state.write(self.var_dir, words)
+            with suppress(OSError):
+                state.write(self.var_dir, words)

@@ -130,7 +130,7 @@ def test_what_a_process_told_of_itself_stays_together_in_its_order(tmp_path: Pat
     assert left(tmp_path, 0) == told
 
 
-def test_what_finds_no_room_stays_where_it_was(tmp_path: Path) -> None:
+def test_what_finds_no_room_stays_where_it_was_and_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     begun(tmp_path, 0, 1)
     with journal(tmp_path, 0) as opened:
         opened.keep_records([record(topic, 1) for topic in TOPICS])
@@ -139,6 +139,7 @@ def test_what_finds_no_room_stays_where_it_was(tmp_path: Path) -> None:
     assert narrow.begin(lock) is None
     lock.release()
     assert {one.topic for one in left(tmp_path, 0)} == set(TOPICS)
+    assert ["journal_not_dealt reason=" in line and "is full" in line for line in caplog.messages] == [True]
 
 
 def test_a_gap_that_one_left_and_a_death_of_which_nobody_told_are_missed_by_the_new_ones(tmp_path: Path) -> None:
