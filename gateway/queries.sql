@@ -14,7 +14,7 @@ order by created_at, id
 -- name: wanted_mark
 -- Changes whenever what `wanted` reads does; a thousand rows cost the reader nothing.
 select count(*) || ' ' || coalesce(sum(hashtextextended(
-    concat_ws(' ', id, state, last_error, queue, snapshot_seconds, resyncs, bound_at, trace_id), 0)), 0)
+    concat_ws(' ', id, state, last_error, delivery, queue, queue_state, snapshot_seconds, resyncs, bound_at, trace_id), 0)), 0)
 from subscriptions
 where is_active and endpoint = %(endpoint)s
 

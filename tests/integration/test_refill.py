@@ -172,7 +172,7 @@ def test_a_topic_of_which_nothing_was_told_gets_what_came_since_the_gap_began(
     endpoint, topic = Endpoint(exchange.rest_url, "linear"), "publicTrade.BTCUSDT"
     witness("linear", topic)
     exchange.step(5)
-    endpoint.back(topic, since_ms=lambda _topic: 0)
+    endpoint.back(topic, since_ms=0)
     (news,) = endpoint.news()
     assert identities(endpoint.told) == identities(sent(exchange, "linear", topic))
     assert not news.recovered  # nothing shows that this were all
@@ -187,7 +187,7 @@ def test_frames_wait_for_what_was_before_them_and_go_without_what_rest_told(
     endpoint.hears(sent(exchange, "linear", topic))
     exchange.step(5)
     types = {topic: ["trade"]}
-    endpoint.refill.opened(types, {topic: "gap"}, since_ms=0)
+    endpoint.refill.opened(types, {topic: "gap"}, since_ms=lambda _topic: 0)
     live = sent(exchange, "linear", topic)[-4:]  # of the new connection, and in REST's answer, too
     assert [endpoint.refill.holds(topic, event, endpoint.now(), moment) for event in live] == [True] * 4
     assert endpoint.refill.due(endpoint.now()) == []
