@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 #: Of a journal that is read in one go; bytes.
 READ_BYTES = 1 << 20
+#: No trouble: it lasts as long as another one's beginning does.
+BUSY = "another process of the endpoint is about to begin"
 
 
 class Dealt(msgspec.Struct):
@@ -58,7 +60,7 @@ class Layout:
         """Take the turn, and first what an older layout left; None: done. Else who is in the way, for a person."""
         with self._alone() as is_alone:
             if not is_alone:
-                return "another process of the endpoint is about to begin"
+                return BUSY
             memo = Memo(self.var_dir / "layouts" / f"{self.slot.endpoint}.json", Dealt)
             before, now = memo.read(), Dealt(self.slot.processes, list(self.slot.here))
             if before != now:

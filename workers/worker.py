@@ -17,7 +17,7 @@ from gateway.store import CREDENTIALS_MISSING, Wanted
 from gateway.trouble import Trouble
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
-from workers.layout import Layout
+from workers.layout import BUSY, Layout
 from workers.link import Link
 from workers.run_counts import counted
 from workers.slots import Slot
@@ -137,8 +137,9 @@ class Worker:
             return True
         in_the_way = None if self._is_open else self.wanted.in_the_way or self._takes_turn()
         if in_the_way is not None:
-            self._waiting.say(in_the_way)
-            self.link.status, self.link.last_error = "standby", in_the_way
+            if in_the_way != BUSY:
+                self._waiting.say(in_the_way)
+                self.link.status, self.link.last_error = "standby", in_the_way
             return False
         if not self._is_open:
             self._is_open = True
