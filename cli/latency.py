@@ -33,7 +33,7 @@ class Latency:
         for way, metric in WAYS.items():
             before, now = self._before.get(metric, {}), buckets(found, metric)
             self._before[metric] = now
-            new = {bound: count - before.get(bound, 0) for bound, count in now.items()}
+            new = {bound: max(0.0, count - before.get(bound, 0)) for bound, count in now.items()}
             rows.append((way, *(within(new, share) for share in SHARES), f"{max(new.values(), default=0):.0f}"))
         return rows
 

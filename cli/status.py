@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections import Counter
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -154,11 +155,12 @@ def _waiting(health: Answer, measured: list[Sample]) -> Text:
 
 def _dropped(measured: list[Sample]) -> Text:
     """What no gap of the last day tells of: all that was ever dropped, whichever run of a process did."""
-    counts = [(one.labels["reason"], one.value) for one in measured if one.name == "ws_gateway_dropped_total" and one.value]
-    reasons = ", ".join(f"{reason} {sum(value for word, value in counts if word == reason):.0f}" for reason in sorted(dict(counts)))
-    return Text(
-        f"events dropped since counting began: {sum(value for _, value in counts):.0f}" + (f" ({reasons})" if reasons else "")
-    )
+    counts: Counter[str] = Counter()
+    for one in measured:
+        if one.name == "ws_gateway_dropped_total":
+            counts[one.labels["reason"]] += int(one.value)
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()) if count)
+    return Text(f"events dropped since counting began: {counts.total()}" + (f" ({reasons})" if reasons else ""))
 
 
 def _lost(client: Client) -> Text:

@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import pika
 import urllib3
 
 from tests.chaos import faults
 from tests.chaos.stage import SERVICE, Stage
-from tests.integration.running import KEY, consuming, wait_for
+from tests.integration.running import KEY
 
 #: Who subscribes in vain.
 NOBODY = "nobody"
+#: Within this somebody who reads has read all, and the router has seen it; seconds.
+READ_S = 6.0
 #: Between two questions to the control API; seconds.
 ASKED_EVERY_S = 0.2
 #: What anybody asks it.
@@ -107,11 +110,10 @@ def _asking(url: str) -> Iterator[None]:
         asker.join(20.0)
 
 
-def during_a_burst(stage: Stage, *, times: float, act: Callable[..., None], **given: Any) -> None:
-    """Another fault, while the market trades so many times as much."""
-    rate = stage.simulator.fault("rate", amount=times)
+def during_a_burst(stage: Stage, *, times: float, burst_s: float, act: Callable[..., None], **given: Any) -> None:
+    """Another fault, while the market trades so many times as much for so long."""
+    stage.simulator.fault("rate", amount=times, seconds=burst_s)
     act(stage, **given)
-    stage.simulator.lift(rate)
 
 
 def nobody_listens_to_the_gateway(stage: Stage) -> None:
@@ -123,10 +125,12 @@ def nobody_listens_to_the_gateway(stage: Stage) -> None:
 
 
 def queue_unread(stage: Stage, *, seconds: float) -> None:
-    """A service subscribes, reads nothing for so long, then all, and leaves."""
+    """A service subscribes and does not read for so long; then it reads all, and leaves."""
     with stage.trouble():
         row = stage.gateway.subscribe("trades", service=NOBODY, symbol="BTCUSDT", category="linear")
         stage.pass_time(seconds)
-        with consuming(stage.broker.url_of(stage.host)) as consumer:
-            wait_for(lambda: not consumer.take(row["queue"]), "the queue is empty for a moment")
+    with pika.BlockingConnection(pika.URLParameters(stage.broker.url_of(stage.host))) as connection:
+        connection.channel().basic_consume(row["queue"], lambda *_: None, auto_ack=True)
+        stage.until(lambda: connection.process_data_events(time_limit=0.1), READ_S)
         stage.gateway.call("DELETE", f"/api/v1/subscriptions/{row['id']}")
+        stage.until(lambda: connection.process_data_events(time_limit=0.1), READ_S)
