@@ -118,6 +118,7 @@ CONNECTIONS = sentences(
 )
 TOPICS = sentences(
     ("gateway/protocol/subscriptions.py", named("error", "words")),
+    ("gateway/protocol/fitting.py", named("error")),
     ("workers/topic_states.py", named("last_error")),
     ("workers/told.py", named("NONE_MATCHES")),
     ("workers/told.py", returned),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from gateway.protocol.endpoints import Endpoint
-from gateway.protocol.forms import clash
+from gateway.protocol.fitting import fitting
 from gateway.protocol.frames import Ack
 from gateway.protocol.renewal import Renewal
 from gateway.protocol.topic import Answer, Op, Request, Topic
@@ -249,29 +249,12 @@ class Subscriptions:
         return Request(op, tuple(names[: self.endpoint.topics_per_request]), f"{self._count}")
 
     def _fitting(self, now: float) -> list[str]:
-        """Wanted topics that may be asked for now. The others are refused, or wait for what is leaving to make room.
-
-        The connection's limits count every topic on it, and two forms of one private topic never meet on it.
-        """
-        on_wire = [name for name, topic in self._topics.items() if topic.phase in ON_WIRE]
-        room_comes = any(not self._topics[name].wanted for name in on_wire)
-        characters, count, fitting = sum(map(len, on_wire)), len(on_wire), list[str]()
-        for name, topic in self._topics.items():
-            if topic.phase is not Phase.REQUESTED or not topic.wanted:
-                continue
-            limit = self.endpoint.exceeded(characters + len(name), count + 1)
-            other = clash(name, on_wire) if self.endpoint.authenticates else None
-            if limit is None and other is None:
-                characters, count = characters + len(name), count + 1
-                on_wire.append(name)
-                fitting.append(name)
-            elif other is not None and self._topics[other].wanted:
-                topic.is_ours = True
-                self._move(name, Heard.NO, error=f"found {other} held; expected one form of a topic at a time", now=now)
-            elif limit is not None and not room_comes:
-                topic.is_ours = True
-                self._move(name, Heard.NO, error=f"does not fit: a connection of {self.endpoint.name} holds {limit}", now=now)
-        return fitting
+        """Wanted topics that may be asked for now; what can never be beside the others is refused."""
+        found, refused = fitting(self._topics, self.endpoint)
+        for name, why in refused:
+            self._topics[name].is_ours = True
+            self._move(name, Heard.NO, error=why, now=now)
+        return found
 
     def _verdicts(self, request: Request, ack: Ack) -> Iterable[tuple[str, Heard]]:
         found = verdicts(request, ack)
