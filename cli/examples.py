@@ -49,6 +49,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("--open", "what may be missing just now"),
         ("--topic publicTrade.BTCUSDT --from 2026-01-01", "of one topic, since then"),
     ),
+    "buskeys": (("", "the keys of a machine, for a bus between machines"),),
+    "conf": (
+        ("prepare router guard api private status", "for the machine of the router"),
+        ("guard linear=0-1/4 option=0/2", "for one with half of linear's four processes, and one of option's two"),
+    ),
     "queues list": (("", "all queues, and what differs from our settings"), ("--differ", "only those that differ")),
     "queues rebuild": (("ws-gateway.trade.my-service", "with our arguments, and all that is in it"),),
     "tail": (

@@ -29,6 +29,8 @@ VERBS = {
     "tail": "cli.tail",
     "record": "cli.record",
     "replay": "cli.replay",
+    "buskeys": "cli.buskeys",
+    "conf": "cli.conf",
 }
 
 #: Columns of a help text: examples stand on one line each.

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import msgspec
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
+from gateway.curve import Keys
+from gateway.line import Bound, Dialled
 from gateway.models import Record
 from gateway.outbox import WINDOW, Outbox, Packed
 from gateway.wire import unpack
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 _NUMBER = struct.Struct("<Q")
 _HELLO = _NUMBER.pack(0)
 _READABLE = int(zmq.POLLIN)
+#: In the place of a number: what a process says of itself, for a router that cannot read its state file.
+WORDS = _NUMBER.pack(2**64 - 1)
 
 #: Without an acknowledgement for this long while batches wait, they are sent again; seconds.
 STALL_S = 3.0
@@ -51,18 +54,16 @@ class BusSender:
     outbox  what is not acknowledged yet
     """
 
-    def __init__(self, address: str, identity: bytes, *, context: zmq.Context[zmq.Socket[bytes]] | None = None) -> None:
-        """`identity` is unique per process run: a restarted worker's batch 1 is not a repeat."""
+    def __init__(
+        self, address: str, identity: bytes, *, keys: Keys | None = None, context: zmq.Context[zmq.Socket[bytes]] | None = None
+    ) -> None:
+        """`identity` is unique per process run: a restarted worker's batch 1 is not a repeat. keys: None within one machine."""
         self._context = context or zmq.Context.instance()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.set(zmq.IDENTITY, identity)
         self._socket.set(zmq.SNDHWM, WINDOW * 2)
-        self._socket.set(zmq.IMMEDIATE, 1)
         self._socket.set(zmq.LINGER, LINGER_MS)
-        self._socket.set(zmq.RECONNECT_IVL, 50)
-        self._socket.set(zmq.RECONNECT_IVL_MAX, 1000)
-        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
-        self._socket.connect(address)
+        self._line = Dialled(self._socket, address, keys)
         self._descriptor = int(self._socket.get(zmq.FD))
         self._on_wire = 0  # highest number handed to the socket on this link
         self._linked = False
@@ -80,9 +81,9 @@ class BusSender:
 
     def pump(self) -> None:
         """Take acknowledgements, notice a lost or new link, send what may go. Does not wait."""
-        while _has_news(self._monitor):
-            self._linked = recv_monitor_message(self._monitor)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
-            self._on_wire = 0
+        linked = self._line.news()
+        if linked is not None:
+            self._linked, self._on_wire = linked, 0
         while _has_news(self._socket):
             number = _NUMBER.unpack(self._socket.recv(zmq.NOBLOCK))[0]
             if number:
@@ -117,8 +118,7 @@ class BusSender:
         return not self.outbox
 
     def close(self) -> None:
-        self._socket.disable_monitor()
-        self._socket.close()
+        self._line.close()
 
     def _send_window(self) -> None:
         """A router that begins with this link is told first with which batch."""
@@ -159,17 +159,19 @@ class Batch:
 class BusReceiver:
     """The router's end; used from one thread."""
 
-    def __init__(self, address: str, *, context: zmq.Context[zmq.Socket[bytes]] | None = None) -> None:
+    def __init__(self, address: str, *, keys: Keys | None = None, context: zmq.Context[zmq.Socket[bytes]] | None = None) -> None:
+        """keys: those of the router's machine, whose door is open already; None within one machine."""
         self._context = context or zmq.Context.instance()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.set(zmq.ROUTER_HANDOVER, 1)
         self._socket.set(zmq.RCVHWM, WINDOW * 2)
         self._socket.set(zmq.LINGER, LINGER_MS)
-        self._socket.bind(address)
+        self._line = Bound(self._socket, address, keys)
         self._peers: dict[bytes, _Peer] = {}
         self._asked: set[bytes] = set()  # who was asked to say hello, and has not yet
         self._not_read = 0.0  # when reading was last stopped
         self.unreadable = 0
+        self._words: dict[str, bytes] = {}
 
     def wait(self, wake: int, seconds: float, *, reading: bool) -> None:
         """Sleep until batches are here (unless not `reading`), `wake` is readable, or the time is up; `wake` is then calm again."""
@@ -213,11 +215,20 @@ class BusReceiver:
                 del self._peers[peer]
         self._asked.clear()
 
+    def take_words(self) -> dict[str, bytes]:
+        """What processes of other machines said of themselves since the last look, by who sent it; see `far_words.py`."""
+        self._line.look()
+        taken, self._words = self._words, {}
+        return taken
+
     def close(self) -> None:
-        self._socket.close()
+        self._line.close()
 
     def _sort(self, parts: list[bytes]) -> Batch | None:
         well_formed = len(parts) == 3 and len(parts[1]) == _NUMBER.size
+        if well_formed and parts[1] == WORDS:
+            self._words[parts[0].decode(errors="replace")] = parts[2]
+            return None
         if not well_formed or (parts[1] == _HELLO and len(parts[2]) != _NUMBER.size):
             self.unreadable += 1
             log.warning("bus unreadable parts=%d", len(parts))

@@ -65,6 +65,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WS_GATEWAY_API_KEY", "", parsers.api_key, "1 to 1000 visible ASCII characters, with spaces at most between them",
             "The administrator's API key; generated once into the var folder when empty.", secret=True),
     Setting("WS_GATEWAY_VAR_DIR", "./var", parsers.any_text, "a path", "Sockets, states, journals, spool, logs, private servers' data."),
+    Setting("WS_GATEWAY_BUS_URL", "", parsers.bus_url, "empty, or tcp://host:port",
+            "Where the router listens for the workers of other machines, and they find it; empty: a Unix socket in the var folder."),
+    Setting("WS_GATEWAY_BUS_KEY", "", parsers.curve_key, "64 hexadecimal digits, as `ws-gateway buskeys` prints them",
+            "This machine's secret key on the bus.", secret=True),
+    Setting("WS_GATEWAY_BUS_ROUTER_KEY", "", parsers.curve_key, "64 hexadecimal digits, as `ws-gateway buskeys` prints them",
+            "The public key of the router's machine; on all machines."),
+    Setting("WS_GATEWAY_BUS_ALLOWED_KEYS", "", parsers.curve_keys, "keys of 64 hexadecimal digits, separated by commas",
+            "Public keys of the other machines, on the router's; its own is always allowed."),
     Setting("WS_GATEWAY_SPOOL_MAX_BYTES", "2GiB", parsers.size, "bytes, or a number with KiB, MiB or GiB", "Bound of each spool and journal."),
     Setting("WS_GATEWAY_LOG_LEVEL", "INFO", parsers.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "DEBUG, INFO, WARNING or ERROR",
             "What is logged."),
@@ -113,6 +121,10 @@ class Settings:
     port: int
     admin_key: str
     var_dir: Path
+    bus_url: str
+    bus_key: str
+    bus_router_key: str
+    bus_allowed_keys: tuple[str, ...]
     spool_max_bytes: int
     log_level: str
     enabled_categories: tuple[str, ...]
@@ -131,6 +143,11 @@ class Settings:
     @property
     def has_credentials(self) -> bool:
         return bool(self.api_key and self.api_secret)
+
+    @property
+    def bus_address(self) -> str:
+        """Where the router listens. The path of a Unix socket holds at most 107 bytes."""
+        return self.bus_url or f"ipc://{self.var_dir / 'bus.sock'}"
 
     def websocket_base(self, *, private: bool) -> str:
         """The base URL under which an endpoint's path lies."""
@@ -213,6 +230,12 @@ def _check_together(settings: Settings) -> None:
         raise SettingError(f"BYBIT_REGION is {settings.region!r} with BYBIT_ENVIRONMENT {settings.environment!r}; expected mainnet")
     if settings.ca_file and not Path(settings.ca_file).is_file():
         raise SettingError(f"BYBIT_CA_FILE is {settings.ca_file!r}, which is no file; expected the path of a PEM file")
+    if settings.bus_url and not (settings.bus_key and settings.bus_router_key):
+        missing = "WS_GATEWAY_BUS_KEY" if not settings.bus_key else "WS_GATEWAY_BUS_ROUTER_KEY"
+        if settings.bus_key or settings.bus_router_key or not _is_loopback(urlsplit(settings.bus_url).hostname or ""):
+            raise SettingError(
+                f"{missing} is empty; expected a key on a bus between machines, or WS_GATEWAY_BUS_URL on loopback without any"
+            )
     if settings.has_credentials:
         for name, url in (("BYBIT_WS_URL", settings.websocket_base(private=True)), ("BYBIT_REST_URL", settings.rest_base)):
             parts = urlsplit(url)

@@ -130,6 +130,8 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
     if state.missing_credentials:
         yield DEGRADED, f"{state.name} has {state.wanted} private topics wanted and no credentials"
         return
+    if state.connection_status == "standby" and not ENDPOINTS[state.endpoint].authenticates:
+        yield DEGRADED, f"{state.name} stands by: {state.last_error}"
     if not state.wanted or state.connection_status == "standby":
         return
     if state.trouble_since_ms is not None:
@@ -184,12 +186,19 @@ def _guard(known: Known) -> Iterator[Finding]:
 
 
 def _alarms(known: Known) -> Iterator[str]:
-    """Queues that fill up, or that nobody reads. They are their readers' trouble, and make the gateway no worse."""
+    """What a person should do something about, and what makes the gateway no worse: topics without room, queues that nobody reads."""
+    for endpoint in ENDPOINTS:
+        said = [state for state in known.present.values() if state.endpoint == endpoint and known.is_fresh(state)]
+        has, needs = known.processes(endpoint), max((state.processes_needed for state in said), default=0)
+        if needs > has:
+            yield f"{endpoint} needs {needs} processes for its topics and has {has}, so some are refused; expected numprocs={needs}"
     for name, queue in sorted((known.router.queues if known.router is not None else {}).items()):
         if queue.level:
             yield f"{name} holds {queue.messages} messages, {queue.fill or 0:.0%} of its limits"
         if queue.is_unread and queue.unread_ms is not None:
             yield f"{name} holds {queue.messages} messages, and nobody has read it for {(known.now_ms - queue.unread_ms) // 1000} s"
+    if known.router is not None:
+        yield from known.router.standing_by
 
 
 def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:

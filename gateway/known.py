@@ -31,11 +31,11 @@ class Known:
 
     @property
     def present(self) -> dict[str, WorkerState]:
-        """The workers. After `numprocs` is lowered the file of a process beyond it stays, silent: that one is left out."""
+        """The workers. After `numprocs` is lowered the file of a process beyond it stays, ended or silent: that one is left out."""
         return {
             name: words
             for name, words in sorted(self.workers.items())
-            if self.is_fresh(words) or int(name.rpartition("_")[2]) < self.processes(words.endpoint)
+            if (self.is_fresh(words) and not words.has_ended) or int(name.rpartition("_")[2]) < self.processes(words.endpoint)
         }
 
     def is_fresh(self, words: WorkerState | RouterState | ApiState | GuardState | None) -> bool:

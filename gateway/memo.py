@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -31,6 +32,11 @@ class Memo(Generic[T]):
         except (OSError, msgspec.DecodeError, msgspec.ValidationError) as fault:
             log.warning("memo not_read path=%s reason=%s", self._path, fault)
             return None
+
+    def forget(self) -> None:
+        """Nobody will read it."""
+        with suppress(OSError):
+            self._path.unlink()
 
     def write(self, value: T) -> None:
         part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")

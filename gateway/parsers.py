@@ -128,3 +128,22 @@ def postgres(text: str) -> str:
         if not re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(:[0-9]{0,5})?", host):
             raise ValueError
     return text
+
+
+def bus_url(text: str) -> str:
+    """Empty, or tcp://host:port."""
+    parts = urlsplit(text)
+    whole_url = parts.scheme == "tcp" and parts.hostname and parts.port and not (parts.path or parts.query or parts.fragment)
+    if text and (not whole_url or "@" in parts.netloc):
+        raise ValueError
+    return text
+
+
+def curve_key(text: str) -> str:
+    if text and re.fullmatch(r"[0-9a-f]{64}", text) is None:
+        raise ValueError
+    return text
+
+
+def curve_keys(text: str) -> tuple[str, ...]:
+    return tuple(curve_key(word.strip()) for word in text.split(",") if word.strip())

@@ -11,6 +11,44 @@ from subscriptions
 where is_active and endpoint = %(endpoint)s
 order by created_at, id
 
+-- name: wanted_mark
+-- Changes whenever what `wanted` reads does; a thousand rows cost the reader nothing.
+select count(*) || ' ' || coalesce(sum(hashtextextended(
+    concat_ws(' ', id, state, last_error, delivery, queue, queue_state, snapshot_seconds, resyncs, bound_at, trace_id), 0)), 0)
+from subscriptions
+where is_active and endpoint = %(endpoint)s
+
+-- name: held_since
+-- Which wishes' topics were held, and the newest word about each, in Unix milliseconds: of an event, else of the state.
+select id, extract(epoch from coalesce(last_event_at, updated_at)) * 1000 as at_ms
+from subscriptions
+where is_active and endpoint = %(endpoint)s and state in ('acknowledged', 'live', 'stalled')
+
+-- name: lock_slots
+-- One process of an endpoint at a time looks at who runs what, and writes that it runs now; until the transaction's end.
+select pg_advisory_xact_lock(hashtextextended('ws-gateway slots ' || %(endpoint)s, 0))
+
+-- name: slot_in_the_way
+-- Another machine that spoke within the last seconds and runs the same process, or counts the endpoint's processes otherwise; or runs
+-- any of them, where one machine has all.
+select number, processes, host
+from slots
+where endpoint = %(endpoint)s and host_id <> %(host_id)s and seen_at > now() - make_interval(secs => %(silent_s)s)
+    and (number = %(number)s or processes <> %(processes)s or %(is_alone)s)
+order by number <> %(number)s, number
+limit 1
+
+-- name: claim_slot
+-- This machine runs that process.
+insert into slots (endpoint, number, processes, host_id, host, seen_at)
+values (%(endpoint)s, %(number)s, %(processes)s, %(host_id)s, %(host)s, now())
+on conflict (endpoint, number) do update
+set processes = excluded.processes, host_id = excluded.host_id, host = excluded.host, seen_at = now()
+
+-- name: leave_slot
+-- It does no more.
+delete from slots where endpoint = %(endpoint)s and number = %(number)s and host_id = %(host_id)s
+
 -- name: count_active
 -- How many wishes there are.
 select count(*) from subscriptions where is_active

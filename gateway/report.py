@@ -3,7 +3,9 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from gateway import state
 
@@ -16,18 +18,30 @@ EVERY_S = 1.0
 STUCK_S = 20.0
 
 
+class Far(Protocol):
+    """A way to another machine; see `far_words.py`."""
+
+    def send(self, words: state.State, /) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Reporter(threading.Thread):
     """Writes the newest state it was given, dated now, for as long as its giver keeps turning."""
 
-    def __init__(self, var_dir: Path, first: state.State, *, stuck_s: float = STUCK_S) -> None:
-        """`stuck_s`: infinite where there is no loop that could stop turning."""
+    def __init__(
+        self, var_dir: Path, first: state.State, *, stuck_s: float = STUCK_S, far: Callable[[], Far] | None = None
+    ) -> None:
+        """`stuck_s`: infinite where there is no loop that could stop turning. far: opens the way to who cannot read the file."""
         super().__init__(name="reporter", daemon=True)
         self._var_dir = var_dir
         self._stuck_s = stuck_s
+        self._open_far = far
         self._state = first
         self._turned = time.monotonic()
         self._woken = threading.Event()
         self._stopping = False
+        self._far: Far | None = None
 
     def give(self, words: state.State, *, at_once: bool = False) -> None:
         """The main loop has turned, and this is what is so. `at_once`: it is written now, not within a second."""
@@ -42,17 +56,22 @@ class Reporter(threading.Thread):
         self.join(EVERY_S)
 
     def run(self) -> None:
+        self._far = self._open_far() if self._open_far is not None else None
         while not self._stopping:
             if time.monotonic() - self._turned < self._stuck_s:
                 self._write()
             self._woken.wait(EVERY_S)
             self._woken.clear()
         self._write()  # the last words
+        if self._far is not None:
+            self._far.close()
 
     def _write(self) -> None:
         words = self._state
         words.written_ms = time.time_ns() // 1_000_000
         try:
+            if self._far is not None:
+                self._far.send(words)
             state.write(self._var_dir, words)
         except OSError as fault:
             log.warning("%s state_not_written reason=%s", words.name, fault)

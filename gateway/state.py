@@ -45,7 +45,7 @@ class Absence(msgspec.Struct, frozen=True):
 class WorkerState(msgspec.Struct, kw_only=True):
     """A worker's words about its one connection.
 
-    processes                     how many processes share the endpoint's topics: `numprocs` as this one was started with
+    processes                     how many share the endpoint's topics, as this one was started with; processes_needed: by the limits
     written_ms                    Unix milliseconds; also `last_heartbeat_at` of health
     wanted                        how many topics it should hold
     trouble_since_ms              since when it has work and is not connected with all topics; None: no trouble
@@ -61,10 +61,8 @@ class WorkerState(msgspec.Struct, kw_only=True):
     breaker                       open: the exchange stays away, and nobody tries just now
     delivered_ms                  what was received until then has reached the router, or is on disk
     maintenance                   what the exchange says it is doing to itself just now
-    has_ended                     these are its last words: the process stopped because it was told to
-    absence                       that it has found, and not told yet
-    unacknowledged_batches        under way to the router; unacknowledged: records, those that wait too
-    gaps_open                     how many gaps are
+    has_ended                     these are its last words: it was told to stop; absence: that it has found, and not told yet
+    unacknowledged_batches        under way to the router; unacknowledged: records, those that wait too; gaps_open: how many gaps are
     counted                       for GET /metrics; it goes on from run to run
     """
 
@@ -75,6 +73,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     started_ms: int
     connection_status: ConnectionStatus
     processes: int = 1
+    processes_needed: int = 1
     connected_since_ms: int | None = None
     trouble_since_ms: int | None = None
     last_frame_ms: int | None = None
@@ -166,7 +165,7 @@ class RouterState(msgspec.Struct, kw_only=True):
     """The router's words: its lanes, the queues, and how many subscriptions are active in PostgreSQL.
 
     queues_ms  when the queues were looked at
-    hint       for a person: class queues that nobody wants
+    hint       for a person: class queues that nobody wants; standing_by: processes of other machines that do, in words
     counted    for GET /metrics; it goes on from run to run
     """
 
@@ -178,6 +177,7 @@ class RouterState(msgspec.Struct, kw_only=True):
     queues: dict[str, QueueState] = msgspec.field(default_factory=dict)
     queues_ms: int = 0
     hint: str | None = None
+    standing_by: list[str] = msgspec.field(default_factory=list)
     active_subscriptions: int | None = None
     events: int = 0
     counted: Counted = msgspec.field(default_factory=Counted)

@@ -237,4 +237,4 @@ def _dated(edge: Edge, ahead_ms: int | None) -> Edge:
 def _is_missed(event: Event, edge: Edge) -> bool:
     """A closed candle that consumers were not told. Where none was ever told, the one that ran when the gap began is the first."""
     is_behind = moment(event) >= edge.newest_ms if edge.newest_ms else int(event.payload["end"]) >= edge.cut_ms
-    return event.payload["confirm"] is True and is_behind and hash(event.identity) not in edge.told
+    return event.payload["confirm"] is True and is_behind and event.identity not in edge.told

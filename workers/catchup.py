@@ -69,6 +69,12 @@ class Catchup:
         """When the oldest frame was received that waits, and is lost with this process; Unix milliseconds."""
         return None
 
+    def begins(self) -> None:
+        """It is this process's turn: it goes on where another one ended."""
+
+    def ends(self) -> None:
+        """All that was told is the router's, or on disk: the next process goes on from here."""
+
     def want(self, is_wanted: Callable[[str], bool]) -> None:
         """Other topics are wanted from now on."""
 

@@ -1,17 +1,18 @@
-"""A worker process: settings in, a worker out. `python -m workers.exchange ENDPOINT PROCESS_NUM NUMPROCS`."""
+"""A worker process: settings in, a worker out. `python -m workers.exchange ENDPOINT NUMBER PROCESSES [FIRST LAST]`."""
 
 import os
 import random
 import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
-from gateway import absence, bus, config, log, state
+from gateway import absence, config, log, state
 from gateway.backoff import Backoff, cap_for
 from gateway.bus import BusSender
 from gateway.config import Settings
+from gateway.curve import Keys, keys_of
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
@@ -20,12 +21,14 @@ from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
+from gateway.far_words import FarWords
 from gateway.memo import Memo
 from gateway.metrics.tally import NS, Tally
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
 from gateway.report import Reporter
 from gateway.state import WorkerState
+from gateway.tenure import Tenure, host_of
 from gateway.wire import Stamp
 from workers.book_fetcher import BookFetcher
 from workers.books import Books
@@ -36,30 +39,34 @@ from workers.diagnosing import Diagnosis
 from workers.dial import Route
 from workers.gaps import Gaps, OpenGap
 from workers.journal import Journal
+from workers.layout import Layout
 from workers.link import Link
 from workers.maintenance import announced
 from workers.outside import Outside
+from workers.slots import Slot
 from workers.tap import Tap
 from workers.wanted import WantedReader, Wishes
 from workers.wiring import catchup_of, rest_of
-from workers.worker import Worker, owner
+from workers.worker import Worker
 
 
-def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -> Worker:
+def build(settings: Settings, endpoint: Endpoint, slot: Slot) -> Worker:
     """Wire the parts of one process from the settings."""
-    name = f"{endpoint.name}_{number:02d}"
+    name = slot.name
     started_ms = time.time_ns() // 1_000_000
     private = endpoint.authenticates
     wanted = WantedReader(
         settings.database_url,
         name=name,
         endpoint=endpoint.name,
-        mine=lambda topic: private or owner(topic, processes) == number,
+        mine=lambda topic: private or slot.owner(topic) == slot.number,
         poll_s=settings.poll_seconds,
         memo=Memo(settings.var_dir / "wishes" / f"{name}.json", Wishes),
+        tenure=_tenure(settings, slot),
     )
     stamp = Stamp(worker=name, account=settings.account, include_raw=settings.include_raw, started_ms=started_ms)
-    sender = BusSender(bus.address(settings.var_dir), f"{name}-{started_ms}-{os.getpid()}".encode())
+    keys = keys_of(settings.bus_key, settings.bus_router_key)
+    sender = BusSender(settings.bus_address, f"{name}-{started_ms}-{os.getpid()}".encode(), keys=keys)
     own = endpoint.name if private else name  # whoever has the turn goes on with what the one before left
     spool = Spool(settings.var_dir / "journal" / own, max_bytes=settings.spool_max_bytes)
     rest = rest_of(settings, private=private)
@@ -70,7 +77,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     before = state.read_worker(settings.var_dir, name)
 
     def siblings() -> list[WorkerState]:
-        return state.read_siblings(settings.var_dir, endpoint.name, number, processes)
+        return state.read_siblings(settings.var_dir, endpoint.name, slot.number, slot.processes)
 
     delivery = Delivery(
         name,
@@ -92,7 +99,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         route,
         credentials=credentials,
         delivery=delivery,
-        backoff=Backoff(cap_for(max(processes, len(ENDPOINTS))), random.random),
+        backoff=Backoff(cap_for(max(slot.processes, len(ENDPOINTS))), random.random),
         outside=Outside(
             clock=clock,
             budget=connects_of(settings, route, private=private),
@@ -111,7 +118,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         written_ms=0,
         started_ms=started_ms,
         connection_status="idle",
-        processes=processes,
+        processes=slot.processes,
         last_frame_ms=link.intake.last_frame_ms,
         counted=delivery.tally.counted,
         absence=absence.absence_after(before),
@@ -119,16 +126,17 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     return Worker(
         name=name,
         endpoint=endpoint,
-        processes=processes,
+        slot=slot,
         started_ms=started_ms,
         wanted=wanted,
         link=link,
         delivery=delivery,
-        reporter=Reporter(settings.var_dir, first),
+        reporter=Reporter(settings.var_dir, first, far=_far(settings, name, keys)),
         lock=TurnLock(settings.var_dir / f"{own}.lock"),
+        layout=Layout(settings.var_dir, slot, settings.spool_max_bytes) if not private else None,
         has_credentials=settings.has_credentials,
         disabled=_disabled(settings, endpoint),
-        catalog=_catalog(settings, endpoint, rest, name) if endpoint.category is not None and number == 0 else None,
+        catalog=_catalog(settings, endpoint, rest, name) if endpoint.category is not None and slot.number == 0 else None,
         before=before,
         syncer=Syncer([spool]),
         tap=tap,
@@ -149,6 +157,21 @@ def tally_of(before: WorkerState | None, stand_ins: Iterable[WorkerState], start
         until_ms = min((each.started_ms for each in worked), default=started_ms)
         tally.counter("ws_gateway_work_seconds_total")[""] += max(0, min(until_ms, started_ms) - before.written_ms) * NS // 1000
     return tally
+
+
+def _tenure(settings: Settings, slot: Slot) -> Tenure | None:
+    """Where there may be other machines."""
+    if not settings.bus_url:
+        return None
+    memo = Memo(settings.var_dir / "tenures" / f"{slot.name}.json", bool)
+    return Tenure(host_of(settings.var_dir), slot.endpoint, slot.number, slot.processes, memo)
+
+
+def _far(settings: Settings, name: str, keys: Keys | None) -> Callable[[], FarWords] | None:
+    """The router may be on another machine."""
+    if not settings.bus_url:
+        return None
+    return lambda: FarWords(settings.bus_address, name, host_of(settings.var_dir).id, keys)
 
 
 def connects_of(settings: Settings, route: Route, *, private: bool) -> ConnectBudget:
@@ -174,24 +197,30 @@ def _catalog(settings: Settings, endpoint: Endpoint, rest: Rest, name: str) -> C
     )
 
 
-def _arguments(arguments: Sequence[str]) -> tuple[Endpoint, int, int]:
-    usage = f"expected ENDPOINT PROCESS_NUM NUMPROCS, with an endpoint out of {', '.join(ENDPOINTS)}; found {list(arguments)}"
-    if len(arguments) != 3 or arguments[0] not in ENDPOINTS or not (arguments[1].isdigit() and arguments[2].isdigit()):
+def slot_of(arguments: Sequence[str]) -> Slot:
+    """Which process of which endpoint this is: ENDPOINT NUMBER PROCESSES, and the first and last number of this host's, if not all are."""
+    usage = (
+        f"expected ENDPOINT NUMBER PROCESSES [FIRST LAST], with an endpoint out of {', '.join(ENDPOINTS)}"
+        f" and FIRST to LAST the numbers of this host, NUMBER among them; found {list(arguments)}"
+    )
+    name, *figures = arguments or [""]
+    if name not in ENDPOINTS or len(figures) not in (2, 4) or not all(text.isascii() and text.isdigit() for text in figures):
         raise SettingError(usage)
-    number, processes = int(arguments[1]), int(arguments[2])
-    if not number < processes:
+    number, processes, *of_host = map(int, figures)
+    first, last = of_host or (0, processes - 1)
+    if not first <= number <= last < processes:
         raise SettingError(usage)
-    return ENDPOINTS[arguments[0]], number, processes
+    return Slot(name, number, processes, range(first, last + 1))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one worker until SIGTERM, or until a part of it is dead; the exit code."""
     try:
-        endpoint, number, processes = _arguments(arguments)
+        slot = slot_of(arguments)
         settings = config.load()
         config.require(settings, "DATABASE_URL")
-        log.setup(f"{endpoint.name}_{number:02d}", settings.log_level)
-        worker = build(settings, endpoint, number, processes)
+        log.setup(slot.name, settings.log_level)
+        worker = build(settings, ENDPOINTS[slot.endpoint], slot)
     except OurFault as fault:
         print(fault, file=sys.stderr)  # noqa: T201 # one sentence, for whoever started it
         return 2

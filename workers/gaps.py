@@ -34,6 +34,7 @@ class OpenGap(msgspec.Struct):
     promised  of them, those of which somebody fetches what was missed
     judged    of them: whether all was fetched, and a clause for a person
     detail    what was said of its end
+    since_ms  topics of which more has arrived than of the others: until when; Unix milliseconds
     """
 
     gap: Gap
@@ -42,6 +43,12 @@ class OpenGap(msgspec.Struct):
     promised: set[str] = msgspec.field(default_factory=set)
     judged: dict[str, tuple[bool, str]] = msgspec.field(default_factory=dict)
     detail: str | None = None
+    since_ms: dict[str, int] = msgspec.field(default_factory=dict)
+
+    @property
+    def is_of_connection(self) -> bool:
+        """Open, and of the connection: it was away, or its process was."""
+        return self.gap.to_ms is None and self.gap.cause in _OF_CONNECTION
 
 
 class Gaps:
@@ -74,11 +81,18 @@ class Gaps:
         return gap
 
     def extend(self, gap_id: str, topics: Collection[str], *, from_ms: int | None = None, now_ms: int = 0) -> Gap:
-        """A gap of the connection lasts on, and more topics wait. What was lost stays lost; what was fetched is fetched anew."""
+        """A gap of the connection lasts on, and more topics wait. What was lost stays lost; what was fetched is fetched anew.
+
+        from_ms  since when something of these topics may be missing
+        """
         found = self._open[gap_id]
-        found.topics |= set(topics)
+        before, found.topics = found.topics, found.topics | set(topics)
         if from_ms is not None and from_ms < found.gap.from_ms:
+            later = dict.fromkeys(before - set(topics), found.gap.from_ms) | found.since_ms
+            found.since_ms = {topic: at_ms for topic, at_ms in later.items() if topic not in topics}
             found.gap = replace(found.gap, from_ms=from_ms)
+        elif from_ms is not None and from_ms > found.gap.from_ms:
+            found.since_ms |= dict.fromkeys(set(topics) - before, from_ms)
         found.judged = {topic: words for topic, words in found.judged.items() if not words[0]}
         self._add(found, now_ms)
         return found.gap
@@ -101,7 +115,7 @@ class Gaps:
     @property
     def connection(self) -> OpenGap | None:
         """The open one of the connection: it was away, or its process was."""
-        return next((kept for kept in self._open.values() if kept.gap.cause in _OF_CONNECTION), None)
+        return next((kept for kept in self._open.values() if kept.is_of_connection), None)
 
     @property
     def open(self) -> list[OpenGap]:
@@ -121,7 +135,7 @@ class Gaps:
                 continue
             found.promised.clear()  # whoever promised is gone
             self._add(found, now_ms)
-            if found.gap.cause not in _OF_CONNECTION:
+            if not found.is_of_connection:
                 others.append(found)
         return others
 

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway import bus, config, log, state
+from gateway import config, log, state
 from gateway.bus import BusSender
 from gateway.config import Settings
+from gateway.curve import keys_of
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault
@@ -188,7 +189,8 @@ class Guard:
 def build(settings: Settings, wake: int, started_ms: int, spool: Spool) -> Guard:
     """Wire the parts of the process from the settings."""
     stamp = Stamp(worker=NAME, account=settings.account, include_raw="off", started_ms=started_ms)
-    sender = BusSender(bus.address(settings.var_dir), f"{NAME}-{started_ms}-{os.getpid()}".encode())
+    keys = keys_of(settings.bus_key, settings.bus_router_key)
+    sender = BusSender(settings.bus_address, f"{NAME}-{started_ms}-{os.getpid()}".encode(), keys=keys)
     return Guard(
         var_dir=settings.var_dir,
         stamp=stamp,

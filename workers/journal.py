@@ -64,8 +64,13 @@ class Journal:
         if self._spool is None:
             return Repair(0, 0, 0)
         found = self._spool.open()
-        self._replayed, self._left_until = self._spool.released, self._spool.last
+        self.take_up()
         return found
+
+    def take_up(self) -> None:
+        """The same of a spool that is open."""
+        if self._spool is not None:
+            self._replayed, self._left_until = self._spool.released, self._spool.last
 
     @property
     def messages(self) -> int:

@@ -1,7 +1,7 @@
 """The ledger: what the worker tells of itself, and of every gap its begin and its end."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from gateway.memo import Memo
@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 
 #: One death, two tellings: of the end itself, by the guard, and of what may be missing, by the next run.
 TOLD_BESIDE = "of the end itself, where supervisord saw it, an event `died` of this worker tells"
+
+
+#: Of topics that came from another host, or whose folder on disk is gone.
+TAKEN_OVER = "another process held these topics, and left nothing here: what is missed is since what PostgreSQL knows of them"
 
 
 class Topics(Protocol):
@@ -113,6 +117,14 @@ class Ledger:
         else:
             from_ms = from_ms or now_ns // 1_000_000
             self.begin("gap", "restarted", now_ns=now_ns, from_ms=from_ms, topics=topics, detail=detail)
+
+    def takes_over(self, since_ms: Mapping[str, int], *, now_ns: int) -> None:
+        """Topics that another process held, of which this one knows no more than until when something of them arrived."""
+        first_ms = min(since_ms.values())
+        self.goes_on(since_ms, from_ms=first_ms, now_ns=now_ns, detail=TAKEN_OVER)
+        gap = self.gaps.connection
+        if gap is not None:
+            gap.since_ms |= {topic: at_ms for topic, at_ms in since_ms.items() if at_ms > gap.gap.from_ms}
 
     def look(self, endpoint: Endpoint, topics: Topics, *, now_ns: int) -> None:
         """Close what is over: of topics that nobody wants any more, and of a connection that is whole again."""

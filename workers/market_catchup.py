@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 
+from gateway.memo import Memo
 from gateway.models import Event
-from gateway.protocol.tape import oldest
+from gateway.protocol.tape import Told, oldest
 from workers.backfill import DEADLINES
 from workers.catchup import Catchup, Frame, events_in, tell
 from workers.delivery import Delivery
@@ -15,8 +16,10 @@ from workers.refill import Refill
 class MarketCatchup(Catchup):
     """See `catchup.py`."""
 
-    def __init__(self, refill: Refill[Frame], delivery: Delivery) -> None:
+    def __init__(self, refill: Refill[Frame], delivery: Delivery, memo: Memo[dict[str, list[Told]]] | None = None) -> None:
+        """memo: what was told last of each topic, from one process to the next; None: nobody keeps it."""
         self._refill = refill
+        self._memo = memo
         self._delivery = delivery
         self._awaited: dict[str, str] = {}  # topic → its gap, until the topic is held again
 
@@ -27,6 +30,16 @@ class MarketCatchup(Catchup):
     @property
     def held_since_ms(self) -> int | None:
         return min((received_ns // 1_000_000 for _, received_ns in self._refill.firsts), default=None)
+
+    def begins(self) -> None:
+        told = self._memo.read() if self._memo is not None else None
+        if told is not None and self._memo is not None:
+            self._refill.goes_on(told)
+            self._memo.forget()  # it is true of this moment only
+
+    def ends(self) -> None:
+        if self._memo is not None:
+            self._memo.write(self._refill.told)
 
     def want(self, is_wanted: Callable[[str], bool]) -> None:
         for topic, gap_id in self._refill.keep(is_wanted).items():
@@ -39,7 +52,10 @@ class MarketCatchup(Catchup):
             return
         wanted = self._delivery.readers.wanted
         ids = {topic: gap.gap.id for topic in gap.topics if topic in wanted}
-        self._awaited = {topic: ids[topic] for topic in self._refill.opened(wanted, ids, since_ms=gap.gap.from_ms)}
+        self._awaited = {
+            topic: ids[topic]
+            for topic in self._refill.opened(wanted, ids, since_ms=lambda topic: gap.since_ms.get(topic, gap.gap.from_ms))
+        }
         self._delivery.gaps.promise(gap.gap.id, self._awaited)
 
     @property

@@ -12,7 +12,7 @@ from typing import Generic
 
 from gateway.models import Event
 from gateway.protocol.answers import Fact
-from gateway.protocol.tape import Edge, Tape
+from gateway.protocol.tape import Edge, Tape, Told
 from workers.backfill import AGAIN_S, DEADLINES, Backfill, Filled, Gap, fillable
 from workers.held import LONGEST_S, FirstMs, Held, Item, Step
 
@@ -77,6 +77,16 @@ class Refill(Generic[Item]):
         self._questions: dict[str, _Question] = {}  # by topic
         self._closing: dict[str, float] = {}  # topic → when what REST told is no longer looked for on the stream; monotonic seconds
 
+    @property
+    def told(self) -> dict[str, list[Told]]:
+        """Topic → what consumers were told last of it, for the process that has it next. Where something before that is missed: nothing."""
+        return {topic: last for topic, tape in self._tapes.items() if topic not in self._questions and (last := tape.last)}
+
+    def goes_on(self, told: Mapping[str, list[Told]]) -> None:
+        """Before anything is told: where the process before ended."""
+        for topic, last in told.items():
+            self._tapes.setdefault(topic, Tape()).goes_on(last)
+
     def note(self, event: Event) -> None:
         """Consumers are told of it now: every trade and candle."""
         tape = self._tapes.get(event.topic)
@@ -89,12 +99,14 @@ class Refill(Generic[Item]):
         tape = self._tapes.get(event.topic)
         return tape is not None and tape.is_told(event)
 
-    def opened(self, event_types: Mapping[str, Collection[str]], gap_ids: Mapping[str, str], *, since_ms: int) -> list[str]:
+    def opened(
+        self, event_types: Mapping[str, Collection[str]], gap_ids: Mapping[str, str], *, since_ms: Callable[[str], int]
+    ) -> list[str]:
         """A new connection: frames of what REST can tell wait from now on. The topics of which it can.
 
         event_types  what is wanted of each topic
         gap_ids      topics that had a gap
-        since_ms     when it began, by our clock
+        since_ms     when it began for a topic, by our clock
         """
         found = []
         for topic, gap_id in gap_ids.items():
@@ -105,7 +117,7 @@ class Refill(Generic[Item]):
                 self._closing.pop(topic, None)
                 known = self._questions.get(topic)
                 if known is None:
-                    edge = self._tapes.setdefault(topic, Tape()).edge(since_ms)
+                    edge = self._tapes.setdefault(topic, Tape()).edge(since_ms(topic))
                     self._questions[topic] = _Question(event_type, edge, gap_id)
                 else:  # its answer never came
                     known.gap_id, known.gap, known.first_ms, known.is_repeated = gap_id, None, None, False

@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gateway import bus, config, log, names, state
+from gateway import config, log, names, state
 from gateway.backoff import Backoff
 from gateway.bus import BusReceiver
 from gateway.config import Settings
+from gateway.curve import Door, Keys, keys_of
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
-from gateway.errors import OurFault
+from gateway.errors import OurFault, SettingError
+from gateway.far_words import FarStates
 from gateway.hold import Publisher
 from gateway.lanes.announcements import WORKER, Announcements
 from gateway.lanes.backlogs import Backlogs, Limits
@@ -39,6 +41,7 @@ from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
 from gateway.sinks.topology import Topology
 from gateway.state import LaneState, RouterState
+from gateway.tenure import host_of
 from gateway.trouble import Trouble
 from gateway.wire import Stamp
 from workers.backlogs import BacklogWatch
@@ -85,13 +88,14 @@ def _lane(sink: Sink, settings: Settings, wake: Callable[[], None]) -> Lane:
 
 @dataclass(frozen=True, slots=True)
 class RouterWords:
-    """What the router says of itself, from its parts. tally: what they count for GET /metrics."""
+    """What the router says of itself, from its parts. tally: what they count for GET /metrics; far: processes of other machines."""
 
     router: Router
     postgres: PostgresSink
     keeper: TopologyKeeper
     backlogs: BacklogWatch
     tally: Tally
+    far: FarStates
     started_ms: int
 
     def now(self) -> RouterState:
@@ -105,6 +109,7 @@ class RouterWords:
             queues=self.backlogs.states(),
             queues_ms=self.keeper.looked_ms,
             hint=self.backlogs.hint,
+            standing_by=self.far.hints(time.time()),
             active_subscriptions=self.postgres.active_subscriptions,
             events=self.router.events,
             counted=self._counted(lanes),
@@ -141,6 +146,24 @@ def _take_turn(path: Path, wake: int, stopping: Sequence[int]) -> None:
     while not lock.take() and not stopping:
         trouble.say("another router still runs")
         select.select([wake], [], [], LOCK_EVERY_S)
+
+
+def _door(settings: Settings, keys: Keys | None) -> Door | None:
+    """It opens before anybody can come in."""
+    if keys is None:
+        return None
+    door = Door({keys.public, *settings.bus_allowed_keys})
+    door.start()
+    return door
+
+
+def _check_keys(settings: Settings) -> None:
+    """Raises SettingError."""
+    keys = keys_of(settings.bus_key, settings.bus_router_key)
+    if keys is not None and keys.public != keys.router:
+        raise SettingError(
+            f"WS_GATEWAY_BUS_ROUTER_KEY is {keys.router!r}; expected the public key of this machine, {keys.public!r}"
+        )
 
 
 def serve(
@@ -211,17 +234,22 @@ def run(settings: Settings) -> int:
     ]
     for lane in lanes:
         lane.open()
-    receiver = BusReceiver(bus.address(settings.var_dir))
+    keys = keys_of(settings.bus_key, settings.bus_router_key)
+    door = _door(settings, keys)
+    receiver = BusReceiver(settings.bus_address, keys=keys)
+    far = FarStates(settings.var_dir, host_of(settings.var_dir).id)
     router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
-    words = RouterWords(router, postgres, keeper, backlogs, tally, started_ms)
+    words = RouterWords(router, postgres, keeper, backlogs, tally, far, started_ms)
     reporter = Reporter(settings.var_dir, words.now())
     syncer = Syncer(lane.spool for lane in lanes)
     threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, backlogs, leases, reporter, syncer]
     for thread in threads:
         thread.start()
-    logger.info("router listening address=%s", bus.address(settings.var_dir))
+    threads += [door] if door is not None else []
+    logger.info("router listening address=%s encrypted=%s", settings.bus_address, keys is not None)
 
     def report(*, at_once: bool) -> None:
+        far.write(receiver.take_words(), time.time())
         reporter.give(words.now(), at_once=at_once)
 
     serve(router, receiver, threads, report, wake, stopping)
@@ -232,6 +260,8 @@ def run(settings: Settings) -> int:
     router.stop(wake)
     syncer.stop()  # when what was in memory is on disk
     reporter.stop()
+    if door is not None:
+        door.stop()
     return 0 if stopping else 1
 
 
@@ -239,6 +269,7 @@ def main(_arguments: Sequence[str]) -> int:
     try:
         settings = config.load()
         config.require(settings, "DATABASE_URL", "BROKER_URL")
+        _check_keys(settings)
     except OurFault as fault:
         print(fault, file=sys.stderr)  # noqa: T201 # before there is a log
         return 2

@@ -9,8 +9,10 @@ from gateway.exchange.account_reader import AccountReader
 from gateway.exchange.budget import RestBudget, folder_of
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
+from gateway.memo import Memo
 from gateway.models import Json
 from gateway.protocol.endpoints import Endpoint
+from gateway.protocol.tape import Told
 from workers.account_catchup import AccountCatchup
 from workers.backfill import Backfill
 from workers.catchup import Catchup, Frame
@@ -72,6 +74,7 @@ def catchup_of(
         catchup = AccountCatchup(Reconciliation[Frame](reconciler), delivery)
     elif endpoint.category is not None:
         backfill = Backfill(rest, category=endpoint.category, worker=delivery.worker, wake=wake)
-        catchup = MarketCatchup(Refill[Frame](backfill), delivery)
+        memo = Memo(settings.var_dir / "tapes" / f"{delivery.worker}.json", dict[str, list[Told]])
+        catchup = MarketCatchup(Refill[Frame](backfill), delivery, memo)
     delivery.passes, delivery.holds_left = catchup.passes, catchup.holds_left
     return catchup

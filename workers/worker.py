@@ -3,7 +3,6 @@
 import logging
 import os
 import time
-import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,10 +14,13 @@ from gateway.protocol.endpoints import Endpoint
 from gateway.report import Reporter
 from gateway.state import TopicState, WorkerState, is_fresh
 from gateway.store import CREDENTIALS_MISSING, Wanted
+from gateway.trouble import Trouble
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
+from workers.layout import BUSY, Layout
 from workers.link import Link
 from workers.run_counts import counted
+from workers.slots import Slot
 from workers.tap import Tap
 from workers.told import Told, of_patterns
 from workers.topic_states import topic_states
@@ -34,18 +36,15 @@ REPORT_EVERY_S = 1.0
 FLUSH_S, PATIENCE_S = 6.0, 0.5
 
 
-def owner(topic: str, processes: int) -> int:
-    """Which process of an endpoint serves a topic. Source: the public contract, section 1."""
-    return zlib.crc32(topic.encode()) % processes
-
-
 @dataclass(slots=True)
 class Worker:
     """The process's parts, wired.
 
+    slot      which of the endpoint's processes it is
     siblings  the last words of the other processes of the endpoint
     disabled  why the settings forbid all of its category; None: they do not
     lock      of its journal: whoever has it works, any other process with the same one stands by
+    layout    how the topics are dealt, and who is in the way; None: they are not, one process has them all
     before    its own last words of an earlier run; None: there was none, or they cannot be read
     syncer    of its journal
     tap       of its link
@@ -53,13 +52,14 @@ class Worker:
 
     name: str
     endpoint: Endpoint
-    processes: int
+    slot: Slot
     started_ms: int
     wanted: WantedReader
     link: Link
     delivery: Delivery
     reporter: Reporter
     lock: TurnLock
+    layout: Layout | None
     has_credentials: bool
     disabled: str | None
     catalog: CatalogReader | None
@@ -75,6 +75,10 @@ class Worker:
     _resyncs: Resyncs = field(default_factory=Resyncs)
     _report_due: float = 0.0
     _word: str = ""
+    _waiting: Trouble = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._waiting = Trouble(logger, f"{self.name} standing_by")
 
     def run(self) -> int:
         """Until `stopping`, or until a part of it is dead; the process's exit code."""
@@ -86,6 +90,8 @@ class Worker:
             self._follow_wishes()
             self.tap.turn(time.monotonic(), time.time_ns(), self.link.subscriptions.names_delivering)
             if self._begins():
+                if self.wanted.held_ms:
+                    self._takes_over()
                 self.link.turn()
             word = f"{self.link.status} {self.delivery.journal.error}"
             if time.monotonic() >= self._report_due or word != self._word:
@@ -94,13 +100,15 @@ class Worker:
                 self._report_due = time.monotonic() + REPORT_EVERY_S
             self.link.wait()
         logger.info("%s stopping", self.name)
-        self.wanted.stop()
         if self.catalog is not None:
             self.catalog.stop()
         self.link.close()
         self.tap.close(time.time_ns())
         self.delivery.bus.flush(FLUSH_S, patience_s=PATIENCE_S)
+        self.wanted.stop()  # another machine may have the topics from now on
         self.delivery.close(time.time_ns())
+        if self._is_open and not self.delivery.counts.not_kept:
+            self.link.catchup.ends()
         self.syncer.stop()
         self.reporter.give(self._state({}, has_ended=True))
         self.reporter.stop()
@@ -118,14 +126,20 @@ class Worker:
         dead += ["catch-up"] if self.link.catchup.is_dead else []
         if dead:
             logger.error("%s thread_dead names=%s: the process ends, to be started anew", self.name, ",".join(dead))
-        return bool(dead)
+        in_the_way = self.wanted.in_the_way if self._has_begun else None
+        if in_the_way is not None:
+            logger.error("%s must_stand_by reason=%s: the process ends, to be started anew", self.name, in_the_way)
+        return bool(dead) or in_the_way is not None
 
     def _begins(self) -> bool:
         """Whether it is this process's turn, and what an earlier run left has been read: nothing new comes before that."""
         if self._has_begun:
             return True
-        if not self.lock.take():
-            self.link.status = "standby"
+        in_the_way = None if self._is_open else self.wanted.in_the_way or self._takes_turn()
+        if in_the_way is not None:
+            if in_the_way != BUSY:
+                self._waiting.say(in_the_way)
+                self.link.status, self.link.last_error = "standby", in_the_way
             return False
         if not self._is_open:
             self._is_open = True
@@ -133,12 +147,30 @@ class Worker:
             if left.records or left.lost:
                 logger.info("%s journal_left records=%d lost=%d", self.name, left.records, left.lost)
             self.syncer.start()
-            self.link.status = "connecting"
+            self.link.catchup.begins()
+            self.link.status, self.link.last_error = "connecting", None
         self._has_begun = self.delivery.replay(time.monotonic())
         if self._has_begun:
             since_ms, topics = self._away()
             self.delivery.ledger.was_away(since_ms, topics, now_ns=time.time_ns())
+            self._waiting.over()
         return self._has_begun
+
+    def _takes_turn(self) -> str | None:
+        """None: it has it. Else who is in the way."""
+        if self.layout is not None:
+            return self.layout.begin(self.lock)
+        return None if self.lock.take() else "another process has the turn"
+
+    def _takes_over(self) -> None:
+        """Once PostgreSQL has said what is wanted: some of it was held elsewhere, by a process that left nothing on this disk."""
+        held_ms, self.wanted.held_ms = self.wanted.held_ms, {}
+        remembered, gap = self.wanted.remembered(), self.delivery.gaps.connection
+        known = {row.topic for row in remembered.rows} if remembered is not None else set()
+        known |= gap.topics if gap is not None else set()
+        since_ms = {topic: at_ms for topic, at_ms in (held_ms or {}).items() if topic not in known}
+        if since_ms:
+            self.delivery.ledger.takes_over(since_ms, now_ns=time.time_ns())
 
     def _away(self) -> tuple[int | None, Collection[str]]:
         """Since when nobody did this process's work, where the last one who did ended without a word; and what it held."""
@@ -146,7 +178,8 @@ class Worker:
         absence = absence_after(newest_run([*([self.before] if self.before is not None else []), *others]))
         remembered = self.wanted.remembered()
         topics = {row.topic for row in remembered.rows} if remembered is not None else set()
-        return (absence.since_ms, absence.topics or topics) if absence is not None else (None, topics)
+        absent = [topic for topic in (absence.topics if absence is not None else ()) if self.wanted.mine(topic)]
+        return (absence.since_ms, absent or topics) if absence is not None else (None, topics)
 
     @property
     def _missing_credentials(self) -> bool:
@@ -163,6 +196,11 @@ class Worker:
         wishes = self.wanted.wishes
         if wishes is None or wishes is self._wishes:
             return
+        if wishes.needs > self.slot.processes and wishes.needs != self._wishes.needs:
+            logger.warning(
+                "%s more_processes_needed found=%d expected=%d: what does not fit into the exchange's limits is refused",
+                self.name, self.slot.processes, wishes.needs,
+            )  # fmt: skip
         self._wishes = wishes
         if self._barred is None:
             self._take_up(work_of(wishes.rows, self.endpoint), self._resyncs.grown(wishes.rows))
@@ -190,7 +228,7 @@ class Worker:
 
     def _tell_postgres(self, topics: Mapping[str, TopicState], stored: Sequence[Wanted]) -> None:
         """Report each topic that changed, and again where a row says something else; so, too, each wish that names many."""
-        now, now_ns, named = time.monotonic(), time.time_ns(), self._wishes.named
+        now, now_ns, named = time.monotonic(), time.time_ns(), self.slot.seen_here(self._wishes.named)
         patterns = of_patterns(named, {**self._siblings_topics(now_ns), **topics}) if named and self._barred is None else {}
         in_rows, reports = {row.topic for row in stored}, []
         for report, is_settled in self._told.news({**topics, **patterns}, stored, now):
@@ -220,7 +258,8 @@ class Worker:
             written_ms=0,  # dated by the reporter
             started_ms=self.started_ms,
             connection_status=link.status,
-            processes=self.processes,
+            processes=self.slot.processes,
+            processes_needed=self._wishes.needs,
             connected_since_ms=link.connected_since,
             trouble_since_ms=link.trouble_since,
             last_frame_ms=last_ms,

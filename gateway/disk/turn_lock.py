@@ -28,3 +28,9 @@ class TurnLock:
             return False
         self._file = file
         return True
+
+    def release(self) -> None:
+        """Let another one take it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from gateway.models import Event
 
@@ -10,6 +11,10 @@ from gateway.models import Event
 REMEMBERED = 64
 #: Trades of one topic are told in the order of their times, give or take this; milliseconds.
 DISORDER_MS = 1_000
+
+
+#: A trade or candle that consumers were told: its moment, Unix milliseconds, and its identity.
+Told: TypeAlias = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +29,13 @@ class Edge:
     newest_ms: int
     cut_ms: int
     is_whole: bool
-    told: frozenset[int]
+    told: frozenset[str]
 
     def misses(self, event: Event) -> bool:
         """Whether an event that REST tells was not told before the gap, and belongs behind the edge."""
         at_ms = moment(event)
         behind = at_ms > self.cut_ms or (self.is_whole and at_ms == self.cut_ms)
-        return behind and hash(event.identity) not in self.told
+        return behind and event.identity not in self.told
 
 
 class Tape:
@@ -39,15 +44,24 @@ class Tape:
     __slots__ = ("_newest", "_since")
 
     def __init__(self) -> None:
-        self._newest: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
-        self._since: set[int] | None = None  # told since an edge was asked for, until `close`
+        self._newest: deque[Told] = deque(maxlen=REMEMBERED)
+        self._since: set[str] | None = None  # told since an edge was asked for, until `close`
 
     def note(self, event: Event) -> None:
         """Consumers are told of it now."""
-        key = hash(event.identity)
-        self._newest.append((moment(event), key))
+        self._newest.append((moment(event), event.identity))
         if self._since is not None:
-            self._since.add(key)
+            self._since.add(event.identity)
+
+    @property
+    def last(self) -> list[Told]:
+        """What the next process must know, so that it tells nothing again that was told: all of the last moments."""
+        newest_ms = max((at_ms for at_ms, _ in self._newest), default=0)
+        return [told for told in self._newest if told[0] >= newest_ms - DISORDER_MS]
+
+    def goes_on(self, last: Iterable[Told]) -> None:
+        """Where another process ended."""
+        self._newest.extend(last)
 
     def edge(self, since_ms: int) -> Edge:
         """Of a gap whose end is now. since_ms: when it began by our clock, for a topic of which this process told nothing yet."""
@@ -62,7 +76,7 @@ class Tape:
 
     def is_told(self, event: Event) -> bool:
         """Whether it was told since the gap began."""
-        return self._since is not None and hash(event.identity) in self._since
+        return self._since is not None and event.identity in self._since
 
     def close(self) -> None:
         """What REST brought is told; what the stream brings next is new."""

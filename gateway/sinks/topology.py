@@ -146,12 +146,13 @@ class Topology:
         """Delete the queue if nobody reads it and nothing waits in it; True when it is gone.
 
         Asked first: quorum queues refuse the broker's own conditional delete. A message that arrives between the two calls
-        could only come through a binding, and the caller knows that nobody needs them any more.
+        could only come through a binding, and the caller knows that nobody needs them any more. A stream says that it is empty,
+        whatever is in it: where queues are streams a person deletes them.
         """
         depth = self.depths([queue]).get(queue)
         if depth is None:
             return True
-        if depth.messages or depth.consumers:
+        if depth.messages or depth.consumers or self._policy.queue_type == "stream":
             return False
         self._ask(lambda: self._channel.queue_delete(queue))
         return True

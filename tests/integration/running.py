@@ -2,11 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pika
 import urllib3
 from supervisor.xmlrpc import SupervisorTransport
 
-from gateway import db, instruments
+from gateway import db, instruments, programs
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator
@@ -56,15 +57,20 @@ class RunningGateway:
         simulator: RunningSimulator,
         *,
         processes: dict[str, int] | None = None,
+        programs_here: Sequence[str] = (),
         **settings: str,
     ) -> None:
-        """`processes`: numprocs of programs that have more than one; `settings`: besides those every test needs."""
+        """`processes`: numprocs of programs that have more than one; `settings`: besides those every test needs.
+
+        programs_here  of one of several machines, as `ws-gateway conf` takes them; none: all
+        """
         self.folder = folder
         self.database_url = database_url
         self.broker_url = broker_url
         self.port = free_ports(1)[0]
         (folder / "var" / "log").mkdir(parents=True, exist_ok=True)
         conf = (ROOT / "supervisord.conf").read_text()
+        conf = programs.chosen(conf, programs_here) if programs_here else conf
         for program, count in (processes or {}).items():
             before, section, after = conf.partition(f"[program:{program}]")
             conf = before + section + after.replace("numprocs=1", f"numprocs={count}", 1)
@@ -136,6 +142,13 @@ class RunningGateway:
         """supervisorctl's words."""
         command = ["supervisorctl", "-c", str(self.folder / "supervisord.conf"), *arguments]
         return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False).stdout
+
+    def scale(self, program: str, count: int) -> None:
+        """Edit numprocs as a person does, and have supervisord follow."""
+        path = self.folder / "supervisord.conf"
+        before, section, after = path.read_text().partition(f"[program:{program}]")
+        path.write_text(before + section + re.sub(r"^numprocs=.*$", f"numprocs={count}", after, count=1, flags=re.MULTILINE))
+        self.control("update")
 
     def pids(self) -> dict[str, int]:
         """Process name → pid, of the programs that run; none when supervisord does not. Asked for over and over, so not by its command."""

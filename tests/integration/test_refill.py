@@ -68,7 +68,7 @@ class Endpoint:
     def back(self, *topics: str, since_ms: int = 0) -> None:
         """Connected again after a gap."""
         types = {topic: [topic.partition(".")[0].replace("publicTrade", "trade")] for topic in topics}
-        self.refill.opened(types, dict.fromkeys(topics, "gap"), since_ms=since_ms)
+        self.refill.opened(types, dict.fromkeys(topics, "gap"), since_ms=lambda _topic: since_ms)
         assert self.refill.back(topics, self.now()) == set(topics)
 
     def news(self, count: int = 1) -> list[Refilled[Event]]:
@@ -187,7 +187,7 @@ def test_frames_wait_for_what_was_before_them_and_go_without_what_rest_told(
     endpoint.hears(sent(exchange, "linear", topic))
     exchange.step(5)
     types = {topic: ["trade"]}
-    endpoint.refill.opened(types, {topic: "gap"}, since_ms=0)
+    endpoint.refill.opened(types, {topic: "gap"}, since_ms=lambda _topic: 0)
     live = sent(exchange, "linear", topic)[-4:]  # of the new connection, and in REST's answer, too
     assert [endpoint.refill.holds(topic, event, endpoint.now(), moment) for event in live] == [True] * 4
     assert endpoint.refill.due(endpoint.now()) == []

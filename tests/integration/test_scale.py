@@ -1,4 +1,5 @@
-"""As many topics as the exchange's limits allow: 300 on spot, one connection's worth on linear, 1,500 on option, live within 10 s.
+"""As many topics as the exchange's limits allow: 300 on spot, one connection's worth on linear, 1,500 on option, live within 10 s; and
+1,500 on inverse over two. What does not fit is refused by name, and how many processes would do is said.
 
 The simulated exchange enforces the limits: 10 topics a request on spot, 21,000 characters a connection, 2,000 option topics.
 """
@@ -13,11 +14,13 @@ import pytest
 from many import symbols, wish
 from running import RunningGateway, healthy_gateway, wait_for
 
+from gateway.protocol.endpoints import ENDPOINTS
+from gateway.protocol.room import processes_needed
 from simulator import remote
 from simulator.remote import RunningSimulator
 
 #: 1,500 option topics are 48,000 characters: more than two connections' worth.
-PROCESSES = {"option": 3}
+PROCESSES = {"option": 3, "inverse": 2}
 LIVE_WITHIN_S = 10.0
 CHARACTERS = 21_000
 
@@ -58,7 +61,7 @@ def states(gateway: RunningGateway, endpoint: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 def test_as_many_topics_as_the_limits_allow_are_live_in_time_and_one_too_many_is_refused_by_name(
     tmp_path: Path, new_empty_database: Callable[[], str], broker_url: str, exchange: RunningSimulator
 ) -> None:
@@ -91,6 +94,8 @@ def test_as_many_topics_as_the_limits_allow_are_live_in_time_and_one_too_many_is
         )
 
         one_too_many(gateway, exchange, database_url, wanted["linear"])
+        option_topics_beyond_two_thousand(gateway, exchange, database_url, wanted["option"])
+        over_two_processes(gateway, exchange, database_url)
 
 
 def one_too_many(
@@ -122,3 +127,57 @@ def one_too_many(
     assert len(connection.topics) == len(held) + len(more) - 1
     assert name not in connection.topics
     assert not [entry for entry in exchange.ledger("linear", direction="received") if f'"{name}"' in entry.text]
+    wait_for(lambda: alarms(gateway, "linear") == [needs("linear", 2, 1)], lambda: f"the alarm, but {alarms(gateway, 'linear')}")
+    lines = [line for line in gateway.log("linear_00").splitlines() if "more_processes_needed" in line]
+    assert len(lines) == 1
+    assert "found=1 expected=2" in lines[0]
+
+
+def alarms(gateway: RunningGateway, endpoint: str) -> list[str]:
+    return [alarm for alarm in gateway.health()["alarms"] if alarm.startswith(f"{endpoint} needs")]
+
+
+def needs(endpoint: str, needed: int, found: int) -> str:
+    return f"{endpoint} needs {needed} processes for its topics and has {found}, so some are refused; expected numprocs={needed}"
+
+
+def option_topics_beyond_two_thousand(
+    gateway: RunningGateway, exchange: RunningSimulator, database_url: str, held: list[tuple[str, str, str, int | None]]
+) -> None:
+    """2,001 topics, whose names are too long for the three processes that there are."""
+    more = [("ticker", symbol, f"tickers.{symbol}", None) for symbol in symbols(exchange, "option")[500:1001]]
+    wish(database_url, "option", more)
+    topics = [row[2] for row in (*held, *more)]
+    assert len(topics) == 2_001
+
+    def settled() -> dict[str, dict[str, Any]] | None:
+        found = states(gateway, "option")
+        return found if len(found) == len(topics) and {said["state"] for said in found.values()} == {"live", "refused"} else None
+
+    found = wait_for(settled, "each topic live or refused", 20.0)
+    refused = {topic: said["last_error"] for topic, said in found.items() if said["state"] == "refused"}
+    assert set(refused.values()) == {f"does not fit: a connection of option holds {CHARACTERS} characters of topics"}
+    on_wire = {topic for connection in exchange.connections("option") for topic in connection.topics}
+    assert on_wire == set(topics) - set(refused)
+    needed = processes_needed(ENDPOINTS["option"], topics)
+    assert needed > PROCESSES["option"]
+    wait_for(lambda: alarms(gateway, "option") == [needs("option", needed, PROCESSES["option"])], "the alarm")
+
+
+def over_two_processes(gateway: RunningGateway, exchange: RunningSimulator, database_url: str) -> None:
+    """1,500 topics of one endpoint."""
+    listed = symbols(exchange, "inverse")
+    rows: list[tuple[str, str, str, int | None]] = [("ticker", symbol, f"tickers.{symbol}", None) for symbol in listed[:1300]]
+    rows += [("orderbook", symbol, f"orderbook.50.{symbol}", 50) for symbol in listed[:200]]
+    assert len(rows) == 1_500
+    wish(database_url, "inverse", rows)
+
+    def live() -> int:
+        return sum(topic["state"] == "live" for topic in states(gateway, "inverse").values())
+
+    wait_for(lambda: live() == len(rows), lambda: f"all live, but {live()}", LIVE_WITHIN_S)
+    held = [connection.topics for connection in exchange.connections("inverse")]
+    assert len(held) == 2
+    assert sorted(topic for topics in held for topic in topics) == sorted(row[2] for row in rows)
+    assert all(sum(map(len, topics)) <= CHARACTERS for topics in held)
+    assert alarms(gateway, "inverse") == []

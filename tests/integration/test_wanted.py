@@ -6,11 +6,12 @@ from pathlib import Path
 from running import wait_for
 from stored import add, bind, lists, reading, until
 
-from gateway import db, instruments, names, store
+from gateway import db, instruments, names, store, wished
 from gateway.memo import Memo
 from gateway.protocol.instruments import Instrument
+from gateway.protocol.room import owner
 from gateway.servers.server import free_ports
-from workers.exchange import owner
+from gateway.wire import TopicReport
 from workers.wanted import Wishes
 
 
@@ -140,3 +141,33 @@ def test_what_was_wanted_last_is_wanted_still_where_postgresql_is_away_at_the_st
     store.cancel(connection, service="two")
     with reading(database_url, memo=memo) as reader:
         until(reader, *topics[:2])
+
+
+def test_the_mark_of_the_wishes_changes_with_whatever_a_worker_reads_of_them(connection: db.Connection) -> None:
+    """Workers ask for it every second, and read all wishes only when it has changed."""
+    marks = [wished.mark(connection, "linear")]
+
+    def changed() -> bool:
+        marks.append(wished.mark(connection, "linear"))
+        return marks[-1] != marks[-2]
+
+    row = add(connection)
+    assert changed()
+    assert not changed()
+    store.report_topics(connection, "linear", [TopicReport(row["topic"], "acknowledged", None, 5)])
+    assert changed()
+    store.report_topics(connection, "linear", [TopicReport(row["topic"], "acknowledged", None, 50_000)])
+    assert not changed(), "when its last event was is no wish"
+    for change in (
+        "update subscriptions set resyncs = resyncs + 1",
+        "update subscriptions set last_error = 'no'",
+        "update subscriptions set snapshot_seconds = 5",
+        "update subscriptions set queue_state = 'ready'",
+        "update subscriptions set is_active = false",
+    ):
+        with db.transaction(connection) as cursor:
+            cursor.execute(change)
+        assert changed(), change
+    assert marks[-1] == marks[0]
+    add(connection, "A", category="spot")
+    assert not changed(), "another endpoint's"

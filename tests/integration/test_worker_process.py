@@ -21,6 +21,7 @@ from gateway.state import Absence, TopicState, WorkerState
 from workers.catchup import Catchup
 from workers.exchange import build
 from workers.gaps import OpenGap
+from workers.slots import Slot
 from workers.wanted import WantedReader
 from workers.worker import Worker
 
@@ -112,7 +113,11 @@ class DeadCatchup(Catchup):
 
 
 def make(folder: Path) -> Worker:
-    return build(config.load({"WS_GATEWAY_VAR_DIR": str(folder), **AWAY}, folder / "none"), ENDPOINTS["status"], 0, 1)
+    return build(
+        config.load({"WS_GATEWAY_VAR_DIR": str(folder), **AWAY}, folder / "none"),
+        ENDPOINTS["status"],
+        Slot("status", 0, 1, range(1)),
+    )
 
 
 @pytest.mark.parametrize("part", ["wanted", "catch-up"])

@@ -250,6 +250,10 @@ def test_a_process_taken_away_by_lowering_numprocs_is_no_trouble_and_not_shown()
         _, body = look(busy("linear", 0, started_ms=2, written_ms=NOW_MS - age_ms), busy("linear", 1, **before))
         assert "linear_01" not in body["connections"]
         assert not any("linear_01" in reason for reason in body["reasons"])
+    ended = busy("linear", 1, **before | {"written_ms": NOW_MS - 500}, has_ended=True)
+    assert "linear_01" not in look(busy("linear", 0, started_ms=2), ended)[1]["connections"], (
+        "at once, where it ended as it was told"
+    )
     status, body = look(busy("linear", 0, started_ms=2), busy("linear", 1, **before))
     assert (status, body["status"]) == (200, "healthy")
 
@@ -399,3 +403,16 @@ def test_a_spool_that_cannot_be_read_is_unhealthy() -> None:
     lane = LaneState(connected=True, checked_ms=NOW_MS, unread="Input/output error")
     status, body = look(router_state=router(lanes={**router().lanes, "broker": lane}))
     assert (status, body["reasons"]) == (503, ["what waits for RabbitMQ cannot be read: Input/output error"])
+
+
+def test_an_endpoint_whose_topics_need_more_processes_says_how_many_and_is_no_worse() -> None:
+    _, body = look(busy("linear", 0, processes=2, processes_needed=3), busy("linear", 1, processes=2, processes_needed=3))
+    assert body["alarms"] == ["linear needs 3 processes for its topics and has 2, so some are refused; expected numprocs=3"]
+    assert (body["status"], body["reasons"]) == ("healthy", [])
+    assert look(busy("linear", 0, processes=3, processes_needed=3))[1]["alarms"] == []
+
+
+def test_a_public_process_that_stands_by_says_who_is_in_the_way() -> None:
+    status, body = look(busy("linear", 0, connection_status="standby", last_error="linear_00 of 2 runs on elsewhere too"))
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["reasons"] == ["linear_00 stands by: linear_00 of 2 runs on elsewhere too"]

@@ -67,6 +67,34 @@ def test_a_state_is_written_at_once_where_that_matters(tmp_path: Path) -> None:
     reporter.stop()
 
 
+class KeepingFar:
+    """In the place of the bus to the router's machine."""
+
+    def __init__(self) -> None:
+        self.sent: list[str | None] = []
+        self.is_closed = False
+
+    def send(self, words: state.State) -> None:
+        assert isinstance(words, WorkerState)
+        self.sent.append(words.last_error)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_what_is_written_is_sent_to_another_machine_too_the_last_words_included_whatever_the_disk_says(tmp_path: Path) -> None:
+    far = KeepingFar()
+    (tmp_path / "state").write_text("no folder")
+    reporter = Reporter(tmp_path, worker("linear_00"), far=lambda: far)
+    reporter.start()
+    last = worker("linear_00")
+    last.last_error = "the end"
+    reporter.give(last)
+    reporter.stop()
+    assert far.sent[-1] == "the end"
+    assert far.is_closed
+
+
 def test_on_a_full_disk_the_words_are_written_over_the_old_ones(tmp_path: Path) -> None:
     state.write(tmp_path, worker("linear_00"))
     part = tmp_path / "state" / f".linear_00.{os.getpid()}.part"

@@ -86,3 +86,18 @@ def test_what_is_told_after_the_gap_is_looked_for_until_it_is_closed() -> None:
     assert [tape.is_told(trade(number, number)) for number in (1, 2)] == [False, True]
     tape.close()
     assert not tape.is_told(trade(2, 2))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=3 * REMEMBERED), st.integers(1, 3 * REMEMBERED))
+def test_another_process_that_goes_on_with_the_tape_misses_what_the_first_would_have_missed(steps: list[int], told: int) -> None:
+    at_ms, all_of_them = 1_000_000, []
+    for number, step in enumerate(steps):
+        at_ms += step * 8
+        all_of_them.append(trade(number, at_ms))
+    first, second = Tape(), Tape()
+    for found in all_of_them[:told]:
+        first.note(found)
+    second.goes_on(first.last)
+    missed = [[event.identity for event in all_of_them if tape.edge(0).misses(event)] for tape in (first, second)]
+    assert missed[0] == missed[1] == [event.identity for event in all_of_them[told:]]

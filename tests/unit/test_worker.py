@@ -1,4 +1,4 @@
-"""A worker: which topics of its endpoint are its own, and what it counts of the time in which it was away."""
+"""A worker: what it counts of the time in which it was away."""
 
 import pytest
 
@@ -6,18 +6,8 @@ from gateway.metrics.tally import NS, Tally
 from gateway.state import WorkerState
 from tests.scraping import NOW_MS, worker
 from workers.exchange import tally_of
-from workers.worker import owner
 
 DIED_MS = NOW_MS - 60_000
-
-
-def test_a_topic_belongs_to_exactly_one_process() -> None:
-    topics = [f"publicTrade.T{number}" for number in range(1000)]
-    for processes in (1, 2, 5):
-        counts = [sum(owner(topic, processes) == number for topic in topics) for number in range(processes)]
-        assert sum(counts) == 1000
-        assert min(counts) > 1000 / processes * 0.7
-    assert owner("publicTrade.BTCUSDT", 7) == owner("publicTrade.BTCUSDT", 7)
 
 
 def away_s(*stand_ins: WorkerState, has_ended: bool = False) -> float:

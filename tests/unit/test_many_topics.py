@@ -1,0 +1,79 @@
+"""What one event costs does not grow with the number of topics: nothing that is done for each event walks over all of them."""
+
+import time
+from itertools import cycle, islice
+
+import pytest
+
+from gateway.protocol.endpoints import ENDPOINTS
+from gateway.protocol.frames import Ack, Data, parse
+from gateway.protocol.session import Session
+from gateway.protocol.subscriptions import Subscriptions
+from gateway.wire import Stamp
+from tests.standins import KeepingBus, KeepingFetcher, KeepingLetters
+from workers.books import Books
+from workers.delivery import Delivery
+from workers.watchdog import Watchdog
+
+FEW, MANY = 15, 1_500
+FRAMES = 3_000
+#: So far apart are frames on a busy connection; seconds.
+APART_S = 0.0005
+#: Source: the issue's target.
+WITHIN = 1.2
+
+
+class Conversation:
+    """As much of a worker's loop as each frame goes through, with all topics held."""
+
+    def __init__(self, count: int) -> None:
+        self.topics = [f"publicTrade.SYMBOL{number}USDT" for number in range(count)]
+        self.subscriptions = Subscriptions(ENDPOINTS["linear"])
+        self.subscriptions.want(dict.fromkeys(self.topics, False))
+        self.session = Session(ENDPOINTS["linear"], self.subscriptions, None, now=0.0, unix_ms=0)
+        while requests := self.subscriptions.to_send(0.0):
+            for asked in requests:
+                held = list(asked.topics)
+                self.subscriptions.heard(
+                    Ack(op="subscribe", req_id=asked.req_id, success=True, message="", succeeded=held, failed=[]), 0.0
+                )
+        assert self.session.status == "connected"
+        stamp = Stamp(worker="w", account="main", include_raw="off", started_ms=1)
+        self.out = Delivery("w", ENDPOINTS["linear"], stamp, KeepingBus(), KeepingLetters(), Books("linear", KeepingFetcher()))  # type: ignore[arg-type] # they stand in
+        self.out.want({topic: frozenset(["trade"]) for topic in self.topics})
+        self.watchdog = Watchdog()
+
+    def cost_s(self) -> float:
+        """CPU of one frame, each of another topic, each in a turn of its own, once all topics have spoken; seconds."""
+        for topic in self.topics:
+            found = parse(frame(topic))
+            assert isinstance(found, Data)
+            self.out.take(found, 0, 0.5)
+        texts = [frame(topic) for topic in islice(cycle(self.topics), FRAMES)]
+        began = time.process_time()
+        for number, text in enumerate(texts):
+            now = 1.0 + number * APART_S
+            found = parse(text)
+            assert isinstance(found, Data)
+            if self.session.receive(found, now):
+                self.out.take(found, number, now)
+            self.session.tick(now)
+            self.session.to_send(now)
+            self.watchdog.look(self.out.readers.cadences, self.subscriptions, now, unread=False)
+            assert self.session.status == "connected"
+            self.out.flush()
+        return (time.process_time() - began) / FRAMES
+
+
+def frame(topic: str) -> bytes:
+    symbol = topic.partition(".")[2]
+    return (
+        f'{{"topic":"{topic}","type":"snapshot","ts":1748779200125,"data":[{{"T":1748779200123,"s":"{symbol}","S":"Buy","v":"0.001",'
+        f'"p":"104250.10","L":"PlusTick","i":"20f43950-d8dd-5b31-9112-a178eb6023af","BT":false}}]}}'
+    ).encode()
+
+
+@pytest.mark.timeout(60)
+def test_an_event_costs_as_much_among_a_thousand_topics_as_among_a_few() -> None:
+    few, many = (min(Conversation(count).cost_s() for _ in range(3)) for count in (FEW, MANY))
+    assert many / few < WITHIN, f"{few * 1e6:.1f} us among {FEW}, {many * 1e6:.1f} us among {MANY}"

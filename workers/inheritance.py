@@ -1,0 +1,104 @@
+"""Inheritance: when an endpoint gets more processes or fewer, its topics move; what each of them had missed moves along. Pure."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gateway.occurrences import Gap, new_gap_id
+from gateway.state import Absence
+from gateway.store import Wanted
+from workers.gaps import OpenGap
+from workers.wanted import Wishes
+
+#: Of a gap whose topics all went to other processes. It is no loss that their gaps do not tell.
+MOVED = "its topics moved to other processes of the endpoint, whose gaps go on from here and tell what became of them"
+
+
+@dataclass(slots=True)
+class Left:
+    """What one process of the old layout left.
+
+    gaps     as it kept them
+    absence  that nobody has told yet
+    """
+
+    gaps: Sequence[OpenGap] = ()
+    absence: Absence | None = None
+
+
+@dataclass(slots=True)
+class _Share:
+    """What one heir gets: topic → until when something of it arrived, Unix milliseconds; and gaps that are not the connection's."""
+
+    since_ms: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    others: list[OpenGap] = field(default_factory=list)
+    own: Gap | None = None
+
+
+def share_gaps(
+    left: Mapping[int, Left], heirs: Collection[int], owner: Callable[[str], int], *, executor: int, now_ms: int
+) -> dict[int, list[OpenGap]]:
+    """Heir → what it takes up, as if it had left that itself.
+
+    heirs     the processes of the new layout on this host; a topic of another host's is missed there
+    executor  of them, who takes what belongs to nobody's topic
+    """
+    shares = {number: _Share() for number in heirs}
+    ended: dict[int, list[OpenGap]] = {}
+    for number, estate in left.items():
+        heir = number if number in shares else executor
+        connection = next((kept for kept in estate.gaps if kept.is_of_connection), None)
+        shares[heir].others += [kept for kept in estate.gaps if kept is not connection]
+        for topic, at_ms in _missed(connection, estate.absence).items():
+            if owner(topic) in shares:
+                share = shares[owner(topic)]
+                share.since_ms[topic] = min(at_ms, share.since_ms.get(topic, at_ms))
+                if connection is not None and not connection.judged.get(topic, (True, ""))[0]:
+                    share.lost[topic] = connection.judged[topic]
+        if connection is not None:
+            if heir == number:
+                shares[heir].own = connection.gap
+            ended.setdefault(heir, []).append(connection)
+    return {number: _taken_up(share, ended.get(number, ()), now_ms) for number, share in shares.items()}
+
+
+def _missed(connection: OpenGap | None, absence: Absence | None) -> dict[str, int]:
+    """Topic → since when something of it may be missing."""
+    found = dict.fromkeys(absence.topics, absence.since_ms) if absence is not None else {}
+    if connection is not None:
+        found |= {topic: connection.since_ms.get(topic, connection.gap.from_ms) for topic in connection.topics}
+    return found
+
+
+def _taken_up(share: _Share, connections: Iterable[OpenGap], now_ms: int) -> list[OpenGap]:
+    found = list(share.others)
+    own = share.own if share.since_ms else None  # of the gaps that end here, the one that goes on
+    for kept in connections:
+        if own is None or kept.gap.id != own.id:
+            closed = replace(kept.gap, to_ms=max(now_ms, kept.gap.from_ms), recovered=True)
+            found.append(OpenGap(closed, topics=kept.topics, detail=MOVED))
+    if share.since_ms:
+        first_ms = min(share.since_ms.values())
+        gap = replace(own, from_ms=first_ms) if own is not None else Gap(new_gap_id(), "restarted", first_ms)
+        later = {topic: at_ms for topic, at_ms in share.since_ms.items() if at_ms > first_ms}
+        found.append(OpenGap(gap, topics=set(share.since_ms), since_ms=later, judged=share.lost))
+    return found
+
+
+def share_wishes(left: Iterable[Wishes], heirs: Collection[int], owner: Callable[[str], int]) -> dict[int, Wishes]:
+    """Heir → what is wanted of it as far as the processes of the old layout last knew."""
+    rows: dict[tuple[object, str], Wanted] = {}
+    patterns: dict[tuple[object, str], Wanted] = {}
+    named: dict[str, Sequence[str]] = {}
+    for wishes in left:
+        rows |= {(row.id, row.topic): row for row in wishes.rows}
+        patterns |= {(row.id, row.topic): row for row in wishes.patterns}
+        named |= wishes.named
+    return {
+        number: Wishes(
+            [row for row in rows.values() if owner(row.topic) == number],
+            [row for row in patterns.values() if owner(row.topic) == number],
+            {pattern: topics for pattern, topics in named.items() if owner(pattern) == number},
+        )
+        for number in heirs
+    }
