@@ -21,12 +21,21 @@ UNBOUND_IN_A_REQUEST = 100
 
 
 def needed(rows: Iterable[ServiceQueue]) -> dict[str, list[str]]:
-    """Queue → the bindings that active subscriptions need; none where a pattern matches nothing yet."""
+    """Queue → the bindings that active subscriptions need; none where a pattern matches nothing yet, nor of a queue of batches."""
     found: dict[str, dict[str, None]] = {}
     for row in rows:
         if row.is_active:
-            found.setdefault(row.queue, {}).update(dict.fromkeys(row.bindings))
+            found.setdefault(row.queue, {}).update(dict.fromkeys(() if row.is_batched else row.bindings))
     return {queue: list(bindings) for queue, bindings in found.items()}
+
+
+def batched(rows: Iterable[ServiceQueue]) -> dict[str, list[str]]:
+    """Queue of batches → the keys whose events go into them."""
+    found: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row.is_active and row.is_batched:
+            found.setdefault(row.queue, {}).update(dict.fromkeys(row.bindings))
+    return {queue: list(keys) for queue, keys in found.items()}
 
 
 def troubled(
@@ -43,18 +52,31 @@ def troubled(
     return sorted(unready | missing | behind)
 
 
-def keep(connection: Connection, topology: Topology, queue: str, *, bound: Collection[str] = ()) -> list[str] | None:
+def keep(
+    connection: Connection,
+    topology: Topology,
+    queue: str,
+    *,
+    bound: Collection[str] = (),
+    in_force: Collection[str] | None = None,
+) -> list[str] | None:
     """Make one queue as it should be; the bindings that it has then, None where nobody needs it. Raises SinkAway, StoreAway.
 
-    bound  bindings that were seen there, and are not made again while no wish waits for the broker
+    bound     bindings that were seen there, and are not made again while no wish waits for the broker
+    in_force  keys whose events the router puts into it, or leads to it; a wish for others waits. None: it needs to know nothing
     """
     with store.locked_queue(connection, queue) as rows:
         wanted = needed(rows)
         if queue in wanted:
             active = [row for row in rows if row.is_active]
             there = set(bound) if all(row.queue_state == "ready" for row in active) else set()
-            topology.bind_service(queue, [binding for binding in wanted[queue] if binding not in there])
-            store.set_queue_state(connection, _ids(active), "ready")
+            missing = [binding for binding in wanted[queue] if binding not in there]
+            topology.bind_service(queue, missing, batched=queue in batched(rows))
+            ready = [row for row in active if in_force is None or set(in_force).issuperset(row.bindings)]
+            waiting = [row for row in ready if row.is_batched and row.queue_state == "pending"]
+            topology.unbind_service(queue, sorted({binding for row in waiting for binding in row.bindings}))  # of an earlier wish
+            store.set_queue_state(connection, _ids(ready), "ready")
+            store.wake(connection, _ids(waiting))
         _clear(connection, topology, queue, rows)
         return wanted.get(queue)
 
@@ -101,7 +123,7 @@ def _clear(
         store.set_queue_state(connection, _ids(left), "removed")
         log.info("queue removed queue=%s", queue)
         return
-    done, unneeded = _unneeded(left, wanted.get(queue, ()), at_most)
+    done, unneeded = _unneeded(left, [*wanted.get(queue, ()), *batched(rows).get(queue, ())], at_most)
     topology.unbind_service(queue, sorted(unneeded))
     if queue in wanted:
         store.set_queue_state(connection, _ids(done), "removed")

@@ -114,8 +114,10 @@ METRICS: tuple[Metric, ...] = (
     _gauge("journal_messages", "worker", "Records in the journal on disk, which nobody else has yet."),
     _gauge("journal_bytes", "worker", "What they take there.", "bytes"),
     # router, broker and database
-    _counter("published_total", "event_type", "Messages written to RabbitMQ, each time one was."),
-    _counter("confirmed_total", "event_type", "Messages that RabbitMQ confirmed, each once."),
+    _counter("published_total", "event_type", "Events written to RabbitMQ, each time one was: on its own, and in each queue's batches."),
+    _counter("confirmed_total", "event_type", "Events that RabbitMQ confirmed: once on its own, and once in each queue's batches."),
+    _counter("batches_confirmed_total", "event_type", "Messages of `delivery: batch` that RabbitMQ confirmed."),
+    _counter("batched_events_total", "event_type", "Events in those messages."),
     _histogram("delivery_seconds", "event_type", "From the socket to RabbitMQ's confirmation.", DELIVERY_S),
     _counter(
         "publish_failures_total", "reason",

@@ -26,6 +26,8 @@ from gateway.errors import SinkAway
 from gateway.hold import Publisher
 from gateway.metrics.tally import Tally
 from gateway.models import Record
+from gateway.sinks.bundles import Bundle
+from gateway.sinks.messages import Message, properties, records_of
 from gateway.sinks.returned import Returned, Route
 from gateway.sinks.topology import BROKER_FAULTS, QueuePolicy, Topology, connection
 
@@ -46,7 +48,7 @@ NACK_PAUSE_S = 1.0
 
 
 class BrokerSink:
-    """Publishes every record that has a routing key; settled when RabbitMQ confirmed it.
+    """Publishes every record that has a routing key, and bundles of records; settled when RabbitMQ confirmed it.
 
     returned  messages that reached no queue: confirmed, counted and done
     nacked    messages that the broker refused and that are published again
@@ -83,7 +85,7 @@ class BrokerSink:
         self._is_held = False
         self._connection: Any = None
         self._channel: Any = None
-        self._window: deque[Record] = deque()  # unsettled, oldest first; its head is number _base
+        self._window: deque[Message] = deque()  # unsettled, oldest first; its head is number _base
         self._base = 0
         self._done: set[int] = set()  # numbers confirmed ahead of an unconfirmed one
         self._tags: dict[int, int] = {}  # delivery tag → number, in order of publication
@@ -94,6 +96,8 @@ class BrokerSink:
         tally = tally or Tally()
         self._published = tally.counter("ws_gateway_published_total")
         self._confirmed = tally.counter("ws_gateway_confirmed_total")
+        self._batches = tally.counter("ws_gateway_batches_confirmed_total")
+        self._batched = tally.counter("ws_gateway_batched_events_total")
         self._failures = tally.counter("ws_gateway_publish_failures_total")
         self._delivery = tally.histograms("ws_gateway_delivery_seconds")
         self.pause: str | None = None
@@ -127,7 +131,7 @@ class BrokerSink:
             channel.events["basic_return"].add(self._on_return)
         self._heard = time.monotonic()
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, records: Sequence[Message]) -> None:
         if not self._window:
             self._progress = time.monotonic()
         with _faults():
@@ -195,22 +199,8 @@ class BrokerSink:
 
     def _publish(self, number: int) -> None:
         record = self._window[number - self._base]
-        message = amqp.Message(
-            record.body,
-            content_type="application/json",
-            content_encoding="utf-8",
-            delivery_mode=2,
-            message_id=record.event_id,
-            timestamp=record.timestamp_ms // 1000,
-            application_headers={
-                "event_type": record.event_type,
-                "category": record.category,
-                "symbol": record.symbol,
-                "topic": record.topic,
-                "trace_id": record.trace_id,
-            },
-        )
-        self._published[record.event_type] += 1
+        message = amqp.Message(record.body, **properties(record))
+        self._published[record.event_type] += len(records_of(record))
         self._tag += 1
         self._tags[self._tag] = number
         exchange, key = _route(record)
@@ -233,15 +223,25 @@ class BrokerSink:
         now_ns = time.time_ns()
         while self._base in self._done:
             self._done.discard(self._base)
-            record = self._window.popleft()
-            self._confirmed[record.event_type] += 1
-            self._delivery[record.event_type].observe(now_ns - record.received_ns)
-            if log.isEnabledFor(logging.DEBUG):
+            self._settle(self._window.popleft(), now_ns)
+            self._base += 1
+
+    def _settle(self, message: Message, now_ns: int) -> None:
+        """Count what the broker has, event by event."""
+        records, event_type = records_of(message), message.event_type
+        self._confirmed[event_type] += len(records)
+        delivery = self._delivery[event_type]
+        for record in records:
+            delivery.observe(now_ns - record.received_ns)
+        if isinstance(message, Bundle):
+            self._batches[event_type] += 1
+            self._batched[event_type] += len(records)
+        if log.isEnabledFor(logging.DEBUG):
+            for record in records:
                 log.debug(
                     "broker published routing_key=%s event_id=%s", record.routing_key, record.event_id,
                     extra={"trace_id": record.trace_id},
                 )  # fmt: skip
-            self._base += 1
 
     def _on_nack(self, tag: int, multiple: bool) -> None:
         self._progress = time.monotonic()
@@ -283,7 +283,7 @@ class BrokerSink:
         log.info("broker unblocked")
 
 
-def _route(record: Record) -> Route:
+def _route(record: Message) -> Route:
     return ("" if record.queue else names.EXCHANGE, record.routing_key)
 
 
