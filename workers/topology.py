@@ -59,6 +59,7 @@ class TopologyKeeper(threading.Thread):
     """Every few seconds: what PostgreSQL wants of the broker's queues, compared with what is so.
 
     announcements  gets a gap for each queue that was found missing, once it is there again
+    plan           what is needed, as it was last read
     depths         the newest depths by queue name; replaced whole
     looked_ms      when they were looked at; Unix milliseconds
     """
@@ -95,10 +96,6 @@ class TopologyKeeper(threading.Thread):
     def stop(self) -> None:
         self._stopping = True
         os.eventfd_write(self._halt, 1)
-
-    def needs(self, exchange: str, routing_key: str) -> bool:
-        """Whether a message should have reached a queue. Any thread."""
-        return self.plan.newest.reach(exchange, routing_key)
 
     def declare(self) -> None:
         """All that must exist before the first message of a broker connection, as it was last read. Raises SinkAway.

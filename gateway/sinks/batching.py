@@ -16,7 +16,6 @@ from typing import Protocol
 
 from gateway.lanes.needs import Needs
 from gateway.models import Record
-from gateway.sinks.broker import BrokerSink
 from gateway.sinks.bundles import Bundles
 from gateway.sinks.messages import Message
 
@@ -25,6 +24,24 @@ log = logging.getLogger(__name__)
 #: An event that queues want in batches alone, and that no other queue took, is published on its own again after this; seconds. Somebody
 #: may have bound a queue of his own meanwhile, of which nobody can know.
 UNREAD_S = 1.0
+
+
+class Publishing(Protocol):
+    """Publishes what it is given, and says how much of it is confirmed, in order: `BrokerSink`."""
+
+    returned: int
+    nacked: int
+
+    @property
+    def pause_words(self) -> str | None: ...
+    def wants(self, record: Record) -> bool: ...
+    def open(self) -> None: ...
+    def write(self, records: Sequence[Message]) -> None: ...
+    def settled(self) -> int: ...
+    def ready(self) -> bool: ...
+    def tick(self) -> None: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
 
 
 class Plan(Protocol):
@@ -80,7 +97,7 @@ class BatchingSink:
 
     name = "broker"
 
-    def __init__(self, plan: Plan, publishing: Callable[[Callable[[str, str], bool]], BrokerSink]) -> None:
+    def __init__(self, plan: Plan, publishing: Callable[[Callable[[str, str], bool]], Publishing]) -> None:
         """publishing: the sink of single messages, made with what says of a message that came back whether a queue should have got it."""
         self._plan = plan
         self._sink = publishing(self._should_have_come)
