@@ -142,7 +142,7 @@ METRICS: tuple[Metric, ...] = (
         "Age of the oldest message, by the exchange's time of its fact; absent where the broker's management interface does not say.",
         "seconds",
     ),
-    _gauge("queue_fill_ratio", "queue", "The fullest of length, bytes and age against the queue's limits; at 1 the oldest are dropped.", "ratio"),
+    _gauge("queue_fill_ratio", "queue", "The fullest of length, bytes and age against its limits; at 1 the oldest are dropped.", "ratio"),
     _gauge(
         "queue_unread", "queue",
         "1 where messages wait and nobody has read for a minute: service queues, and class queues that had a reader within 24 h.",
