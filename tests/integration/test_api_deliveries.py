@@ -73,7 +73,7 @@ def test_the_only_subscription_of_a_queue_changes_its_delivery_by_the_same_post(
     assert changed["updated_at"] > row["updated_at"]
     status, back = call(client, "POST", BASE, json={**WISH, "delivery": "single"})
     assert (status, back["delivery"], back["queue_state"]) == (200, "single", "turning")
-    [entry, *_] = call(client, "GET", "/api/v1/audit")[1]["entries"]
+    [entry, *_] = call(client, "GET", "/api/v1/audit")[1]["audit"]
     assert entry["action"] == "changed"
 
 
