@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -85,7 +86,8 @@ def beam_of(folder: Path) -> int:
     raise LookupError("no beam.smp of ours")
 
 
-def subscribe(database_url: str, delivery: str) -> None:
+def subscribe(database_url: str, delivery: str, router: subprocess.Popen[bytes]) -> None:
+    """And wait until the router has made its queue."""
     connection = db.connect(database_url, name="bench", autocommit=True)
     wish = {
         "channel_type": "trades", "symbol": "*", "category": "linear", "category_source": "given", "symbol_verified": None, "depth": None,
@@ -95,9 +97,10 @@ def subscribe(database_url: str, delivery: str) -> None:
     store.add_subscription(connection, wish, lambda: "pending")
     until = time.monotonic() + 60
     while {row.queue_state for row in store.service_queues(connection)} != {"ready"}:
-        if time.monotonic() > until:
+        with suppress(subprocess.TimeoutExpired):
+            router.wait(0.1)
+        if time.monotonic() > until or router.returncode is not None:
             raise SystemExit("found no router that makes the queue within 60 s")
-        time.sleep(0.1)
     connection.close()
 
 
@@ -131,7 +134,7 @@ def measure(folder: Path, broker_url: str, database_url: str, given: argparse.Na
     with (folder / "router.log").open("wb") as log:
         router = subprocess.Popen([sys.executable, "-m", "workers.router"], cwd=folder, env=environ, stdout=log, stderr=log)
     try:
-        subscribe(database_url, "single" if given.single else "batch")
+        subscribe(database_url, "single" if given.single else "batch", router)
         context = multiprocessing.get_context("spawn")
         came: Any = context.Queue()
         reader = context.Process(target=read, args=(broker_url, given.events, came))
