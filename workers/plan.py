@@ -53,11 +53,13 @@ class BrokerPlan:
         if turned:
             with self._topology() as topology:
                 for queue in turned:
-                    if queue in needs.batched:
-                        topology.unbind_service(queue, sorted({*self.in_force.bindings[queue], *needs.batched[queue]}))
-                    else:
-                        bind(topology, needs, queue)
+                    bind(topology, needs, queue)
+                    topology.unbind_service(queue, self.let_go(needs, queue))
         self.declared(needs)
+
+    def let_go(self, needs: Needs, queue: str) -> list[str]:
+        """Bindings that a queue may still have from when its events came one by one."""
+        return sorted({*self.in_force.bindings.get(queue, ()), *needs.batched[queue]}) if queue in needs.batched else []
 
     def declared(self, needs: Needs) -> None:
         """All of it has been made."""

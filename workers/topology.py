@@ -113,7 +113,7 @@ class TopologyKeeper(threading.Thread):
             topology.declare_base(())
             for queue in needs.bindings:
                 bind(topology, needs, queue)
-                topology.unbind_service(queue, needs.batched.get(queue, ()))  # which came one by one before the router was lost
+                topology.unbind_service(queue, self.plan.let_go(needs, queue))
                 self._note_made(queue, was_there=queue in existing)
             self.plan.declared(needs)
 

@@ -157,7 +157,7 @@ class BatchingSink:
             self._targets.append((self._ends.popleft()[0], self._given))
         while self._targets and self._targets[0][1] <= confirmed:
             self._settled = self._targets.popleft()[0]
-        if self._is_turning and confirmed == self._given:
+        if self._is_turning and confirmed == self._given and self._sink.ready():  # else somebody moves queues, say
             self._turn()
         return self._settled
 

@@ -31,7 +31,7 @@ class Published:
         self.messages: list[Message] = []
         self.confirmed: int | None = None
         self.returned = self.nacked = 0
-        self.away = False
+        self.away = self.is_held = False
 
     @property
     def pause_words(self) -> str | None:
@@ -50,7 +50,7 @@ class Published:
         return len(self.messages) if self.confirmed is None else self.confirmed
 
     def ready(self) -> bool:
-        return True
+        return not self.is_held
 
     def tick(self) -> None:
         if self.away:
@@ -224,6 +224,18 @@ def test_a_queue_changes_its_form_when_all_that_is_under_way_is_confirmed_and_no
     bench.settle(3)
     in_batches = ids(1, 2) if before is BATCHED else ids(3)
     assert bench.got(ONE) == in_batches
+
+
+def test_a_queue_does_not_change_its_form_while_somebody_moves_queues() -> None:
+    bench = Bench(KNOWN)
+    bench.published.is_held = True
+    bench.plan.newest = BATCHED
+    for _ in range(3):
+        bench.sink.settled()
+    assert bench.plan.made == []
+    bench.published.is_held = False
+    bench.sink.settled()
+    assert bench.plan.in_force is BATCHED
 
 
 def test_opening_again_forgets_what_was_open() -> None:
