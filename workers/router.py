@@ -203,7 +203,7 @@ def run(settings: Settings) -> int:
     leases = LeaseKeeper(settings.database_url, lambda: Topology(settings.broker_url, policy, timeout_s=BROKER_S), announcements)
     postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER), tally=tally)
 
-    def publishing(needs: Callable[[str, str], bool]) -> BrokerSink:
+    def publishing(needs: Callable[[str, str], bool | None]) -> BrokerSink:
         return BrokerSink(
             settings.broker_url, keeper.declare, needs, keeper.mend, tally=tally, publisher=Publisher(settings.var_dir)
         )

@@ -97,7 +97,7 @@ class BatchingSink:
 
     name = "broker"
 
-    def __init__(self, plan: Plan, publishing: Callable[[Callable[[str, str], bool]], Publishing]) -> None:
+    def __init__(self, plan: Plan, publishing: Callable[[Callable[[str, str], bool | None]], Publishing]) -> None:
         """publishing: the sink of single messages, made with what says of a message that came back whether a queue should have got it."""
         self._plan = plan
         self._sink = publishing(self._should_have_come)
@@ -109,7 +109,6 @@ class BatchingSink:
         self._targets: deque[tuple[int, int]] = deque()  # records, and how many messages must be confirmed for it
         self._settled = 0
         self._is_turning = False
-        self._unread = 0
 
     @property
     def due(self) -> float | None:
@@ -118,7 +117,7 @@ class BatchingSink:
     @property
     def returned(self) -> int:
         """Messages that reached no queue, but for those whose events are in batches."""
-        return self._sink.returned - self._unread
+        return self._sink.returned
 
     @property
     def nacked(self) -> int:
@@ -208,12 +207,12 @@ class BatchingSink:
         self._is_turning = False
         log.info("broker delivery_changed queues=%s", ",".join(queues))
 
-    def _should_have_come(self, exchange: str, routing_key: str) -> bool:
-        """Of a message that came back. Where batches alone want it, it is not published on its own for a moment."""
+    def _should_have_come(self, exchange: str, routing_key: str) -> bool | None:
+        """Of a message that came back. Where batches alone want its event, None, and such events do not go on their own for a moment."""
         if self._plan.newest.reach(exchange, routing_key):
             return True
         way = self._ways.get(routing_key) if exchange else None
         if way is not None and way.queues:
             way.alone_from = time.monotonic() + UNREAD_S
-            self._unread += 1
+            return None
         return False

@@ -61,7 +61,7 @@ class BrokerSink:
         self,
         url: str,
         declare: Callable[[], None],
-        needs: Callable[[str, str], bool] = lambda _exchange, _key: False,
+        needs: Callable[[str, str], bool | None] = lambda _exchange, _key: False,
         mend: Callable[[Collection[Route]], None] = lambda _routes: None,
         *,
         confirm_timeout_s: float = CONFIRM_TIMEOUT_S,
@@ -71,7 +71,7 @@ class BrokerSink:
         """`declare` and `mend` may raise SinkAway.
 
         declare    makes sure that the topology exists, before the first message of every connection
-        needs      whether a message for this exchange with this routing key should reach a queue
+        needs      whether a message for this exchange with this routing key should reach a queue; None: it need not, its event is in others
         mend       makes what messages that came back should have reached
         tally      what the process counts for GET /metrics
         publisher  asks whether somebody moves queues, so that nothing is to be published
@@ -261,10 +261,10 @@ class BrokerSink:
 
     def _on_return(self, _fault: Any, exchange: str, routing_key: str, message: Any) -> None:
         """`mandatory` and no queue got it: the acknowledgement follows all the same."""
-        if self._needs(exchange, routing_key):
+        should = self._needs(exchange, routing_key)
+        if should:
             self._back.add(message.properties["message_id"], (exchange, routing_key))
-        else:
-            self.returned += 1
+        self.returned += should is False
 
     def _is_done(self, number: int) -> bool:
         """Whether a confirmed message is not to go once more; one that came back twice is counted."""

@@ -100,7 +100,7 @@ class Line:
         )
         keeper = self.keeper
 
-        def publishing(needs: Callable[[str, str], bool]) -> BrokerSink:
+        def publishing(needs: Callable[[str, str], bool | None]) -> BrokerSink:
             return BrokerSink(broker_url, keeper.declare, needs, keeper.mend)
 
         self.sink = BatchingSink(keeper.plan, publishing)
