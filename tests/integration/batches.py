@@ -30,7 +30,7 @@ from gateway.sinks.topology import QueuePolicy
 from gateway.wire import Stamp
 from workers.topology import TopologyKeeper
 
-POLICY = QueuePolicy("classic", 600_000, 10_000)
+POLICY = QueuePolicy("classic", 600_000, 1_000_000)
 CONTENT_TYPE = "application/vnd.ws-gateway.batch+json"
 
 

@@ -141,13 +141,13 @@ def test_a_delivery_changes_between_two_events_while_they_flow(
     changed = False
     until = time.monotonic() + 1.0
     while time.monotonic() < until or not changed:
-        line.put(20)
+        line.put()
         if line.put_count == 200:
             change(connection, delivery=other)
         changed = line.put_count > 200 and {row.queue_state for row in store.service_queues(connection)} == {"ready"}
         if changed and until < time.monotonic():
             break
-        assert line.put_count < 2_000_000, "it never changed"
+        assert time.monotonic() < until + 20, "it never changed"
     line.put(300)
     line.settle()
     arrived = reader.take(ONE)
@@ -200,6 +200,7 @@ def test_a_broker_that_is_lost_in_the_middle_leaves_no_hole_and_no_disorder(
         with running(tmp_path, database_url, through) as line:
             wait_until_ready(connection)
             for _ in range(times):
+                wait_for(lambda: line.carrier.connected, "the broker")
                 line.put(700)
                 sock = line.sink._sink._connection.connection.transport.sock
                 sock.shutdown(2)
@@ -262,15 +263,10 @@ def test_a_router_that_starts_without_postgresql_fills_the_queues_of_batches_tha
         wait_until_ready(connection)
         line.put(3)
         line.settle()
-    alone = Line(tmp_path, "postgresql://127.0.0.1:1/none", broker_url)
-    alone.lane.open()
-    alone.carrier.start()
-    alone.keeper.start()
-    wait_for(lambda: alone.carrier.connected, "the broker")
-    alone.put_count = 3
-    alone.put(4)
-    alone.settle()
-    alone.stop()
+    with running(tmp_path, "postgresql://127.0.0.1:1/none", broker_url) as alone:
+        alone.put_count = 3
+        alone.put(4)
+        alone.settle()
     assert [(entry.number, entry.alone) for entry in reader.take(ONE)] == [(number, False) for number in range(1, 8)]
 
 
