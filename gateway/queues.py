@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from gateway import store
+from gateway import deliveries, store
 from gateway.db import Connection
 from gateway.sinks.topology import Topology
 from gateway.state import QueueState
@@ -59,14 +59,18 @@ def keep(
     *,
     bound: Collection[str] = (),
     in_force: Collection[str] | None = None,
+    form: str | None = None,
 ) -> list[str] | None:
     """Make one queue as it should be; the bindings that it has then, None where nobody needs it. Raises SinkAway, StoreAway.
 
     bound     bindings that were seen there, and are not made again while no wish waits for the broker
     in_force  keys whose events the router puts into it, or leads to it; a wish for others waits. None: it needs to know nothing
+    form      what is published into it now; where somebody has just asked for another, whoever publishes changes it. None: nothing is
     """
     with store.locked_queue(connection, queue) as rows:
         wanted = needed(rows)
+        if _turns(rows, form):
+            return []
         if queue in wanted:
             active = [row for row in rows if row.is_active]
             there = set(bound) if all(row.queue_state == "ready" for row in active) else set()
@@ -81,12 +85,17 @@ def keep(
         return wanted.get(queue)
 
 
-def bind_again(connection: Connection, topology: Topology, queue: str) -> int:
-    """Make the bindings of one queue again that are needed now; how many. Raises SinkAway, StoreAway."""
+def bind_again(connection: Connection, topology: Topology, queue: str, *, form: str | None = None) -> int:
+    """Make the bindings of one queue again that are needed now; how many. Raises SinkAway, StoreAway. form: as of `keep`."""
     with store.locked_queue(connection, queue) as rows:
-        bindings = needed(rows).get(queue, [])
+        bindings = [] if _turns(rows, form) else needed(rows).get(queue, [])
         topology.bind(queue, bindings)
         return len(bindings)
+
+
+def _turns(rows: Sequence[ServiceQueue], form: str | None) -> bool:
+    """Whether wishes ask for another form than what is published."""
+    return form is not None and any(row.is_active and row.is_batched != (form == deliveries.BATCH) for row in rows)
 
 
 def drop(connection: Connection, topology: Topology, queue: str) -> None:

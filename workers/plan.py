@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from gateway import deliveries
 from gateway.lanes.needs import Needs
 from gateway.memo import Memo
 from gateway.sinks.topology import Topology
@@ -76,6 +77,12 @@ class BrokerPlan:
     def turning(self) -> frozenset[str]:
         """Queues whose messages are about to be of another form: nobody else binds them."""
         return frozenset(self.in_force.turned(self.newest))
+
+    def form(self, queue: str) -> str | None:
+        """The delivery by which events are published into a queue; None: none are."""
+        if queue in self.in_force.batched:
+            return deliveries.BATCH
+        return deliveries.SINGLE if queue in self.in_force.services else None
 
     def known(self, queue: str) -> frozenset[str] | None:
         """Keys whose events the router puts into this queue, or leads to it. None: it matters to nobody."""

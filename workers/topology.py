@@ -223,7 +223,9 @@ class TopologyKeeper(threading.Thread):
         troubled = {*queues.troubled(rows, existing, self._bound), *self._sightings.missing} - {*needs.classes, *self.plan.turning}
         for queue in sorted(troubled, key=lambda queue: (queue not in needs.services, queue)):  # first those that are needed
             bound = self._bound.get(queue, ()) if queue in existing else ()
-            bindings = queues.keep(connection, topology, queue, bound=bound, in_force=self.plan.known(queue))
+            bindings = queues.keep(
+                connection, topology, queue, bound=bound, in_force=self.plan.known(queue), form=self.plan.form(queue)
+            )
             if bindings is None:
                 self._sightings.forget(queue)  # whoever deleted it did so because nobody needs it
                 continue
@@ -279,11 +281,12 @@ class TopologyKeeper(threading.Thread):
         for queue in needs.classes:
             topology.bind(queue, needs.bindings[queue])
         if not self._turns:
-            self._turns = sorted(needs.services - self.plan.turning)
+            self._turns = sorted(needs.services)
         done = 0
         for _ in range(min(REBOUND_QUEUES, len(self._turns))):
             if done < REBOUND_BINDINGS:
-                done += queues.bind_again(connection, topology, self._turns.pop())
+                queue = self._turns.pop()
+                done += queues.bind_again(connection, topology, queue, form=self.plan.form(queue))
 
 
 def _now_ms() -> int:

@@ -182,6 +182,15 @@ def test_a_delivery_changes_although_the_broker_is_away_and_nothing_is_lost(
     assert numbers[-50:] == list(range(151, 201))
 
 
+def breaks(line: Line) -> bool:
+    """Whether there was a connection to RabbitMQ to be broken."""
+    connection = line.sink._sink._connection
+    if connection is None:
+        return False
+    connection.connection.transport.sock.shutdown(2)
+    return True
+
+
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_broker_that_is_lost_in_the_middle_leaves_no_hole_and_no_disorder(
     times: int,
@@ -202,8 +211,7 @@ def test_a_broker_that_is_lost_in_the_middle_leaves_no_hole_and_no_disorder(
             for _ in range(times):
                 wait_for(lambda: line.carrier.connected, "the broker")
                 line.put(700)
-                sock = line.sink._sink._connection.connection.transport.sock
-                sock.shutdown(2)
+                wait_for(lambda: breaks(line), "a connection to break")
                 for _ in range(10):
                     line.put(70)
             line.settle()
