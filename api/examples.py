@@ -55,9 +55,10 @@ EVENTS = {
 CONNECTIONS = {
     "connections": {
         "linear_00": {
-            "name": "linear_00", "endpoint": "linear", "pid": 4711, **_CONNECTION, "wanted": 2, "events": 51234, "dropped": 0,
-            "repeated": 0, "stale": 0, "unknown": 0, "unknown_fields": 0, "missed": 0, "unacknowledged": 0, "clock_skew_ms": None,
-            "breaker": "closed", "journal": {"messages": 0, "bytes": 0, "error": None}, "last_frame_at": "2026-01-31T12:00:00.240Z",
+            "name": "linear_00", "endpoint": "linear", "pid": 4711, "is_silent": False, **_CONNECTION, "wanted": 2, "events": 51234,
+            "dropped": 0, "repeated": 0, "stale": 0, "unknown": 0, "unknown_fields": 0, "missed": 0, "unacknowledged": 0,
+            "clock_skew_ms": None, "breaker": "closed", "journal": {"messages": 0, "bytes": 0, "error": None},
+            "last_frame_at": "2026-01-31T12:00:00.240Z",
             "topics": {
                 "publicTrade.BTCUSDT": {
                     "state": "acknowledged", "last_error": None, "last_event_at": "2026-01-31T11:59:58.125Z", "sequence": 4711,
@@ -73,8 +74,8 @@ HEALTH = {
     "status": "healthy", "service": "ws-gateway", "version": "0.1.0", "environment": "mainnet", "websocket_connected": True,
     "websocket_status": "connected", "database_connected": True, "queue_connected": True, "active_subscriptions": 2,
     "last_heartbeat_at": "2026-01-31T12:00:00.250Z", "websocket_state": _CONNECTION, "connections": {"linear_00": _CONNECTION},
-    "queues": {"ws-gateway.trade": {"messages": 0, "consumers": 1}}, "queues_age_seconds": 2.5,
-    "spool": {"messages": 0, "bytes": 0}, "clock_skew_ms": 3, "reasons": [], "alarms": [],
+    "queues": {"ws-gateway.trade": {"messages": 0, "consumers": 1, "kind": "class"}}, "queues_age_seconds": 2.5,
+    "spool": {"messages": 0, "bytes": 0}, "clock_skew_ms": 3, "reasons": [], "alarms": [], "hint": None,
 }  # fmt: skip
 UNHEALTHY = {
     **HEALTH, "status": "unhealthy", "database_connected": False, "spool": {"messages": 3, "bytes": 4096},

@@ -14,13 +14,12 @@ _TEXT = {"description": "Prometheus' text format", "content": {text.CONTENT_TYPE
 
 
 def blueprint(parts: Parts) -> APIBlueprint:
-    """Of files alone, this process's among them: whoever answers, no counter goes back."""
+    """Of files alone, also for what was asked of this process itself: whoever answers, no counter goes back."""
     routes = APIBlueprint("metrics", __name__, abp_tags=[Tag(name="health")])
 
     @routes.get("/metrics", summary="Metrics for Prometheus", operation_id="metrics", responses={200: _TEXT})
     def metrics() -> Response:
         """Every metric of docs/METRICS.md, summed up over all processes."""
-        parts.requests.keep()
         requests = [words.counted for words in state.read_requests(parts.var_dir)]
         return Response(scrape(parts.known(), state.read_api(parts.var_dir), requests), content_type=text.CONTENT_TYPE)
 

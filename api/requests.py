@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+from copy import deepcopy
 from itertools import count
 from pathlib import Path
 
@@ -29,7 +30,8 @@ class Requests:
 
     def __init__(self, var_dir: Path) -> None:
         self._var_dir = var_dir
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what is counted; nobody who has it waits for a disk
+        self._writing = threading.Lock()
         self._words: RequestsState | None = None
         self._turn: TurnLock | None = None
         self._seconds = Tally().histograms("ws_gateway_api_request_seconds")
@@ -42,10 +44,12 @@ class Requests:
 
     def keep(self) -> None:
         """Write what was counted. Never raises: a disk that is full costs no answer."""
-        with self._lock:
+        with self._writing:
             try:
                 words = self._words or self._begun()
                 words.written_ms = time.time_ns() // 1_000_000
+                with self._lock:
+                    words = deepcopy(words)
                 state.write(self._var_dir, words)
             except OSError as fault:
                 log.warning("api requests_not_kept reason=%s", fault)
@@ -68,12 +72,14 @@ class Requests:
             if turn.take():
                 break
         before = next((words.counted for words in state.read_requests(self._var_dir) if words.name == name), Counted())
-        tally, counted = Tally(before), self._seconds
-        self._seconds = tally.histograms("ws_gateway_api_request_seconds")
-        for key, more in counted.items():
-            whole = self._seconds[key]
-            whole.counts = [one + other for one, other in zip(whole.counts, more.counts, strict=True)]
-            whole.sum_ns += more.sum_ns
+        tally = Tally(before)
+        seconds = tally.histograms("ws_gateway_api_request_seconds")
+        with self._lock:
+            for key, more in self._seconds.items():
+                whole = seconds[key]
+                whole.counts = [one + other for one, other in zip(whole.counts, more.counts, strict=True)]
+                whole.sum_ns += more.sum_ns
+            self._seconds = seconds
         now_ms = time.time_ns() // 1_000_000
         self._turn = turn
         self._words = RequestsState(name=name, pid=os.getpid(), written_ms=now_ms, started_ms=now_ms, counted=tally.counted)

@@ -138,6 +138,14 @@ class ConnectionState(BaseModel):
     active_subscriptions: int
 
 
+class Queue(BaseModel):
+    """What the broker said of one queue. kind: `class`, whose consumers share the events of a class, or `service`."""
+
+    messages: int
+    consumers: int
+    kind: str
+
+
 class Health(BaseModel):
     """What the processes last said of themselves."""
 
@@ -155,12 +163,13 @@ class Health(BaseModel):
     last_heartbeat_at: str | None
     websocket_state: ConnectionState
     connections: dict[str, ConnectionState]
-    queues: dict[str, dict[str, int]]
+    queues: dict[str, Queue]
     queues_age_seconds: float | None
     spool: dict[str, int]
     clock_skew_ms: int | None
     reasons: list[str]
     alarms: list[str]
+    hint: str | None
 
 
 class Unhealthy(Health):

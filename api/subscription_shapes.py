@@ -9,13 +9,14 @@ from api.shapes import Page, Short, Strict, plain
 from gateway.db import Row
 from gateway.deliveries import DELIVERIES
 from gateway.leases import TTL_SECONDS
+from gateway.protocol import topic_moves
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.endpoints import CATEGORIES
 
 #: Of one PUT; a body holds hardly more.
 MOST_WISHES = 1000
 #: The contract's words, section 5.
-STATES = ("requested", "acknowledged", "live", "stalled", "refused", "cancelled")
+STATES = (*topic_moves.STATES, "cancelled")
 
 #: Columns that are ours alone.
 _HIDDEN = ("endpoint", "binding", "resyncs", "bound_at")

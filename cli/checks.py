@@ -20,13 +20,16 @@ from gateway.exchange.signing import signer
 from gateway.health import SKEW_MS
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
-from gateway.state import STALE_S
+from gateway.sinks.moving import Found
 from workers.connects import ConnectBudget
 from workers.dial import Connection, Route
 from workers.exchange import connects_of
 from workers.wiring import rest_of
 
 Level = Literal["ok", "note", "wrong"]
+
+#: What to do about a stream with other arguments: it keeps what was read, so nobody can move what is left of it.
+STREAM = "delete the stream in RabbitMQ, with what it keeps, and it is made anew with our arguments; or leave it as it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +101,20 @@ def arguments(settings: Settings) -> Findings:
     except (SinkAway, StoreAway, StoreRefused, MigrationError) as fault:
         yield Finding("note", f"the queues' arguments cannot be looked at: {fault}", "mend the above first")
         return
-    differing = {name: queue for name, queue in found.items() if queue is not None and queue.differs}
-    for name, queue in differing.items():
-        words = queues.words(queue.differs)
-        yield Finding(
-            "wrong", f"{name} has other arguments than our settings ask for: {words}", f"`ws-gateway queues rebuild {name}`"
-        )
+    differing = [queue for queue in found.values() if queue is not None and queue.differs]
+    yield from map(differing_queue, differing)
     missing = [name for name, queue in found.items() if queue is None]
     if missing:
         do = "nothing where the router runs: it makes them within some seconds; else start it"
         yield Finding("note", f"{len(missing)} queues are not there, {missing[0]} for one", do)
     if not differing and not missing:
         yield Finding("ok", f"all {len(found)} queues are there, with the arguments that our settings ask for")
+
+
+def differing_queue(queue: Found) -> Finding:
+    words = queues.words(queue.differs)
+    do = STREAM if queue.kind == "stream" else f"`ws-gateway queues rebuild {queue.name}`"
+    return Finding("wrong", f"{queue.name} has other arguments than our settings ask for: {words}", do)
 
 
 def exchange(settings: Settings) -> Findings:
@@ -203,13 +208,12 @@ def gateway(settings: Settings) -> Findings:
         )
         return
     for reason in health["reasons"]:
-        yield Finding("wrong", reason, "see README, When something is wrong")
+        yield Finding("wrong", reason, "see docs/OPERATIONS.md#health")
     if not health["reasons"]:
         yield Finding("ok", f"the gateway is healthy, with {health['active_subscriptions']} subscriptions")
-    guard = state.read_guard(settings.var_dir)
-    if guard is None or time.time() * 1000 - guard.written_ms > STALE_S * 1000:
+    if state.read_guard(settings.var_dir) is None:  # of one that has fallen silent health tells
         do = "`supervisorctl status guard:guard_00`, then var/log/guard_00.log"
-        yield Finding("wrong", "the guard is silent: deaths are not told, and whoever hangs is not started anew", do)
+        yield Finding("wrong", "the guard has not reported yet: deaths are not told, and whoever hangs is not started anew", do)
 
 
 #: Name → the check.

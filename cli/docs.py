@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Documents with tables; the test looks for markers that this list has missed.
 DOCUMENTS = (
     "README.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SIMULATOR.md", "docs/METRICS.md", "docs/OPERATIONS.md",
-    "docs/SECURITY.md",
+    "docs/SECURITY.md", "docs/decisions/README.md",
 )  # fmt: skip
 ENV_EXAMPLE = "env.example"
 #: Published schemas: one file an event class.
@@ -161,7 +161,15 @@ def _filled(rows: Callable[[], simulator_docs.Rows]) -> str:
     return table(head, others)
 
 
+def decisions() -> str:
+    """The pages beside the index, by number."""
+    pages = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    titles = [page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for page in pages]
+    return table(("decision",), ((f"[{title}]({page.name})",) for page, title in zip(pages, titles, strict=True)))
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
+    "decisions": decisions,
     "settings": settings,
     "endpoints": endpoints,
     "routes": routes,

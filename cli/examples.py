@@ -26,8 +26,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("", "is it connected, how late, is anything lost, is anybody reading"),
         ("--watch", "the same, every two seconds"),
         ("--json", "for scripts: the answer of GET /health"),
+        ("--slo --json", "the success measures, for scripts"),
     ),
-    "drained": (("", "wait until nothing waits on disk"), ("--within 300", "for five minutes at the most")),
+    "drained": (
+        ("", "wait until RabbitMQ and PostgreSQL have all that was read"),
+        ("--within 300", "for five minutes at the most"),
+    ),
     "doctor": (("", "what is wrong, and what to do"), ("--json", "one JSON object a finding")),
     "subscribe": (
         ("trades BTCUSDT --category linear --service my-service", "the trades of one symbol"),

@@ -10,7 +10,7 @@ EXITS: dict[int, str] = {
     REFUSED: "refused or failed, and the same again would be; of `status`: unhealthy; of `doctor`: something is wrong",
     USAGE: "wrong usage, or a setting that is missing or wrong; nothing was done",
     AWAY: "something is away (the control API, RabbitMQ, PostgreSQL, the exchange): try again when it is back",
-    INTERRUPTED: "ended by Ctrl-C before it was done; `tail`, `status --watch` and `up`, which only that ends, say 0",
+    INTERRUPTED: "ended by Ctrl-C before it was done; `tail`, `status --watch` and `up`, which only that ends, say 0, `record` 0 or 1",
 }
 
 

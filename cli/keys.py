@@ -72,8 +72,10 @@ def revoke(name_or_id: str) -> None:
 def _connect() -> db.Connection:
     settings = running.settings()
     config.require(settings, "DATABASE_URL")
-    connection = db.connect(settings.database_url, name="ws-gateway keys")
-    if not store.schema_is_current(connection):
+    with screen.waiting("waiting for PostgreSQL"):
+        connection = db.connect(settings.database_url, name="ws-gateway keys")
+        is_current = store.schema_is_current(connection)
+    if not is_current:
         connection.close()
         raise MigrationError("found a database whose schema is not current; run `ws-gateway migrate` first")
     return connection

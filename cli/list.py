@@ -7,10 +7,10 @@ from rich.text import Text
 
 from cli import running, screen
 from cli.client import Client
+from gateway.protocol.topic_moves import STATES
 
 #: Letters of an id that are shown: enough for `unsubscribe` and `resync` to tell it from the others.
 ID_SHOWN = 8
-STATES = ("requested", "acknowledged", "live", "stalled", "refused", "cancelled")
 COLOURS = {"live": "green", "acknowledged": "green", "refused": "red", "stalled": "yellow", "cancelled": "dim"}
 
 
@@ -19,7 +19,7 @@ COLOURS = {"live": "green", "acknowledged": "green", "refused": "red", "stalled"
 @click.option("--channel", help="Of this channel_type only.")
 @click.option("--category", help="Of this category only.")
 @click.option("--symbol", help="Of this symbol only.")
-@click.option("--state", type=click.Choice(STATES), help="In this state only.")
+@click.option("--state", type=click.Choice((*STATES, "cancelled")), help="In this state only.")
 @click.option("--all", "everything", is_flag=True, help="Cancelled ones too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(

@@ -2,7 +2,7 @@
 
 import click
 
-from cli import running
+from cli import running, screen
 from gateway import config, migrate
 
 
@@ -12,5 +12,6 @@ def command(to: int | None) -> None:
     """Apply the missing migrations. Safe to run twice, and at once."""
     settings = running.settings()
     config.require(settings, "DATABASE_URL")
-    done = migrate.migrate(settings.database_url) if to is None else migrate.rollback(settings.database_url, to)
+    with screen.waiting("waiting for PostgreSQL"):
+        done = migrate.migrate(settings.database_url) if to is None else migrate.rollback(settings.database_url, to)
     print("\n".join(done) or "nothing to do: the schema is current")

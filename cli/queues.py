@@ -40,10 +40,11 @@ def list_queues(differ: bool, as_json: bool) -> None:
     console = screen.console()
     columns = ("queue", "messages", "read by", "differs: its own → ours")
     console.print(screen.table(columns, [_cells(name, found) for name, found in rows], elastic=("queue", columns[-1])))
-    differing = sum(found is not None and bool(found.differs) for _, found in rows)
+    differing = [found for _, found in rows if found is not None and found.differs]
+    can_move = any(found.kind != "stream" for found in differing)
     console.print(
-        f"{len(rows)} queues, {differing} with other arguments than ours"
-        + (": `ws-gateway queues rebuild QUEUE`" if differing else "")
+        f"{len(rows)} queues, {len(differing)} with other arguments than ours"
+        + (": `ws-gateway queues rebuild QUEUE`" if can_move else "")
     )
 
 

@@ -114,7 +114,7 @@ def _resync(settings: Settings, stop: Event) -> None:
         return
     try:
         client, done = Client(settings), 0
-        found = client.call("GET", "/api/v1/subscriptions", fields={"is_active": "true", "limit": "1000"})["subscriptions"]
+        found = client.all_of("/api/v1/subscriptions", "subscriptions", is_active="true")
         for identity in {row["topic"]: row["id"] for row in found if "*" not in (row["symbol"] or "")}.values():
             done += client.ask("POST", f"/api/v1/subscriptions/{identity}/resync")[0] == 202
     except GatewayError as fault:

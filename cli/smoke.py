@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from cli import demonstration, running
+from cli import demonstration, running, screen
 from cli.client import Client
 from cli.exits import AWAY, USAGE
 from gateway import config
@@ -96,10 +96,13 @@ def _first_events(broker_url: str, queues: Sequence[str], seconds: float) -> dic
     began, found = time.monotonic(), dict[str, str]()
     with ExitStack() as stack:
         consumers = [stack.enter_context(Consumer(broker_url, queue)) for queue in queues]
+        bar = stack.enter_context(screen.bar(f"waiting {seconds:g} s at the most for the first events", len(ENDPOINTS)))
         while not found.keys() >= ENDPOINTS.keys() and time.monotonic() - began < seconds:
             for consumer in consumers:
                 for event in islice(iter(partial(consumer.next, timeout_s=TURN_S), None), AT_ONCE):
-                    found.setdefault(endpoint_of(event.envelope), _words(event.envelope))
+                    if (endpoint := endpoint_of(event.envelope)) not in found:
+                        found[endpoint] = _words(event.envelope)
+                        bar.add(endpoint in ENDPOINTS)
     return found
 
 

@@ -61,23 +61,33 @@ class Sequences:
         self._remembered = remembered
         self._ids: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._last: dict[tuple[str, str], int] = {}
+        self._owed: dict[tuple[str, str], int] = {}
 
-    def is_repeat(self, envelope: dict[str, Any]) -> bool:
-        key = (str(envelope.get("event_type")), str(envelope.get("event_id")))
-        if key in self._ids:
+    def missing(self, routing_key: str, envelope: dict[str, Any]) -> int | None:
+        """How many numbers did not come before this one: 0 for the next, the first of a key and epoch, or one that comes late.
+
+        None for a repeat. It may have a number of its own, for the exchange says some facts twice: what is missing before it is told
+        with the next event of its key.
+        """
+        key = (routing_key, str(envelope.get("epoch")))
+        sequence = int(envelope.get("sequence") or 0)
+        last = self._last.get(key, sequence)
+        self._last[key] = max(sequence, last)
+        missing = max(0, sequence - last - 1) + self._owed.pop(key, 0)
+        if not self._is_repeat(envelope):
+            return missing
+        if missing:
+            self._owed[key] = missing
+        return None
+
+    def _is_repeat(self, envelope: dict[str, Any]) -> bool:
+        identity = (str(envelope.get("event_type")), str(envelope.get("event_id")))
+        if identity in self._ids:
             return True
-        self._ids[key] = None
+        self._ids[identity] = None
         if len(self._ids) > self._remembered:
             self._ids.popitem(last=False)
         return False
-
-    def missing_before(self, routing_key: str, envelope: dict[str, Any]) -> int:
-        """0 for the next number, the first of a key and epoch, or one that comes late."""
-        key = (routing_key, str(envelope.get("epoch")))
-        sequence = int(envelope.get("sequence") or 0)
-        last = self._last.get(key)
-        self._last[key] = max(sequence, last or 0)
-        return max(0, sequence - last - 1) if last is not None else 0
 
 
 class Consumer:
@@ -124,8 +134,9 @@ class Consumer:
         while True:
             while self._rest:
                 routing_key, envelope = self._rest.popleft()
-                if not self._seen.is_repeat(envelope):
-                    return Received(envelope, self._seen.missing_before(routing_key, envelope))
+                missing = self._seen.missing(routing_key, envelope)
+                if missing is not None:
+                    return Received(envelope, missing)
             if until is not None and time.monotonic() >= until:
                 return None
             try:

@@ -13,8 +13,6 @@ from gateway.wire import iso_ms
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
 PATIENCE_MS = 30_000
-#: A sink that has not answered for so long is away, whatever was said of it last; milliseconds.
-UNANSWERED_MS = 5_000
 #: What is not confirmed for this long is late; milliseconds. Longer than a carrier's wait between two tries.
 LATE_MS = 5_000
 #: Our clock and the exchange's may differ by this much; milliseconds. A login or a REST call is still dated right: theirs counts.
@@ -26,7 +24,8 @@ CROWDED = 0.8
 #: From best to worst: the top-level state is the worst of all connections.
 SEVERITY = ("idle", "standby", "connected", "subscribing", "authenticating", "connecting", "reconnecting", "auth_failed")
 
-DEGRADED, UNHEALTHY = "degraded", "unhealthy"
+#: The words of `status`, from best to worst.
+VERDICTS = HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 
 Body = dict[str, Any]
 
@@ -35,12 +34,11 @@ def health(known: Known) -> tuple[int, Body]:
     """The answer of GET /health: HTTP status and body."""
     workers = known.present
     told = [found for state in workers.values() for found in _worker(known, state)]
-    findings = [*_missing(known, workers), *told, *_router(known), *_disk(known), *_clock(known, workers)]
+    findings = [*_missing(known, workers), *told, *_router(known), *_guard(known), *_disk(known), *_clock(known, workers)]
     verdicts = {verdict for verdict, _ in findings}
-    status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else "healthy"
+    status = UNHEALTHY if UNHEALTHY in verdicts else DEGRADED if DEGRADED in verdicts else HEALTHY
     worst = max(workers.values(), key=lambda state: _severity(known, state), default=None)
     lanes = known.router.lanes if known.router is not None else {}
-    fresh = known.is_fresh(known.router)
     body = {
         "status": status,
         "service": "ws-gateway",
@@ -48,14 +46,14 @@ def health(known: Known) -> tuple[int, Body]:
         "environment": known.environment,
         "websocket_connected": all(known.does_its_work(state) for state in workers.values()),
         "websocket_status": known.status_of(worst) if worst is not None else "idle",
-        "database_connected": fresh and _connected(known, lanes.get("postgres")),
-        "queue_connected": fresh and _connected(known, lanes.get("broker")),
+        "database_connected": known.is_sink_there(lanes.get("postgres")),
+        "queue_connected": known.is_sink_there(lanes.get("broker")),
         "active_subscriptions": (known.router.active_subscriptions if known.router is not None else None) or 0,
         "last_heartbeat_at": _iso(max((state.written_ms for state in workers.values()), default=None)),
         "websocket_state": _connection(known, worst),
         "connections": {name: _connection(known, state) for name, state in workers.items()},
         "queues": {
-            name: {"messages": queue.messages, "consumers": queue.consumers}
+            name: {"messages": queue.messages, "consumers": queue.consumers, "kind": "class" if queue.is_class else "service"}
             for name, queue in sorted((known.router.queues if known.router is not None else {}).items())
         },
         "queues_age_seconds": _age_s(known),
@@ -63,9 +61,10 @@ def health(known: Known) -> tuple[int, Body]:
             "messages": sum(lane.spool_messages for lane in lanes.values()) + sum(w.journal_messages for w in workers.values()),
             "bytes": sum(lane.spool_bytes for lane in lanes.values()) + sum(w.journal_bytes for w in workers.values()),
         },
-        "clock_skew_ms": _worst_skew(workers.values()),
+        "clock_skew_ms": _worst(state.clock_skew_ms for state in workers.values()),
         "reasons": [reason for _, reason in findings],
         "alarms": list(_alarms(known)),
+        "hint": known.router.hint if known.router is not None else None,
     }
     return (503 if status == UNHEALTHY else 200), body
 
@@ -84,6 +83,7 @@ def connections(known: Known) -> dict[str, Body]:
             "name": name,
             "endpoint": state.endpoint,
             "pid": state.pid,
+            "is_silent": not known.is_fresh(state),
             **_connection(known, state),
             "wanted": state.wanted,
             "events": state.events,
@@ -122,7 +122,7 @@ def _worker(known: Known, state: WorkerState) -> Iterator[Finding]:
     if not known.is_fresh(state):
         age_ms = known.now_ms - state.written_ms
         if state.wanted:
-            verdict = UNHEALTHY if age_ms >= PATIENCE_MS and not known.is_stood_in_for(state) else DEGRADED
+            verdict = UNHEALTHY if age_ms >= PATIENCE_MS and known.is_missed(state) else DEGRADED
             yield verdict, f"{state.name} has been silent for {age_ms // 1000} s with {state.wanted} topics wanted"
         else:
             yield DEGRADED, f"{state.name} has been silent for {age_ms // 1000} s"
@@ -152,9 +152,9 @@ def _router(known: Known) -> Iterator[Finding]:
         return
     for name, what in (("broker", "RabbitMQ"), ("postgres", "PostgreSQL")):
         lane = router.lanes.get(name)
-        if lane is not None and lane.connected and not _connected(known, lane):
-            yield UNHEALTHY, f"{what} is away: it has not answered for {_unanswered_ms(known, lane) // 1000} s"
-        elif not _connected(known, lane):
+        if lane is not None and lane.connected and not known.is_sink_there(lane):
+            yield UNHEALTHY, f"{what} is away: it has not answered for {known.unanswered_ms(lane) // 1000} s"
+        elif not known.is_sink_there(lane):
             why = f": {lane.last_error.removeprefix(f'{what} is away: ')}" if lane is not None and lane.last_error else ""
             yield UNHEALTHY, f"{what} is away{why}"
         elif lane is not None:
@@ -178,6 +178,11 @@ def _delivery(known: Known, what: str, lane: LaneState) -> Iterator[Finding]:
         yield verdict, f"{what} has not confirmed what came {late_ms // 1000} s ago; {lane.waiting} records wait"
 
 
+def _guard(known: Known) -> Iterator[Finding]:
+    if known.guard is not None and not known.is_fresh(known.guard):
+        yield DEGRADED, "the guard is silent: deaths are not told, and whoever hangs is not started anew"
+
+
 def _alarms(known: Known) -> Iterator[str]:
     """Queues that fill up, or that nobody reads. They are their readers' trouble, and make the gateway no worse."""
     for name, queue in sorted((known.router.queues if known.router is not None else {}).items()):
@@ -185,21 +190,19 @@ def _alarms(known: Known) -> Iterator[str]:
             yield f"{name} holds {queue.messages} messages, {queue.fill or 0:.0%} of its limits"
         if queue.is_unread and queue.unread_ms is not None:
             yield f"{name} holds {queue.messages} messages, and nobody has read it for {(known.now_ms - queue.unread_ms) // 1000} s"
-    if known.router is not None and known.router.hint is not None:
-        yield known.router.hint
 
 
 def _clock(known: Known, workers: Mapping[str, WorkerState]) -> Iterator[Finding]:
-    """Once, whoever measured it. A worker without work measured it long ago."""
-    skew_ms = _worst_skew(state for state in workers.values() if state.wanted and known.is_fresh(state))
+    """Once, whoever measured it."""
+    skew_ms = _worst(known.skew_ms(state) for state in workers.values())
     if skew_ms is not None and abs(skew_ms) > SKEW_MS:
         where = "behind" if skew_ms > 0 else "ahead of"
         yield DEGRADED, f"our clock is {abs(skew_ms)} ms {where} the exchange's; expected at most {SKEW_MS}"
 
 
-def _worst_skew(states: Iterable[WorkerState]) -> int | None:
-    """How far the exchange's clock is ahead of ours; milliseconds."""
-    return max((state.clock_skew_ms for state in states if state.clock_skew_ms is not None), key=abs, default=None)
+def _worst(skews_ms: Iterable[int | None]) -> int | None:
+    """The farthest either way."""
+    return max((skew_ms for skew_ms in skews_ms if skew_ms is not None), key=abs, default=None)
 
 
 def _disk(known: Known) -> Iterator[Finding]:
@@ -216,16 +219,6 @@ def _disk(known: Known) -> Iterator[Finding]:
     for what, size_bytes in taken.items():
         if size_bytes > CROWDED * known.spool_max_bytes:
             yield UNHEALTHY, f"{what} holds {size_bytes} of {known.spool_max_bytes} bytes"
-
-
-def _connected(known: Known, lane: LaneState | None) -> bool:
-    """A sink that does not even refuse holds up whoever writes to it, who can then say nothing either."""
-    return lane is not None and lane.connected and _unanswered_ms(known, lane) <= UNANSWERED_MS
-
-
-def _unanswered_ms(known: Known, lane: LaneState) -> int:
-    """Until the router last spoke: its own silence is no sink's."""
-    return known.router.written_ms - lane.checked_ms if known.router is not None else 0
 
 
 def _severity(known: Known, state: WorkerState) -> int:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from gateway import absence, state
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import ApiState, RouterState, WorkerState
+from gateway.state import ApiState, GuardState, LaneState, RouterState, WorkerState
+
+#: A sink that has not answered for so long is away, whatever was said of it last; milliseconds.
+UNANSWERED_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,7 @@ class Known:
     workers          the processes' words by name; router: the router's, None before it ever spoke
     now_ms           Unix milliseconds
     spool_max_bytes  bound of each spool and journal
+    guard            the guard's words; None: it never spoke, so perhaps there is none
     """
 
     workers: Mapping[str, WorkerState]
@@ -23,6 +27,7 @@ class Known:
     environment: str
     version: str
     spool_max_bytes: int
+    guard: GuardState | None = None
 
     @property
     def present(self) -> dict[str, WorkerState]:
@@ -33,7 +38,7 @@ class Known:
             if self.is_fresh(words) or int(name.rpartition("_")[2]) < self.processes(words.endpoint)
         }
 
-    def is_fresh(self, words: WorkerState | RouterState | ApiState | None) -> bool:
+    def is_fresh(self, words: WorkerState | RouterState | ApiState | GuardState | None) -> bool:
         return words is not None and state.is_fresh(words, self.now_ms)
 
     def processes(self, endpoint: str) -> int:
@@ -49,6 +54,10 @@ class Known:
             for words in self.workers.values()
         )
 
+    def is_missed(self, words: WorkerState) -> bool:
+        """Whether it is silent and had work, which nobody else does."""
+        return not self.is_fresh(words) and words.wanted > 0 and not self.is_stood_in_for(words)
+
     def does_its_work(self, words: WorkerState) -> bool:
         if not words.wanted or (words.missing_credentials and self.is_fresh(words)):
             return True  # without credentials there is no work that could be done
@@ -59,6 +68,21 @@ class Known:
         if not self.is_fresh(words):
             return "reconnecting" if words.wanted else "idle"
         return words.connection_status
+
+    def is_sink_there(self, lane: LaneState | None) -> bool:
+        """A sink that does not even refuse holds up whoever writes to it, who can then say nothing either.
+
+        Of a silent router's nobody knows.
+        """
+        return self.is_fresh(self.router) and lane is not None and lane.connected and self.unanswered_ms(lane) <= UNANSWERED_MS
+
+    def unanswered_ms(self, lane: LaneState) -> int:
+        """How long its sink had not answered when the router last spoke: the router's own silence is no sink's."""
+        return self.router.written_ms - lane.checked_ms if self.router is not None else 0
+
+    def skew_ms(self, words: WorkerState) -> int | None:
+        """How far the exchange's clock is ahead of ours, by who looks at it: one that is silent, or has no work, did so long ago."""
+        return words.clock_skew_ms if words.wanted and self.is_fresh(words) else None
 
     def offline_ms(self, words: WorkerState) -> int:
         """How long a process that ended without a word has been away with work that nobody else does."""

@@ -142,21 +142,24 @@ class LaneState(msgspec.Struct, kw_only=True):
 class QueueState(msgspec.Struct):
     """One queue, as the broker said it; times are Unix milliseconds.
 
-    oldest_ms  the time of its oldest message's fact; None: nobody says
+    oldest_ms  the time of its oldest message's fact; None: nobody says. since_ms: since when it is not empty; None: it is
     fill       the fullest of length, bytes and age against its limits, at most 1; None: it has no limit, or nobody knows it
     level      the share of its limits that was last told to be reached; 0: none, or nobody wants it
     read_ms    when somebody was last seen reading; None: nobody ever was
     unread_ms  since when messages wait and nobody reads; is_unread: that was told
+    is_class   its consumers share all events of a class; else it is one service's own
     """
 
     messages: int
     consumers: int
     oldest_ms: int | None = None
+    since_ms: int | None = None
     fill: float | None = None
     level: float = 0.0
     read_ms: int | None = None
     unread_ms: int | None = None
     is_unread: bool = False
+    is_class: bool = False
 
 
 class RouterState(msgspec.Struct, kw_only=True):
@@ -223,7 +226,7 @@ State = WorkerState | RouterState | ApiState | RequestsState | GuardState
 T = TypeVar("T", WorkerState, RouterState, ApiState, RequestsState, GuardState, Words)
 
 
-def is_fresh(state: WorkerState | RouterState | ApiState, now_ms: int) -> bool:
+def is_fresh(state: WorkerState | RouterState | ApiState | GuardState, now_ms: int) -> bool:
     """Whether its process still speaks."""
     return now_ms - state.written_ms <= STALE_S * 1000
 
@@ -265,8 +268,7 @@ def read_requests(var_dir: Path) -> list[RequestsState]:
 def read_workers(var_dir: Path) -> dict[str, WorkerState]:
     """All workers' last words by process name, fresh or stale; the reader compares `written_ms` with its clock."""
     paths = (path for path in sorted((var_dir / "state").glob("*.json")) if path.stem.rpartition("_")[0] in ENDPOINTS)
-    states = (_read(path, WorkerState) for path in paths)
-    return {state.name: state for state in states if state is not None}
+    return {state.name: state for path in paths if (state := _read(path, WorkerState)) is not None}
 
 
 def read_guard(var_dir: Path) -> GuardState | None:

@@ -1,6 +1,6 @@
 """All tests: `python -m tests`. Those that compute run beside those that mostly wait for real servers, and give way to them.
 
-Real parts run in two processes, each with servers of its own and whole files at a time. What the computing ones say is kept
+Real parts run in three processes, each with servers of its own and whole files at a time, the slowest first. What the computing ones say is kept
 and printed after the others. Real parts that failed beside others are tried once more, alone: what passes then is named as
 unsteady, at the very end, where what failed stands too. A row of the table of faults that found something lost is not: what
 a kill does once in ten times is what it is there to find. The exit code is 0 when each test has passed.
@@ -18,12 +18,13 @@ from xml.etree import ElementTree
 
 #: They start no server and need no pause of real time.
 COMPUTING = ("tests/unit", "tests/virtual", "tests/fuzz")
-#: Which rows of the table of faults are made: those of its slice.
-FAULTS = "not chaos or slice"
+#: Which rows of the table of faults are made: those of its slice. The drill of the alerts is not.
+FAULTS = "(not chaos or slice) and not alarms"
 #: How far the computing ones step back.
 NICENESS = 10
-#: How real parts are shared out: a file's tests have its simulator or gateway in common, so one process has them all.
-TOGETHER = ("-n", "2", "--dist", "loadfile")
+#: How real parts are shared out: a file's tests have its simulator or gateway in common, so one process has them all. They mostly
+#: wait, so there are more processes than cores; and they are taken as tests/conftest.py sorts them, not those with many tests first.
+TOGETHER = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 #: More failures than these are no matter of two cores shared by three runs, and are not tried again.
 TRIED_AGAIN = 5
 #: pytest's exit code when tests ran and some failed.

@@ -25,6 +25,12 @@ from tests.zeromq import Context
 #: A shell that starts the tests behind itself has them ignore Ctrl-C, and with them all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+#: Folders and files that take minutes, begun first, so that no process is alone with one of them at the end.
+SLOW = (
+    "test_image", "test_rows", "test_survival", "test_up", "test_recipes", "test_guard", "test_what_was_read", "test_frozen", "deploy",
+    "browser", "test_replay", "test_outages", "chaos", "peers", "test_reconnects", "test_add_a_sink",
+)  # fmt: skip
+
 #: Virtual hosts are made so many at a time: at the node's start, and again when tests have used them up.
 HOSTS = 40
 #: Erlang, for many at once: each call of `rabbitmqctl` takes a second or two.
@@ -34,6 +40,12 @@ MAKE_HOSTS = f"""
         rabbit_auth_backend_internal:set_permissions(<<"{USER}">>, Name, <<".*">>, <<".*">>, <<".*">>, <<"tests">>)
     end || Name <- [NAMES]], ok.
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(
+        key=lambda item: min(SLOW.index(name) if name in SLOW else len(SLOW) for name in (item.path.stem, item.path.parent.name))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The sentences that the code says to a person, read from its source; what varies in them is `…`.
 
 REASONS      `reasons` of /health
+ALARMS       `alarms` of /health
 CONNECTIONS  `last_error` of a connection
 TOPICS       `last_error` of a topic and a subscription
 SINKS        why a sink, PostgreSQL or the disk does not do its part
@@ -25,7 +26,7 @@ def said(node: ast.expr) -> str | None:
     """The sentence of an expression; None where it holds no words of its own."""
     match node:
         case ast.Constant(value=str(words)):
-            found = re.sub(r"%[sd.\d]*[sdf]", VARIES, words)
+            found = re.sub(r"%[sd.\d]*[sdf]|\{\}", VARIES, words)
         case ast.JoinedStr(values=parts):
             found = "".join(str(part.value) if isinstance(part, ast.Constant) else VARIES for part in parts)
         case ast.Call(func=ast.Attribute(value=inner, attr="strip")):
@@ -46,6 +47,12 @@ def yielded(node: ast.AST) -> Iterator[ast.expr]:
     """The sentence of `yield verdict, sentence`."""
     if isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple):
         yield node.value.elts[1]
+
+
+def yielded_alone(node: ast.AST) -> Iterator[ast.expr]:
+    """The sentence of `yield sentence`."""
+    if isinstance(node, ast.Yield) and node.value is not None:
+        yield node.value
 
 
 def given_to(*names: str, place: int = 0) -> Find:
@@ -100,6 +107,7 @@ def _walk(path: Path) -> Iterator[ast.AST]:
 
 
 REASONS = sentences(("gateway/health.py", yielded))
+ALARMS = sentences(("gateway/health.py", yielded_alone), ("gateway/lanes/backlogs.py", named("HINT")))
 CONNECTIONS = sentences(
     *((f"workers/{name}.py", given_to("LinkLost")) for name in ("dial", "stream", "tunnel")),
     *((f"gateway/{name}.py", given_to("LinkLost")) for name in ("tls", "proxy")),

@@ -82,7 +82,9 @@ class BacklogWatch(threading.Thread):
         """The newest depths, with what was last known of each queue. Any thread."""
         known = self._backlogs.states
         return {
-            name: replace(known[name], messages=depth.messages, consumers=depth.consumers) if name in known else depth
+            name: replace(
+                known.get(name, depth), messages=depth.messages, consumers=depth.consumers, is_class=name in self._classes
+            )
             for name, depth in self._keeper.depths.items()
         }
 

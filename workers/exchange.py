@@ -5,7 +5,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from gateway import absence, bus, config, log, state
@@ -68,6 +68,10 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
     signed = SignedRest(rest, credentials, clock) if credentials is not None else None
     fetcher = BookFetcher(rest, category=endpoint.category or "", worker=name, wake=wanted.wake)
     before = state.read_worker(settings.var_dir, name)
+
+    def siblings() -> list[WorkerState]:
+        return state.read_siblings(settings.var_dir, endpoint.name, number, processes)
+
     delivery = Delivery(
         name,
         endpoint,
@@ -79,7 +83,7 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         journal=Journal(spool),
         gaps=Gaps(is_judged=signed is not None),
         memo=Memo(settings.var_dir / "gaps" / f"{own}.json", list[OpenGap]),
-        tally=_tally(before, started_ms),
+        tally=tally_of(before, siblings() if private else [], started_ms),
     )
     tap = Tap(settings.var_dir, worker=name, endpoint=endpoint.name, epoch=stamp.epoch)
     route = Route(settings.websocket_base(private=private) + endpoint.path, settings.ca_file, settings.proxy)
@@ -128,17 +132,22 @@ def build(settings: Settings, endpoint: Endpoint, number: int, processes: int) -
         before=before,
         syncer=Syncer([spool]),
         tap=tap,
-        siblings=lambda: state.read_siblings(settings.var_dir, endpoint.name, number, processes),
+        siblings=siblings,
     )
 
 
-def _tally(before: WorkerState | None, started_ms: int) -> Tally:
-    """It goes on. A process that ended without a word, and had work, was offline until now."""
+def tally_of(before: WorkerState | None, stand_ins: Iterable[WorkerState], started_ms: int) -> Tally:
+    """It goes on. A process that ended without a word, and had work, was offline until now, or until another one did its work.
+
+    stand_ins: the last words of the processes that may have done it
+    """
     if before is None:
         return Tally()
     tally = Tally(before.counted)
     if absence.absence_after(before) is not None:
-        tally.counter("ws_gateway_work_seconds_total")[""] += max(0, started_ms - before.written_ms) * NS // 1000
+        worked = (each for each in stand_ins if each.written_ms > before.written_ms and each.connection_status != "standby")
+        until_ms = min((each.started_ms for each in worked), default=started_ms)
+        tally.counter("ws_gateway_work_seconds_total")[""] += max(0, min(until_ms, started_ms) - before.written_ms) * NS // 1000
     return tally
 
 

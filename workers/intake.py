@@ -42,7 +42,7 @@ class Intake:
         self._catchup = catchup
         self._frames = delivery.tally.counter("ws_gateway_frames_total")
         self._bytes = delivery.tally.counter("ws_gateway_frame_bytes_total")
-        self._lag = delivery.tally.histogram("ws_gateway_exchange_lag_seconds")
+        self._lag = delivery.tally.histograms("ws_gateway_exchange_lag_seconds")
         self._in_hand: tuple[int, bytes] | None = None  # received_ns and text that the disk refuses
         self._room_since: float | None = None  # when the disk took the frame in hand; monotonic seconds
         self._read_all_at = -math.inf  # monotonic seconds
@@ -132,10 +132,10 @@ class Intake:
         self.last_frame_ms = received_ns // 1_000_000
         self._note_sent(frame.ts_ms if isinstance(frame, Data) else frame.server_ms if isinstance(frame, Pong) else None)
         is_asked_for = session.receive(frame, self._outside.now()) if session is not None else True
-        if isinstance(frame, Data) and frame.ts_ms:
-            self._lag.observe(received_ns - frame.ts_ms * 1_000_000)
         if isinstance(frame, Data) and is_asked_for:
             self.last_data_ms = self.last_frame_ms
+            if frame.ts_ms and (reader := self._delivery.readers.of(frame.topic)) is not None:
+                self._lag[reader.channel.event_type].observe(received_ns - frame.ts_ms * 1_000_000)
             if self._catchup.holds((frame, received_ns), self._outside.now()):
                 return
             if self._delivery.take(frame, received_ns, self._outside.now()):

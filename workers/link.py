@@ -22,7 +22,7 @@ from workers.delivery import Delivery
 from workers.dial import Connection, Route
 from workers.diary import Diary
 from workers.intake import Intake
-from workers.measures import Measures
+from workers.link_measures import LinkMeasures
 from workers.outside import Outside
 from workers.watchdog import Watchdog
 
@@ -89,7 +89,7 @@ class Link:
         self.intake = Intake(delivery, self.subscriptions, outside, self.catchup)
         self.diary = Diary(delivery.worker, delivery.stamp.epoch)
         self.breaker = Breaker()
-        self._measures = Measures(delivery.tally)
+        self._measures = LinkMeasures(delivery.tally)
         self.status: ConnectionStatus = "idle"
         self.connected_since: int | None = None
         self.trouble_since: int | None = None
@@ -240,10 +240,10 @@ class Link:
             self._delivery.tell("reconnected" if again else "connected", now_ns=unix_ns)
             self.diary.online(self.reconnections)
         self.status = session.status  # type: ignore[assignment] # the session's words are a subset
+        self._measures.subscribing(self.reconnections, lived_s, is_settled=self.status == "connected")
         if self.status == "connected":
             if not self._has_settled:
                 self._has_settled = True
-                self._measures.settled(self.reconnections, lived_s)
                 self.catchup.settled(self._outside.now(), self._outside.unix_ns())
             self.breaker.succeeded()
             if lived_s >= STEADY_S:
@@ -256,6 +256,8 @@ class Link:
         self.breaker.failed()
         self.catchup.lost()
         if self._online:
+            if cause == "disconnected" and not self._has_settled:
+                self._measures.lost_unsettled(self.reconnections)
             now_ns, intake, topics = self._outside.unix_ns(), self.intake, self.subscriptions.names_delivering()
             last_ms = intake.last_frame_ms if self._endpoint.authenticates else intake.last_data_ms
             from_ms = max(min(last_ms or 0, intake.last_sent_ms or last_ms or 0), self.connected_since or 0)

@@ -86,7 +86,7 @@ def _lane(sink: Sink, settings: Settings, wake: Callable[[], None]) -> Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class RouterWords:
     """What the router says of itself, from its parts. tally: what they count for GET /metrics."""
 
     router: Router
@@ -214,7 +214,7 @@ def run(settings: Settings) -> int:
         lane.open()
     receiver = BusReceiver(bus.address(settings.var_dir))
     router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
-    words = Words(router, postgres, keeper, backlogs, tally, started_ms)
+    words = RouterWords(router, postgres, keeper, backlogs, tally, started_ms)
     reporter = Reporter(settings.var_dir, words.now())
     syncer = Syncer(lane.spool for lane in lanes)
     threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, backlogs, leases, reporter, syncer]

@@ -18,10 +18,10 @@ from gateway.store import CREDENTIALS_MISSING, Wanted
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
 from workers.link import Link
+from workers.run_counts import counted
 from workers.tap import Tap
 from workers.told import Told, of_patterns
 from workers.topic_states import topic_states
-from workers.totals import counted
 from workers.wanted import WantedReader, Wishes
 from workers.work import Resyncs, Work, work_of
 

@@ -5,18 +5,19 @@ import { element, say } from "./elements.js";
 import { Table } from "./table.js";
 import { count, percent, rate, span } from "./words.js";
 
-/** A process writes its state every second; one that has not for so long is gone or stuck; seconds. */
-export const SILENT_S = 6;
+/** Of a connection that has work and does not do it. */
+export const AWAY = ["connecting", "authenticating", "subscribing", "reconnecting", "auth_failed"];
 
-const AWAY = ["connecting", "authenticating", "subscribing", "reconnecting", "auth_failed"];
-
-/** Rows from the answer of /connections. perSecond: name → events a second; uptime: name → share of the time with work. */
-export function connectionRows(connections, perSecond, uptime) {
+/**
+ * Rows from the answer of /connections. By name: perSecond → events a second; uptime → share of the time with work;
+ * dropped → events, since counting began.
+ */
+export function connectionRows(connections, { perSecond, uptime, dropped }) {
   return Object.values(connections).map((each) => ({
     ...each,
-    isSilent: age(each.last_heartbeat_at) > SILENT_S,
     perSecond: perSecond[each.name] ?? null,
     uptime: uptime.get(each.name) ?? null,
+    dropped: dropped.get(each.name) ?? null,
   }));
 }
 
@@ -25,9 +26,9 @@ export function connectionTable(place) {
     name: "connections",
     empty: "No process has reported yet.",
     key: (row) => row.name,
-    rank: (row) => (row.isSilent || AWAY.includes(row.connection_status) ? 0 : row.connection_status === "idle" ? 2 : 1),
+    rank: (row) => (row.is_silent || AWAY.includes(row.connection_status) ? 0 : row.connection_status === "idle" ? 2 : 1),
     look: (row) =>
-      row.connection_status === "auth_failed" || (row.isSilent && row.wanted)
+      row.connection_status === "auth_failed" || (row.is_silent && row.wanted)
         ? "bad"
         : AWAY.includes(row.connection_status)
           ? "warn"
@@ -36,7 +37,7 @@ export function connectionTable(place) {
             : "good",
     columns: [
       { id: "name", head: "Process", of: (row) => row.name, mono: true },
-      { id: "state", bare: true, head: "State", of: (row) => (row.isSilent ? "silent" : row.connection_status), fill: fillState },
+      { id: "state", bare: true, head: "State", of: (row) => (row.is_silent ? "silent" : row.connection_status), fill: fillState },
       {
         id: "uptime",
         head: "Up for",
@@ -80,6 +81,6 @@ export function fill(cell, state, why) {
 }
 
 function fillState(cell, row) {
-  const isWell = !row.isSilent && !AWAY.includes(row.connection_status);
-  fill(cell, row.isSilent ? "silent" : row.connection_status, isWell ? null : row.last_error);
+  const isWell = !row.is_silent && !AWAY.includes(row.connection_status);
+  fill(cell, row.is_silent ? "silent" : row.connection_status, isWell ? null : row.last_error);
 }

@@ -4,7 +4,20 @@ import { element, say } from "./elements.js";
 import { Table } from "./table.js";
 import { moment, span } from "./words.js";
 
-const TROUBLES = ["disconnected", "refused", "stalled", "gap", "overflow", "dead_letter", "expired", "unread"];
+/** Kinds of occurrences that a person should see among the others. */
+const TROUBLES = [
+  "disconnected",
+  "refused",
+  "stalled",
+  "gap",
+  "overflow",
+  "unread",
+  "expired",
+  "dead_letter",
+  "died",
+  "fatal",
+  "stuck",
+];
 
 export function gapTable(place) {
   return new Table(place, {

@@ -11,7 +11,7 @@ import { between, DELIVERY, LAG, quantile } from "./latency.js";
 import { gapTable, occurrenceTable } from "./ledger.js";
 import { queueRows, queueTable } from "./queues.js";
 import { rates, Series, total } from "./rates.js";
-import { histogram, samples } from "./samples.js";
+import { histogram, samples, sum } from "./samples.js";
 import { Source } from "./source.js";
 import { subscribeForm } from "./subscribe.js";
 import { subscriptionTable } from "./subscriptions.js";
@@ -58,12 +58,14 @@ async function askHealth() {
 
 async function allSubscriptions() {
   const rows = [];
+  let total = 0;
   for (let page = 0; page < MOST_PAGES; page += 1) {
     const answer = await ask(`/api/v1/subscriptions?is_active=true&limit=${PAGE}&offset=${rows.length}`);
     rows.push(...answer.subscriptions);
-    if (rows.length >= answer.total || !answer.subscriptions.length) break;
+    total = answer.total;
+    if (rows.length >= total || !answer.subscriptions.length) break;
   }
-  return rows;
+  return { rows, total };
 }
 
 function build() {
@@ -93,7 +95,7 @@ function build() {
     [at("connections"), [connections]],
     [at("topics"), [connections, subscriptions, gaps]],
     [at("subscriptions"), [subscriptions]],
-    [at("queues"), [health, subscriptions], () => (health.data.queue_connected ? "" : "RabbitMQ cannot be asked")],
+    [at("queues"), [health], () => (health.data.queue_connected ? "" : "RabbitMQ cannot be asked")],
     [at("gaps"), [gaps]],
     [at("occurrences"), [occurrences]],
     [at("balances"), [balances]],
@@ -137,20 +139,27 @@ function drawTop() {
   panels.glance.show("subscribed", known, () =>
     verdicts.subscribed(health.data, isOpen ? rowsOfTopics() : null, isOpen ? subscriptions.data : null),
   );
-  panels.glance.show("late", [], () =>
-    verdicts.late(deliveryTimes.last.p99 ?? null, exchangeLags.last.p99 ?? null, whyNoLatency(DELIVERY)),
+  panels.glance.show("late", [health], () =>
+    verdicts.late(deliveryTimes.last.p99 ?? null, exchangeLags.last.p99 ?? null, {
+      waiting: {
+        age: ofMetrics("ws_gateway_spool_age_seconds", "sink").get("broker") ?? 0,
+        onDisk: ofMetrics("ws_gateway_spool_messages", "sink").get("broker") ?? 0,
+      },
+      isThere: health.data.queue_connected,
+      why: whyNoLatency(DELIVERY),
+    }),
   );
   if (isOpen)
-    panels.glance.show("lost", [gaps, connections], () => verdicts.lost(gaps.data.gaps, gaps.data.total, connections.data));
+    panels.glance.show("lost", [gaps, metrics], () =>
+      verdicts.lost(gaps.data.gaps, gaps.data.total, sum(metrics.data, "ws_gateway_dropped_total")),
+    );
   else
     panels.glance.show("lost", [], () => ({
       look: "unknown",
       answer: "Not known",
       detail: "gaps are shown to those who have a key",
     }));
-  panels.glance.show("read", isOpen ? [health, subscriptions] : [health], () =>
-    verdicts.read(health.data, isOpen ? queuesInUse() : null),
-  );
+  panels.glance.show("read", [health], () => verdicts.read(health.data));
   const { data } = health;
   const status = health.isCurrent ? data.status : "not known";
   say(at("status"), status);
@@ -171,37 +180,39 @@ function drawCharts() {
 /** What is old stays as it was, and does not age: only what it was when it came is known of it. */
 function drawTables() {
   if (connections.isCurrent)
-    panels.connections.show(connectionRows(connections.data, perSecond, ofMetrics("ws_gateway_uptime_ratio", "worker")));
-  if (connections.isCurrent && subscriptions.data) panels.topics.show(rowsOfTopics());
-  if (subscriptions.isCurrent) panels.subscriptions.show(subscriptions.data);
-  if (health.isCurrent && subscriptions.data)
-    panels.queues.show(
-      queueRows(
-        health.data,
-        queuesInUse(),
-        ofMetrics("ws_gateway_queue_oldest_seconds", "queue"),
-        ofMetrics("ws_gateway_queue_fill_ratio", "queue"),
-      ),
+    panels.connections.show(
+      connectionRows(connections.data, {
+        perSecond,
+        uptime: ofMetrics("ws_gateway_uptime_ratio", "worker"),
+        dropped: ofMetrics("ws_gateway_dropped_total", "worker"),
+      }),
     );
+  if (connections.isCurrent && subscriptions.data) panels.topics.show(rowsOfTopics());
+  if (subscriptions.isCurrent) panels.subscriptions.show(subscriptions.data.rows);
+  if (health.isCurrent) {
+    panels.queues.show(
+      queueRows(health.data, {
+        oldest: ofMetrics("ws_gateway_queue_oldest_seconds", "queue"),
+        fill: ofMetrics("ws_gateway_queue_fill_ratio", "queue"),
+        level: ofMetrics("ws_gateway_queue_backlog_alarm", "queue"),
+      }),
+    );
+    say(at("queues").querySelector(".hint"), health.data.hint ?? "");
+  }
   if (gaps.isCurrent) panels.gaps.show(gaps.data.gaps);
   if (occurrences.isCurrent) panels.occurrences.show(occurrences.data.events);
   if (balances.isCurrent) panels.balances.show(balances.data.balances);
-}
-
-/** Others are left from subscriptions that are no more, with what nobody fetched. */
-function queuesInUse() {
-  return new Set(subscriptions.data.map((each) => each.queue));
 }
 
 /** Made anew when one of its sources has answered: there may be thousands. */
 function rowsOfTopics() {
   const made = [connections.at, subscriptions.at, gaps.at].join();
   if (topics.made !== made)
-    Object.assign(topics, { made, rows: topicRows(connections.data, subscriptions.data ?? [], gaps.data?.gaps ?? []) });
+    Object.assign(topics, { made, rows: topicRows(connections.data, subscriptions.data?.rows ?? [], gaps.data?.gaps ?? []) });
   return topics.rows;
 }
 
-/** By label; empty while /metrics does not answer. */
+/** By the values of a label; empty while /metrics does not answer. */
 function ofMetrics(name, label) {
   return samples(metrics.isCurrent ? metrics.data : "", name, label);
 }

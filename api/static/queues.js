@@ -3,41 +3,28 @@
 import { Table } from "./table.js";
 import { count, percent, span } from "./words.js";
 
-/** Fuller than this, a queue is about to lose its oldest messages. */
-const CROWDED = 0.8;
+/** From this share of its limits an alarm is red: the queue is about to lose its oldest messages. */
+const GRAVE = 0.95;
 
-/** Whether a queue is one service's own, by its name: `ws-gateway.CLASS.SERVICE`. */
-export function isOfService(name) {
-  return name.split(".").length > 2;
-}
-
-/** inUse: the queues of active subscriptions; oldest: name → seconds; fill: name → share of the queue's limits. */
-export function queueRows(health, inUse, oldest, fill) {
+/** By name: oldest → seconds; fill → share of the queue's limits; level → the share whose alarm is on, 0 for none. */
+export function queueRows(health, { oldest, fill, level }) {
   return Object.entries(health.queues).map(([name, queue]) => ({
     name,
     ...queue,
-    kind: inUse.has(name) ? "service" : isOfService(name) ? "left" : "class",
     oldest: oldest.get(name) ?? null,
     fill: fill.get(name) ?? null,
+    level: level.get(name) ?? 0,
   }));
 }
 
 export function queueTable(place) {
-  const isUnread = (row) => row.kind === "service" && row.consumers === 0;
   return new Table(place, {
     name: "queues",
     first: 15,
     empty: "RabbitMQ has no queue of ours, or was not asked yet.",
     key: (row) => row.name,
-    rank: (row) =>
-      row.fill >= CROWDED || (isUnread(row) && row.messages)
-        ? 0
-        : row.kind === "service"
-          ? 1
-          : row.consumers || row.messages
-            ? 2
-            : 3,
-    look: (row) => (row.fill >= CROWDED ? "bad" : isUnread(row) && row.messages ? "warn" : row.consumers ? "good" : "idle"),
+    rank: (row) => (isTroubled(row) ? 0 : row.kind === "service" ? 1 : row.consumers || row.messages ? 2 : 3),
+    look: queueLook,
     columns: [
       { id: "name", head: "Queue", of: (row) => row.name, mono: true },
       { id: "kind", bare: true, head: "Of", of: (row) => row.kind },
@@ -47,4 +34,14 @@ export function queueTable(place) {
       { id: "consumers", head: "Readers", numeric: true, of: (row) => row.consumers, write: (row) => count(row.consumers) },
     ],
   });
+}
+
+/** A class queue that fills because nobody wants it has no alarm, however full it is: that is said once, in the hint. */
+export function queueLook(row) {
+  if (isTroubled(row)) return row.level >= GRAVE ? "bad" : "warn";
+  return row.consumers ? "good" : "idle";
+}
+
+function isTroubled(row) {
+  return row.level > 0 || (row.kind === "service" && row.consumers === 0 && row.messages > 0);
 }

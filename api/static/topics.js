@@ -1,7 +1,7 @@
 // Topics: each that a process holds, and each that a service wants and no process speaks of.
 
 import { age } from "./clock.js";
-import { fill, SILENT_S } from "./connections.js";
+import { fill } from "./connections.js";
 import { Table } from "./table.js";
 import { count, span } from "./words.js";
 
@@ -21,7 +21,7 @@ export function topicRows(connections, subscriptions, gaps) {
     (gap) => gap.worker,
   );
   const rows = Object.values(connections).flatMap((connection) => {
-    const isSilent = age(connection.last_heartbeat_at) > SILENT_S;
+    const isSilent = connection.is_silent;
     return Object.entries(connection.topics).map(([topic, entry]) => {
       const concerned = [...(byTopic.get(`${connection.endpoint} ${topic}`) ?? []), ...(byWorker.get(connection.name) ?? [])];
       return {

@@ -72,7 +72,8 @@ class Backlogs:
         self, depths: Mapping[str, QueueState], classes: Collection[str], heads: Mapping[str, Head], now_ms: int
     ) -> list[Alarm]:
         """The alarms that are new. depths: messages and consumers; classes: the class queues among them."""
-        before, self.states = self.states, {}
+        before = self.states
+        states: dict[str, QueueState] = {}
         alarms: list[Alarm] = []
         nobodys = []
         for name, depth in sorted(depths.items()):
@@ -84,13 +85,15 @@ class Backlogs:
                 nobodys += [name] if state.unread_ms is not None and now_ms - state.unread_ms >= UNREAD_MS else []
             else:
                 alarms += _alarms(name, state, before.get(name), now_ms)
-            self.states[name] = state
+            states[name] = state
+        self.states = states  # in one step: other threads read it
         self.hint = HINT.format(len(nobodys), nobodys[0]) if nobodys else None
         return alarms
 
     def _seen(self, before: QueueState | None, depth: QueueState, head: Head, now_ms: int) -> QueueState:
         state = msgspec.structs.replace(before or QueueState(0, 0), messages=depth.messages, consumers=depth.consumers)
         state.oldest_ms = head.oldest_ms if depth.messages else None
+        state.since_ms = (state.since_ms or now_ms) if depth.messages else None
         state.fill = _fill(state, head, now_ms)
         if depth.consumers or _was_read(before, depth, head.limits, now_ms):
             state.read_ms = now_ms
@@ -101,20 +104,32 @@ class Backlogs:
 
 def _fill(state: QueueState, head: Head, now_ms: int) -> float | None:
     """The fullest of length, bytes and age; None where no limit is known."""
-    limits = head.limits
+    limits, age_ms = head.limits, _age_ms(state, now_ms)
     shares = [state.messages / limits.max_length] if limits.max_length else []
-    if limits.max_bytes:
-        shares.append(head.size_bytes / limits.max_bytes)
-    if limits.ttl_ms and state.oldest_ms is not None:
-        shares.append((now_ms - state.oldest_ms) / limits.ttl_ms)
+    shares += [head.size_bytes / limits.max_bytes] if limits.max_bytes else []
+    shares += [age_ms / limits.ttl_ms] if limits.ttl_ms and age_ms is not None else []
     return min(1.0, max(0.0, *shares)) if shares else None
+
+
+def _age_ms(state: QueueState, now_ms: int) -> int | None:
+    """How long the oldest message has been in the queue at most; None: nobody says.
+
+    The limit counts from its arrival. That was after its fact, perhaps long after: a position of last month, what was fetched after an
+    outage. So it also was not before the queue was last empty.
+    """
+    if state.oldest_ms is None or state.since_ms is None:
+        return None
+    return now_ms - max(state.oldest_ms, state.since_ms)
 
 
 def _was_read(before: QueueState | None, depth: QueueState, limits: Limits, now_ms: int) -> bool:
     """Whether somebody took messages who is no consumer now: fewer wait, and none of them can have been there for too long."""
     if before is None or depth.messages >= before.messages or (before.fill or 0) >= 1:
         return False
-    return not limits.ttl_ms or before.unread_ms is None or now_ms - before.unread_ms < limits.ttl_ms
+    age_ms = _age_ms(before, now_ms)
+    if age_ms is None and before.unread_ms is not None:
+        age_ms = now_ms - before.unread_ms
+    return not limits.ttl_ms or age_ms is None or age_ms < limits.ttl_ms
 
 
 def _alarms(name: str, state: QueueState, before: QueueState | None, now_ms: int) -> Iterator[Alarm]:

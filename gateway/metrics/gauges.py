@@ -8,11 +8,8 @@ from typing import get_args
 from gateway import health
 from gateway.known import Known
 from gateway.metrics.totals import Labels, Totals
-from gateway.state import ApiState, ConnectionStatus, LaneState, QueueState, RouterState, WorkerState
-
-#: Words of GET /health and of a topic's state. Source: the public contract, section 5.
-VERDICTS = ("healthy", "degraded", "unhealthy")
-TOPIC_STATES = ("requested", "acknowledged", "live", "stalled", "refused")
+from gateway.protocol.topic_moves import STATES
+from gateway.state import ApiState, ConnectionStatus, GuardState, LaneState, QueueState, RouterState, WorkerState
 
 Samples = Iterator[tuple[Labels, float]]
 
@@ -34,16 +31,12 @@ class Scraped:
         return self.known.router.lanes if self.known.router is not None else {}
 
     @property
-    def router_speaks(self) -> bool:
-        return self.known.is_fresh(self.known.router)
-
-    @property
     def queues(self) -> dict[str, QueueState]:
         return self.known.router.queues if self.known.router is not None else {}
 
     @property
-    def processes(self) -> dict[str, WorkerState | RouterState | ApiState]:
-        others = [state for state in (self.known.router, self.api) if state is not None]
+    def processes(self) -> dict[str, WorkerState | RouterState | ApiState | GuardState]:
+        others = [state for state in (self.known.router, self.known.guard, self.api) if state is not None]
         return {**self.workers, **{state.name: state for state in others}}
 
     def age_s(self, since_ms: int | None) -> float:
@@ -60,7 +53,7 @@ def _build_info(found: Scraped) -> Samples:
 
 def _health(found: Scraped) -> Samples:
     _, body = health.health(found.known)
-    yield from (((word,), body["status"] == word) for word in VERDICTS)
+    yield from (((word,), body["status"] == word) for word in health.VERDICTS)
 
 
 def _process_up(found: Scraped) -> Samples:
@@ -84,8 +77,16 @@ def _connection_up(found: Scraped) -> Samples:
 
 def _topics(found: Scraped) -> Samples:
     for name, state in found.workers.items():
-        counts = Counter(topic.state for topic in state.topics.values())
-        yield from (((name, word), counts[word]) for word in TOPIC_STATES)
+        if found.known.is_fresh(state):
+            counts = Counter(topic.state for topic in state.topics.values())
+            yield from (((name, word), counts[word]) for word in STATES)
+
+
+def _trouble_s(found: Scraped, state: WorkerState) -> float | None:
+    """Of a silent process since its last words, or since it had trouble by then."""
+    if found.known.is_fresh(state):
+        return found.age_s(state.trouble_since_ms)
+    return found.age_s(state.trouble_since_ms or state.written_ms) if found.known.is_missed(state) else None
 
 
 def _uptime(found: Scraped) -> Samples:
@@ -115,6 +116,11 @@ def _of_workers(value: Callable[[Scraped, WorkerState], float | None]) -> Gauge:
     return samples
 
 
+def _clock_skew(found: Scraped, state: WorkerState) -> float | None:
+    skew_ms = found.known.skew_ms(state)
+    return None if skew_ms is None else skew_ms / 1000
+
+
 def _of_lanes(value: Callable[[Scraped, LaneState], float]) -> Gauge:
     def samples(found: Scraped) -> Samples:
         yield from (((name,), value(found, lane)) for name, lane in found.lanes.items())
@@ -130,7 +136,7 @@ def _of_queues(value: Callable[[Scraped, QueueState], float | None]) -> Gauge:
     return samples
 
 
-#: Metric without its prefix → how it is read. The success measures are in `measures.py`.
+#: Metric without its prefix → how it is read. The success measures are in `slo.py`.
 GAUGES: dict[str, Gauge] = {
     "build_info": _build_info,
     "health": _health,
@@ -138,18 +144,18 @@ GAUGES: dict[str, Gauge] = {
     "process_start_time_seconds": _process_start,
     "subscriptions": _subscriptions,
     "connection_up": _connection_up,
-    "connection_trouble_seconds": _of_workers(lambda found, state: found.age_s(state.trouble_since_ms)),
+    "connection_trouble_seconds": _of_workers(_trouble_s),
     "wanted_topics": _of_workers(lambda _, state: state.wanted),
     "topics": _topics,
     "uptime_ratio": _uptime,
-    "clock_skew_seconds": _of_workers(lambda _, state: None if state.clock_skew_ms is None else state.clock_skew_ms / 1000),
+    "clock_skew_seconds": _of_workers(_clock_skew),
     "last_frame_timestamp_seconds": _of_workers(lambda _, state: state.last_frame_ms and state.last_frame_ms / 1000),
     "gaps_open": _gaps_open,
     "unacknowledged": _of_workers(lambda _, state: state.unacknowledged),
     "unacknowledged_batches": _of_workers(lambda _, state: state.unacknowledged_batches),
     "journal_messages": _of_workers(lambda _, state: state.journal_messages),
     "journal_bytes": _of_workers(lambda _, state: state.journal_bytes),
-    "sink_up": _of_lanes(lambda found, lane: lane.connected and found.router_speaks),
+    "sink_up": _of_lanes(lambda found, lane: found.known.is_sink_there(lane)),
     "sink_blocked_seconds": _of_lanes(lambda found, lane: found.age_s(lane.blocked_ms)),
     "spool_messages": _of_lanes(lambda _, lane: lane.spool_messages),
     "spool_bytes": _of_lanes(lambda _, lane: lane.spool_bytes),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from gateway.known import Known
 from gateway.metrics import text
 from gateway.metrics.gauges import GAUGES, Samples, Scraped
-from gateway.metrics.measures import measures
+from gateway.metrics.slo import measures
 from gateway.metrics.table import METRICS, PREFIX
 from gateway.metrics.tally import NS, Counted
 from gateway.metrics.totals import Totals

@@ -1,12 +1,25 @@
 """Prometheus' text format, version 0.0.4."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from gateway.metrics.table import Metric
 from gateway.metrics.tally import NS, Histogram
 from gateway.metrics.totals import Labels
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SAMPLE = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+class Sample(NamedTuple):
+    """One line of an answer. The values of labels are as they stand there, escaped."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
 
 
 def head(metric: Metric) -> Iterator[str]:
@@ -47,7 +60,18 @@ def _number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
-def plain(text: str) -> dict[str, float]:
-    """Of an answer in this format, the samples without labels, by name."""
-    lines = (line.partition(" ") for line in text.splitlines() if not line.startswith("#") and "{" not in line)
-    return {name: float(value) for name, _, value in lines if value}
+def samples(text: str) -> list[Sample]:
+    """Of an answer in this format. Raises ValueError for a line that is not in it."""
+    found = []
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            said = _SAMPLE.fullmatch(line)
+            if said is None:
+                raise ValueError(f"found {line!r:.110}; expected a sample of Prometheus' text format")
+            found.append(Sample(said["name"], dict(_LABEL.findall(said["labels"] or "")), float(said["value"])))
+    return found
+
+
+def total(found: Iterable[Sample], name: str, **labels: str) -> float:
+    """The sum of the samples with this name and these labels; 0 of none."""
+    return sum(one.value for one in found if one.name == name and one.labels.items() >= labels.items())

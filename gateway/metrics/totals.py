@@ -1,7 +1,7 @@
 """All processes' counters and histograms, summed up as METRICS labels them."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gateway.metrics.table import BY_NAME, METRICS
 from gateway.metrics.tally import NS, Counted, Histogram, together
@@ -24,10 +24,12 @@ class Totals:
         for process, counted in told:
             for name in counted.counters.keys() & self.counters.keys():
                 for key, count in counted.counters[name].items():
-                    self.counters[name][_labels(name, process, key)] += count
+                    if (labels := _labels(name, process, key)) is not None:
+                        self.counters[name][labels] += count
             for name in counted.histograms.keys() & parts.keys():
                 for key, histogram in counted.histograms[name].items():
-                    parts[name][_labels(name, process, key)].append(histogram)
+                    if (labels := _labels(name, process, key)) is not None:
+                        parts[name][labels].append(histogram)
         self.histograms: Histograms = {
             name: {labels: whole for labels, found in sorted(by_labels.items()) if (whole := together(found)) is not None}
             for name, by_labels in parts.items()
@@ -37,15 +39,18 @@ class Totals:
         """Of a counter, whatever its labels."""
         return sum(self.counters[name].values())
 
-    def within(self, name: str, seconds: float) -> tuple[int, int]:
-        """Of a histogram, whatever its labels: how many took at most as long as one of its bounds, and how many there are."""
-        whole = together(self.histograms[name].values())
+    def within(self, name: str, seconds: float, of: Callable[[Labels], bool] = lambda _: True) -> tuple[int, int]:
+        """Of a histogram with such labels: how many took at most as long as one of its bounds, and how many there are."""
+        whole = together(histogram for labels, histogram in self.histograms[name].items() if of(labels))
         if whole is None:
             return 0, 0
         place = whole.bounds_ns.index(round(seconds * NS))
         return sum(whole.counts[: place + 1]), sum(whole.counts)
 
 
-def _labels(name: str, process: str, key: str) -> Labels:
+def _labels(name: str, process: str, key: str) -> Labels | None:
+    """None: an earlier version counted it under other labels."""
+    names = BY_NAME[name].labels
     values = tuple(key.split(" ")) if key else ()
-    return (process, *values) if "worker" in BY_NAME[name].labels else values
+    values = (process, *values) if "worker" in names else values
+    return values if len(values) == len(names) else None

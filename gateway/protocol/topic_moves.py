@@ -62,6 +62,8 @@ MOVES: dict[tuple[Phase, Heard], Phase | None] = {
 ON_WIRE = {Phase.ASKED, Phase.ACKNOWLEDGED, Phase.LIVE, Phase.LEAVING, Phase.UNSURE}
 HELD = {Phase.ACKNOWLEDGED, Phase.LIVE}
 
+#: The words of a wanted topic's state. Source: the public contract, section 5. `stalled` is no phase: the topic is held, and silent.
+STATES = ("requested", "acknowledged", "live", "stalled", "refused")
 #: Phase → the contract's word for a wanted topic's state; one that is left to be asked for anew is no cancelled wish.
 WORDS = {
     Phase.REQUESTED: "requested",

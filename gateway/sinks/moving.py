@@ -43,6 +43,7 @@ Differences = dict[str, tuple[object, object]]
 class Found:
     """A queue that exists.
 
+    kind     classic, quorum or stream
     differs  argument → (its own, ours); None: it has none
     batched  its messages hold many events
     """
@@ -50,6 +51,7 @@ class Found:
     name: str
     messages: int
     consumers: int
+    kind: str
     differs: Differences
     batched: bool = False
 
@@ -82,7 +84,9 @@ class Moving:
         except NotFound:
             return None
         self._ask(channel.close)
-        return Found(queue, answer.message_count, answer.consumer_count, self._differences(queue, batched=batched), batched)
+        differs = self._differences(queue, batched=batched)
+        own_type, _ = differs.get("x-queue-type", (self._policy.queue_type, None))
+        return Found(queue, answer.message_count, answer.consumer_count, str(own_type or "classic"), differs, batched)
 
     def rebuild(self, found: Found, bindings: Sequence[str], progress: Callable[[int], None]) -> int:
         """Give it our arguments, these bindings, and what is in it; how many messages. progress: told how many more have come over."""
@@ -110,12 +114,11 @@ class Moving:
 
     def _delete(self, found: Found) -> None:
         """Only while nothing is in it and nobody reads it. Quorum queues know no such condition, and are asked before."""
-        own_type, _ = found.differs.get("x-queue-type", (self._policy.queue_type, None))
         delete = partial(self._ask(self._channel).queue_delete, found.name)
         busy = RequestError(
             f"somebody reads {found.name} or publishes into it; expected nobody. What it held is in it or in {found.name}.moving; try again"
         )
-        if own_type == "quorum":
+        if found.kind == "quorum":
             until = time.monotonic() + DRY_S
             while (now := self.find(found.name)) is not None and (now.messages or now.consumers):
                 if now.messages or time.monotonic() >= until:  # that we have stopped reading it says a moment later
@@ -138,7 +141,7 @@ class Moving:
             raise RequestError(
                 f"{found.consumers} consumers read {found.name}; expected none: stop them first, its order is theirs"
             )
-        if "stream" in found.differs.get("x-queue-type", ("", ""))[:1]:
+        if found.kind == "stream":
             raise RequestError(
                 f"{found.name} is a stream, which keeps what was read: delete it, and it is made anew with our arguments"
             )

@@ -12,7 +12,7 @@ from simulator import remote
 from simulator.remote import RunningSimulator
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "integration"))
-from looking import Page
+from looking import Page, tab_of
 from running import RunningGateway, healthy_gateway
 
 #: The first test on a machine may install Chromium; seconds.
@@ -59,16 +59,8 @@ def gateway(
 @pytest.fixture
 def tab(browser: Chrome, gateway: RunningGateway) -> Iterator[Page]:
     """The page, not loaded yet; afterwards nothing is blocked, no service is subscribed, and the console has not complained."""
-    page = Page(browser, f"http://127.0.0.1:{gateway.port}")
-    yield page
-    page.block()
-    services = {
-        row["requesting_service"]
-        for row in gateway.call("GET", "/api/v1/subscriptions?is_active=true&limit=1000")[1]["subscriptions"]
-    }
-    for service in services:
-        assert gateway.call("DELETE", f"/api/v1/subscriptions/by-service/{service}")[0] == 200
-    assert page.complaints() == []
+    with tab_of(browser, gateway) as page:
+        yield page
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pika
-from running import KEY, wait_for
+from running import KEY, RunningGateway, wait_for
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -93,6 +93,10 @@ class Page:
             import("/static/{name}.js").then((m) => done({code}), (fault) => done(String(fault)));"""
         return self.driver.execute_async_script(wrapped, *given)
 
+    def ask_again(self) -> None:
+        """As when somebody looks at the tab again: all is asked at once, not some seconds from now."""
+        self.script("document.dispatchEvent(new Event('visibilitychange'))")
+
     def press(self, *keys: str) -> None:
         """On whatever has the focus."""
         ActionChains(self.driver).send_keys(*keys).perform()
@@ -131,6 +135,18 @@ class Page:
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(shot["data"]))
+
+
+@contextmanager
+def tab_of(driver: Chrome, gateway: RunningGateway) -> Iterator[Page]:
+    """The page, not loaded yet; afterwards nothing is blocked, no service is subscribed, and the console has not complained."""
+    page = Page(driver, f"http://127.0.0.1:{gateway.port}")
+    yield page
+    page.block()
+    active = gateway.call("GET", "/api/v1/subscriptions?is_active=true&limit=1000")[1]["subscriptions"]
+    for service in {row["requesting_service"] for row in active}:
+        assert gateway.call("DELETE", f"/api/v1/subscriptions/by-service/{service}")[0] == 200
+    assert page.complaints() == []
 
 
 @contextmanager

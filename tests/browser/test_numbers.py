@@ -1,7 +1,12 @@
 """The arithmetic of the page: rates, latencies, numbers and ages, in the browser that does it."""
 
+import json
+from collections.abc import Iterator
+
 import pytest
-from looking import UNKNOWN, Page
+from looking import UNKNOWN, Page, tab_of
+from running import RunningGateway
+from selenium.webdriver import Chrome
 
 TEXT = """# HELP ws_gateway_delivery_seconds x
 ws_gateway_delivery_seconds_bucket{event_type="trade",le="0.01"} 90
@@ -12,7 +17,19 @@ ws_gateway_delivery_seconds_bucket{le="0.1",event_type="kline"} 10
 ws_gateway_delivery_seconds_bucket{le="+Inf",event_type="kline"} 10
 ws_gateway_delivery_seconds_bucket_count{event_type="trade"} 100
 ws_gateway_queue_oldest_seconds{queue="a \\"quoted\\" }queue"} 12.5
+ws_gateway_dropped_total{worker="linear_00",reason="overflow"} 2
+ws_gateway_dropped_total{worker="linear_00",reason="unreadable"} 1
+ws_gateway_dropped_total{worker="spot_00",reason="overflow"} 4
 """
+#: Nothing waits for RabbitMQ, which is there.
+CALM = "{waiting: {age: 0, onDisk: 0}, isThere: true, why: ''}"
+
+
+@pytest.fixture(scope="module")
+def page(browser: Chrome, gateway: RunningGateway) -> Iterator[Page]:
+    """The page without a key: its modules need no data."""
+    with tab_of(browser, gateway) as found:
+        yield found.open(key="")
 
 
 def test_a_histogram_is_summed_over_its_series(page: Page) -> None:
@@ -22,6 +39,13 @@ def test_a_histogram_is_summed_over_its_series(page: Page) -> None:
     assert page.module("samples", "[...m.samples(given[0], 'ws_gateway_queue_oldest_seconds', 'queue')]", TEXT) == [
         ['a "quoted" }queue', 12.5]
     ]
+
+
+def test_samples_are_summed_over_the_labels_that_nobody_asks_for(page: Page) -> None:
+    by_worker = "[...m.samples(given[0], 'ws_gateway_dropped_total', 'worker')]"
+    assert page.module("samples", by_worker, TEXT) == [["linear_00", 3], ["spot_00", 4]]
+    assert page.module("samples", "m.sum(given[0], 'ws_gateway_dropped_total')", TEXT) == 7
+    assert page.module("samples", "m.sum(given[0], 'ws_gateway_other')", TEXT) == 0
 
 
 @pytest.mark.parametrize(
@@ -87,29 +111,99 @@ def test_numbers_are_written_as_a_person_reads_them(page: Page, call: str, expec
     assert page.module("words", call) == expected
 
 
+def queues(**consumers: int) -> str:
+    """Health with a service's queue for each name, in which five messages wait, and so many read; and a class queue that nobody reads."""
+    own = {f"ws-gateway.trade.{name}": {"messages": 5, "consumers": count, "kind": "service"} for name, count in consumers.items()}
+    nobodys = {"ws-gateway.trade": {"messages": 9, "consumers": 0, "kind": "class"}}
+    return json.dumps({"queue_connected": True, "queues": {**own, **nobodys}})
+
+
 @pytest.mark.parametrize(
     ("call", "look", "answer"),
     [
-        ("m.late(0.004, 0.02, '')", "good", "4.0 ms"),
-        ("m.late(0.2, 0.02, '')", "warn", "200 ms"),
-        ("m.late(2, 0.02, '')", "bad", "2.0 s"),
-        ("m.late(null, null, '')", "idle", "Nothing to time"),
-        ("m.late(0.004, 0.02, 'why')", "unknown", "Not known"),
-        ("m.lost([], 0, {a: {dropped: 0}})", "good", "Nothing known"),
-        ("m.lost([], 0, {a: {dropped: 3}})", "warn", "3 events"),
-        ("m.lost([{to: 'x', recovered: true}], 1, {})", "good", "Nothing known"),
-        ("m.lost([{to: 'x', recovered: false}, {to: 'x', recovered: null}], 2, {})", "warn", "2 gaps"),
-        ("m.lost([{to: null, recovered: null}], 1, {})", "bad", "1 gap"),
-        ("m.read({queue_connected: true, queues: {'ws-gateway.trade': {messages: 5, consumers: 0}}}, null)", "idle", "No queues"),
-        ("m.read({queue_connected: true, queues: {'ws-gateway.trade.a': {messages: 5, consumers: 0}}}, null)", "bad", "Nobody"),
-        (
-            "m.read({queue_connected: true, queues: {'ws-gateway.trade.a': {messages: 5, consumers: 0}}}, new Set())",
-            "idle",
-            "No queues",
-        ),
-        ("m.read({queue_connected: false, queues: {}}, null)", "unknown", "Not known"),
+        (f"m.late(0.004, 0.02, {CALM})", "good", "4.0 ms"),
+        (f"m.late(0.2, 0.02, {CALM})", "warn", "200 ms"),
+        (f"m.late(2, 0.02, {CALM})", "bad", "2.0 s"),
+        (f"m.late(null, null, {CALM})", "idle", "Nothing to time"),
+        (f"m.late(0.004, 0.02, {{...{CALM}, why: 'why'}})", "unknown", "Not known"),
+        ("m.lost([], 0, 0)", "good", "Nothing known"),
+        ("m.lost([], 0, 3)", "warn", "3 events"),
+        ("m.lost([{to: 'x', recovered: true}], 1, 0)", "good", "Nothing known"),
+        ("m.lost([{to: 'x', recovered: false}, {to: 'x', recovered: null}], 2, 0)", "warn", "2 gaps"),
+        ("m.lost([{to: null, recovered: null}], 1, 0)", "bad", "1 gap"),
+        (f"m.read({queues()})", "idle", "No queues"),
+        (f"m.read({queues(desk=0)})", "bad", "Nobody"),
+        (f"m.read({queues(desk=0, risk=1)})", "warn", "1 of 2 queues"),
+        (f"m.read({queues(desk=2, risk=1)})", "good", "All 2 queues"),
+        ("m.read({queue_connected: false, queues: {}})", "unknown", "Not known"),
     ],
 )
 def test_the_answers_at_the_top_follow_from_what_is_known(page: Page, call: str, look: str, answer: str) -> None:
     found = page.module("verdicts", call)
     assert (found["look"], found["answer"]) == (look, answer)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "is_there", "look", "answer"),
+    [
+        (4.9, True, "idle", "Nothing to time"),
+        (5.1, True, "bad", "5.1 s"),
+        (90, True, "bad", "1 min 30 s"),
+        (0.4, False, "warn", "400 ms"),
+        (90, False, "bad", "1 min 30 s"),
+        (0, False, "unknown", "Not known"),
+    ],
+)
+def test_what_waits_for_rabbitmq_is_late_though_nothing_is_confirmed(
+    page: Page, age_s: float, is_there: bool, look: str, answer: str
+) -> None:
+    given = {"waiting": {"age": age_s, "onDisk": 12}, "isThere": is_there, "why": ""}
+    found = page.module("verdicts", "m.late(null, null, given[0])", given)
+    assert (found["look"], found["answer"]) == (look, answer)
+    assert page.module("verdicts", "m.late(0.004, 0.02, given[0])", given)["answer"] == "4.0 ms", "what is delivered is timed"
+    if look in ("warn", "bad"):
+        assert found["detail"] == "the oldest event has waited so long for RabbitMQ, which confirms nothing; 12 wait on disk"
+        assert page.module("verdicts", "m.late(null, null, given[0])", {**given, "why": "no histogram yet"}) == found
+
+
+def test_drops_are_said_to_be_since_counting_began_and_gaps_to_be_of_24_hours(page: Page) -> None:
+    gap = {"to": "x", "recovered": False}
+    found = page.module("verdicts", "[m.lost([], 0, 3), m.lost([given[0]], 1, 3)].map((each) => each.detail)", gap)
+    since = "3 events dropped since counting began"
+    assert found == [f"no gap in 24 hours; {since}", f"1 not made good; in 24 hours; {since}"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "subscription", "look", "detail"),
+    [
+        ("live", "live", "good", "7,000 subscriptions, of which the oldest 1 are looked at, those of 1 service"),
+        ("live", "refused", "warn", "1 refused; 7,000 subscriptions, of which the oldest 1 are looked at, those of 1 service"),
+        ("stalled", "live", "warn", "1 stalled; 7,000 subscriptions, of which the oldest 1 are looked at, those of 1 service"),
+    ],
+)
+def test_a_list_of_subscriptions_that_is_cut_is_not_counted_as_all_of_them(
+    page: Page, topic: str, subscription: str, look: str, detail: str
+) -> None:
+    rows = [{"requesting_service": "desk", "state": subscription}]
+    found = page.module("verdicts", "m.subscribed({}, given[0], {rows: given[1], total: 7000})", [{"state": topic}], rows)
+    assert (found["look"], found["answer"], found["detail"]) == (look, "1 topic", detail)
+
+
+@pytest.mark.parametrize(
+    ("kind", "queue", "look"),
+    [
+        ("class", {"level": 0, "fill": 1}, "idle"),
+        ("class", {"level": 0.8, "fill": 0.72}, "warn"),
+        ("class", {"level": 0.95, "consumers": 1}, "bad"),
+        ("service", {"level": 0.8, "consumers": 1}, "warn"),
+        ("service", {"level": 1, "consumers": 1}, "bad"),
+        ("service", {"level": 0, "fill": 0.79, "consumers": 1}, "good"),
+        ("service", {}, "warn"),
+        ("service", {"messages": 0}, "idle"),
+    ],
+)
+def test_a_queue_is_in_trouble_by_its_alarm_and_not_by_how_full_it_is(
+    page: Page, kind: str, queue: dict[str, float], look: str
+) -> None:
+    row = {"kind": kind, "messages": 5, "consumers": 0, "level": 0, **queue}
+    assert page.module("queues", "m.queueLook(given[0])", row) == look

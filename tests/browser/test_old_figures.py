@@ -1,9 +1,13 @@
 """What is old is never shown as if it held: it is marked, and what follows from it is not known."""
 
+import re
 from functools import partial
 
 from looking import UNKNOWN, Page
 from running import RunningGateway, wait_for
+
+from gateway.servers import RabbitMQ
+from tests.standins import frozen
 
 TABLES = ("connections", "topics", "subscriptions", "queues", "gaps", "occurrences", "balances")
 
@@ -51,11 +55,13 @@ def test_when_the_api_is_gone_everything_is_marked_as_old_and_nothing_is_known(p
 def test_only_what_fails_is_marked_and_what_follows_from_it(page: Page) -> None:
     wait_for(lambda: page.answer("lost")[2] in ("good", "warn"), lambda: f"known, found {page.answer('lost')}")
     page.block("*/api/v1/gaps*")
+    page.ask_again()
     wait_for(lambda: page.is_stale("gaps") and page.is_stale("topics"), "old gaps, and topics that count them")
     assert page.answer("lost")[0::2] == ("Not known", "unknown")
     assert [page.is_stale(name) for name in ("connections", "queues", "balances")] == [False] * 3
     assert page.answer("connected")[2] in ("good", "idle")
     page.block()
+    page.ask_again()
     wait_for(lambda: not page.is_stale("gaps") and page.answer("lost")[2] != "unknown", "known again")
 
 
@@ -66,11 +72,29 @@ def test_queues_are_old_while_the_broker_cannot_be_asked(page: Page, gateway: Ru
         wait_for(lambda: page.is_stale("queues"), "old queues", 30.0)
         assert "RabbitMQ cannot be asked" in page.text("#queues .freshness")
         assert page.answer("read")[0::2] == ("Not known", "unknown")
+        nothing = ("Not known", "nothing can be delivered now", "unknown")
+        wait_for(lambda: page.answer("late") == nothing, lambda: f"{nothing}, found {page.answer('late')}", 30.0)
         assert "the router is silent: nothing is delivered" in page.text("#trouble")
         assert page.text("#status") == "unhealthy"
     finally:
         gateway.control("start", "router:router_00")
     wait_for(lambda: not page.is_stale("queues"), "current queues", 30.0)
+
+
+def test_what_waits_for_a_frozen_rabbitmq_is_late_and_not_nothing_to_time(
+    page: Page, gateway: RunningGateway, rabbitmq_server: RabbitMQ
+) -> None:
+    gateway.wait_until_held(gateway.subscribe("ticker", "desk", symbol="BTCUSDT", category="linear")["id"])
+    page.ask_again()
+    wait_for(lambda: page.answer("late")[2] in ("good", "warn"), lambda: f"timed, found {page.answer('late')}", 30.0)
+    late = re.compile(
+        r"(\d+\.\d|\d\d) s the oldest event has waited so long for RabbitMQ, which confirms nothing; [\d,]+ wait on disk bad"
+    )
+    with frozen(rabbitmq_server.pid):
+        wait_for(lambda: late.fullmatch(" ".join(page.answer("late"))), lambda: f"late, found {page.answer('late')}", 30.0)
+    gateway.wait_until_healthy()
+    page.ask_again()
+    wait_for(lambda: page.answer("late")[1].startswith("99 % "), lambda: f"timed again, found {page.answer('late')}", 30.0)
 
 
 def test_a_tab_that_was_out_of_sight_asks_at_once_when_it_is_looked_at_again(page: Page) -> None:

@@ -82,6 +82,7 @@ def test_trouble_is_said_first_in_the_gateways_own_sentences_and_is_over_when_it
     finally:
         exchange.refuse("inverse", on=False)
     wait_for(lambda: page.answer("connected")[0::2] == ("All 1", "good"), lambda: f"back, found {page.answer('connected')}", 30.0)
+    page.ask_again()
     wait_for(lambda: not page.text("#trouble .reasons"), "no trouble shown")
     wait_for(lambda: not page.row("gaps", lasted="open"), "no open gap")
     told = [event["kind"] for event in gateway.call("GET", "/api/v1/events?limit=15")[1]["events"]]
@@ -153,6 +154,7 @@ def test_latency_uptime_and_queues_are_those_of_metrics(page: Page, gateway: Run
 
 def test_where_metrics_do_not_answer_latency_is_said_to_be_not_known(page: Page) -> None:
     page.block("*/metrics")
+    page.ask_again()
     why = "Latency is not known: the API cannot be reached."
     wait_for(lambda: page.answer("late") == ("Not known", why, "unknown"), lambda: f"not known, found {page.answer('late')}", 30.0)
     assert page.text("#delivery .why") == page.text("#lag .why") == why

@@ -12,6 +12,7 @@ from gateway.sinks.moving import Moving
 from gateway.sinks.topology import QueuePolicy
 
 OURS = QueuePolicy("classic", 86_400_000, 2000)
+STREAMS = QueuePolicy("stream", 86_400_000, 2000)
 QUEUE = "ws-gateway.trade.mine"
 BINDINGS = ["trade.linear.*.*"]
 
@@ -157,12 +158,24 @@ def test_what_would_lose_something_is_refused_in_a_sentence(broker_url: str, cha
             moving.rebuild(found, BINDINGS, lambda _count: None)
 
 
-def test_what_is_as_it_should_be_or_is_a_stream_is_refused(broker_url: str, channel: BlockingChannel) -> None:
-    for arguments, words in ((OURS.arguments(), "has our arguments already"), ({"x-queue-type": "stream"}, "is a stream")):
-        theirs(channel, dict(arguments))
-        with Moving(broker_url, OURS) as moving:
-            found = moving.find(QUEUE)
-            assert found is not None
-            with pytest.raises(RequestError, match=words):
-                moving.rebuild(found, BINDINGS, lambda _count: None)
-        channel.queue_delete(QUEUE)
+@pytest.mark.parametrize(
+    ("policy", "arguments", "words"),
+    [
+        (OURS, OURS.arguments(), "has our arguments already"),
+        (OURS, {"x-queue-type": "stream"}, "is a stream"),
+        (STREAMS, STREAMS.arguments() | {"x-max-age": "60s"}, "is a stream"),
+        (STREAMS, STREAMS.arguments(), "has our arguments already"),
+    ],
+    ids=["as it should be", "a stream", "another stream", "a stream as it should be"],
+)
+def test_what_is_as_it_should_be_or_is_a_stream_is_refused(
+    broker_url: str, channel: BlockingChannel, policy: QueuePolicy, arguments: dict[str, object], words: str
+) -> None:
+    theirs(channel, arguments)
+    with Moving(broker_url, policy) as moving:
+        found = moving.find(QUEUE)
+        assert found is not None
+        assert found.kind == arguments.get("x-queue-type", "classic")
+        with pytest.raises(RequestError, match=words):
+            moving.rebuild(found, BINDINGS, lambda _count: None)
+        assert moving.find(f"{QUEUE}.moving") is None, "nothing is left beside"

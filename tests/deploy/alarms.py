@@ -26,6 +26,7 @@ class Alarm:
 
 
 _LINEAR = {"worker": "linear_00"}
+_WORK, _ONLINE = (f'ws_gateway_{word}_seconds_total{{worker="linear_00"}}' for word in ("work", "online"))
 
 
 def _shares(metric: str, bound: str, good: int, labels: str = "") -> Series:
@@ -34,6 +35,17 @@ def _shares(metric: str, bound: str, good: int, labels: str = "") -> Series:
     around = f"{{{labels}}}" if labels else ""
     return {f'{metric}_bucket{{{inside}le="{bound}"}}': f"0+{good}x400", f"{metric}_count{around}": "0+100x400"}
 
+
+def _fill(queue: str, fill: float, alarm: float) -> Series:
+    """A queue that is so full, and the share of its limits whose alarm is on."""
+    return {
+        f'ws_gateway_queue_{name}{{queue="{queue}"}}': f"{value}x60"
+        for name, value in (("fill_ratio", fill), ("backlog_alarm", alarm))
+    }
+
+
+#: A class queue that nobody has read for a day, full to its limit: no alarm, only a hint.
+_UNREAD_CLASS = _fill("ws-gateway.trade", 1, 0)
 
 ALARMS: tuple[Alarm, ...] = (
     Alarm("GatewayAway", {'up{job="gateway"}': "1x5 0x30"}, {'up{job="gateway"}': "1x5 0x5 1x20"}, "3m", {"job": "gateway"}),
@@ -84,18 +96,22 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     Alarm(
         "LoginRefused",
-        {'ws_gateway_connection_up{worker="private_00",status="auth_failed"}': "1x30"},
-        {'ws_gateway_connection_up{worker="private_00",status="reconnecting"}': "1x30"},
-        "1m",
+        {'ws_gateway_connection_up{worker="private_00",status="auth_failed"}': "0x6 1x2 0 1x2 0 1x30"},
+        {
+            'ws_gateway_connection_up{worker="private_00",status="auth_failed"}': "0x6 1x1 0x30",
+            'ws_gateway_connection_up{worker="private_01",status="reconnecting"}': "1x30",
+        },
+        "150s",
         {"worker": "private_00", "status": "auth_failed"},
     ),
     Alarm(
         "UptimeBelowTarget",
-        {f'ws_gateway_{word}_seconds_total{{worker="linear_00"}}': f"0+{step}x400" for word, step in (("online", 9), ("work", 10))},
-        {f'ws_gateway_{word}_seconds_total{{worker="linear_00"}}': "0+10x400" for word in ("online", "work")},
+        {_WORK: "0+10x400", _ONLINE: "0+10x200 2000x3 2000+10x197"},
+        # Ten minutes old, the first five seconds of them offline.
+        {_WORK: "_x300 0+10x100", _ONLINE: "_x300 0 5+10x99"},
         "60m",
         _LINEAR,
-        "90%",
+        "50s",
     ),
     Alarm(
         "ResubscriptionSlow",
@@ -227,18 +243,18 @@ ALARMS: tuple[Alarm, ...] = (
     Alarm("MessagesReturned", {"ws_gateway_returned_total": "0x3 4x60"}, {"ws_gateway_returned_total": "4x63"}, "10m", value="4"),
     Alarm(
         "QueueFilling",
-        {'ws_gateway_queue_fill_ratio{queue="ws-gateway.trade"}': "0.85x30"},
-        {'ws_gateway_queue_fill_ratio{queue="ws-gateway.trade"}': "0.75x30"},
+        _fill("ws-gateway.trade.desk", 0.85, 0.8),
+        {**_fill("ws-gateway.trade.desk", 0.75, 0), **_UNREAD_CLASS},
         "2m",
-        {"queue": "ws-gateway.trade"},
+        {"queue": "ws-gateway.trade.desk"},
         "85%",
     ),
     Alarm(
         "QueueOverflowing",
-        {'ws_gateway_queue_fill_ratio{queue="ws-gateway.trade"}': "0.97x30"},
-        {'ws_gateway_queue_fill_ratio{queue="ws-gateway.trade"}': "0.85x30"},
+        _fill("ws-gateway.trade.desk", 0.97, 0.95),
+        {**_fill("ws-gateway.trade.desk", 0.85, 0.8), **_UNREAD_CLASS},
         "1m",
-        {"queue": "ws-gateway.trade"},
+        {"queue": "ws-gateway.trade.desk"},
         "97%",
     ),
     Alarm(
@@ -266,7 +282,8 @@ ALARMS: tuple[Alarm, ...] = (
     Alarm(
         "ApiSlow",
         _shares("ws_gateway_api_request_seconds", "0.5", 90, 'route="/api/v1/balances",method="GET",status="200"'),
-        _shares("ws_gateway_api_request_seconds", "0.5", 96, 'route="/api/v1/balances",method="GET",status="200"'),
+        _shares("ws_gateway_api_request_seconds", "0.5", 96, 'route="/api/v1/balances",method="GET",status="200"')
+        | _shares("ws_gateway_api_request_seconds", "0.5", 0, 'route="/api/v1/health",method="GET",status="503"'),
         "20m",
         value="90%",
     ),
@@ -279,6 +296,7 @@ ALARMS: tuple[Alarm, ...] = (
         {
             'ws_gateway_api_request_seconds_count{route="/api/v1/balances",status="200"}': "0+4x60",
             'ws_gateway_api_request_seconds_count{route="/health/ready",status="503"}': "0+4x60",
+            'ws_gateway_api_request_seconds_count{route="/api/v1/health",status="503"}': "0+4x60",
         },
         "7m",
         value="25%",

@@ -1,10 +1,9 @@
-"""What the files in deploy/ must agree with: the metrics of docs/METRICS.md, the headings of docs/OPERATIONS.md, the alerts of docs/DOCKER.md.
+"""What the files in deploy/ must agree with: the metrics of docs/METRICS.md, the alerts of docs/OPERATIONS.md and docs/DOCKER.md.
 
 `python -m tests.deploy.documents` renews the last of them.
 """
 
 import re
-from pathlib import Path
 
 import yaml
 
@@ -49,12 +48,6 @@ def recorded() -> set[str]:
 def names_in(expression: str) -> set[str]:
     """The gateway's metrics that an expression names."""
     return set(_NAME.findall(expression))
-
-
-def anchors(path: Path) -> set[str]:
-    """A page's headings as links name them."""
-    headings = re.findall(r"(?m)^#+ (.+)$", path.read_text(encoding="utf-8"))
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def with_alerts(text: str) -> str:

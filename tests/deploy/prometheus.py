@@ -20,11 +20,11 @@ CONFIGURATION = documents.RULES.with_name("prometheus.yml")
 class Prometheus:
     """From when it is ready until it is left. `targets`: what each job scrapes; jobs without any are left out."""
 
-    def __init__(self, folder: Path, targets: dict[str, str]) -> None:
+    def __init__(self, folder: Path, targets: dict[str, str], *, rules: Path = documents.RULES) -> None:
         self._folder = folder
         whole = yaml.safe_load(CONFIGURATION.read_text())
         whole["global"] = dict.fromkeys(whole["global"], "1s")
-        whole["rule_files"] = [str(documents.RULES)]
+        whole["rule_files"] = [str(rules)]
         whole["scrape_configs"] = [
             {**job, "static_configs": [{"targets": [targets[job["job_name"]]]}]}
             for job in whole["scrape_configs"]
@@ -62,6 +62,10 @@ class Prometheus:
         return {
             alert["labels"]["alertname"]: alert["labels"] for alert in self._get("alerts")["alerts"] if alert["state"] == "firing"
         }
+
+    def ask_range(self, expression: str, since: float, until: float) -> list[dict[str, Any]]:
+        """The samples of an expression, one a second; Unix seconds."""
+        return list(self._get("query_range", query=expression, start=f"{since}", end=f"{until}", step="1")["result"])
 
     def _get(self, what: str, **words: str) -> dict[str, Any]:
         answer = self._http.request("GET", f"{self._url}/api/v1/{what}?{urlencode(words)}")

@@ -84,7 +84,16 @@ def test_image_writes_logs_to_standard_output_and_nothing_beside_its_volume(tmp_
     shutil.copy(ROOT / "supervisord.conf", tmp_path)
     subprocess.run(["sh", "-c", edit], cwd=tmp_path, check=True)
     settings = [line.partition("=") for line in (tmp_path / "supervisord.conf").read_text().splitlines() if "=" in line]
-    logs = {value for name, _, value in settings if name.endswith("logfile")}
+    logs = {value for name, _, value in settings if name.endswith("_logfile")}
     assert {"/dev/stdout"} <= logs <= {"/dev/stdout", "NONE"}, logs
-    assert {value for name, _, value in settings if name.endswith("logfile_maxbytes")} == {"0"}
+    assert {value for name, _, value in settings if name.endswith("_logfile_maxbytes")} == {"0"}
+    own = {
+        name: value
+        for name, _, value in settings
+        if name in ("logfile", "logfile_maxbytes", "logfile_backups", "silent", "childlogdir")
+    }
+    assert own == {
+        "logfile": "%(here)s/var/supervisord.log", "logfile_maxbytes": "10MB", "logfile_backups": "3", "silent": "false",
+        "childlogdir": "%(here)s/var",
+    }  # fmt: skip
     assert not [value for _, _, value in settings if "%(here)s/var/log" in value]

@@ -74,6 +74,7 @@ def test_limits_and_the_age_of_the_oldest_message_are_told(management: Managemen
         read.moving("queue_oldest_seconds", queue=QUEUE, to=lambda age_s: age_s == 40),
         read.moving("queue_fill_ratio", queue=QUEUE, to=lambda fill: fill == pytest.approx(40 / 60)),
     ):
+        backlogs.look(sent_s * 1000)  # since when it has been seen with messages
         backlogs.look(sent_s * 1000 + 40_000)
 
 

@@ -16,6 +16,7 @@ import pytest
 import urllib3
 from running import Consumer, RunningGateway, consuming, healthy_gateway, wait_for
 
+from gateway import names
 from gateway.metrics import text
 from gateway.metrics.table import METRICS
 from gateway.servers import RabbitMQ
@@ -87,8 +88,9 @@ def test_an_event_is_counted_on_its_way_in(gateway: RunningGateway, meter: Meter
         meter.moving("frames_total", worker="linear_00", direction="sent"),
         meter.moving("frames_total", worker="linear_00", direction="received"),
         meter.moving("frame_bytes_total", worker="linear_00", direction="received"),
+        meter.moving("frame_bytes_total", worker="linear_00", direction="sent"),
         meter.moving("last_frame_timestamp_seconds", worker="linear_00", to=lambda at: abs(at - time.time()) < 10),
-        meter.moving("exchange_lag_seconds", worker="linear_00"),
+        meter.moving("exchange_lag_seconds", worker="linear_00", event_type="trade"),
         meter.moving("slo_uptime_ratio"),
     ):
         gateway.wait_until_held(gateway.subscribe("trades", **TRADES)["id"])
@@ -257,11 +259,16 @@ def test_requests_are_counted_whichever_process_answers_and_also_when_one_is_kil
 def test_status_shows_the_success_measures(gateway: RunningGateway, meter: Meter) -> None:
     command = [sys.executable, "-m", "cli.main", "status", "--slo"]
     done = subprocess.run(command, cwd=gateway.folder, env=gateway.environ, capture_output=True, text=True, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.rstrip("│ ").endswith(("met", "missed", "nothing measured"))]
-    found = {line.strip("│ ").split()[0]: line.rstrip("│ ").rpartition(" ")[2] for line in lines}
-    assert set(found) == {"uptime", "processed", "delivery", "persistence", "api", "resubscription"}
-    assert found["api"] == "met"
-    assert done.returncode == ("missed" in found.values()), done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["measure", "found", "target", "share", "of"]
+    assert [line.split()[0] for line in lines[1:]] == ["uptime", "processed", "delivery", "persistence", "api", "resubscription"]
+    told = subprocess.run(
+        [*command, "--json"], cwd=gateway.folder, env=gateway.environ, capture_output=True, text=True, check=False
+    )
+    found = json.loads(told.stdout)
+    assert [line.split()[0] for line in lines[1:]] == list(found)
+    assert (found["api"]["verdict"], found["api"]["target"]) == ("met", 0.95)
+    assert done.returncode == told.returncode == ("missed" in {row["verdict"] for row in found.values()}), done.stderr
 
 
 def test_while_the_router_does_nothing_it_shows_what_waits_for_it(
@@ -279,6 +286,17 @@ def test_while_the_router_does_nothing_it_shows_what_waits_for_it(
         push_wallet(shared_simulator, walletBalance="1", equity="1")
     stopped.close()
     gateway.wait_until_healthy()
+
+
+def test_what_rabbitmq_refuses_is_counted(meter: Meter, broker: str) -> None:
+    with pika.BlockingConnection(pika.URLParameters(broker)) as connection:
+        channel = connection.channel()
+        channel.queue_declare("full", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+        try:
+            with meter.moving("publish_failures_total", reason="nacked"):
+                channel.queue_bind("full", names.EXCHANGE, "trade.#")
+        finally:
+            channel.queue_delete("full")
 
 
 def test_while_rabbitmq_is_silent_it_shows_what_waits_for_it(gateway: RunningGateway, meter: Meter, valve: Valve) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from commanding import command
 from pika.adapters.blocking_connection import BlockingChannel
 from running import PROGRAMS, ROOT, Consumer, RunningGateway, healthy_gateway, is_gone, wait_for
 
-from gateway import names
+from gateway import names, state
 from simulator.remote import RunningSimulator
 
 RECIPE = re.compile(r"<!-- recipe: (?P<name>\w+) -->\n```sh\n(?P<text>.*?)```\n", re.DOTALL)
@@ -136,7 +137,7 @@ def test_drained_and_stopped_nothing_is_left_on_disk_or_running(
     pids = gateway.pids()
     done = run(gateway, "drain_and_stop")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "nothing waits on disk" in done.stdout
+    assert "nothing waits: RabbitMQ and PostgreSQL have all that was read" in done.stdout
     wait_for(lambda: all(map(is_gone, pids.values())), "all have ended", 25.0)
     taken += consumer.take(row["queue"])
     received = {trade["i"] for entry in simulator.ledger("linear", row["topic"]) for trade in entry.frame["data"]}
@@ -153,9 +154,17 @@ def test_drained_says_when_something_waits(gateway: RunningGateway, consumer: Co
     row = gateway.subscribe("order")
     gateway.wait_until_held(row["id"])
     gateway.control("stop", "router:router_00", "private:private_00")
+    spoken = state.read_router(gateway.folder / "var")
+    assert spoken is not None
     done = command(gateway, "drained", "--within", "1")
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
-    assert re.fullmatch(r"\d+ events still wait on disk, and go on waiting there\n", done.stderr)
+    assert re.fullmatch(r"\d+ events still wait, and go on waiting on disk when the gateway stops\n", done.stderr)
+    wait_for(lambda: not state.is_fresh(spoken, time.time_ns() // 1_000_000), "the router's last words are old", 15.0)
+    done = command(gateway, "drained")
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert re.fullmatch(
+        r"the router of .* is silent; expected it to run, for nobody else delivers or knows what waits\n", done.stderr
+    )
 
 
 def test_an_upgrade_restarts_everything_and_loses_nothing(

@@ -22,7 +22,7 @@ from workers.catchup import Frame
 from workers.delivery import Delivery
 from workers.reconcile import Found, Reason
 from workers.reconciliation import Reconciliation
-from workers.totals import counted
+from workers.run_counts import counted
 
 NOW_NS = 1_700_000_100_000_000_000
 TOPICS = ("execution", "order")

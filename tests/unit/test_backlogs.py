@@ -63,10 +63,28 @@ def test_the_words_say_whether_something_is_lost() -> None:
 
 def test_age_fills_a_queue_too_where_somebody_says_how_old_its_oldest_message_is() -> None:
     watch = Watch()
-    head = Head(Limits(100, TTL_MS), NOW_MS - round(0.9 * TTL_MS))
-    [alarm] = watch.look(1, consumers=1, **{MINE: head})
+    head = Head(Limits(100, TTL_MS), NOW_MS)
+    assert watch.look(1, consumers=1, **{MINE: head}) == []
+    [alarm] = watch.look(1, consumers=1, after_s=0.9 * TTL_MS / 1000, **{MINE: head})
     assert "90% of its limits" in alarm.detail
     assert watch.state.oldest_ms == head.oldest_ms
+
+
+def test_a_fact_of_long_ago_that_came_just_now_fills_nothing() -> None:
+    watch = Watch()
+    last_month = Head(Limits(100, TTL_MS), NOW_MS - 30 * 86_400_000)
+    assert watch.look(1, consumers=1, **{MINE: last_month}) == []
+    assert watch.state.oldest_ms == last_month.oldest_ms
+    watch.look(0, consumers=1, after_s=0.9 * TTL_MS / 1000, **{MINE: Head(Limits(100, TTL_MS), None)})
+    assert watch.look(1, consumers=1, **{MINE: last_month}) == [], "it was empty in between"
+    assert watch.state.fill == 0.01
+
+
+def test_a_queue_that_is_read_and_never_seen_empty_is_as_old_as_its_oldest_message() -> None:
+    watch = Watch()
+    for _ in range(3):
+        head = Head(Limits(100, TTL_MS), watch.now_ms)
+        assert watch.look(10, consumers=1, after_s=0.7 * TTL_MS / 1000, **{MINE: head}) == []
 
 
 def test_an_empty_queue_has_no_oldest_message() -> None:
@@ -105,6 +123,34 @@ def test_messages_that_were_too_old_are_not_taken_for_read() -> None:
     read_ms = watch.state.read_ms
     watch.look(40)
     assert watch.state.read_ms == read_ms
+
+
+def test_messages_that_expire_after_their_reader_has_left_are_not_taken_for_read() -> None:
+    watch = Watch()
+    first, second = (Head(Limits(100, TTL_MS), NOW_MS + age_ms) for age_ms in (0, TTL_MS // 10))
+    watch.look(50, consumers=1, **{MINE: first})
+    watch.look(50, consumers=1, after_s=0.95 * TTL_MS / 1000, **{MINE: first})
+    for _ in range(30):
+        watch.look(50, **{MINE: first})
+    assert watch.state.is_unread
+    watch.look(40, after_s=0.01 * TTL_MS / 1000, **{MINE: second})
+    assert watch.state.is_unread, "the first have expired, half a minute after their hour"
+    watch.look(30, **{MINE: second})
+    assert not watch.state.is_unread, "the oldest of these has time left: somebody took them"
+
+
+def test_what_others_read_is_whole_while_it_is_made_anew() -> None:
+    watch = Watch()
+    watch.look(10)
+    seen = []
+
+    class Asked(dict[str, Head]):
+        def get(self, _name: str, other: Head | None = None) -> Head | None:  # type: ignore[override] # as it is asked here
+            seen.append(list(watch.backlogs.states))
+            return other
+
+    watch.backlogs.look({MINE: QueueState(10, 0)}, {CLASS}, Asked(), watch.now_ms)
+    assert seen == [[MINE]]
 
 
 def test_a_class_queue_that_nobody_has_read_for_a_day_is_a_hint_and_no_alarm() -> None:

@@ -144,6 +144,7 @@ def test_a_setting_that_is_missing_or_wrong_is_one_sentence_and_2(
         ["queues", "rebuild"],
         ["gaps", "--limit", "0"],
         ["status", "--every", "0"],
+        ["status", "--slo", "--watch"],
         ["list", "--state", "moon"],
     ],
 )

@@ -16,6 +16,8 @@ from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.raw_records import raw_records
 from gateway.wire import Stamp, unpack
+from tests.moving import Meter
+from tests.scraping import known, meter, worker
 from tests.standins import KeepingFetcher
 from tests.zeromq import Context
 from workers import complaints
@@ -24,6 +26,7 @@ from workers.delivery import Delivery
 from workers.gaps import OpenGap
 from workers.journal import Journal, KeptRecords
 from workers.overflow import WAITING_BYTES
+from workers.run_counts import counted
 
 
 def make(endpoint: str, folder: Path, context: Context, include_raw: str = "private") -> Delivery:
@@ -31,6 +34,10 @@ def make(endpoint: str, folder: Path, context: Context, include_raw: str = "priv
     sender = BusSender(bus.address(folder), b"w", context=context)
     stamp = Stamp(worker="w", account="main", include_raw=include_raw, started_ms=1)
     return Delivery("w", ENDPOINTS[endpoint], stamp, sender, DeadLetters(folder, "w"), Books(endpoint, KeepingFetcher()))
+
+
+def meter_of(out: Delivery) -> Meter:
+    return meter(lambda: known(worker(counted=counted(out, reconnections=0, missed=0, unmatched=0))))
 
 
 def letters(folder: Path) -> list[dict[str, Any]]:
@@ -289,7 +296,8 @@ def test_a_public_endpoint_without_room_drops_the_oldest_counts_them_and_tells_t
         out.take(trades("B", f"{number}"), number * 1_000_000_000)
         out.flush()
     before = len(out.bus.outbox)
-    out.pump(1)
+    with meter_of(out).moving("dropped_total", worker="linear_00", reason="overflow"):
+        out.pump(1)
     assert (out.delivered_ms or number) <= 1000, "what was dropped was not delivered"
     assert out.bus.outbox.bytes <= WAITING_BYTES
     assert out.counts.dropped == before - len(out.bus.outbox) > 0
@@ -353,7 +361,8 @@ def test_a_worker_that_stops_tells_of_what_it_dropped(tmp_path: Path, context: C
 
 def test_what_a_worker_that_stops_can_neither_send_nor_keep_is_in_the_gap_of_the_next_run(tmp_path: Path, context: Context) -> None:
     out = make_narrow(tmp_path, context, 16)
-    out.close(9_000_000_000)
+    with meter_of(out).moving("dropped_total", worker="linear_00", reason="not_kept"):
+        out.close(9_000_000_000)
     assert out.counts.dropped > 1
     [kept] = Memo(tmp_path / "gaps.json", list[OpenGap]).read() or []
     assert (kept.gap.cause, kept.gap.from_ms, kept.gap.to_ms, kept.topics) == ("restarted", 1000, None, {"publicTrade.A"})

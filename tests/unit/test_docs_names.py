@@ -11,7 +11,7 @@ from api.app import create_app
 from cli.main import commands
 from gateway import config
 from gateway.config import SETTINGS
-from tests.pages import PAGES, ROOT, read
+from tests.pages import PAGES, ROOT, anchors, read
 
 #: Pages that tell of the past name what was.
 PRESENT = [page for page in PAGES if page.name != "CHANGELOG.md" and "decisions" not in page.parts]
@@ -78,8 +78,12 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
         assert name.startswith("docs/v5") or (ROOT / name).exists(), name  # pages of the exchange's documentation begin so
 
 
-def test_every_page_that_the_code_names_exists() -> None:
-    sources = [path for folder in ("gateway", "workers", "api", "cli", "simulator") for path in (ROOT / folder).rglob("*.py")]
-    named = {name for path in sources for name in re.findall(r"\bdocs/[\w/]+\.md\b", path.read_text(encoding="utf-8"))}
-    assert [name for name in named if not (ROOT / name).exists()] == []
-    assert named
+def test_every_page_that_the_code_names_exists_with_its_heading() -> None:
+    folders = ("gateway", "workers", "api", "cli", "simulator")
+    text = "\n".join(path.read_text(encoding="utf-8") for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    named = set(re.findall(r"\bdocs/([\w/]+\.md)(?:#([\w-]+))?", text))
+    assert ("OPERATIONS.md", "health") in named
+    pages = {page for page, _ in named}
+    assert [page for page in pages if not (ROOT / "docs" / page).exists()] == []
+    assert [(page, anchor) for page, anchor in named if anchor and anchor not in anchors(f"docs/{page}")] == []
+    assert re.findall(r"see (?!docs/)(?:the )?[A-Z]+, ", text) == [], "a heading is named as docs/PAGE.md#heading"

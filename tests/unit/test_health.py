@@ -1,13 +1,15 @@
 """Health, rule by rule. Source of the rules: the public contract, section 5."""
 
+import dataclasses
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.health import connections, health, is_ready
 from gateway.known import Known
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import LaneState, QueueState, RouterState, TopicState, WorkerState
+from gateway.state import GuardState, LaneState, QueueState, RouterState, TopicState, WorkerState
 
 NOW_MS = 1_700_000_000_000
 
@@ -58,13 +60,27 @@ def test_queues_that_fill_up_or_that_nobody_reads_are_alarms_and_make_nothing_wo
         "left": QueueState(7, 0, unread_ms=NOW_MS - 90_000, is_unread=True),
         "calm": QueueState(1, 0, fill=0.01, unread_ms=NOW_MS - 1000),
     }
-    status, body = look(router_state=router(queues=queues, hint="found 3 class queues"))
+    status, body = look(router_state=router(queues=queues))
     assert (status, body["status"], body["reasons"]) == (200, "healthy", [])
     assert body["alarms"] == [
         "full holds 95 messages, 95% of its limits",
         "left holds 7 messages, and nobody has read it for 90 s",
-        "found 3 class queues",
     ]
+
+
+def test_a_hint_is_no_alarm() -> None:
+    _, body = look(router_state=router(hint="found 3 class queues"))
+    assert (body["hint"], body["alarms"], body["reasons"]) == ("found 3 class queues", [], [])
+    for nothing in (look(), look(no_router=True)):
+        assert nothing[1]["hint"] is None
+
+
+def test_each_queue_says_whether_it_is_a_class_s_or_a_service_s() -> None:
+    queues = {"ws-gateway.trade": QueueState(1, 0, is_class=True), "ws-gateway.trade.desk": QueueState(1, 0)}
+    assert look(router_state=router(queues=queues))[1]["queues"] == {
+        "ws-gateway.trade": {"messages": 1, "consumers": 0, "kind": "class"},
+        "ws-gateway.trade.desk": {"messages": 1, "consumers": 0, "kind": "service"},
+    }
 
 
 def test_no_work_is_healthy_too() -> None:
@@ -79,7 +95,7 @@ def test_the_body_has_the_fields_of_the_contract_and_alarms() -> None:
     assert list(body) == [
         "status", "service", "version", "environment", "websocket_connected", "websocket_status", "database_connected",
         "queue_connected", "active_subscriptions", "last_heartbeat_at", "websocket_state", "connections", "queues", "queues_age_seconds", "spool",
-        "clock_skew_ms", "reasons", "alarms",
+        "clock_skew_ms", "reasons", "alarms", "hint",
     ]  # fmt: skip
     fields = [
         "connection_status", "environment", "connection_duration_seconds", "last_heartbeat_at", "reconnection_count", "last_error",
@@ -89,7 +105,7 @@ def test_the_body_has_the_fields_of_the_contract_and_alarms() -> None:
     assert list(body["connections"]["linear_00"]) == fields
     assert body["connections"]["linear_00"]["connection_duration_seconds"] == 60.0
     assert (body["active_subscriptions"], body["queues"], body["spool"]) == (
-        3, {"q": {"messages": 5, "consumers": 1}}, {"messages": 0, "bytes": 0},
+        3, {"q": {"messages": 5, "consumers": 1, "kind": "service"}}, {"messages": 0, "bytes": 0},
     )  # fmt: skip
     assert body["last_heartbeat_at"] == "2023-11-14T22:13:19.500Z"
 
@@ -112,6 +128,15 @@ def test_a_silent_process_is_not_believed() -> None:
         assert body["websocket_connected"] is False
     status, body = look(worker("linear", written_ms=NOW_MS - 60_000))
     assert (status, body["status"]) == (200, "degraded"), "it had no work"
+
+
+def test_a_guard_that_has_fallen_silent_is_degraded_and_one_that_never_spoke_is_not_missed() -> None:
+    workers = {f"{name}_00": worker(name) for name in ENDPOINTS}
+    guard = GuardState(name="guard_00", pid=1, written_ms=NOW_MS - 6_000, started_ms=0)
+    for words, expected in ((guard, "degraded"), (replace(guard, written_ms=NOW_MS - 500), "healthy"), (None, "healthy")):
+        _, body = health(dataclasses.replace(known(workers, router()), guard=words))
+        assert body["status"] == expected
+        assert [reason.split(":")[0] for reason in body["reasons"]] == ["the guard is silent"] * (expected == "degraded")
 
 
 def test_an_endpoint_that_never_spoke_is_said() -> None:
@@ -304,6 +329,12 @@ def test_connections_show_every_count_of_a_worker() -> None:
     counts = {name: place for place, name in enumerate(names, start=1)}
     shown = connections(known({"linear_00": busy(**counts)}, router()))["linear_00"]
     assert {name: shown[name] for name in counts} == counts
+
+
+def test_connections_say_whether_their_process_is_silent() -> None:
+    for age_ms, is_silent in ((5_000, False), (5_001, True)):
+        found = connections(known({"linear_00": worker("linear", written_ms=NOW_MS - age_ms)}, router()))
+        assert found["linear_00"]["is_silent"] is is_silent
 
 
 def test_connections_show_topics_and_counts() -> None:

@@ -3,7 +3,10 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -66,6 +69,47 @@ def test_a_hold_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert publisher.may(is_idle=True)
+
+
+@contextmanager
+def as_somebody() -> Iterator[Path]:
+    """A folder of a user for whom rights count; we are that user meanwhile."""
+    user = os.geteuid()
+    with TemporaryDirectory() as folder:
+        if not user:
+            os.chown(folder, 65_534, 65_534)
+            os.seteuid(65_534)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(user)
+
+
+@pytest.mark.parametrize("name", ["hold.lock", "publishing.lock"])
+def test_a_lock_that_another_user_has_left_stops_nobody_and_is_said_once(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with as_somebody() as folder:
+        (folder / name).touch(mode=0)
+        publisher = Publisher(folder)
+        assert [publisher.may(is_idle=True) for _ in range(3)] == [True] * 3
+        with pytest.raises(RequestError, match=r"\.lock is another user's; expected it to be deleted"), hold.held(folder):
+            raise AssertionError
+        [line] = [record.getMessage() for record in caplog.records]
+        assert line.startswith("hold lock_unreadable reason=")
+        (folder / name).unlink()
+        assert publisher.may(is_idle=True)
+
+
+def test_who_is_another_user_than_the_router_moves_nothing(tmp_path: Path) -> None:
+    words = tmp_path / "state" / "router_00.json"
+    words.parent.mkdir()
+    if os.geteuid():
+        words.symlink_to("/etc/passwd")
+    else:
+        words.touch()
+        os.chown(words, 65_534, 65_534)
+    with pytest.raises(RequestError, match=r"a router that runs as user \d+; expected to be run as that user"), hold.held(tmp_path):
+        raise AssertionError
+    assert not (tmp_path / "hold.lock").exists()
 
 
 def test_where_nobody_can_ask_everybody_may() -> None:

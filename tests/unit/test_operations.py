@@ -16,6 +16,7 @@ BY_SQL = {"its lease of … s ran out"}
 
 EXPLAINED = {
     "Health": sentences.REASONS,
+    "Alarms of queues": sentences.ALARMS,
     "Connections": sentences.CONNECTIONS,
     "Topics and subscriptions": sentences.TOPICS | BY_SQL,
     "RabbitMQ, PostgreSQL, disk": sentences.SINKS,
@@ -26,7 +27,9 @@ EXPLAINED = {
 def rows(heading: str) -> list[list[str]]:
     """The code spans in the first cells of a section's first table, without its head."""
     text = re.search(r"^\|.*?(?=^$|\Z)", section(PAGE, heading), re.MULTILINE | re.DOTALL)
-    return [row for row in first_cells(text[0] if text else "") if row[0] not in ("reasons", "last_error", "kind", "cause")]
+    return [
+        row for row in first_cells(text[0] if text else "") if row[0] not in ("reasons", "alarms", "last_error", "kind", "cause")
+    ]
 
 
 @pytest.mark.parametrize("heading", EXPLAINED)

@@ -22,6 +22,8 @@ from gateway.lanes.lane import Lane
 from gateway.lanes.router import Router
 from gateway.state import LaneState
 from gateway.wire import Stamp
+from tests import scraping
+from tests.scraping import known, meter
 from workers.router import serve
 
 
@@ -145,9 +147,12 @@ def test_a_lane_without_room_stops_the_reading_is_told_of_and_ends_by_itself(tmp
     bench.go_on()
     assert [record.event_id for record in bench.sinks[0].records if record.event_type != "system"] == ["id-1"]
     assert len(bench.bus.batches) == 1, "it was not taken"
+    read = meter(lambda: known(router=scraping.router(lanes=bench.router.states())))
+    assert read.value("gaps_open", worker="router_00") == 1
     bench.sinks[1].away = False
-    for _ in range(40):
-        bench.go_on()
+    with read.moving("gaps_open", worker="router_00", to=lambda count: count == 0):
+        for _ in range(40):
+            bench.go_on()
     assert not bench.router.is_full
     assert bench.bus.settled == {b"one": 2}
     assert [(event["kind"], event["cause"], event["recovered"]) for event in bench.told()] == [

@@ -8,17 +8,17 @@ from bench import FULL, Bench, answer
 from prometheus_client.parser import text_string_to_metric_families
 from test_delivery import make, trades
 
+from gateway.metrics import text
 from gateway.metrics.gauges import GAUGES
 from gateway.metrics.scrape import scrape
 from gateway.metrics.table import METRICS, PREFIX
 from gateway.metrics.tally import NS, Counted, Tally
-from gateway.metrics.text import plain
-from gateway.state import LaneState, QueueState
+from gateway.state import GuardState, LaneState, QueueState, TopicState
 from tests.moving import samples
 from tests.scraping import NOW_MS, known, meter, router, worker
 from tests.zeromq import Context
 from workers.delivery import Delivery
-from workers.totals import counted
+from workers.run_counts import counted
 
 
 def told(events: int = 0, **seconds: float) -> Counted:
@@ -30,10 +30,10 @@ def told(events: int = 0, **seconds: float) -> Counted:
     return found.counted
 
 
-def requests(seconds: float, status: int = 200) -> Counted:
+def requests(seconds: float, status: int = 200, route: str = "/api/v1/gaps") -> Counted:
     """One request that took so long."""
     found = Tally()
-    found.histograms("ws_gateway_api_request_seconds")[f"GET /health {status}"].observe(round(seconds * NS))
+    found.histograms("ws_gateway_api_request_seconds")[f"GET {route} {status}"].observe(round(seconds * NS))
     return found.counted
 
 
@@ -60,7 +60,7 @@ def test_labels_are_escaped() -> None:
 
 def test_buckets_are_cumulative_and_end_with_all_of_them() -> None:
     found = samples(scrape(known(), None, [requests(0.003), requests(0.3), requests(99.0)]))
-    labels = {("method", "GET"), ("route", "/health"), ("status", "200")}
+    labels = {("method", "GET"), ("route", "/api/v1/gaps"), ("status", "200")}
     by_limit = {
         limit: found["ws_gateway_api_request_seconds_bucket", frozenset({*labels, ("le", limit)})]
         for limit in ("0.005", "0.5", "10.0", "+Inf")
@@ -91,7 +91,7 @@ def test_what_nobody_knows_is_left_out() -> None:
     read = meter(lambda: known(worker(), router=router(queues={"q": QueueState(1, 0)})))
     for name in ("subscriptions", "uptime_ratio", "clock_skew_seconds", "last_frame_timestamp_seconds", "queue_oldest_seconds"):
         assert read.value(name) is None, name
-    assert plain(read.scrape()).keys() & {m.name for m in METRICS if m.target is not None} == set()
+    assert {one.name for one in text.samples(read.scrape())} & {m.name for m in METRICS if m.target is not None} == set()
 
 
 def test_a_process_that_died_with_work_is_offline_until_it_is_back() -> None:
@@ -106,9 +106,55 @@ def test_a_process_that_died_with_work_is_offline_until_it_is_back() -> None:
     assert read.value("work_seconds_total") == 90, "a counter is what its process wrote"
 
 
+def test_a_process_that_is_silent_knows_nothing_of_its_topics_and_its_work_is_not_done() -> None:
+    topics = {"a": TopicState("live")}
+    words = worker(wanted=1, connection_status="connected", topics=topics, clock_skew_ms=700, trouble_since_ms=None)
+    said = [known(words)]
+    read = meter(lambda: said[0])
+    assert read.value("topics", state="live") == 1
+    assert read.value("clock_skew_seconds") == 0.7
+    assert read.value("connection_trouble_seconds") == 0
+    with read.moving("connection_trouble_seconds", to=lambda seconds: seconds == 10):
+        said[0] = replace(said[0], now_ms=NOW_MS + 10_000)
+    assert read.value("topics") is None
+    assert read.value("clock_skew_seconds") is None
+
+
+def test_trouble_that_a_silent_process_had_goes_on_and_one_without_work_says_nothing() -> None:
+    troubled = worker(wanted=1, connection_status="reconnecting", trouble_since_ms=NOW_MS - 5_000)
+    assert meter(lambda: known(troubled, now_ms=NOW_MS + 10_000)).value("connection_trouble_seconds") == 15
+    assert meter(lambda: known(worker(), now_ms=NOW_MS + 10_000)).value("connection_trouble_seconds") is None
+    stood_in_for = worker("private_00", wanted=1, connection_status="connected")
+    other = worker("private_01", wanted=1, connection_status="connected", written_ms=NOW_MS + 10_000)
+    read = meter(lambda: known(stood_in_for, other, now_ms=NOW_MS + 10_000))
+    assert read.value("connection_trouble_seconds", worker="private_00") is None
+    assert read.value("connection_trouble_seconds", worker="private_01") == 0
+
+
+def test_an_idle_worker_measured_the_clock_long_ago() -> None:
+    assert meter(lambda: known(worker(clock_skew_ms=700))).value("clock_skew_seconds") is None
+
+
+def test_the_guard_is_a_process_too() -> None:
+    said = [replace(known(), guard=GuardState(name="guard_00", pid=1, written_ms=NOW_MS, started_ms=NOW_MS - 60_000))]
+    read = meter(lambda: said[0])
+    assert read.value("process_up", process="guard_00") == 1
+    assert read.value("process_start_time_seconds", process="guard_00") == NOW_MS / 1000 - 60
+    with read.moving("process_up", process="guard_00", to=lambda up: up == 0):
+        said[0] = replace(said[0], now_ms=NOW_MS + 10_000)
+
+
 def test_a_process_that_stopped_as_told_is_not_offline() -> None:
     ended = worker(counted=told(work=90.0, online=90.0), wanted=1, connection_status="idle", last_frame_ms=NOW_MS, has_ended=True)
     assert meter(lambda: known(ended, now_ms=NOW_MS + 10_000)).value("slo_uptime_ratio") == 1
+
+
+def test_our_own_reader_finds_what_prometheus_client_finds() -> None:
+    told = meter(lambda: known(worker(), router=router(queues={"a queue, with} odd{ words": QueueState(1, 2)}))).scrape()
+    ours = {(one.name, frozenset(one.labels.items())): one.value for one in text.samples(told)}
+    assert ours == samples(told)
+    with pytest.raises(ValueError, match="expected a sample"):
+        text.samples("no sample at all")
 
 
 def test_version_and_bound_are_told() -> None:
@@ -121,12 +167,25 @@ def test_version_and_bound_are_told() -> None:
         said[0] = replace(said[0], version="2", spool_max_bytes=2000)
 
 
+def test_what_an_earlier_version_counted_under_other_labels_is_left_out() -> None:
+    found = Tally()
+    found.histograms("ws_gateway_exchange_lag_seconds")[""].observe(1)  # before it was told by event_type
+    found.histograms("ws_gateway_exchange_lag_seconds")["trade"].observe(1)
+    found.counter("ws_gateway_reconnects_total")["a b"] += 1
+    read = meter(lambda: known(worker(counted=found.counted)))
+    assert read.value("exchange_lag_seconds") == read.value("exchange_lag_seconds", worker="linear_00", event_type="trade") == 1
+    assert read.value("reconnects_total") is None
+
+
 def test_answers_within_half_a_second_are_the_measure_of_the_api() -> None:
     said = [requests(0.5)]
     read = meter(known, lambda: said)
     assert read.value("slo_api_ratio") == 1
     with read.moving("slo_api_ratio", to=lambda share: share == 0.5):
         said.append(requests(0.51))
+    for route in ("/health", "/api/v1/health", "/api/v1/health/ready", "/metrics", "/", "/static/<path:filename>", "other"):
+        said.append(requests(0.01, route=route))
+        assert read.value("slo_api_ratio") == 0.5, route
 
 
 def test_a_sink_that_takes_nothing_shows_since_when() -> None:
@@ -135,6 +194,24 @@ def test_a_sink_that_takes_nothing_shows_since_when() -> None:
     assert read.value("sink_up", sink="broker") == 1
     with read.moving("sink_blocked_seconds", sink="broker", to=lambda seconds: seconds == 2.5):
         lane.blocked_ms = NOW_MS - 2500
+
+
+def test_a_clock_that_nobody_looks_at_any_more_does_not_show() -> None:
+    read = meter(lambda: known(worker("private_00", clock_skew_ms=3000, wanted=1), worker("linear_00", clock_skew_ms=3000)))
+    assert read.value("clock_skew_seconds", worker="private_00") == 3
+    assert read.value("clock_skew_seconds", worker="linear_00") is None
+
+
+def test_a_sink_is_up_while_health_says_that_it_is_there() -> None:
+    lane = LaneState(connected=True, checked_ms=NOW_MS - 5000)
+    said = [known(router=router(lanes={"broker": lane}))]
+    read = meter(lambda: said[0])
+    assert read.value("sink_up", sink="broker") == 1
+    with read.moving("sink_up", sink="broker", to=lambda up: up == 0):
+        lane.checked_ms -= 1
+    lane.checked_ms = NOW_MS
+    with read.moving("sink_up", sink="broker", to=lambda up: up == 0):
+        said[0] = replace(said[0], now_ms=NOW_MS + 6000)  # the router is silent: nobody knows
 
 
 def test_what_consumers_have_already_is_counted(tmp_path: Path, context: Context) -> None:

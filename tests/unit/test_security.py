@@ -3,7 +3,11 @@
 import ast
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from api import access
+from api.app import create_app
+from gateway import config
 from gateway.config import SETTINGS
 from tests.pages import ROOT, read, section
 
@@ -39,6 +43,25 @@ def test_nothing_but_get_is_sent_to_the_exchange() -> None:
     }
     assert verbs == set()
     assert "GET" in texts(ROOT / "gateway" / "exchange" / "calls.py")
+
+
+def test_every_path_that_is_open_is_named_and_no_other() -> None:
+    with TemporaryDirectory() as folder:
+        app = create_app(config.load({"WS_GATEWAY_VAR_DIR": folder, "WS_GATEWAY_API_KEY": "none"}, Path(folder) / "none"))
+    paths = {rule.rule for rule in app.url_map.iter_rules()}
+    cells = [row.split(" | ")[0] for row in section(PAGE, "Keys of the control API").partition("The key goes")[0].splitlines()]
+    named = [name for cell in cells if cell.startswith("| `") for name in re.findall(r"`([^`]+)`", cell)]
+
+    def is_named(path: str) -> bool:
+        bare = path.removeprefix("/api/v1")
+        return any(bare.startswith(name[:-1]) if name.endswith("*") else bare == name for name in named)
+
+    assert {"/", "/metrics"} <= set(named)
+    assert [path for path in paths if is_named(path) != bool(access.OPEN.fullmatch(path))] == []
+
+
+def test_the_proxy_does_not_forward_the_metrics() -> None:
+    assert "location = /metrics { return 404; }" in section(PAGE, "TLS")
 
 
 def test_every_secret_setting_is_named() -> None:

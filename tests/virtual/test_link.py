@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from world import BACK_S, RESTORED_S, World, make
 
+from gateway.metrics.table import RESUBSCRIBE_S
 from gateway.protocol.session import PING_S, PROBE_S, QUIET_S
 from gateway.state import WorkerState
 from simulator.faults import Fault
 from tests.scraping import known, meter, worker
 from workers.connects import ConnectBudget
-from workers.totals import counted
+from workers.run_counts import counted
 
 BOOK, TICKER, TRADES = "orderbook.50.BTCUSDT", "tickers.BTCUSDT", "publicTrade.BTCUSDT"
 TOPICS = {BOOK: True, TICKER: True, TRADES: False}
@@ -87,6 +88,38 @@ def test_pings_and_the_time_online_are_measured(world: World) -> None:
     )
     assert work_s == pytest.approx(20 + BACK_S, abs=0.5)
     assert 20 - 1 <= work_s - online_s <= 20 + BACK_S
+
+
+def test_how_late_frames_come_is_measured_by_the_class_of_their_topic(world: World) -> None:
+    linear = world.add("linear", TOPICS)
+    read = meter(lambda: known(worker(counted=linear.delivery.tally.counted)))
+    with (
+        read.moving("exchange_lag_seconds", worker="linear_00", event_type="orderbook"),
+        read.moving("exchange_lag_seconds", worker="linear_00", event_type="ticker"),
+        read.moving("exchange_lag_seconds", worker="linear_00", event_type="trade"),
+    ):
+        world.run(10)
+    frames = sum(read.value("exchange_lag_seconds", event_type=name) or 0 for name in ("orderbook", "ticker", "trade"))
+    assert read.value("exchange_lag_seconds") == frames
+
+
+@pytest.mark.parametrize("ends_s", [10, 0])
+def test_a_reconnection_that_never_has_its_topics_back_counts_against_the_measure(world: World, ends_s: int) -> None:
+    """It is cut before it has them (at 10 s), or goes on and on without them (0)."""
+    private = world.add("private", PRIVATE)
+    read = meter(lambda: known(worker("private_00", counted=private.delivery.tally.counted)))
+    world.run_until(private.is_restored, RESTORED_S, what="logged in")
+    world.exchange.do(Fault(kind="answer", how="drop" if ends_s else "delay", op="subscribe", endpoint="private", amount=40))
+    with read.moving("slo_resubscription_ratio", to=lambda share: share == 0):
+        world.exchange.do(Fault(kind="cut", endpoint="private"))
+        world.run_until(lambda: private.link.reconnections == 1, BACK_S, what="online again")
+        assert read.value("resubscribe_seconds") == 0
+        if ends_s:
+            world.exchange.do(Fault(kind="cut", endpoint="private"))
+        world.run(ends_s or RESUBSCRIBE_S[-1] + 10)
+    world.exchange.faults.lift()
+    world.run_until(private.is_restored, BACK_S, what="back")
+    assert read.value("resubscribe_seconds") == private.link.reconnections, "each once"
 
 
 def test_clock_that_jumps_while_connected_is_noticed_with_the_next_pong(world: World) -> None:
