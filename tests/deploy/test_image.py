@@ -91,8 +91,8 @@ def test_an_event_flows_through_the_image(tmp_path: Path, request: pytest.Fixtur
         wait_for(healthy, lambda: f"{api.call('GET', '/health')[1]}", 60.0)
         assert {"router", "linear_00", "api"} <= {line["process"] for line in container.lines()}
         assert "RUNNING" in container.execute("supervisorctl", "-c", "supervisord.conf", "status", "router:*").stdout
-        killed = container.execute("sh", "-c", "kill -9 $(supervisorctl -c supervisord.conf pid spot:spot_00)")
-        assert killed.returncode == 0, killed.stderr
+        killed = container.execute("supervisorctl", "-c", "supervisord.conf", "signal", "KILL", "spot:spot_00")
+        assert killed.returncode == 0, killed.stdout
         told = wait_for(lambda: api.call("GET", "/api/v1/events?kind=died")[1]["events"], "the guard has told it", 30.0)
         assert "terminated by SIGKILL" in told[0]["detail"]
         listed = container.execute("ws-gateway", "list", "--json")

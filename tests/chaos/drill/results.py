@@ -16,7 +16,7 @@ Written by the drill. A real Prometheus watches the gateway with `deploy/prometh
 alert waits, how far back it looks) is divided by {HURRY}; thresholds, and the gateway's own waits, are not. Each fault is made once; the
 alert was quiet before it, and did not falter while the fault lasted: once it fired it did not fall silent and fire again. Some fire
 only once the fault is over, since what was late, or missed, is counted when it comes. What the faults are is in
-`tests/chaos/drill/rows.py`.
+`tests/chaos/drill/rows.py`; one that is made alone (`make alarms FAULT=…`) replaces its own rows.
 
 | alert | fault | with | fired after, s | quiet again after, s |
 | --- | --- | --- | --- | --- |

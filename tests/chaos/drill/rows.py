@@ -98,6 +98,9 @@ FAULTS: dict[str, Fault] = {
     "nobody_listens": Fault("nobody subscribes to what the gateway tells of itself", more.nobody_listens_to_the_gateway),
     "queue_unread": Fault("a service subscribes and does not read", more.queue_unread, {"seconds": 90.0}, "narrow"),
     "spool_full": Fault(
+        "RabbitMQ is away for longer than the spool has room", faults.spool_at_its_bound, {"seconds": 30.0}, "narrow",
+    ),
+    "overflow": Fault(
         "RabbitMQ is away for longer than the spool has room, while the market trades ten times as much", more.during_a_burst,
         {"times": 10.0, "burst_s": 35.0, "act": faults.spool_at_its_bound, "seconds": 40.0}, "narrow",
     ),
@@ -122,7 +125,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert("AccountEventsMissed", "account_frames_dropped", _PRIVATE),
     Alert("UnknownFields", "new_field", _LINEAR),
     Alert("EventsDropped", "no_json", {**_LINEAR, "reason": "unreadable"}),
-    Alert("ProcessedBelowTarget", "spool_full"),
+    Alert("ProcessedBelowTarget", "overflow"),
     Alert("DeliverySlow", "rabbitmq_killed"),
     Alert("SinkAway", "rabbitmq_killed", _BROKER),
     Alert("SinkBlocked", "rabbitmq_alarmed", _BROKER),
