@@ -201,7 +201,8 @@ class BatchingSink:
         self._ways.follow(newest)
 
     def _turn(self) -> None:
-        newest, queues = self._plan.newest, self._plan.in_force.turned(self._plan.newest)
+        newest = self._plan.newest
+        queues = self._plan.in_force.turned(newest)
         self._plan.put_in_force(newest)
         self._ways.follow(newest)
         self._is_turning = False
