@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Said of what the contract knows and this version does not do.
-NOT_YET = "is not supported by this version"
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:

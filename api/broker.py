@@ -7,7 +7,7 @@ from typing import Any
 from flask import g
 
 from api.parts import Parts
-from gateway import queues
+from gateway import deliveries, queues
 from gateway.bindings import bindings_of
 from gateway.db import Connection, Row
 from gateway.errors import SinkAway, StoreAway
@@ -17,11 +17,18 @@ log = logging.getLogger(__name__)
 
 
 def declared(connection: Connection, topology: Topology | None, queue: str, wishes: Sequence[Mapping[str, Any]]) -> str:
-    """Make a queue with the bindings of these wishes before anybody can send to it; `pending` where the router must."""
+    """Make a queue with the bindings of these wishes before anybody can send to it; `pending` where the router must.
+
+    A queue of batches is bound to nothing: the router fills it.
+    """
     if topology is None:
         return "pending"
+    delivery = wishes[0]["delivery"] or deliveries.of_queue(connection, queue)
     try:
-        topology.bind_service(queue, bindings_of(connection, wishes))
+        if delivery == deliveries.BATCH:
+            topology.bind_service(queue, [], batched=True)
+        else:
+            topology.bind_service(queue, bindings_of(connection, wishes))
     except SinkAway as fault:
         log.warning("api queue_pending queue=%s reason=%s", queue, fault, extra={"trace_id": g.trace_id})
         return "pending"

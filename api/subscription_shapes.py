@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 
 from api.shapes import Page, Short, Strict, plain
 from gateway.db import Row
+from gateway.deliveries import DELIVERIES
 from gateway.leases import TTL_SECONDS
 from gateway.protocol import topic_moves
 from gateway.protocol.channels import CHANNELS
@@ -89,7 +90,11 @@ class _Wish(Strict):
     depth: StrictInt | None = None
     interval: Short | None = None
     topic: Short | None = None
-    delivery: Short | None = None
+    delivery: Annotated[Short, Field(json_schema_extra={"enum": list(DELIVERIES)})] | None = Field(
+        default=None,
+        description="Of all that comes into the queue: single, one message an event; batch, up to 256 events or 5 ms in one message."
+        " None: as the queue has it, else single.",
+    )
     snapshot_seconds: Seconds | None = Field(default=None, description="Of a book: how often the queue gets it whole, 1 to 3600.")
     ttl_seconds: Seconds | None = Field(
         default=None,
@@ -109,6 +114,7 @@ class SubscriptionRequest(_Wish):
         lease={"channel_type": "kline", "requesting_service": "my-service", "symbol": "BTCUSD", "interval": "5", "ttl_seconds": 60},
         pattern={"channel_type": "ticker", "requesting_service": "my-service", "symbol": "BTC*", "category": "linear"},
         account={"channel_type": "order", "requesting_service": "my-service"},
+        batches={"channel_type": "trades", "requesting_service": "my-archive", "symbol": "*", "category": "linear", "delivery": "batch"},
         raw={"channel_type": "raw", "requesting_service": "my-service", "topic": "liquidation.BTCUSDT", "category": "linear"},
     )  # fmt: skip
 
@@ -169,8 +175,11 @@ class ServicePath(BaseModel):
 class Subscription(BaseModel):
     """A wish and how it is.
 
-    expires_at  when it ends unless it is renewed; null: it has no lease
-    trace_id    of the call that made it, or asked for its topic anew since; the log's `subscribed` line names it
+    delivery     single, or batch: up to 256 events or 5 ms in one message of the queue
+    queue_state  ready: it gets all events from then on; pending: RabbitMQ is away, or the router does not know it yet; turning: its
+                 delivery is about to change; of a cancelled one unbound or removed
+    expires_at   when it ends unless it is renewed; null: it has no lease
+    trace_id     of the call that made it, or asked for its topic anew since; the log's `subscribed` line names it
     """
 
     model_config = _example(trades=TRADES, book=BOOK)
@@ -185,7 +194,7 @@ class Subscription(BaseModel):
     interval: str | None
     topic: str
     requesting_service: str
-    delivery: str
+    delivery: Annotated[str, Field(json_schema_extra={"enum": list(DELIVERIES)})]
     queue: str
     queue_state: str
     snapshot_seconds: float | None

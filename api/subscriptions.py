@@ -56,8 +56,9 @@ def blueprint(parts: Parts) -> APIBlueprint:
         responses={200: Subscription, 201: Subscription, 400: Error, 401: Error, 409: Error, 413: Error, 415: Error, 503: Error},
     )
     def subscribe(body: SubscriptionRequest) -> tuple[Response, int]:
-        """201 for a new wish; 200 when the service already holds it: the settings that this one names (`snapshot_seconds`, `ttl_seconds`)
-        then count, and its lease begins anew. The queue exists when this answers, or is `pending`.
+        """201 for a new wish; 200 when the service already holds it: the settings that this one names (`snapshot_seconds`, `ttl_seconds`,
+        `delivery`) then count, and its lease begins anew. The queue exists when this answers, or is `pending`. All subscriptions of one
+        queue have one `delivery`: another is 409, and PUT changes them together.
         """
         with parts.pool.connection() as connection:
             wish = wish_of(Asked(**body.model_dump()), parts.rules, partial(parts.resolver.resolve, connection))

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from api import symbols, topics
-from api.asked import NOT_YET, Asked, Rules
+from api.asked import Asked, Rules
 from api.symbols import Resolve
 from gateway import names
+from gateway.deliveries import DELIVERIES
 from gateway.errors import RequestError
 from gateway.leases import TTL_SECONDS
 from gateway.protocol import channels, selectors
@@ -19,16 +20,17 @@ from gateway.protocol.channels import CHANNELS, RAW
 from gateway.protocol.channels.channel import Channel
 from gateway.store import CREDENTIALS_MISSING
 
-#: One message an event. `batch` is not delivered yet.
-SINGLE = "single"
 #: Bounds of `snapshot_seconds`.
 SNAPSHOT_SECONDS = (1, 3600)
 
 
 def wish_of(asked: Asked, rules: Rules, resolve: Resolve) -> dict[str, Any]:
-    """The columns of table subscriptions. Raises RequestError with the contract's code, and whatever `resolve` raises."""
+    """The columns of table subscriptions; `delivery` is None where none is named.
+
+    Raises RequestError with the contract's code, and whatever `resolve` raises.
+    """
     channel = _row(asked)
-    _refuse_what_is_not_done(asked)
+    _check_delivery(asked)
     _check_snapshots(asked, channel)
     _check_lease(asked)
     asked = _with_what_the_topic_says(asked, channel)
@@ -51,7 +53,7 @@ def wish_of(asked: Asked, rules: Rules, resolve: Resolve) -> dict[str, Any]:
         "topic": topic,
         "endpoint": endpoint,
         "requesting_service": asked.requesting_service,
-        "delivery": SINGLE,
+        "delivery": asked.delivery,
         "queue": names.service_queue(channel.event_type, asked.requesting_service),
         "binding": binding,
         "snapshot_seconds": asked.snapshot_seconds,
@@ -93,10 +95,9 @@ def _with_what_the_topic_says(asked: Asked, channel: Channel) -> Asked:
     )
 
 
-def _refuse_what_is_not_done(asked: Asked) -> None:
-    if asked.delivery not in (None, SINGLE):
-        known = f"{asked.delivery!r} {NOT_YET}" if asked.delivery == "batch" else f"found {asked.delivery!r}"
-        raise RequestError(f"delivery: {known}; expected {SINGLE!r} or none")
+def _check_delivery(asked: Asked) -> None:
+    if asked.delivery not in (None, *DELIVERIES):
+        raise RequestError(f"found delivery {asked.delivery!r}; expected one of {', '.join(DELIVERIES)}")
 
 
 def _check_lease(asked: Asked) -> None:

@@ -1,7 +1,7 @@
 """`ws-gateway queues`: the queues as RabbitMQ has them, beside what our settings ask for; and one of them with our arguments."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 
 import click
@@ -59,37 +59,39 @@ def rebuild(queue: str) -> None:
             f"found no router that has run with {settings.var_dir}; expected to be where the router is, with its settings"
         )
     with closing(_store(settings)) as connection, store.locked_queue(connection, queue) as rows:
-        bindings = Needs(settings.class_queues, queues.needed(rows)).bindings.get(queue)
+        needs = Needs(settings.class_queues, queues.needed(rows), queues.batched(rows))
+        bindings = needs.bindings.get(queue)
         if bindings is None:
             raise RequestError(f"{queue} is no queue that is needed; expected one of `ws-gateway queues list`")
         with moving(settings) as talk, ExitStack() as until_moved:
             with screen.waiting("waiting for the router to pause"):
                 until_moved.enter_context(hold.held(settings.var_dir))
-            moved = _rebuild(talk, queue, bindings)
+            moved = _rebuild(talk, queue, bindings, batched=queue in needs.batched)
     print(f"{queue}: rebuilt with our arguments; {moved} messages are in it as before")
 
 
-def _rebuild(talk: Moving, queue: str, bindings: Sequence[str]) -> int:
-    found = talk.find(queue)
+def _rebuild(talk: Moving, queue: str, bindings: Sequence[str], *, batched: bool) -> int:
+    found = talk.find(queue, batched=batched)
     if found is None:
         raise RequestError(f"{queue} is not there; the router makes it within some seconds, with our arguments")
     with screen.bar(f"moving {found.messages} messages there and back", 2 * found.messages) as bar:
         return talk.rebuild(found, bindings, bar.add)
 
 
-def needed(settings: Settings) -> list[str]:
-    """The queues that are needed. Raises SettingError, StoreAway, MigrationError."""
+def needed(settings: Settings) -> dict[str, bool]:
+    """The queues that are needed, and whether they get batches. Raises SettingError, StoreAway, MigrationError."""
     config.require(settings, "DATABASE_URL", "BROKER_URL")
     with closing(_store(settings)) as connection:
-        bindings = queues.needed(store.service_queues(connection))
-    return sorted(Needs(settings.class_queues, bindings).bindings)
+        rows = store.service_queues(connection)
+    needs = Needs(settings.class_queues, queues.needed(rows), queues.batched(rows))
+    return {queue: queue in needs.batched for queue in sorted(needs.bindings)}
 
 
-def look(settings: Settings, wanted: Sequence[str]) -> Iterator[tuple[str, Found | None]]:
+def look(settings: Settings, wanted: Mapping[str, bool]) -> Iterator[tuple[str, Found | None]]:
     """How each queue is; None: it is not there. Raises SinkAway."""
     with moving(settings) as talk:
-        for name in wanted:
-            yield name, talk.find(name)
+        for name, batched in wanted.items():
+            yield name, talk.find(name, batched=batched)
 
 
 def moving(settings: Settings) -> Moving:

@@ -14,6 +14,11 @@ from cli.client import Client
 @click.option("--depth", type=int, help="Of an order book.")
 @click.option("--interval", help="Of a kline.")
 @click.option("--topic", help="In the exchange's own words, such as order.linear; with CHANNEL_TYPE raw any topic.")
+@click.option(
+    "--delivery",
+    type=click.Choice(["single", "batch"]),
+    help="One message an event, or up to 256 of them in a message; else as the queue has it.",
+)
 @click.option("--snapshot-seconds", type=float, help="How often the queue gets the whole book, 1 to 3600.")
 @click.option("--ttl-seconds", type=float, help="Ends unless it is renewed within this, 10 to 604800; subscribing again renews it.")
 def command(
@@ -24,6 +29,7 @@ def command(
     depth: int | None,
     interval: str | None,
     topic: str | None,
+    delivery: str | None,
     snapshot_seconds: float | None,
     ttl_seconds: float | None,
 ) -> None:
@@ -36,6 +42,7 @@ def command(
         "depth": depth,
         "interval": interval,
         "topic": topic,
+        "delivery": delivery,
         "snapshot_seconds": snapshot_seconds,
         "ttl_seconds": ttl_seconds,
     }

@@ -11,6 +11,7 @@ from gateway import names, schemas
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import CATEGORIES
+from gateway.sinks import bundles
 
 VERSION = "3.0.0"
 #: Of the AMQP bindings.
@@ -51,7 +52,7 @@ def document() -> dict[str, Any]:
         "channels": _channels(),
         "operations": _operations(),
         "components": {
-            "messages": {row.event_type: _message(row) for row in CHANNELS},
+            "messages": {row.event_type: _message(row) for row in CHANNELS} | {"batch": _batch()},
             "schemas": {name: _embedded(found) for name, found in schemas.all_schemas().items()},
         },
     }
@@ -98,7 +99,7 @@ def _service_queue() -> dict[str, Any]:
     return {
         "address": queue,
         "description": "What one service subscribed to, of one class: its own copy. It exists when the subscription is answered.",
-        "messages": _messages(),
+        "messages": _messages() | {"batch": _to("components", "messages", "batch")},
         "parameters": {"event_type": _CLASS, "service": {"description": "The subscription's requesting_service."}},
         "bindings": _queue(queue),
     }
@@ -126,6 +127,35 @@ def _message(row: Channel) -> dict[str, Any]:
         },
         "payload": _to("components", "schemas", row.event_type),
         "correlationId": {"location": "$message.header#/trace_id", "description": "Of the frame; its log lines have the same."},
+        "bindings": _amqp({"contentEncoding": "utf-8"}),
+    }
+
+
+def _batch() -> dict[str, Any]:
+    """Many events as one message, for subscriptions with `delivery: batch`."""
+    keys = {"type": "string", "description": "Of each event, in their order, one a line: what its sequence counts."}
+    return {
+        "name": "batch",
+        "title": "batch",
+        "summary": "Events of one class in the order of the queue, for subscriptions with delivery batch.",
+        "contentType": bundles.CONTENT_TYPE,
+        "headers": {
+            "type": "object",
+            "properties": {
+                "event_type": _CLASS,
+                "count": {"type": "integer", "minimum": 1, "maximum": bundles.MOST},
+                "routing_keys": keys,
+                "trace_id": {"type": "string"},
+            },
+            "required": ["event_type", "count", "routing_keys", "trace_id"],
+        },
+        "payload": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": bundles.MOST,
+            "items": {"anyOf": [_to("components", "schemas", row.event_type) for row in CHANNELS]},
+        },
+        "correlationId": {"location": "$message.header#/trace_id", "description": "Of the first event's frame."},
         "bindings": _amqp({"contentEncoding": "utf-8"}),
     }
 

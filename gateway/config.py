@@ -94,7 +94,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WS_GATEWAY_QUEUE_TTL_MS", "86400000", parsers.whole(1, 10**12), "milliseconds, at least 1",
             "How long a message waits in a queue declared from now on."),
     Setting("WS_GATEWAY_QUEUE_MAX_LENGTH", "100000", parsers.whole(1, 10**12), "a whole number, at least 1",
-            "How many messages a queue declared from now on keeps."),
+            "How many messages a queue declared from now on keeps; one of batches also at most 10,000 bytes for each."),
     Setting("WS_GATEWAY_BALANCE_RETENTION_DAYS", "0", parsers.whole(0, 100_000), "days; 0 keeps all", "Pruning of balances."),
     Setting("WS_GATEWAY_RECORDS_RETENTION_DAYS", "30", parsers.whole(1, 100_000), "days, at least 1",
             "Pruning of gaps, occurrences, the audit, dead letters."),

@@ -3,12 +3,14 @@
 with Consumer("amqp://…", "ws-gateway.trade.my-service") as consumer:
     for event in consumer:
         handle(event.envelope)      # acknowledged when the next one is asked for
+
+It reads both deliveries of a queue, and both in one queue: a message of its own for each event, or many events in one message.
 """
 
 import logging
 import random
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -28,8 +30,10 @@ log = logging.getLogger(__name__)
 
 #: Ids remembered to drop repeats; a repeat follows its first within an outage, not within days.
 REMEMBERED = 100_000
-#: Messages that the broker sends ahead.
+#: Messages that the broker sends ahead; of those of a batch each may hold a megabyte.
 PREFETCH = 200
+#: The content type of a message that holds many envelopes, and what stands between the keys of its header `routing_keys`.
+BATCH, BETWEEN = "application/vnd.ws-gateway.batch+json", "\n"
 #: Connecting and every read or write; seconds.
 TIMEOUT_S = 5.0
 #: The longest wait between tries to reconnect; seconds.
@@ -100,6 +104,7 @@ class Consumer:
         self._seen = Sequences()
         self._connection: Any = None
         self._arrived: list[Any] = []
+        self._rest: deque[tuple[str, dict[str, Any]]] = deque()  # of the message that was delivered last: routing key, envelope
         self._backoff = Backoff(CAP_S, random.random)
 
     def __enter__(self) -> Self:
@@ -121,20 +126,26 @@ class Consumer:
                 yield event
 
     def next(self, timeout_s: float | None) -> Received | None:
-        """The next event that is no repeat; None when none came in time. What was given before is acknowledged."""
+        """The next event that is no repeat; None when none came in time. What was given before is acknowledged.
+
+        A message of many is acknowledged as a whole, when the event after its last is asked for.
+        """
         until = None if timeout_s is None else time.monotonic() + timeout_s
-        while until is None or time.monotonic() < until:
+        while True:
+            while self._rest:
+                routing_key, envelope = self._rest.popleft()
+                missing = self._seen.missing(routing_key, envelope)
+                if missing is not None:
+                    return Received(envelope, missing)
+            if until is not None and time.monotonic() >= until:
+                return None
             try:
                 message = self._message(1.0 if until is None else min(1.0, max(0.0, until - time.monotonic())))
             except _FAULTS as fault:
                 self._reconnect(fault)
                 continue
-            if message is None:
-                continue
-            event = self._event(message)
-            if event is not None:
-                return event
-        return None
+            if message is not None:
+                self._rest.extend(_envelopes(message))
 
     def close(self) -> None:
         """Let go; what was received and not acknowledged goes to the next reader."""
@@ -147,6 +158,7 @@ class Consumer:
 
     def _open(self) -> None:
         self._arrived.clear()
+        self._rest.clear()  # all of its message comes again
         self._delivered: Any = None
         self._connection = kombu.Connection(self._url, ssl=of_broker(self._url), connect_timeout=TIMEOUT_S, heartbeat=10)
         self._connection.ensure_connection(max_retries=0)
@@ -177,16 +189,6 @@ class Consumer:
         self._delivered = self._arrived.pop(0)
         return self._delivered
 
-    def _event(self, message: Any) -> Received | None:
-        body = message.body.encode() if isinstance(message.body, str) else message.body  # py-amqp decodes utf-8 bodies
-        try:
-            envelope = msgspec.json.decode(body, type=dict[str, Any])
-        except (msgspec.DecodeError, msgspec.ValidationError) as fault:
-            log.warning("consumer not_an_envelope reason=%s", fault)
-            return None
-        missing = self._seen.missing(str(message.delivery_info["routing_key"]), envelope)
-        return None if missing is None else Received(envelope, missing)
-
     def _reconnect(self, fault: Exception) -> None:
         wait_s = self._backoff.next_s()
         log.warning("consumer connection_lost reason=%s again_in_s=%.1f", fault, wait_s)
@@ -196,3 +198,21 @@ class Consumer:
             self._open()
         except _FAULTS as again:
             log.warning("consumer not_connected reason=%s", again)
+
+
+def _envelopes(message: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Routing key and envelope of each event of a message."""
+    body = message.body.encode() if isinstance(message.body, str) else message.body  # py-amqp decodes utf-8 bodies
+    properties = message.properties
+    try:
+        if properties.get("content_type") != BATCH:
+            return [(str(message.delivery_info["routing_key"]), msgspec.json.decode(body, type=dict[str, Any]))]
+        keys = str(properties.get("application_headers", {}).get("routing_keys")).split(BETWEEN)
+        envelopes = msgspec.json.decode(body, type=list[dict[str, Any]])
+        if len(keys) != len(envelopes):
+            log.warning("consumer not_a_batch keys=%d envelopes=%d", len(keys), len(envelopes))
+            return []
+        return list(zip(keys, envelopes, strict=True))
+    except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+        log.warning("consumer not_an_envelope reason=%s", fault)
+        return []

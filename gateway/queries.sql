@@ -5,10 +5,11 @@
 select coalesce(max(version), 0) from schema_migrations
 
 -- name: wanted
--- What an endpoint's workers should hold.
+-- What an endpoint's workers should hold. Of events that come in batches, once the router puts them into some: else a book would
+-- begin without its snapshot.
 select id, topic, channel_type, symbol, category, requesting_service, state, last_error, queue, snapshot_seconds, resyncs, depth, "interval", bound_at, trace_id
 from subscriptions
-where is_active and endpoint = %(endpoint)s
+where is_active and endpoint = %(endpoint)s and not (delivery = 'batch' and queue_state = 'pending')
 order by created_at, id
 
 -- name: wanted_mark
@@ -74,7 +75,7 @@ where subscriptions.id = locked.id
 
 -- name: service_queues
 -- The queues that services need, or have left; all, or one.
-select id, queue, binding, queue_state, is_active, channel_type, category, symbol, depth, "interval"
+select id, queue, binding, queue_state, is_active, channel_type, category, symbol, depth, "interval", delivery
 from subscriptions
 where (is_active or queue_state <> 'removed') and (%(queue)s::text is null or queue = %(queue)s)
 order by created_at, id
@@ -87,6 +88,21 @@ select pg_advisory_xact_lock(hashtext('ws-gateway queue'), hashtext(%(queue)s))
 -- What became of a service's queue.
 update subscriptions set queue_state = %(state)s
 where id in (select id from subscriptions where id = any(%(ids)s::uuid[]) order by id for update)
+
+-- name: wake
+-- Wake the workers of these wishes when the transaction is committed.
+select pg_notify('ws_gateway_subscriptions', endpoint)
+from (select distinct endpoint from subscriptions where id = any(%(ids)s::uuid[])) as concerned
+
+-- name: deliveries_of
+-- How a queue is filled, but for these wishes.
+select distinct delivery from subscriptions where is_active and queue = %(queue)s and id <> all(%(but)s::uuid[])
+
+-- name: is_batched_elsewhere
+-- Whether events of this class come in batches to anybody.
+select exists (
+    select from subscriptions where is_active and delivery = 'batch' and starts_with(queue, %(prefix)s)
+)
 
 -- name: held
 -- The active wish that is the same as a new one.
@@ -112,6 +128,7 @@ returning *
 -- The same wish with the settings that were asked for last; its lease begins anew.
 update subscriptions
 set snapshot_seconds = %(snapshot_seconds)s, symbol_verified = %(symbol_verified)s, ttl_seconds = %(ttl_seconds)s,
+    delivery = %(delivery)s, queue_state = %(queue_state)s,
     expires_at = clock_timestamp() + make_interval(secs => %(ttl_seconds)s),
     updated_at = case when %(is_changed)s then now() else updated_at end
 where is_active and id = %(id)s

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from gateway import store
+from gateway import deliveries, store
 from gateway.db import Connection
 from gateway.sinks.topology import Topology
 from gateway.state import QueueState
@@ -21,12 +21,21 @@ UNBOUND_IN_A_REQUEST = 100
 
 
 def needed(rows: Iterable[ServiceQueue]) -> dict[str, list[str]]:
-    """Queue → the bindings that active subscriptions need; none where a pattern matches nothing yet."""
+    """Queue → the bindings that active subscriptions need; none where a pattern matches nothing yet, nor of a queue of batches."""
     found: dict[str, dict[str, None]] = {}
     for row in rows:
         if row.is_active:
-            found.setdefault(row.queue, {}).update(dict.fromkeys(row.bindings))
+            found.setdefault(row.queue, {}).update(dict.fromkeys(() if row.is_batched else row.bindings))
     return {queue: list(bindings) for queue, bindings in found.items()}
+
+
+def batched(rows: Iterable[ServiceQueue]) -> dict[str, list[str]]:
+    """Queue of batches → the keys whose events go into them."""
+    found: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row.is_active and row.is_batched:
+            found.setdefault(row.queue, {}).update(dict.fromkeys(row.bindings))
+    return {queue: list(keys) for queue, keys in found.items()}
 
 
 def troubled(
@@ -43,28 +52,50 @@ def troubled(
     return sorted(unready | missing | behind)
 
 
-def keep(connection: Connection, topology: Topology, queue: str, *, bound: Collection[str] = ()) -> list[str] | None:
+def keep(
+    connection: Connection,
+    topology: Topology,
+    queue: str,
+    *,
+    bound: Collection[str] = (),
+    in_force: Collection[str] | None = None,
+    form: str | None = None,
+) -> list[str] | None:
     """Make one queue as it should be; the bindings that it has then, None where nobody needs it. Raises SinkAway, StoreAway.
 
-    bound  bindings that were seen there, and are not made again while no wish waits for the broker
+    bound     bindings that were seen there, and are not made again while no wish waits for the broker
+    in_force  keys whose events the router puts into it, or leads to it; a wish for others waits. None: it needs to know nothing
+    form      what is published into it now; where somebody has just asked for another, whoever publishes changes it. None: nothing is
     """
     with store.locked_queue(connection, queue) as rows:
         wanted = needed(rows)
+        if _turns(rows, form):
+            return []
         if queue in wanted:
             active = [row for row in rows if row.is_active]
             there = set(bound) if all(row.queue_state == "ready" for row in active) else set()
-            topology.bind_service(queue, [binding for binding in wanted[queue] if binding not in there])
-            store.set_queue_state(connection, _ids(active), "ready")
+            missing = [binding for binding in wanted[queue] if binding not in there]
+            topology.bind_service(queue, missing, batched=queue in batched(rows))
+            ready = [row for row in active if in_force is None or set(in_force).issuperset(row.bindings)]
+            waiting = [row for row in ready if row.is_batched and row.queue_state == "pending"]
+            topology.unbind_service(queue, sorted({binding for row in waiting for binding in row.bindings}))  # of an earlier wish
+            store.set_queue_state(connection, _ids(ready), "ready")
+            store.wake(connection, _ids(waiting))
         _clear(connection, topology, queue, rows)
         return wanted.get(queue)
 
 
-def bind_again(connection: Connection, topology: Topology, queue: str) -> int:
-    """Make the bindings of one queue again that are needed now; how many. Raises SinkAway, StoreAway."""
+def bind_again(connection: Connection, topology: Topology, queue: str, *, form: str | None = None) -> int:
+    """Make the bindings of one queue again that are needed now; how many. Raises SinkAway, StoreAway. form: as of `keep`."""
     with store.locked_queue(connection, queue) as rows:
-        bindings = needed(rows).get(queue, [])
+        bindings = [] if _turns(rows, form) else needed(rows).get(queue, [])
         topology.bind(queue, bindings)
         return len(bindings)
+
+
+def _turns(rows: Sequence[ServiceQueue], form: str | None) -> bool:
+    """Whether wishes ask for another form than what is published."""
+    return form is not None and any(row.is_active and row.is_batched != (form == deliveries.BATCH) for row in rows)
 
 
 def drop(connection: Connection, topology: Topology, queue: str) -> None:
@@ -101,7 +132,7 @@ def _clear(
         store.set_queue_state(connection, _ids(left), "removed")
         log.info("queue removed queue=%s", queue)
         return
-    done, unneeded = _unneeded(left, wanted.get(queue, ()), at_most)
+    done, unneeded = _unneeded(left, [*wanted.get(queue, ()), *batched(rows).get(queue, ())], at_most)
     topology.unbind_service(queue, sorted(unneeded))
     if queue in wanted:
         store.set_queue_state(connection, _ids(done), "removed")

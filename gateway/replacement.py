@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from gateway import audit, db, store
+from gateway import audit, db, deliveries, families, store
 from gateway.audit import By
 from gateway.db import Connection, Cursor, Row, transaction
 from gateway.errors import RequestError
@@ -41,6 +41,8 @@ def replace(
 
     dry_run  say what would be so; nothing changes, also in the audit
     """
+    wishes = [{**wish, "delivery": wish["delivery"] or deliveries.SINGLE} for wish in wishes]
+    _refuse_two_deliveries(wishes)
     wanted = {_key(wish): wish for wish in wishes}
     with transaction(connection) as cursor:
         cursor.execute(query("lock_service"), {"service": service})
@@ -51,7 +53,10 @@ def replace(
         missing = [wish for key, wish in wanted.items() if key not in held]
         gone = [row for key, row in held.items() if key not in wanted]
         _refuse_two_forms(cursor, wishes, missing, gone)
-        states = {queue: declare(queue, of_queue) for queue, of_queue in _by_queue(missing).items()}
+        states = {
+            queue: deliveries.state_of(cursor, of_queue[0], declare(queue, of_queue))
+            for queue, of_queue in _by_queue(missing).items()
+        }
         # Rows that others write too are touched last: nobody waits for them while the broker is asked. All at once, in the order of
         # their ids, as wherever several are locked: so nobody waits for us while we wait for them.
         cursor.execute(query("lock_wishes"), {"ids": [str(row["id"]) for row in held.values()]})
@@ -84,15 +89,22 @@ def _add(cursor: Cursor, wish: Wish, queue_state: str, by: By) -> Row:
     return row
 
 
+def _refuse_two_deliveries(wishes: Sequence[Wish]) -> None:
+    found = deliveries.disagreeing(wishes)
+    if found is not None:
+        index, fault = found
+        raise at(index, fault)
+
+
 def _refuse_two_forms(cursor: Cursor, wishes: Sequence[Wish], missing: Sequence[Wish], gone: Sequence[Row]) -> None:
     """Against what others hold, and against each other: what goes with this replacement is in nobody's way."""
-    store.lock_families(cursor, missing)
-    held_by_others = store.private_topics(cursor, but=[row["id"] for row in gone]) if missing else []
+    families.lock(cursor, missing)
+    held_by_others = families.topics(cursor, but=[row["id"] for row in gone]) if missing else []
     wanted = list(held_by_others)
     for index, wish in enumerate(wishes):
         if wish["endpoint"] == "private":
             try:
-                store.refuse_two_forms(wish["topic"], wanted)
+                families.refuse_two_forms(wish["topic"], wanted)
             except RequestError as fault:
                 raise at(index, fault) from fault
             wanted.append(wish["topic"])

@@ -142,7 +142,7 @@ class QueueState(msgspec.Struct):
     """One queue, as the broker said it; times are Unix milliseconds.
 
     oldest_ms  the time of its oldest message's fact; None: nobody says. since_ms: since when it is not empty; None: it is
-    fill       the fuller of length and age against its limits, at most 1; None: it has no limit, or nobody knows it
+    fill       the fullest of length, bytes and age against its limits, at most 1; None: it has no limit, or nobody knows it
     level      the share of its limits that was last told to be reached; 0: none, or nobody wants it
     read_ms    when somebody was last seen reading; None: nobody ever was
     unread_ms  since when messages wait and nobody reads; is_unread: that was told

@@ -9,17 +9,16 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from gateway import audit, db, migrate
+from gateway import audit, db, deliveries, families, migrate
 from gateway.audit import By
 from gateway.bindings import bindings_of_all
 from gateway.db import Connection, Cursor, Row, execute_values, transaction
-from gateway.errors import RequestError
-from gateway.protocol import forms, selectors
+from gateway.protocol import selectors
 from gateway.statements import query
 from gateway.wire import TopicReport
 
 #: What may differ between two wishes that are the same.
-_SETTINGS = ("snapshot_seconds", "ttl_seconds")
+_SETTINGS = ("snapshot_seconds", "ttl_seconds", "delivery")
 #: `last_error` of a wish for the account's stream that nobody can follow.
 CREDENTIALS_MISSING = "CREDENTIALS_MISSING"
 #: Said while `schema_is_current` says no.
@@ -57,9 +56,11 @@ class Wanted(msgspec.Struct, frozen=True):
 class ServiceQueue(msgspec.Struct, frozen=True):
     """One wish's queue and its bindings.
 
-    queue_state  pending (the broker was away), ready; of a cancelled wish: unbound (something waits in the queue, or somebody reads
-                 it, and nothing more comes in for this wish), removed (nothing is left to do)
+    queue_state  pending (the broker was away, or the router does not know it yet), turning (its messages are about to be of another
+                 form), ready; of a cancelled wish: unbound (something waits in the queue, or somebody reads it, and nothing more comes
+                 in for this wish), removed (nothing is left to do)
     follows      its bindings grow with the exchange's listings
+    is_batched   they are no bindings: events of these keys come in batches
     """
 
     subscription_id: UUID
@@ -68,6 +69,7 @@ class ServiceQueue(msgspec.Struct, frozen=True):
     queue_state: str
     is_active: bool
     follows: bool = False
+    is_batched: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -125,10 +127,24 @@ def set_queue_state(connection: Connection, subscription_ids: Sequence[UUID], st
             cursor.execute(query("set_queue_state"), {"ids": [str(entry) for entry in subscription_ids], "state": state})
 
 
+def wake(connection: Connection, subscription_ids: Sequence[UUID]) -> None:
+    """The workers of these wishes, within the transaction that is open on the connection."""
+    if subscription_ids:
+        with connection.cursor() as cursor:
+            cursor.execute(query("wake"), {"ids": [str(entry) for entry in subscription_ids]})
+
+
 def held(connection: Connection, wish: Mapping[str, Any], by: By = audit.GATEWAY) -> Row | None:
-    """The active row that says the same as a wish, with the settings that the wish names, and its lease begun anew."""
+    """The active row that says the same as a wish, with the settings that the wish names, and its lease begun anew.
+
+    None too where the wish names another delivery: that is for `add_subscription`, under the queue's lock.
+    """
     with transaction(connection) as cursor:
-        return _held(cursor, wish, by)
+        cursor.execute(query("held"), wish)
+        rows = db.rows(cursor)
+        if not rows or wish["delivery"] not in (None, rows[0]["delivery"]):
+            return None
+        return settled(cursor, rows[0], wish, by)
 
 
 def add_subscription(
@@ -147,13 +163,18 @@ def add_subscription(
         with transaction(connection) as cursor:
             cursor.execute(query("lock_service"), {"service": wish["requesting_service"]})
             cursor.execute(query("lock_queue"), {"queue": wish["queue"]})
-            same = _held(cursor, wish, by)
-            if same is not None:
-                return same, False
+            cursor.execute(query("held"), wish)
+            same = db.rows(cursor)
+            delivery = deliveries.agreed(cursor, wish, but=[row["id"] for row in same])
+            if same:
+                kept = settled(cursor, same[0], wish, by)
+                if kept is not None:
+                    return kept, False
             if is_private:
-                lock_families(cursor, [wish])
-                refuse_two_forms(wish["topic"], private_topics(cursor))
-            state = "pending" if is_private else declare()
+                families.lock(cursor, [wish])
+                families.refuse_two_forms(wish["topic"], families.topics(cursor))
+            wish = {**wish, "delivery": delivery}
+            state = "pending" if is_private else deliveries.state_of(cursor, wish, declare())
             cursor.execute(query("add"), {**wish, "id": uuid4(), "queue_state": state, "trace_id": by.trace_id})
             added = db.rows(cursor)
             if added:
@@ -170,7 +191,7 @@ def _declared(connection: Connection, added: Row, declare: Callable[[], str]) ->
         cursor.execute(query("one"), {"id": added["id"]})
         [row] = db.rows(cursor)
         if row["is_active"] and row["queue_state"] == "pending":
-            row["queue_state"] = declare()
+            row["queue_state"] = deliveries.state_of(cursor, row, declare())
             set_queue_state(connection, [row["id"]], row["queue_state"])
         return row
 
@@ -240,49 +261,22 @@ def settled(cursor: Cursor, row: Row, wish: Mapping[str, Any], by: By, *, exactl
     said = {name: wish[name] for name in _SETTINGS if exactly or wish[name] is not None}
     verified = {"symbol_verified": True} if wish["symbol_verified"] else {}
     wanted = {**row, **said, **verified}
+    if wanted["delivery"] != row["delivery"]:
+        wanted["queue_state"] = deliveries.TURNING
     if wanted == row and row["ttl_seconds"] is None:
         return row
     cursor.execute(query("settle"), {**wanted, "is_changed": wanted != row})
     rows = db.rows(cursor)
     if wanted != row:
         audit.record(cursor, by, "changed", *rows)
-    if wanted["snapshot_seconds"] != row["snapshot_seconds"]:
+    if any(wanted[name] != row[name] for name in ("snapshot_seconds", "delivery")):
         notify(cursor, rows)
     return rows[0] if rows else None
-
-
-def lock_families(cursor: Cursor, wishes: Iterable[Mapping[str, Any]]) -> None:
-    """Wait for whoever adds another form of the private topics among these, and keep others waiting."""
-    for family in sorted({forms.family(wish["topic"])[0] for wish in wishes if wish["endpoint"] == "private"}):
-        cursor.execute(query("lock_family"), {"family": family})
-
-
-def private_topics(cursor: Cursor, *, but: Sequence[UUID] = ()) -> list[str]:
-    """What is held of the account's stream, whoever holds it, by other wishes than these."""
-    cursor.execute(query("private_topics"), {"but": [str(entry) for entry in but]})
-    return db.column(cursor)
-
-
-def refuse_two_forms(topic: str, held_topics: Iterable[str]) -> None:
-    """The exchange does not take `order` beside `order.linear`. Raises RequestError CONFLICT."""
-    other = forms.clash(topic, held_topics)
-    if other is not None:
-        raise RequestError(
-            f"found topic {topic!r} while {other!r} is held; expected one form of it: the exchange refuses both together",
-            code="CONFLICT",
-            status=409,
-        )
 
 
 def _text(text: str | None) -> str | None:
     """Without NUL, which PostgreSQL cannot hold: the exchange's words are not ours."""
     return None if text is None else text.replace("\0", "")
-
-
-def _held(cursor: Cursor, wish: Mapping[str, Any], by: By) -> Row | None:
-    cursor.execute(query("held"), wish)
-    rows = db.rows(cursor)
-    return settled(cursor, rows[0], wish, by) if rows else None
 
 
 def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
@@ -293,7 +287,7 @@ def _service_queues(cursor: Cursor, queue: str | None) -> list[ServiceQueue]:
     return [
         ServiceQueue(
             row["id"], row["queue"], bindings.get(row["id"], []), row["queue_state"], row["is_active"],
-            selectors.is_pattern(row["symbol"]),
+            selectors.is_pattern(row["symbol"]), row["delivery"] == deliveries.BATCH,
         )
         for row in rows
     ]  # fmt: skip

@@ -32,9 +32,11 @@ from gateway.lanes.backlogs import Backlogs, Limits
 from gateway.lanes.carrier import Carrier
 from gateway.lanes.lane import PATIENCE_S, Lane
 from gateway.lanes.router import WATCH_S, Receiver, Router
+from gateway.memo import Memo
 from gateway.metrics.tally import Counted, Tally
 from gateway.pruning import Retention
 from gateway.report import Reporter
+from gateway.sinks.batching import BatchingSink
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.management import Management
 from gateway.sinks.postgres import PostgresSink
@@ -218,20 +220,19 @@ def run(settings: Settings) -> int:
     keeper = TopologyKeeper(
         settings.database_url, settings.broker_url, policy, settings.class_queues, announcements, retention=retention,
         seen=before.queues if before is not None else {}, seen_ms=before.queues_ms if before is not None else 0,
-        publisher=Publisher(settings.var_dir),
+        publisher=Publisher(settings.var_dir), memo=Memo(settings.var_dir / "batches.json", dict[str, list[str]]),
     )  # fmt: skip
     backlogs = _backlogs(settings, keeper, before, announcements)
     leases = LeaseKeeper(settings.database_url, lambda: Topology(settings.broker_url, policy, timeout_s=BROKER_S), announcements)
     postgres = PostgresSink(settings.database_url, DeadLetters(settings.var_dir, WORKER), tally=tally)
-    lanes = [
-        _lane(sink, settings, wake_router)
-        for sink in (
-            BrokerSink(
-                settings.broker_url, keeper.declare, keeper.needs, keeper.mend, tally=tally, publisher=Publisher(settings.var_dir)
-            ),
-            postgres,
+
+    def publishing(needs: Callable[[str, str], bool | None]) -> BrokerSink:
+        return BrokerSink(
+            settings.broker_url, keeper.declare, needs, keeper.mend, tally=tally, publisher=Publisher(settings.var_dir)
         )
-    ]
+
+    lanes = [_lane(sink, settings, wake_router) for sink in (BatchingSink(keeper.plan, publishing), postgres)]
+    keeper.plan.on_news = lanes[0].carrier.poke
     for lane in lanes:
         lane.open()
     keys = keys_of(settings.bus_key, settings.bus_router_key)

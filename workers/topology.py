@@ -16,21 +16,24 @@ from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
-from gateway import db, listings, pruning, queues, store
+from gateway import db, listings, queues, store
 from gateway.db import Listener
 from gateway.errors import SinkAway, StoreAway, StoreRefused
 from gateway.hold import Publisher
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.needs import Needs
 from gateway.lanes.sightings import Sightings
+from gateway.memo import Memo
 from gateway.occurrences import Gap, new_gap_id
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.pruning import KEEP_ALL, Retention
-from gateway.sinks.frames import Route
+from gateway.sinks.messages import Route
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.state import QueueState
 from gateway.store import ServiceQueue
 from gateway.trouble import Trouble
+from workers.plan import BrokerPlan, bind
+from workers.pruner import Pruner
 from workers.wanted import CHANNEL
 
 log = logging.getLogger(__name__)
@@ -39,8 +42,6 @@ log = logging.getLogger(__name__)
 EVERY_S = 5.0
 #: Between two reads of what is needed because somebody changed it; seconds.
 NEWS_S = 1.0
-#: Rows that nobody keeps any longer are looked for this often, and the rest of them with the next look at the queues; seconds.
-PRUNE_EVERY_S = 3600.0
 #: Queues, and bindings, that are bound again with each look; the other queues' turn comes later.
 REBOUND_QUEUES, REBOUND_BINDINGS = 20, 1000
 
@@ -58,6 +59,7 @@ class TopologyKeeper(threading.Thread):
     """Every few seconds: what PostgreSQL wants of the broker's queues, compared with what is so.
 
     announcements  gets a gap for each queue that was found missing, once it is there again
+    plan           what is needed, as it was last read
     depths         the newest depths by queue name; replaced whole
     looked_ms      when they were looked at; Unix milliseconds
     """
@@ -65,15 +67,15 @@ class TopologyKeeper(threading.Thread):
     def __init__(
         self, database_url: str, broker_url: str, policy: QueuePolicy, class_event_types: Iterable[str], announcements: Announcements,
         *, retention: Retention = KEEP_ALL, seen: Mapping[str, QueueState] = MappingProxyType({}), seen_ms: int = 0,
-        publisher: Publisher | None = None,
+        publisher: Publisher | None = None, memo: Memo[dict[str, list[str]]] | None = None,
     ) -> None:  # fmt: skip
-        """seen: queues that an earlier process saw, the last time at `seen_ms`. publisher: asks whether somebody moves queues just now."""
+        """seen: queues that an earlier process saw, the last time at `seen_ms`. publisher: asks whether somebody moves queues just now.
+        memo: remembers the queues of batches."""
         super().__init__(name="topology", daemon=True)
         self._database_url = database_url
         self._broker_url = broker_url
         self._policy = policy
-        self._class_event_types = tuple(class_event_types)
-        self._retention = retention
+        self._pruner = Pruner(retention)
         self._publisher = publisher or Publisher(None)
         self._announcements = announcements
         self._stopping = False
@@ -81,24 +83,19 @@ class TopologyKeeper(threading.Thread):
         self._listener = Listener(database_url, name="ws-gateway topology news", channel=CHANNEL)
         self._is_listening = False
         self._trouble = Trouble(log, "topology not_kept")
-        self._needs = Needs(self._class_event_types, {})  # as last read; replaced whole
-        self._read_ms = 0  # when that began; 0: it was never read
+        self.plan = BrokerPlan(class_event_types, lambda: Topology(broker_url, policy), memo)
+        self._read_ms = 0  # when what is needed was read; 0: it never was
         self._bound: dict[str, list[str]] = {}  # what this process has seen bound
         self._sightings = Sightings()
         self._sightings.trust(seen, seen_ms)
         self._made: deque[_Made] = deque()
         self._turns: list[str] = []  # queues whose turn to be bound again is to come
-        self._prune_due = 0.0
         self.depths = dict(seen)
         self.looked_ms = seen_ms
 
     def stop(self) -> None:
         self._stopping = True
         os.eventfd_write(self._halt, 1)
-
-    def needs(self, exchange: str, routing_key: str) -> bool:
-        """Whether a message should have reached a queue. Any thread."""
-        return self._needs.reach(exchange, routing_key)
 
     def declare(self) -> None:
         """All that must exist before the first message of a broker connection, as it was last read. Raises SinkAway.
@@ -109,24 +106,26 @@ class TopologyKeeper(threading.Thread):
             if not self._read_ms:
                 with suppress(StoreAway, StoreRefused), self._store() as connection:
                     self._read(connection)
-            needs = self._needs
+            needs = self.plan.newest
             looked_ms = _now_ms()
             existing = topology.depths(needs.bindings)
             self._sightings.look(needs.bindings, existing, looked_ms)
             topology.declare_base(())
-            for queue, bindings in needs.bindings.items():
-                topology.bind_service(queue, bindings)
+            for queue in needs.bindings:
+                bind(topology, needs, queue)
+                topology.unbind_service(queue, self.plan.let_go(needs, queue))
                 self._note_made(queue, was_there=queue in existing)
+            self.plan.declared(needs)
 
     def mend(self, routes: Collection[Route]) -> None:
         """Make the queues that messages should have reached which came back. Raises SinkAway. Called by the broker's carrier."""
-        needs, found_ms = self._needs, _now_ms()
+        needs, found_ms = self.plan.newest, _now_ms()
         with Topology(self._broker_url, self._policy) as topology:
             reached = {queue for route in routes for queue in needs.reached(*route)}
             existing = topology.depths(reached)
             for queue in sorted(reached):
                 self._sightings.lost(queue, found_ms)
-                topology.bind_service(queue, needs.bindings[queue])
+                bind(topology, needs, queue)
                 self._note_made(queue, was_there=queue in existing)
 
     def run(self) -> None:
@@ -149,10 +148,10 @@ class TopologyKeeper(threading.Thread):
                 rows = self._read(connection)  # also while the broker is away: `declare` goes by it
                 with Topology(self._broker_url, self._policy) as topology:
                     self._compare(connection, topology, rows)
-                    following = [row.subscription_id for row in rows if row.follows and row.is_active]
+                    following = [row.subscription_id for row in rows if row.follows and row.is_active and self._has_all(row)]
                     listings.set_bound(connection, following, in_sight)
                     self._rebind(connection, topology)
-                self._prune(connection)
+                self._pruner.prune(connection)
         except (StoreAway, StoreRefused):
             with Topology(self._broker_url, self._policy) as topology:  # what was needed when it was last here still is
                 self._keep_as_read(topology)
@@ -171,7 +170,7 @@ class TopologyKeeper(threading.Thread):
     def _read(self, connection: db.Connection) -> list[ServiceQueue]:
         began_ms = _now_ms()
         rows = store.service_queues(connection)
-        self._needs = Needs(self._class_event_types, queues.needed(rows))
+        self.plan.read(queues.needed(rows), queues.batched(rows))
         self._sightings.trust({row.queue for row in rows if row.is_active and row.queue_state == "ready"}, _now_ms())
         self._read_ms = began_ms
         return rows
@@ -181,6 +180,7 @@ class TopologyKeeper(threading.Thread):
         until = time.monotonic() + EVERY_S
         poll = select.poll()
         poll.register(self._halt, select.POLLIN)
+        poll.register(self.plan.woken, select.POLLIN)
         try:
             if not self._is_listening and self._read_ms:
                 self._listener.open()
@@ -190,6 +190,8 @@ class TopologyKeeper(threading.Thread):
                 poll.register(self._listener.fileno(), select.POLLIN)
             while not self._stopping and (rest_s := until - time.monotonic()) > 0:
                 poll.poll(rest_s * 1000)
+                if self.plan.calm():
+                    return  # wishes that waited for it are ready
                 if not self._stopping and self._is_listening and self._listener.drain():
                     self._read(self._listener.connection)
                     self._wait_to_stop(min(NEWS_S, max(0.0, until - time.monotonic())))
@@ -201,8 +203,12 @@ class TopologyKeeper(threading.Thread):
     def _wait_to_stop(self, seconds: float) -> None:
         select.select([self._halt], [], [], seconds)
 
+    def _has_all(self, row: ServiceQueue) -> bool:
+        """Whether a wish gets all events of what it names. What comes in batches is bound to nothing."""
+        return not row.is_batched or self.plan.in_force.wanted(row.queue) == self.plan.newest.wanted(row.queue)
+
     def _keep_as_read(self, topology: Topology) -> None:
-        needs = self._needs
+        needs = self.plan.newest
         existing = self._look(topology, needs)
         self.depths = existing | self._make(topology, needs, needs.services & self._absent(needs, existing))
         while self._made:
@@ -210,13 +216,16 @@ class TopologyKeeper(threading.Thread):
             self._tell(made.queue, made.since_ms, made.made_ms)
 
     def _compare(self, connection: db.Connection, topology: Topology, rows: list[ServiceQueue]) -> None:
-        needs = self._needs
+        needs = self.plan.newest
         existing = self._look(topology, needs)
         for queue in self._bound.keys() - needs.services:
             self._bound.pop(queue, None)
-        troubled = {*queues.troubled(rows, existing, self._bound), *self._sightings.missing} - set(needs.classes)
+        troubled = {*queues.troubled(rows, existing, self._bound), *self._sightings.missing} - {*needs.classes, *self.plan.turning}
         for queue in sorted(troubled, key=lambda queue: (queue not in needs.services, queue)):  # first those that are needed
-            bindings = queues.keep(connection, topology, queue, bound=self._bound.get(queue, ()) if queue in existing else ())
+            bound = self._bound.get(queue, ()) if queue in existing else ()
+            bindings = queues.keep(
+                connection, topology, queue, bound=bound, in_force=self.plan.known(queue), form=self.plan.form(queue)
+            )
             if bindings is None:
                 self._sightings.forget(queue)  # whoever deleted it did so because nobody needs it
                 continue
@@ -248,7 +257,7 @@ class TopologyKeeper(threading.Thread):
     def _make(self, topology: Topology, needs: Needs, missing: Collection[str]) -> dict[str, QueueState]:
         """Make queues again, and tell of those that had been there."""
         for queue in missing:
-            topology.bind_service(queue, needs.bindings[queue])
+            bind(topology, needs, queue)
             made_ms = _now_ms()
             self._tell(queue, self._sightings.made(queue, made_ms), made_ms)
         return topology.depths(missing)
@@ -268,26 +277,16 @@ class TopologyKeeper(threading.Thread):
 
     def _rebind(self, connection: db.Connection, topology: Topology) -> None:
         """Make bindings again that may have gone, of some queues in turn."""
-        for queue in self._needs.classes:
-            topology.bind(queue, self._needs.bindings[queue])
+        needs = self.plan.newest
+        for queue in needs.classes:
+            topology.bind(queue, needs.bindings[queue])
         if not self._turns:
-            self._turns = sorted(self._needs.services)
+            self._turns = sorted(needs.services)
         done = 0
         for _ in range(min(REBOUND_QUEUES, len(self._turns))):
             if done < REBOUND_BINDINGS:
-                done += queues.bind_again(connection, topology, self._turns.pop())
-
-    def _prune(self, connection: db.Connection) -> None:
-        if time.monotonic() >= self._prune_due:
-            self._prune_due = time.monotonic() + PRUNE_EVERY_S
-            forgotten = listings.prune(connection)
-            if forgotten:
-                log.info("topology instruments_forgotten count=%d", forgotten)
-            pruned = pruning.prune(connection, self._retention)
-            if any(pruned.values()):
-                log.info("topology rows_pruned %s", " ".join(f"{table}={count}" for table, count in pruned.items()))
-            if pruning.MOST in pruned.values():
-                self._prune_due = 0.0  # there is more
+                queue = self._turns.pop()
+                done += queues.bind_again(connection, topology, queue, form=self.plan.form(queue))
 
 
 def _now_ms() -> int:

@@ -6,6 +6,12 @@ import { element, say } from "./elements.js";
 /** Fields that are numbers in the request. */
 const NUMBERS = ["depth", "snapshot_seconds", "ttl_seconds"];
 
+/** State of a queue → what is still to come. */
+const WAITS = {
+  pending: "; events come as soon as RabbitMQ and the router know of it",
+  turning: "; its messages are of the other form in a moment",
+};
+
 /** changed: called after something was subscribed. */
 export function subscribeForm(place, changed) {
   const form = place.querySelector("form");
@@ -23,7 +29,7 @@ export function subscribeForm(place, changed) {
     mark(form, []);
     try {
       const row = await ask("/api/v1/subscriptions", { method: "POST", body: wish(form) });
-      const waits = row.queue_state === "ready" ? "" : "; it is made as soon as RabbitMQ can be asked";
+      const waits = WAITS[row.queue_state] ?? "";
       say(
         done,
         `${row.requesting_service} is subscribed to ${row.topic}${row.category ? ` of ${row.category}` : ""}. Its queue is ${row.queue}${waits}.`,

@@ -28,17 +28,23 @@ HINT = (
 
 
 class Limits(NamedTuple):
-    """Of one queue. ttl_ms, max_length: None: none is known."""
+    """Of one queue. None: none is known."""
 
     max_length: int | None
     ttl_ms: int | None
+    max_bytes: int | None = None
 
 
 class Head(NamedTuple):
-    """What the broker's management interface says of one queue. oldest_ms: the time of its oldest message's fact, Unix milliseconds."""
+    """What the broker's management interface says of one queue.
+
+    oldest_ms   the time of its oldest message's fact, Unix milliseconds
+    size_bytes  of all its messages
+    """
 
     limits: Limits
     oldest_ms: int | None
+    size_bytes: int = 0
 
 
 class Alarm(NamedTuple):
@@ -88,7 +94,7 @@ class Backlogs:
         state = msgspec.structs.replace(before or QueueState(0, 0), messages=depth.messages, consumers=depth.consumers)
         state.oldest_ms = head.oldest_ms if depth.messages else None
         state.since_ms = (state.since_ms or now_ms) if depth.messages else None
-        state.fill = _fill(state, head.limits, now_ms)
+        state.fill = _fill(state, head, now_ms)
         if depth.consumers or _was_read(before, depth, head.limits, now_ms):
             state.read_ms = now_ms
         is_waiting = depth.messages > 0 and state.read_ms != now_ms
@@ -96,10 +102,11 @@ class Backlogs:
         return state
 
 
-def _fill(state: QueueState, limits: Limits, now_ms: int) -> float | None:
-    """The fuller of length and age; None where no limit is known."""
-    age_ms = _age_ms(state, now_ms)
+def _fill(state: QueueState, head: Head, now_ms: int) -> float | None:
+    """The fullest of length, bytes and age; None where no limit is known."""
+    limits, age_ms = head.limits, _age_ms(state, now_ms)
     shares = [state.messages / limits.max_length] if limits.max_length else []
+    shares += [head.size_bytes / limits.max_bytes] if limits.max_bytes else []
     shares += [age_ms / limits.ttl_ms] if limits.ttl_ms and age_ms is not None else []
     return min(1.0, max(0.0, *shares)) if shares else None
 

@@ -85,13 +85,13 @@ class Carrier:
     def stop(self, patience_s: float) -> None:
         """End the thread; one that is stuck in its sink ends with the process."""
         self._stopping = True
-        self._poke()
+        self.poke()
         self._thread.join(patience_s)
 
     def give(self, run: int, records: Sequence[Record]) -> None:
         """Carry a part over. It is the lane's until `news` of the same run counts it as settled."""
         self._inbox.append((run, records))
-        self._poke()
+        self.poke()
 
     def step(self, now: float) -> None:
         """Open the sink or write to it, collect what settled, tick: whatever is due. Waits only where the sink does."""
@@ -161,7 +161,8 @@ class Carrier:
             self.news = news
             self._wake_router()
 
-    def _poke(self) -> None:
+    def poke(self) -> None:
+        """Have it take a step soon. Any thread."""
         if self._wake >= 0:
             os.eventfd_write(self._wake, 1)
 
@@ -181,7 +182,8 @@ class Carrier:
         elif self._inbox and self.sink.ready():
             seconds = 0.0
         else:
-            seconds = self._next_tick - now
+            due = getattr(self.sink, "due", None)
+            seconds = (self._next_tick if due is None else min(due, self._next_tick)) - now
             if self.sink.fileno() >= 0:
                 poll.register(self.sink.fileno(), select.POLLIN)
         poll.poll(max(0.0, min(IDLE_S, seconds)) * 1000)

@@ -126,8 +126,10 @@ METRICS: tuple[Metric, ...] = (
     _gauge("journal_messages", "worker", "Records in the journal on disk, which nobody else has yet."),
     _gauge("journal_bytes", "worker", "What they take there.", "bytes"),
     # router, broker and database
-    _counter("published_total", "event_type", "Messages written to RabbitMQ, each time one was."),
-    _counter("confirmed_total", "event_type", "Messages that RabbitMQ confirmed, each once."),
+    _counter("published_total", "event_type", "Events written to RabbitMQ, each time one was: on its own, and in each queue's batches."),
+    _counter("confirmed_total", "event_type", "Events that RabbitMQ confirmed: once on its own, and once in each queue's batches."),
+    _counter("batches_confirmed_total", "event_type", "Messages of `delivery: batch` that RabbitMQ confirmed."),
+    _counter("batched_events_total", "event_type", "Events in those messages."),
     _histogram("delivery_seconds", "event_type", "From the socket to RabbitMQ's confirmation.", DELIVERY_S),
     _counter(
         "publish_failures_total", "reason",
@@ -155,8 +157,8 @@ METRICS: tuple[Metric, ...] = (
     ),
     _gauge(
         "queue_fill_ratio", "queue",
-        "The fuller of length and age against the queue's limits; at 1 the oldest are dropped. The age is that of the oldest message, but "
-        "no more than since the queue was last seen empty: what the exchange dates long ago may have come just now.",
+        "The fullest of length, bytes and age against the queue's limits; at 1 the oldest are dropped. Its age is the oldest message's, "
+        "but no more than since the queue was last seen empty: what the exchange dates long ago may have come just now.",
         "ratio",
     ),
     _gauge(

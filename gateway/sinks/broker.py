@@ -18,6 +18,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
@@ -26,7 +27,9 @@ from gateway.errors import SinkAway
 from gateway.hold import Publisher
 from gateway.metrics.tally import Tally
 from gateway.models import Record
-from gateway.sinks.frames import Frames, Route, route_of
+from gateway.sinks.bundles import Bundle
+from gateway.sinks.frames import Frames
+from gateway.sinks.messages import Message, Route, flat, route_of
 from gateway.sinks.returned import Returned
 from gateway.sinks.topology import BROKER_FAULTS, QueuePolicy, Topology, connection
 from gateway.sinks.window import Window
@@ -52,7 +55,7 @@ _event_type = attrgetter("event_type")
 
 
 class BrokerSink:
-    """Publishes every record that has a routing key; settled when RabbitMQ confirmed it.
+    """Publishes every record that has a routing key, and bundles of records; settled when RabbitMQ confirmed it.
 
     returned  messages that reached no queue: confirmed, counted and done
     nacked    messages that the broker refused and that are published again
@@ -65,7 +68,7 @@ class BrokerSink:
         self,
         url: str,
         declare: Callable[[], None],
-        needs: Callable[[str, str], bool] = lambda _exchange, _key: False,
+        needs: Callable[[str, str], bool | None] = lambda _exchange, _key: False,
         mend: Callable[[Collection[Route]], None] = lambda _routes: None,
         *,
         confirm_timeout_s: float = CONFIRM_TIMEOUT_S,
@@ -75,7 +78,7 @@ class BrokerSink:
         """`declare` and `mend` may raise SinkAway.
 
         declare    makes sure that the topology exists, before the first message of every connection
-        needs      whether a message for this exchange with this routing key should reach a queue
+        needs      whether a message for this exchange with this routing key should reach a queue; None: it need not, its event is in others
         mend       makes what messages that came back should have reached
         tally      what the process counts for GET /metrics
         publisher  asks whether somebody moves queues, so that nothing is to be published
@@ -97,6 +100,8 @@ class BrokerSink:
         tally = tally or Tally()
         self._published = tally.counter("ws_gateway_published_total")
         self._confirmed = tally.counter("ws_gateway_confirmed_total")
+        self._batches = tally.counter("ws_gateway_batches_confirmed_total")
+        self._batched = tally.counter("ws_gateway_batched_events_total")
         self._failures = tally.counter("ws_gateway_publish_failures_total")
         self._delivery = tally.histograms("ws_gateway_delivery_seconds")
         self.pause: str | None = None
@@ -131,15 +136,15 @@ class BrokerSink:
             self._frames = Frames(channel.channel_id, channel.connection.frame_max)
         self._heard = time.monotonic()
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, messages: Sequence[Message]) -> None:
         if not self._window:
             self._progress = time.monotonic()
         with _faults():
-            numbers = self._window.put(records)
+            numbers = self._window.put(messages)
             if self._pending or not self.ready():
                 self._pending.extend(numbers)
             else:
-                self._publish(numbers, records)
+                self._publish(numbers, messages)
 
     def settled(self) -> int:
         with _faults():
@@ -196,14 +201,16 @@ class BrokerSink:
                 self._connection.collect(socket_timeout=0.5)
             self._connection = self._channel = None
 
-    def _publish(self, numbers: Sequence[int], records: Sequence[Record]) -> None:
+    def _publish(self, numbers: Sequence[int], messages: Sequence[Message]) -> None:
         connection = self._connection.connection
-        for event_type, count in Counter(map(_event_type, records)).items():
+        for event_type, count in Counter(map(_event_type, flat(messages))).items():
             self._published[event_type] += count
         self._window.tagged(numbers)
-        for first in range(0, len(records), AT_ONCE):
-            connection.transport.write(self._frames.of(records[first : first + AT_ONCE]))
-        connection.bytes_sent += len(records)  # that is what it counts, to know whether a heartbeat is due
+        for kind, group in groupby(messages, type):
+            alike, at_once = list(group), 1 if kind is Bundle else AT_ONCE
+            for first in range(0, len(alike), at_once):
+                connection.transport.write(self._frames.of(alike[first : first + at_once]))
+        connection.bytes_sent += len(messages)  # that is what it counts, to know whether a heartbeat is due
 
     def _publish_again(self, numbers: Sequence[int]) -> None:
         self._publish(numbers, [self._window[number] for number in numbers])
@@ -246,12 +253,17 @@ class BrokerSink:
             numbers = [number for number in numbers if self._is_done(number)]
         now_ns = time.time_ns()
         settled = self._window.settle(numbers)
-        for record in settled:
+        records = flat(settled)
+        for record in records:
             self._delivery[record.event_type].observe(now_ns - record.received_ns)
-        for event_type, count in Counter(map(_event_type, settled)).items():
+        for event_type, count in Counter(map(_event_type, records)).items():
             self._confirmed[event_type] += count
+        for message in settled:
+            if isinstance(message, Bundle):
+                self._batches[message.event_type] += 1
+                self._batched[message.event_type] += message.count
         if log.isEnabledFor(logging.DEBUG):
-            for record in settled:
+            for record in records:
                 log.debug(
                     "broker published routing_key=%s event_id=%s", record.routing_key, record.event_id,
                     extra={"trace_id": record.trace_id},
@@ -267,10 +279,10 @@ class BrokerSink:
 
     def _on_return(self, _fault: Any, exchange: str, routing_key: str, message: Any) -> None:
         """`mandatory` and no queue got it: the acknowledgement follows all the same."""
-        if self._needs(exchange, routing_key):
+        should = self._needs(exchange, routing_key)
+        if should:
             self._back.add(message.properties["message_id"], (exchange, routing_key))
-        else:
-            self.returned += 1
+        self.returned += should is False
 
     def _is_done(self, number: int) -> bool:
         """Whether a confirmed message is not to go once more; one that came back twice is counted."""

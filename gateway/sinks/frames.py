@@ -1,4 +1,4 @@
-"""FRAMES: a record as it is published, in the bytes of AMQP 0-9-1; and the confirms that come back. Pure.
+"""FRAMES: a message as it is published, in the bytes of AMQP 0-9-1; and the confirms that come back. Pure.
 
     basic.publish ─ content header ─ body, in pieces where it is longer than a frame          basic.ack ─▶ (tag, multiple)
 
@@ -7,16 +7,14 @@ built once here, and many go out in one write.
 Source: AMQP 0-9-1 specification, sections 2.3.5 (frames), 4.2.5 (tables) and the table of class `basic`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from struct import Struct, pack
+from typing import Any
 
-from gateway import names
 from gateway.models import Record
+from gateway.sinks.bundles import Bundle
+from gateway.sinks.messages import Message, properties, route_of
 
-#: Exchange and routing key.
-Route = tuple[str, str]
-
-CONTENT_TYPE, CONTENT_ENCODING = b"application/json", b"utf-8"
 #: Routes whose beginnings are remembered: 1,500 topics of one endpoint are as many.
 MOST_ROUTES = 50_000
 
@@ -39,11 +37,6 @@ _frame = Struct(">BHI").pack
 _ack = Struct(">BHIIQBB")
 
 
-def route_of(record: Record) -> Route:
-    """Where it goes: to the topic exchange, or through the default one to its own queue."""
-    return ("" if record.queue else names.EXCHANGE, record.routing_key)
-
-
 class Frames:
     """Of one channel."""
 
@@ -53,20 +46,23 @@ class Frames:
         self._longest = frame_max - FRAME_BYTES
         self._known: dict[tuple[object, ...], tuple[bytes, bytes, int]] = {}
 
-    def of(self, records: Sequence[Record]) -> bytes:
+    def of(self, messages: Sequence[Message]) -> bytes:
         """All that publishes them, in their order; a message that reaches no queue comes back."""
         parts: list[bytes] = []
         channel, known, longest = self._channel, self._known, self._longest
-        for record in records:
+        for record in messages:
+            if isinstance(record, Bundle):
+                parts += self._bundle(record)
+                continue
             body, event_id, trace_id = record.body, record.event_id.encode(), record.trace_id.encode()
-            key = (record.routing_key, record.topic, record.category, record.symbol, record.queue, len(trace_id))
-            method, properties, count = known.get(key) or self._learn(key, record)
+            key = (record.routing_key, record.event_type, record.topic, record.category, record.symbol, record.queue, len(trace_id))
+            method, begin, count = known.get(key) or self._learn(key, record)
             length = len(body)
             first = body if length <= longest else body[:longest]
             parts += (
                 method,
                 _head(_HEADER, channel, count + len(event_id), _PUBLISH[0], 0, length),
-                properties,
+                begin,
                 trace_id,
                 _PERSISTENT[len(event_id)],
                 event_id,
@@ -74,32 +70,51 @@ class Frames:
                 first,
                 _END,
             )
-            for start in range(longest, length, longest):
-                rest = body[start : start + longest]
-                parts += (_frame(_BODY, channel, len(rest)), rest, _END)
+            if length > longest:
+                parts += self._rest(body)
         return b"".join(parts)
 
     def _learn(self, key: tuple[object, ...], record: Record) -> tuple[bytes, bytes, int]:
         """Of a route: the method's frame, the properties up to the trace id's text, and the length of the header without the event id."""
-        exchange, routing_key = route_of(record)
-        arguments = pack(">HHH", *_PUBLISH, 0) + _short(exchange.encode()) + _short(routing_key.encode()) + _MANDATORY
-        method = _frame(_METHOD, self._channel, len(arguments)) + arguments + _END
-        headers = [
-            ("event_type", record.event_type),
-            ("category", record.category),
-            ("symbol", record.symbol),
-            ("topic", record.topic),
-        ]
-        trace_id = record.trace_id.encode()
-        table = b"".join(_short(name.encode()) + _value(value) for name, value in headers)
-        table += _short(b"trace_id") + b"S" + pack(">I", len(trace_id))
-        properties = pack(">H", _PROPERTIES) + _short(CONTENT_TYPE) + _short(CONTENT_ENCODING)
-        properties += pack(">I", len(table) + len(trace_id)) + table
+        said = properties(record)
+        headers = dict(said["application_headers"])
+        trace_id = headers.pop("trace_id").encode()
+        table = _table(headers) + _short(b"trace_id") + b"S" + pack(">I", len(trace_id))
+        begin = _begin(said, len(table) + len(trace_id)) + table
         # Class, weight, length of the body; the delivery mode, the event id's length, the timestamp.
-        found = method, properties, 12 + len(properties) + len(trace_id) + 1 + 1 + 8
+        found = self._method(record), begin, 12 + len(begin) + len(trace_id) + 1 + 1 + 8
         if len(self._known) < MOST_ROUTES:
             self._known[key] = found
         return found
+
+    def _bundle(self, bundle: Bundle) -> list[bytes]:
+        """There is one of them for hundreds of events: nothing of it is remembered."""
+        said, body, message_id = properties(bundle), bundle.body, bundle.event_id.encode()
+        table = _table(said["application_headers"])
+        begin = _begin(said, len(table)) + table + _PERSISTENT[len(message_id)] + message_id
+        first = body[: self._longest]
+        return [
+            self._method(bundle),
+            _head(_HEADER, self._channel, 12 + len(begin) + 8, _PUBLISH[0], 0, len(body)),
+            begin,
+            _tail(said["timestamp"], _END[0], _BODY, self._channel, len(first)),
+            first,
+            _END,
+            *self._rest(body),
+        ]
+
+    def _method(self, message: Message) -> bytes:
+        exchange, routing_key = route_of(message)
+        arguments = pack(">HHH", *_PUBLISH, 0) + _short(exchange.encode()) + _short(routing_key.encode()) + _MANDATORY
+        return _frame(_METHOD, self._channel, len(arguments)) + arguments + _END
+
+    def _rest(self, body: bytes) -> list[bytes]:
+        """What does not fit into the first frame of a body."""
+        parts: list[bytes] = []
+        for start in range(self._longest, len(body), self._longest):
+            piece = body[start : start + self._longest]
+            parts += (_frame(_BODY, self._channel, len(piece)), piece, _END)
+        return parts
 
     def acks(self, data: bytes) -> tuple[list[tuple[int, bool]], int]:
         """The confirms (tag, whether all before it too) that data begins with, and how many bytes they are."""
@@ -116,9 +131,21 @@ def _short(text: bytes) -> bytes:
     return len(text).to_bytes(1, "big") + text
 
 
-def _value(text: str | None) -> bytes:
-    """Of a table: a long text, or nothing."""
-    if text is None:
+def _begin(said: Mapping[str, Any], table_bytes: int) -> bytes:
+    """Of a header: which properties there are, the first two, and the length of the table behind them."""
+    texts = _short(said["content_type"].encode()) + _short(said["content_encoding"].encode())
+    return pack(">H", _PROPERTIES) + texts + pack(">I", table_bytes)
+
+
+def _table(headers: Mapping[str, str | int | None]) -> bytes:
+    return b"".join(_short(name.encode()) + _value(value) for name, value in headers.items())
+
+
+def _value(value: str | int | None) -> bytes:
+    """Of a table: a long text, a number of 32 bits, or nothing."""
+    if value is None:
         return b"V"
-    found = text.encode()
+    if isinstance(value, int):
+        return b"I" + pack(">i", value)
+    found = value.encode()
     return b"S" + pack(">I", len(found)) + found

@@ -15,7 +15,7 @@ from gateway.lanes.backlogs import Head, Limits
 #: Of connecting, and of each wait for bytes; seconds.
 TIMEOUT_S = 2.0
 #: What is asked of each queue.
-COLUMNS = "name,arguments,effective_policy_definition,head_message_timestamp"
+COLUMNS = "name,arguments,effective_policy_definition,head_message_timestamp,message_bytes"
 
 
 class Management:
@@ -54,7 +54,8 @@ def _head(row: dict[str, Any]) -> Head:
     )
     limits = (
         min((limit for limit in (given.get(f"x-{name}"), policy.get(name)) if isinstance(limit, int)), default=None)
-        for name in ("max-length", "message-ttl")
+        for name in ("max-length", "message-ttl", "max-length-bytes")
     )
-    oldest_s = row.get("head_message_timestamp")
-    return Head(Limits(*limits), oldest_s * 1000 if isinstance(oldest_s, int) and oldest_s > 0 else None)
+    oldest_s, size_bytes = row.get("head_message_timestamp"), row.get("message_bytes")
+    oldest_ms = oldest_s * 1000 if isinstance(oldest_s, int) and oldest_s > 0 else None
+    return Head(Limits(*limits), oldest_ms, size_bytes if isinstance(size_bytes, int) else 0)

@@ -45,6 +45,7 @@ class Found:
 
     kind     classic, quorum or stream
     differs  argument → (its own, ours); None: it has none
+    batched  its messages hold many events
     """
 
     name: str
@@ -52,6 +53,7 @@ class Found:
     consumers: int
     kind: str
     differs: Differences
+    batched: bool = False
 
 
 class Moving:
@@ -62,6 +64,7 @@ class Moving:
         self._policy = policy
         self._under_way: set[int] = set()  # delivery tags that are not confirmed
         self._is_refused = False
+        self._bytes = 0  # of what was moved last
 
     def __enter__(self) -> Self:
         self._ask(partial(self._connection.ensure_connection, max_retries=0))
@@ -73,17 +76,17 @@ class Moving:
         except BROKER_FAULTS:
             return  # it is gone already
 
-    def find(self, queue: str) -> Found | None:
-        """None: there is no such queue."""
+    def find(self, queue: str, *, batched: bool = False) -> Found | None:
+        """None: there is no such queue. batched: its messages hold many events."""
         channel = self._ask(self._channel)
         try:
             answer = self._ask(partial(channel.queue_declare, queue, passive=True))
         except NotFound:
             return None
         self._ask(channel.close)
-        differs = self._differences(queue)
+        differs = self._differences(queue, batched=batched)
         own_type, _ = differs.get("x-queue-type", (self._policy.queue_type, None))
-        return Found(queue, answer.message_count, answer.consumer_count, str(own_type or "classic"), differs)
+        return Found(queue, answer.message_count, answer.consumer_count, str(own_type or "classic"), differs, batched)
 
     def rebuild(self, found: Found, bindings: Sequence[str], progress: Callable[[int], None]) -> int:
         """Give it our arguments, these bindings, and what is in it; how many messages. progress: told how many more have come over."""
@@ -96,9 +99,11 @@ class Moving:
         self._ask(partial(channel.queue_bind, aside, exchange=aside))
         self._ask(partial(channel.queue_unbind, found.name, exchange=aside))  # as one that was broken off has left it
         self._move(found.name, aside, progress, keep=False)
+        self._refuse_too_many_bytes(found, aside)
         self._delete(found)
         self._ask(partial(channel.queue_unbind, aside, exchange=aside))
-        self._ask(partial(channel.queue_declare, found.name, durable=True, auto_delete=False, arguments=self._policy.arguments()))
+        arguments = self._policy.arguments(batched=found.batched)
+        self._ask(partial(channel.queue_declare, found.name, durable=True, auto_delete=False, arguments=arguments))
         for exchange, keys in ((names.EXCHANGE, bindings), (aside, ("",))):
             for key in keys:
                 self._ask(partial(channel.queue_bind, found.name, exchange=exchange, routing_key=key))
@@ -146,6 +151,15 @@ class Moving:
                 " first, or raise WS_GATEWAY_QUEUE_MAX_LENGTH"
             )
 
+    def _refuse_too_many_bytes(self, found: Found, aside: str) -> None:
+        """Known only now: AMQP tells how many messages wait, not how large they are."""
+        most = self._policy.arguments(batched=found.batched).get("x-max-length-bytes")
+        if isinstance(most, int) and self._bytes > most:
+            raise RequestError(
+                f"{found.name} held {self._bytes} bytes, and with our arguments would keep {most} of them; they are in {aside} now: read"
+                " some of it, or raise WS_GATEWAY_QUEUE_MAX_LENGTH, and try again"
+            )
+
     def _move(self, source: str, exchange: str, progress: Callable[[int], None], *, keep: bool) -> int:
         """Publish all that is in a queue, in order; how many. keep: it is let go of when all has arrived, not batch by batch."""
         reading, writing = self._ask(self._channel), self._ask(self._channel)
@@ -158,11 +172,13 @@ class Moving:
         self._ask(lambda: reading.basic_qos(0, 0 if keep else WINDOW, a_global=False))
         self._ask(lambda: reading.basic_consume(source, callback=arrived.append))
         moved, newest = 0, 0
+        self._bytes = 0
         while self._more(reading, source, arrived):
             batch, arrived[:] = arrived[:WINDOW], arrived[WINDOW:]
             for message in batch:
                 moved += 1
                 self._under_way.add(moved)
+                self._bytes += len(message.body)
                 key = message.delivery_info["routing_key"]
                 again = amqp.Message(message.body, **message.properties)
                 self._ask(partial(writing.basic_publish, again, exchange=exchange, routing_key=key))
@@ -197,9 +213,9 @@ class Moving:
             if self._is_refused:
                 raise SinkAway("RabbitMQ refuses a message (its disk or memory may be full); what was moved is safe, try again")
 
-    def _differences(self, queue: str) -> Differences:
+    def _differences(self, queue: str, *, batched: bool) -> Differences:
         """Asked by declaring it: RabbitMQ refuses, and names one argument that differs, until what is asked for is what is there."""
-        ours: dict[str, object] = {"durable": True, "auto_delete": False, **self._policy.arguments()}
+        ours: dict[str, object] = {"durable": True, "auto_delete": False, **self._policy.arguments(batched=batched)}
         theirs = dict(ours)
         for _ in range(MOST_ARGUMENTS):
             arguments = {name: value for name, value in theirs.items() if name.startswith("x-")}

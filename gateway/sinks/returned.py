@@ -6,7 +6,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from gateway.sinks.frames import Route
+from gateway.sinks.messages import Route
 
 
 @dataclass(slots=True)

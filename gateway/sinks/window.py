@@ -1,24 +1,24 @@
-"""WINDOW: records that were written and are not settled: numbered as they came, tagged as they were published. Pure.
+"""WINDOW: messages that were written and are not settled: numbered as they came, tagged as they were published. Pure.
 
     put ─▶ number ─ tagged ─▶ tag ─ answered ─▶ numbers ─ settle ─▶ the oldest that are all confirmed, in order
 
-A record may be published more than once; a tag is of one publication. Each step costs the same however much is under way.
+A message may be published more than once; a tag is of one publication. Each step costs the same however much is under way.
 """
 
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from gateway.models import Record
+from gateway.sinks.messages import Message
 
 
 class Window:
     """Of one connection.
 
-    base  the number of the oldest record that is not settled: so many are
+    base  the number of the oldest message that is not settled: so many are
     """
 
     def __init__(self) -> None:
-        self._records: deque[Record] = deque()
+        self._messages: deque[Message] = deque()
         self._ahead: set[int] = set()  # confirmed, behind one that is not
         self._tags: dict[int, int] = {}  # tag → number
         self._tag = 0  # the newest
@@ -26,11 +26,11 @@ class Window:
         self.base = 0
 
     def __len__(self) -> int:
-        """Records that are not settled."""
-        return len(self._records)
+        """Messages that are not settled."""
+        return len(self._messages)
 
-    def __getitem__(self, number: int) -> Record:
-        return self._records[number - self.base]
+    def __getitem__(self, number: int) -> Message:
+        return self._messages[number - self.base]
 
     @property
     def under_way(self) -> int:
@@ -38,17 +38,17 @@ class Window:
         return len(self._tags)
 
     def clear(self) -> None:
-        self._records.clear()
+        self._messages.clear()
         self._ahead.clear()
         self._tags.clear()
         self.base = self._tag = 0
         self._first = 1
 
-    def put(self, records: Sequence[Record]) -> range:
+    def put(self, messages: Sequence[Message]) -> range:
         """Their numbers."""
-        first = self.base + len(self._records)
-        self._records.extend(records)
-        return range(first, first + len(records))
+        first = self.base + len(self._messages)
+        self._messages.extend(messages)
+        return range(first, first + len(messages))
 
     def tagged(self, numbers: Iterable[int]) -> None:
         """These are published now, in this order."""
@@ -66,17 +66,17 @@ class Window:
                 self._first = max(self._first, last + 1)
         return found
 
-    def settle(self, numbers: Iterable[int]) -> list[Record]:
-        """These are confirmed: the records that are settled by that, oldest first."""
-        settled: list[Record] = []
+    def settle(self, numbers: Iterable[int]) -> list[Message]:
+        """These are confirmed: the messages that are settled by that, oldest first."""
+        settled: list[Message] = []
         for number in numbers:
             if number == self.base:
-                settled.append(self._records.popleft())
+                settled.append(self._messages.popleft())
                 self.base += 1
             else:
                 self._ahead.add(number)
         while self.base in self._ahead:
             self._ahead.discard(self.base)
-            settled.append(self._records.popleft())
+            settled.append(self._messages.popleft())
             self.base += 1
         return settled

@@ -9,8 +9,10 @@ from select import select
 import pika
 
 from gateway import db
+from gateway.lanes.needs import Needs
 from gateway.models import Event, Record
 from gateway.servers.server import free_ports
+from gateway.sinks.batching import BatchingSink
 from gateway.sinks.broker import BrokerSink
 from gateway.sinks.memory import MemorySink
 from gateway.sinks.postgres import PostgresSink
@@ -63,6 +65,34 @@ def broker(_database_url: str, broker_url: str) -> Place:
         return found
 
     return Place(BrokerSink(broker_url, declare), arrived, BrokerSink(f"amqp://127.0.0.1:{free_ports(1)[0]}/", lambda: None))
+
+
+class Batched:
+    """A plan that never changes: all balances go into one queue, in batches."""
+
+    def __init__(self) -> None:
+        self.newest = self.in_force = Needs((), {}, {QUEUE: ["balance.*.*.*"]})
+
+    def put_in_force(self, needs: Needs) -> None:
+        raise AssertionError(f"nothing else is needed than {needs}")
+
+
+def batching(_database_url: str, broker_url: str) -> Place:
+    def declare() -> None:
+        with Topology(broker_url, POLICY) as topology:
+            topology.declare_base([])
+            topology.bind_service(QUEUE, [], batched=True)
+
+    def arrived() -> list[int]:
+        found = []
+        with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
+            channel = connection.channel()
+            while (body := channel.basic_get(QUEUE, auto_ack=False)[2]) is not None:
+                found += [int(envelope["payload"]["coins"][0]["wallet_balance"]) for envelope in json.loads(body)]
+        return found
+
+    away = BatchingSink(Batched(), lambda needs: BrokerSink(f"amqp://127.0.0.1:{free_ports(1)[0]}/", lambda: None, needs))
+    return Place(BatchingSink(Batched(), lambda needs: BrokerSink(broker_url, declare, needs)), arrived, away)
 
 
 def postgres(database_url: str, _broker_url: str) -> Place:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from sink_places import STAMP, Place, broker, memory, postgres, record, settle
+from sink_places import STAMP, Place, batching, broker, memory, postgres, record, settle
 
 from gateway.errors import SinkAway
 from gateway.models import Event
@@ -11,7 +11,7 @@ from gateway.sinks.broker import BrokerSink
 from gateway.sinks.postgres import PostgresSink
 from tests.standins import KeepingLetters
 
-MAKERS: dict[str, Callable[[str, str], Place]] = {"memory": memory, "broker": broker, "postgres": postgres}
+MAKERS: dict[str, Callable[[str, str], Place]] = {"memory": memory, "broker": broker, "batching": batching, "postgres": postgres}
 
 
 @pytest.fixture(params=MAKERS)

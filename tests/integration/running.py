@@ -138,6 +138,15 @@ class RunningGateway:
 
         return dict(wait_for(held, f"subscription {subscription_id} held"))
 
+    def wait_until_ready(self, subscription_id: str) -> dict[str, Any]:
+        """Until its queue gets all events that were asked for."""
+
+        def ready() -> dict[str, Any] | None:
+            row = dict(self.call("GET", f"/api/v1/subscriptions/{subscription_id}")[1])
+            return row if row["queue_state"] == "ready" else None
+
+        return dict(wait_for(ready, f"the queue of subscription {subscription_id}"))
+
     def control(self, *arguments: str) -> str:
         """supervisorctl's words."""
         command = ["supervisorctl", "-c", str(self.folder / "supervisord.conf"), *arguments]

@@ -22,6 +22,7 @@ from tests.pages import ROOT, Block, blocks, section
 
 PAGE = "docs/CONSUMING.md"
 PORT = "4400"
+BATCH = "application/vnd.ws-gateway.batch+json"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ EXAMPLES = {
     "pika": Example("ws-gateway.ticker.my-prices", {"last_price": "1.5"}, "1.5"),
     "kombu": Example("ws-gateway.order.my-orders", {"order_id": "o-1", "status": "New"}, "o-1 New"),
     "aio-pika": Example("ws-gateway.balance.my-books", {"coins": [{"coin": "BTC", "wallet_balance": "1.5"}]}, "BTC 1.5"),
+    "Batches with pika": Example("ws-gateway.trade.my-archive", {"price": "1.5"}, "1.5"),
+    "Batches with kombu": Example("ws-gateway.ticker.my-charts", {"last_price": "1.5"}, "1.5"),
+    "Batches with aio-pika": Example("ws-gateway.trade.my-tape", {"price": "1.5"}, "1.5"),
 }
 ACCOUNT = ("kombu", "aio-pika")
 
@@ -93,6 +97,8 @@ class Program:
 def folder(tmp_path: Path) -> Path:
     [seen] = [block.text for block in blocks(PAGE, "python") if block.text.startswith("from collections import OrderedDict")]
     (tmp_path / "seen.py").write_text(seen)
+    [opened] = [block.text for block in blocks(PAGE, "python") if "def opened(" in block.text]
+    (tmp_path / "opened.py").write_text(opened)
     return tmp_path
 
 
@@ -109,13 +115,27 @@ def curl(gateway: RunningGateway, block: Block) -> str:
     return done.stdout
 
 
-def publish(broker_url: str, example: Example, sequence: int, event_id: str) -> None:
-    """A made-up event of an epoch of its own, straight into the example's queue."""
-    envelope = {
-        "event_type": "made-up", "event_id": event_id, "category": "none", "sequence": sequence, "epoch": "z", "payload": example.payload,
-    }  # fmt: skip
+def publish(broker_url: str, example: Example, *events: tuple[int, str], many: bool = False) -> None:
+    """Made-up events of an epoch of their own, straight into the example's queue; many: as one message."""
+    envelopes = [
+        {
+            "event_type": "made-up",
+            "event_id": event_id,
+            "category": "none",
+            "sequence": sequence,
+            "epoch": "z",
+            "payload": example.payload,
+        }
+        for sequence, event_id in events
+    ]
+    batch = pika.BasicProperties(content_type=BATCH, headers={"routing_keys": "\n".join([example.queue] * len(events))})
     with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
-        connection.channel().basic_publish("", example.queue, json.dumps(envelope).encode())
+        channel = connection.channel()
+        if many:
+            channel.basic_publish("", example.queue, json.dumps(envelopes).encode(), batch)
+            return
+        for envelope in envelopes:
+            channel.basic_publish("", example.queue, json.dumps(envelope).encode())
 
 
 def move(simulator: RunningSimulator) -> str:
@@ -140,6 +160,7 @@ def test_an_example_subscribes_reads_drops_repeats_and_notices_holes(
     assert {row["queue"] for row in rows} == {example.queue}
     for row in rows:
         shared_gateway.wait_until_held(row["id"])
+        shared_gateway.wait_until_ready(row["id"])
     program = Program(folder, code, shared_gateway.broker_url)
     try:
         order_id = move(shared_simulator) if heading in ACCOUNT else ""
@@ -147,10 +168,11 @@ def test_an_example_subscribes_reads_drops_repeats_and_notices_holes(
         assert all(len(line.split()) >= 3 and line.split()[1].isdigit() for line in lines), lines
         if heading == "kombu":
             assert order_id in lines[0]
-        for sequence, event_id in ((1, "a"), (1, "a"), (2, "b"), (5, "c"), (2, "b")):
-            publish(shared_gateway.broker_url, example, sequence, event_id)
+        reads_batches = "Batches" in heading
+        publish(shared_gateway.broker_url, example, (1, "a"), (1, "a"), (2, "b"), many=reads_batches)
+        publish(shared_gateway.broker_url, example, (5, "c"), (2, "b"), many=reads_batches)
         made_up = [f"none 1 {example.shown}", f"none 2 {example.shown}", "missed 2", f"none 5 {example.shown}"]
-        publish(shared_gateway.broker_url, example, 6, "d")
+        publish(shared_gateway.broker_url, example, (6, "d"))
         while (line := program.line()) != f"none 6 {example.shown}":
             lines.append(line)
         assert [line for line in lines if line.startswith(("none", "missed"))] == made_up

@@ -65,7 +65,8 @@ def test_limits_and_the_age_of_the_oldest_message_are_told(management: Managemen
             properties = pika.BasicProperties(timestamp=sent_s + age_s, delivery_mode=2)
             connection.channel().basic_publish("ws-gateway.events", "trade.linear.A.-", b"1", properties)
     head = wait_for(lambda: (found := management.heads().get(QUEUE)) and found.oldest_ms and found, "the oldest message", 30.0)
-    assert head.limits == (100, 60_000)
+    assert head.limits == (100, 60_000, None)
+    assert head.size_bytes == 2
     assert head.oldest_ms == sent_s * 1000
     backlogs = watch(management)
     read = meter(lambda: known(router=router(queues=backlogs.states()), now_ms=sent_s * 1000 + 40_000))

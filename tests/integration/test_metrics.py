@@ -96,6 +96,15 @@ def test_an_event_is_counted_on_its_way_in(gateway: RunningGateway, meter: Meter
         gateway.wait_until_held(gateway.subscribe("trades", **TRADES)["id"])
 
 
+def test_events_in_batches_are_counted_as_events_and_their_messages_besides(gateway: RunningGateway, meter: Meter) -> None:
+    with (
+        meter.moving("confirmed_total", event_type="orderbook"),
+        meter.moving("batches_confirmed_total", event_type="orderbook"),
+        meter.moving("batched_events_total", event_type="orderbook"),
+    ):
+        gateway.subscribe("orderbook", "archive", delivery="batch", **TRADES)
+
+
 def test_an_event_is_counted_on_its_way_out(gateway: RunningGateway, meter: Meter, consumer: Consumer) -> None:
     with (
         meter.moving("events_total", worker="spot_00", event_type="ticker"),

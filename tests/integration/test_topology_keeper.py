@@ -253,12 +253,12 @@ def test_what_should_reach_a_queue_is_what_postgresql_wants_now(
 ) -> None:
     add(connection, "BTCUSDT")
     keeper = TopologyKeeper(database_url, broker_url, POLICY, ("ticker",), announcements())
-    assert keeper.needs(names.EXCHANGE, "ticker.linear.BTCUSDT.-")
-    assert not keeper.needs(names.EXCHANGE, "trade.linear.BTCUSDT.-")
+    assert keeper.plan.newest.reach(names.EXCHANGE, "ticker.linear.BTCUSDT.-")
+    assert not keeper.plan.newest.reach(names.EXCHANGE, "trade.linear.BTCUSDT.-")
     keeper.declare()
-    assert keeper.needs(names.EXCHANGE, "trade.linear.BTCUSDT.-")
-    assert not keeper.needs(names.EXCHANGE, "trade.linear.ETHUSDT.-")
-    assert keeper.needs("", QUEUE)
+    assert keeper.plan.newest.reach(names.EXCHANGE, "trade.linear.BTCUSDT.-")
+    assert not keeper.plan.newest.reach(names.EXCHANGE, "trade.linear.ETHUSDT.-")
+    assert keeper.plan.newest.reach("", QUEUE)
 
 
 def test_what_comes_back_has_its_queues_made_again_without_asking_postgresql(
@@ -357,7 +357,7 @@ def test_what_somebody_wishes_is_known_at_once(
     wait_for(lambda: listeners(connection), "the keeper listens")
     looked_ms = keeper.looked_ms
     add(connection, "BTCUSDT")
-    wait_for(lambda: keeper.needs(names.EXCHANGE, "trade.linear.BTCUSDT.-"), "the wish")
+    wait_for(lambda: keeper.plan.newest.reach(names.EXCHANGE, "trade.linear.BTCUSDT.-"), "the wish")
     assert keeper.looked_ms == looked_ms, "before the next look"
     keeper.stop()
     keeper.join(10)

@@ -9,8 +9,12 @@ import pytest
 from jsonschema import Draft7Validator
 
 from gateway import asyncapi, names, schemas
+from gateway.models import Event
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
+from gateway.sinks import bundles
+from gateway.sinks.messages import properties
+from gateway.wire import Stamp
 
 #: The official schema; where it comes from is in docs/SOURCES.md.
 OFFICIAL = Path(__file__).parents[1] / "data" / "asyncapi-3.0.0.json"
@@ -112,11 +116,27 @@ def test_schema_says_the_same_in_the_dialect_of_the_document(row: Channel) -> No
 
 
 def test_exchange_and_service_queues_carry_every_class() -> None:
-    for channel in ("events", "service_queue"):
-        assert tuple(DOCUMENT["channels"][channel]["messages"]) == tuple(row.event_type for row in CHANNELS)
+    for channel, more in (("events", ()), ("service_queue", ("batch",))):
+        assert tuple(DOCUMENT["channels"][channel]["messages"]) == (*(row.event_type for row in CHANNELS), *more)
     assert DOCUMENT["channels"]["events"]["bindings"]["amqp"]["exchange"]["name"] == names.EXCHANGE
     assert DOCUMENT["channels"]["events"]["address"] == "{event_type}.{category}.{symbol}.{variant}"
     assert DOCUMENT["channels"]["service_queue"]["address"] == "ws-gateway.{event_type}.{service}"
+
+
+def test_a_batch_is_said_as_the_router_publishes_it() -> None:
+    envelope = Stamp(worker="w", account="main", include_raw="off", started_ms=1).record(
+        Event(event_type="system", category=None, symbol=None, topic="system", timestamp_ms=1, identity="i", payload={}), received_ns=1, trace_id="t"
+    )  # fmt: skip
+    several = bundles.Bundles(most=2)
+    [bundle] = [*several.add("ws-gateway.system.s", envelope, 0.0), *several.add("ws-gateway.system.s", envelope, 0.0)]
+    said, found = DOCUMENT["components"]["messages"]["batch"], properties(bundle)
+    assert found["content_type"] == said["contentType"]
+    headers = found["application_headers"]
+    assert list(headers) == list(said["headers"]["properties"]) == said["headers"]["required"]
+    assert Draft7Validator(said["headers"]).is_valid(headers)
+    array = {key: value for key, value in said["payload"].items() if key != "items"}
+    assert Draft7Validator(array).is_valid(json.loads(bundle.body))
+    assert not Draft7Validator(array).is_valid([{}] * 257)
 
 
 @pytest.mark.parametrize("channel", ["events", "service_queue"])

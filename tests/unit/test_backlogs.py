@@ -32,6 +32,13 @@ class Watch:
         return self.backlogs.states[MINE]
 
 
+def test_a_queue_is_as_full_as_its_bytes_where_those_are_its_nearest_limit() -> None:
+    watch = Watch()
+    [alarm] = watch.look(3, consumers=1, **{MINE: Head(Limits(100, TTL_MS, 1000), NOW_MS, 850)})
+    assert (alarm.kind, "85% of its limits" in alarm.detail) == ("overflow", True)
+    assert watch.look(3, consumers=1, **{MINE: Head(Limits(100, TTL_MS, 1000), NOW_MS, 20)}) == []
+
+
 def test_each_level_is_told_when_it_is_reached_and_not_again() -> None:
     assert Watch().levels(79, 80, 90, 95, 99, 100, 100, 99) == ["80%", "95%", "100%"]
 

@@ -9,7 +9,8 @@ from gateway.exchange import budget
 from gateway.lanes import announcements, lane
 from gateway.protocol import cadence, lately, renewal, session, subscriptions, topic
 from gateway.protocol.channels import CHANNELS
-from gateway.sinks import broker
+from gateway.sinks import broker, bundles
+from gateway.sinks.topology import BATCH_BYTES_PER_MESSAGE
 from tests.pages import read
 from workers import backfill, catalog_reader, connects, held, overflow, router, topology
 
@@ -61,6 +62,8 @@ NUMBERS: list[tuple[str, str, tuple[float, ...]]] = [
     ("OPERATIONS", "asked again after {:g} s, doubling to {:g} min", (topic.RETRY_FIRST_S, topic.RETRY_LONGEST_S / 60)),
     ("OPERATIONS", "After {:g} s the file is laid aside", (lane.GIVE_UP_S,)),
     ("CONSUMING", "{:,} are plenty", (consumer.REMEMBERED,)),
+    ("CONSUMING", "gets up to {} events in one message", (bundles.MOST,)),
+    ("CONSUMING", "`x-max-length-bytes`: {:,} for each message", (BATCH_BYTES_PER_MESSAGE,)),
     ("CONSUMING", "and up to {:,} by default", (DEFAULTS["WS_GATEWAY_QUEUE_MAX_LENGTH"],)),
 ]  # fmt: skip
 

@@ -54,3 +54,26 @@ def test_a_message_is_told_each_queue_that_it_should_have_reached() -> None:
 
 def test_nobody_needs_anything_of_nothing() -> None:
     assert not Needs((), {}).reach(EXCHANGE, "trade.linear.BTCUSDT.-")
+
+
+def test_a_queue_of_batches_is_bound_to_nothing_and_filled_by_whoever_publishes() -> None:
+    needs = Needs(("ticker",), {"q.one": ["trade.linear.BTCUSDT.-"]}, {"q.many": ["trade.*.BTCUSDT.*", "trade.linear.*.*"]})
+    assert needs.bindings["q.many"] == ()
+    assert needs.filled("trade.linear.BTCUSDT.-") == ["q.many"], "once, however many of its keys are met"
+    assert (needs.filled("ticker.linear.BTCUSDT.-"), needs.filled("q.many"), needs.filled("q.one")) == ([], ["q.many"], [])
+    assert needs.reached(EXCHANGE, "trade.linear.ETHUSDT.-") == []
+    assert needs.reached("", "q.many") == ["q.many"]
+    assert (needs.wanted("q.many"), needs.wanted("q.one"), needs.wanted("q.no")) == (
+        ["trade.*.BTCUSDT.*", "trade.linear.*.*"],
+        ["trade.linear.BTCUSDT.-"],
+        (),
+    )
+
+
+def test_queues_whose_form_differs_are_named_and_new_ones_are_none() -> None:
+    one = Needs((), {"q.one": ["a"], "q.two": ["a"]}, {"q.many": ["a"]})
+    other = Needs((), {"q.many": ["a"], "q.two": ["b"]}, {"q.one": ["a"], "q.new": ["a"]})
+    assert one.turned(other) == other.turned(one) == ["q.many", "q.one"]
+    assert one.turned(one) == Needs((), {}).turned(one) == []
+    assert one.is_same(Needs((), {"q.one": ["a"], "q.two": ["a"]}, {"q.many": ["a"]}))
+    assert not one.is_same(Needs((), {"q.one": ["a"], "q.two": ["a"]}, {"q.many": ["b"]}))

@@ -2,8 +2,8 @@
 
 from struct import pack
 
+import amqp
 import pytest
-from amqp import Message
 from amqp.method_framing import frame_writer
 from amqp.serialization import dumps
 from hypothesis import given
@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from gateway import names
 from gateway.models import Record
+from gateway.sinks.bundles import Bundle
 from gateway.sinks.frames import Frames
+from gateway.sinks.messages import properties
 
 CHANNEL, FRAME_MAX = 3, 4096
 WORDS = st.text(max_size=40)
@@ -35,26 +37,29 @@ class Written:
         self.data += bytes(data)
 
 
-def by_py_amqp(records: list[Record]) -> bytes:
+def bundle(records: list[Record]) -> Bundle:
+    return Bundle("ws-gateway.trade.desk", 1, 0.0, records, sum(len(record.body) for record in records))
+
+
+BUNDLES = st.builds(bundle, st.lists(RECORDS, min_size=1, max_size=5))
+
+
+def by_py_amqp(messages: list[Record | Bundle]) -> bytes:
     written = Written()
     write = frame_writer(written, written)
-    for record in records:
-        headers = {name: getattr(record, name) for name in ("event_type", "category", "symbol", "topic", "trace_id")}
-        message = Message(
-            record.body, content_type="application/json", content_encoding="utf-8", delivery_mode=2, message_id=record.event_id,
-            timestamp=record.timestamp_ms // 1000, application_headers=headers,
-        )  # fmt: skip
-        exchange = "" if record.queue else names.EXCHANGE
-        write(1, CHANNEL, (60, 40), dumps("Bssbb", (0, exchange, record.routing_key, True, False)), message)
+    for message in messages:
+        exchange = "" if message.queue else names.EXCHANGE
+        arguments = dumps("Bssbb", (0, exchange, message.routing_key, True, False))
+        write(1, CHANNEL, (60, 40), arguments, amqp.Message(message.body, **properties(message)))
     return written.data
 
 
-@given(st.lists(RECORDS, max_size=6))
-def test_messages_are_written_as_py_amqp_writes_them(records: list[Record]) -> None:
+@given(st.lists(RECORDS | BUNDLES, max_size=6))
+def test_messages_are_written_as_py_amqp_writes_them(messages: list[Record | Bundle]) -> None:
     frames = Frames(CHANNEL, FRAME_MAX)
-    expected = by_py_amqp(records)
-    assert frames.of(records) == expected
-    assert frames.of(records) == expected, "the second time by what was remembered of the route"
+    expected = by_py_amqp(messages)
+    assert frames.of(messages) == expected
+    assert frames.of(messages) == expected, "the second time by what was remembered of the route"
 
 
 def ack(tag: int, multiple: int, channel: int = CHANNEL) -> bytes:

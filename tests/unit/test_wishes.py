@@ -53,7 +53,7 @@ def test_a_request_becomes_a_wish(
     found = wish(channel_type, **given)
     keys = ("topic", "endpoint", "category", "category_source", "queue")
     assert tuple(found[key] for key in keys) == (topic, endpoint, category, source, queue)
-    assert (found["state"], found["last_error"], found["delivery"]) == ("requested", None, "single")
+    assert (found["state"], found["last_error"], found["delivery"]) == ("requested", None, None)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,7 @@ def test_a_request_becomes_a_wish(
         ("trades", {"symbol": "BTCUSDT", "depth": 50}, "INVALID_DEPTH", "expected none"),
         ("kline", {"symbol": "BTCUSDT", "interval": "2"}, "INVALID_INTERVAL", "expected 1, 3, 5"),
         ("trades", {"symbol": "BTCUSDT", "interval": "1"}, "INVALID_INTERVAL", "expected none"),
-        ("trades", {"symbol": "BTCUSDT", "delivery": "batch"}, "INVALID_REQUEST", "'batch' is not supported by this version"),
-        ("trades", {"symbol": "BTCUSDT", "delivery": "pigeon"}, "INVALID_REQUEST", "delivery: found 'pigeon'"),
+        ("trades", {"symbol": "BTCUSDT", "delivery": "pigeon"}, "INVALID_REQUEST", "found delivery 'pigeon'; expected one of single, batch"),
         ("trades", {"symbol": "BTCUSDT", "ttl_seconds": 5}, "INVALID_REQUEST", "found ttl_seconds 5; expected 10 to 604800"),
         ("trades", {"symbol": "BTCUSDT", "snapshot_seconds": 5}, "INVALID_REQUEST", "expected it only for a book: orderbook, rpi_orderbook, full_orderbook"),
         ("raw", {"topic": "tickers.BTCUSDT", "category": "linear", "snapshot_seconds": 5}, "INVALID_REQUEST", "found snapshot_seconds for ticker"),
