@@ -38,9 +38,9 @@ def ack(channel: int, tag: int) -> bytes:
 
 
 def publish(channel: int, exchange: bytes, routing_key: bytes, properties: bytes, body: bytes) -> bytes:
-    """`properties`: a content header; its size of the body is replaced."""
+    """`mandatory`, as the gateway has it. properties: a content header; its size of the body is replaced."""
     method = (
-        _METHOD.pack(*_PUBLISH) + b"\0\0" + bytes((len(exchange),)) + exchange + bytes((len(routing_key),)) + routing_key + b"\0"
+        _METHOD.pack(*_PUBLISH) + b"\0\0" + bytes((len(exchange),)) + exchange + bytes((len(routing_key),)) + routing_key + b"\1"
     )
     header = properties[:4] + _TAG.pack(len(body)) + properties[12:]
     parts = (frame(BODY, channel, body[at : at + FRAME_BYTES]) for at in range(0, len(body), FRAME_BYTES))
