@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from bench import findings, machine, scenarios
 from bench.peers_run import peers
+from bench.places import ROOT
 from bench.scenarios import Bench
-from bench.stack import ROOT, Stack
+from bench.stack import Stack
 from gateway.errors import ServerError
 
 SCENARIOS: dict[str, Callable[[Bench], None]] = {

@@ -6,7 +6,7 @@ from types import TracebackType
 
 from bench.child import Child
 from bench.measure import WINDOW, next_load
-from bench.stack import environ
+from bench.places import environ
 
 EXCHANGE = "ws-gateway.events"
 

@@ -10,8 +10,9 @@ from bench.amqp_frames import FRAME_BYTES
 from bench.child import Child, ChildLost
 from bench.measure import Meter, pause
 from bench.peers import environments
+from bench.places import environ
 from bench.scenarios import Bench
-from bench.stack import consumer, environ, symbols
+from bench.stack import consumer, symbols
 from tests.integration.running import wait_for
 from tests.peers.environment import PeersMissing
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.peers import environments
-from bench.stack import FOLDER
+from bench.places import FOLDER
 from tests.peers.environment import PeersMissing
 
 PLACE = Path(__file__).resolve().parent / "profiles"

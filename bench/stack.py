@@ -1,6 +1,5 @@
 """The real stack: private servers, the gateway as supervisord.conf has it, the generator and a consumer, each a process of its own."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -16,14 +15,12 @@ import trustme
 
 from bench import procfs
 from bench.child import Child
+from bench.places import FOLDER, environ
 from gateway.servers import Postgres, RabbitMQ
 from gateway.servers.postgres import find_binaries
 from simulator.market.made_up import made_up
 from tests.integration.running import RunningGateway, wait_for
 
-ROOT = Path(__file__).resolve().parent.parent
-#: All that a run leaves behind while it lasts.
-FOLDER = ROOT / "var" / "bench"
 SERVICE = "bench"
 #: All topics are held after this; seconds.
 _HELD_S = 60.0
@@ -213,8 +210,3 @@ OTHERS = ("private", "spot", "inverse", "option", "spread", "status")
 def consumer(broker_url: str, folder: Path, queue: str, kind: str, *, slice_s: float = 1.0) -> Child:
     command = [sys.executable, "-m", "bench.consumer", "--url", broker_url, "--queue", queue, "--kind", kind]
     return Child("consumer", [*command, "--arrived", str(folder / "arrived"), "--slice-s", str(slice_s)], folder, environ())
-
-
-def environ(**more: str) -> dict[str, str]:
-    """For processes of ours."""
-    return {"PATH": os.environ["PATH"], "HOME": str(FOLDER), "PYTHONPATH": str(ROOT), **more}

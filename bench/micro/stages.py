@@ -11,7 +11,7 @@ import zmq
 
 from bench.child import Child
 from bench.generator.frames import FIRST_UPDATE, KINDS, template
-from bench.stack import environ
+from bench.places import environ
 from gateway.bus import BusReceiver, BusSender
 from gateway.models import Event, Record
 from gateway.protocol import channels, frames
@@ -123,7 +123,7 @@ def bus(folder: Path) -> Iterator[Callable[[list[Record]], None]]:
     finally:
         sender.close()
         receiver.close()
-        context.term()
+        context.destroy(linger=0)  # the monitor of a closed sender is still open
 
 
 @contextmanager

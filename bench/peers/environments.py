@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.stack import FOLDER, ROOT
+from bench.places import FOLDER, ROOT
 from tests.peers import environment
 
 #: Name of an environment → its requirements.
