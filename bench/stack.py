@@ -35,6 +35,11 @@ CHANNELS: dict[str, tuple[str, dict[str, Any], str]] = {
     "tickers": ("ticker", {}, "ticker"),
 }
 
+#: Endpoints that the load does not use.
+OTHERS = ("private", "spot", "inverse", "option", "spread", "status")
+#: Processes of every gateway; supervisord calls them running some seconds after they are healthy.
+PROGRAMS = {f"{name}_00" for name in (*OTHERS, "linear", "router", "guard", "api")}
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -111,6 +116,7 @@ class Stack:
             try:
                 gateway.wait_until_healthy(60.0)
                 gateway.wait_for_the_catalog(60.0)
+                wait_for(lambda: set(gateway.pids()) >= PROGRAMS, lambda: f"all programs running, but {gateway.pids()}", 30.0)
                 yield Running(self, gateway, generator, folder)
             finally:
                 gateway.end()
@@ -201,10 +207,6 @@ class Running:
             "generator": {self.generator.pid},
             **({"consumer": {child.pid for child in self.consumers}} if self.consumers else {}),
         }
-
-
-#: Endpoints that the load does not use.
-OTHERS = ("private", "spot", "inverse", "option", "spread", "status")
 
 
 def consumer(broker_url: str, folder: Path, queue: str, kind: str, *, slice_s: float = 1.0) -> Child:
