@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-#: From the end of its input to the end of the process; seconds.
-_END_S = 5.0
+#: From the end of its input until it is told to end, and from then until it is killed; seconds.
+_END_S = 2.0
 #: Bytes of its last words that are told.
 _WORDS = 2000
 
@@ -55,11 +55,13 @@ class Child:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        for harder in (self._process.terminate, self._process.kill):
+            try:
+                self._process.wait(_END_S)
+                break
+            except subprocess.TimeoutExpired:
+                harder()
+        self._process.wait()
         self._process.stdout.close()
 
     def _line(self, seconds: float) -> dict[str, Any]:

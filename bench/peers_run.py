@@ -2,8 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
 from bench.amqp_frames import FRAME_BYTES
@@ -12,20 +11,22 @@ from bench.measure import Meter, pause
 from bench.peers import environments
 from bench.places import environ
 from bench.scenarios import Bench
-from bench.stack import consumer, symbols
+from bench.stack import certificates, consumer, symbols
 from tests.integration.running import wait_for
 from tests.peers.environment import PeersMissing
 
 _COUNT = 20
 #: Under way at once for whoever takes a message at a time.
 _FEW = 500
+#: Clients that receive → whether they insist on TLS.
+_CLIENTS = {"pybit": False, "cryptofeed": True}
 
 
 def peers(bench: Bench) -> None:
     """The plain asyncio gateway, pybit, cryptofeed, and the generator alone."""
     generator_alone(bench)
     _or_say(bench, "plain", plain)
-    for name in ("pybit", "cryptofeed"):
+    for name in _CLIENTS:
         _or_say(bench, name, partial(reception, name=name))
 
 
@@ -41,14 +42,6 @@ def _or_say(bench: Bench, name: str, measure: Callable[[Bench], None]) -> None:
 
 def _topics() -> str:
     return ",".join(f"publicTrade.{symbol}" for symbol in symbols(_COUNT))
-
-
-@contextmanager
-def _generator(bench: Bench, name: str) -> Iterator[tuple[Child, str]]:
-    """A generator for one peer, and the folder of both."""
-    folder = bench.stack.new_folder(name)
-    with bench.stack.generator(folder, count=_COUNT) as generator:
-        yield generator, str(folder)
 
 
 def plain(bench: Bench) -> None:
@@ -81,10 +74,12 @@ def reception(bench: Bench, name: str) -> None:
     seconds = 5.0 if bench.is_quick else 10.0
     python = environments.python(name)
     folder = bench.stack.new_folder(name)
-    with bench.stack.generator(folder, count=_COUNT) as generator:
+    certificate, authority = certificates(folder) if _CLIENTS[name] else (None, None)
+    trust = {"SSL_CERT_FILE": str(authority)} if authority else {}
+    with bench.stack.generator(folder, count=_COUNT, certificate=certificate) as generator:
         command = [str(python), "-m", f"bench.peers.{name}_reception", "--ws-url", generator.ready["ws_url"]]
         command += ["--rest-url", generator.ready["rest_url"], "--topics", _topics(), "--arrived", str(folder / "arrived")]
-        peer = Child(name, command, folder, environ())
+        peer = Child(name, command, folder, environ(**trust))
         try:
             wait_for(
                 lambda: sum(client["topics"] for client in generator.ask(ask=True)["clients"]) == _COUNT,

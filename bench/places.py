@@ -8,6 +8,6 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "var" / "bench"
 
 
-def environ() -> dict[str, str]:
+def environ(**more: str) -> dict[str, str]:
     """For processes of ours."""
-    return {"PATH": os.environ["PATH"], "HOME": str(FOLDER), "PYTHONPATH": str(ROOT)}
+    return {"PATH": os.environ["PATH"], "HOME": str(FOLDER), "PYTHONPATH": str(ROOT), **more}

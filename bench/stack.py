@@ -51,6 +51,15 @@ class Exchange:
     api_secret: str = ""
 
 
+def certificates(folder: Path) -> tuple[Path, Path]:
+    """A certificate for loopback with its key, and the authority that vouches for it."""
+    made, authority = trustme.CA(), folder / "authority.pem"
+    made.cert_pem.write_to_path(str(authority))
+    certificate = folder / "exchange.pem"
+    made.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    return certificate, authority
+
+
 def symbols(count: int) -> list[str]:
     """The first perpetuals of the generator's catalog."""
     return [row.symbol for row in made_up(count) if row.category == "linear"]
@@ -105,11 +114,8 @@ class Stack:
         database_url, broker_url = self.new_database(), self.broker_url()
         given, certificate = {**SETTINGS, **settings}, None
         if is_tls:
-            certificate = folder / "exchange.pem"
-            authority = trustme.CA()
-            authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-            authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
-            given["BYBIT_CA_FILE"] = str(folder / "authority.pem")
+            certificate, authority = certificates(folder)
+            given["BYBIT_CA_FILE"] = str(authority)
         with self.generator(folder, count=count, certificate=certificate) as generator:
             exchange = Exchange(generator.ready["ws_url"], generator.ready["rest_url"])
             gateway = RunningGateway(folder, database_url, broker_url, exchange, processes={"linear": processes}, **given)

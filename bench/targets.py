@@ -45,7 +45,9 @@ TABLE: dict[str, tuple[Target, ...]] = {
         Target("plain", "a plain asyncio gateway: websockets, aio-pika, a message and a database statement at a time", "events/s"),
         Target("over_plain", "capacity as a multiple of it", "×", "≥", 15),
         Target("pybit", "pybit: receives and parses, delivers nothing", "events/s"),
-        Target("cryptofeed", "cryptofeed: receives, parses and normalises, delivers nothing", "events/s"),
+        Target(
+            "cryptofeed", "cryptofeed: receives over TLS, on which it insists, parses and normalises, delivers nothing", "events/s"
+        ),
         Target("batch", "capacity with batched delivery", "events/s", "≥", 80_000),
         Target("generator", "the load generator alone, into a bare socket", "events/s"),
     ),
