@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from bench import findings, machine, scenarios
+from bench.child import ChildLost
 from bench.peers_run import peers
 from bench.places import ROOT
 from bench.scenarios import Bench
@@ -46,7 +47,7 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    found, stolen = findings.load(given.label), machine.steal()
+    found, stolen, failed = findings.load(given.label), machine.steal(), list[str]()
     try:
         stack = Stack(say)
     except ServerError as fault:
@@ -63,7 +64,13 @@ def main() -> int:
         bench = Bench(stack, found, say, given.quick, given.seconds, given.profile)
         for name in names:
             say(f"{name}: {SCENARIOS[name].__doc__}")
-            SCENARIOS[name](bench)
+            try:
+                SCENARIOS[name](bench)
+                found.notes.pop(name, None)
+            except (AssertionError, ChildLost) as fault:
+                found.note(name, f"not finished: {fault}")
+                say(f"  {found.notes[name]}")
+                failed.append(name)
             found.save()
     finally:
         stack.close()
@@ -71,8 +78,8 @@ def main() -> int:
     found.place["steal"] = f"The machine below gave {stolen / took * 100:.1f} % of a core to others meanwhile."
     found.save()
     findings.write()
-    say("written: bench/RESULTS.md")
-    return 0
+    say(f"written: bench/RESULTS.md{'; not finished: ' + ', '.join(failed) if failed else ''}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
