@@ -13,10 +13,12 @@ from bench.peers_run import peers
 from bench.places import ROOT
 from bench.scenarios import Bench
 from bench.stack import Stack
+from bench.stages_run import stages
 from gateway.errors import ServerError
 
 SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "core": scenarios.core,
+    "stages": stages,
     "peers": peers,
     "tls": scenarios.tls,
     "books": scenarios.books,
@@ -28,7 +30,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
 }
 #: Without SCENARIO: what is short enough, and everything but the soak.
 QUICK = ("core", "peers")
-FULL = ("core", "peers", "tls", "books", "batch", "growth", "topics", "burst")
+FULL = ("core", "stages", "peers", "tls", "books", "batch", "growth", "topics", "burst")
 
 
 def main() -> int:
@@ -66,10 +68,10 @@ def main() -> int:
             say(f"{name}: {SCENARIOS[name].__doc__}")
             try:
                 SCENARIOS[name](bench)
-                found.notes.pop(name, None)
+                found.notes.pop(f"scenario {name}", None)
             except (AssertionError, ChildLost) as fault:
-                found.note(name, f"not finished: {fault}")
-                say(f"  {found.notes[name]}")
+                found.note(f"scenario {name}", f"not finished: {fault}")
+                say(f"  not finished: {fault}")
                 failed.append(name)
             found.save()
     finally:

@@ -203,7 +203,7 @@ def topics(bench: Bench) -> None:
         began = time.monotonic()
         starting.start()
         with suppress(AssertionError):
-            wait_for(lambda: running.held() == _TOPICS and _connected(running) == _TOPICS, "all held", 60.0)
+            wait_for(lambda: running.held() == _TOPICS and _connected(running, began) == _TOPICS, "all held", 60.0)
         took = time.monotonic() - began
         starting.join()
         with suppress(AssertionError):
@@ -219,13 +219,15 @@ def _live(running: Running) -> int:
     return sum(running.gateway.call("GET", path + service)[1]["total"] for service in services)
 
 
-def _connected(running: Running) -> int:
-    """Topics that the connections of `linear` say they hold."""
+def _connected(running: Running, since: float) -> int:
+    """Topics that those connections of `linear` hold, in their own words, that were made since then; monotonic seconds."""
     rows = running.gateway.health().get("connections", {})
     return sum(
         row["active_subscriptions"]
         for name, row in rows.items()
-        if name.startswith("linear_") and row["connection_status"] == "connected"
+        if name.startswith("linear_")
+        and row["connection_status"] == "connected"
+        and (row["connection_duration_seconds"] or 0.0) < time.monotonic() - since
     )
 
 

@@ -7,6 +7,16 @@ from typing import Literal
 RATES = (500, 2_000, 5_000)
 #: Processes whose CPU and memory are told.
 PROCESSES = ("worker", "router", "api", "guard", "supervisord", "other workers", "rabbitmq", "postgresql", "generator", "consumer")
+#: What `make bench-check` watches.
+STAGES = {
+    "read": "read off a plain socket",
+    "decode": "decode",
+    "normalise": "normalise",
+    "encode": "stamp and encode",
+    "bus": "bus, worker → router and acknowledged",
+    "publish": "publish, until confirmed by a broker that does nothing else",
+    "book": "decode, normalise and encode an order book delta",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,11 @@ TABLE: dict[str, tuple[Target, ...]] = {
         Target("pybit.cpu_us", "pybit, under load", "µs"),
         Target("cryptofeed.cpu_us", "cryptofeed, under load", "µs"),
         Target("plain.cpu_us", "the plain asyncio gateway, under load", "µs"),
+    ),
+    "Stages, one by one": tuple(
+        Target(f"{kind}.{stage}", f"{what}, {words}", unit)
+        for stage, what in STAGES.items()
+        for kind, words, unit in (("stage", "a frame", "µs"), ("references", "of untyped decodes of the same frame", "×"))
     ),
     "CPU seconds for 10,000 events": tuple(
         Target(f"cpu.{load}.{process}", f"{process}, {load if load == 'capacity' else format(load, ',') + ' events/s'}", "s")
