@@ -39,7 +39,7 @@ RATIOS = (
     Ratio("normalise", "reference", 10),
     Ratio("encode", "reference", 9),
     Ratio("bus", "reference", 4),
-    Ratio("publish", "reference", 55),
+    Ratio("publish", "reference", 65),
     Ratio("book", "book_reference", 8),
 )
 
