@@ -18,7 +18,7 @@ def machine() -> dict[str, str]:
     return {
         "processor": f"{len(os.sched_getaffinity(0))} cores of {model[1] if model else platform.machine()}",
         "memory": f"{int(memory[1]) // 1024 // 1024} GiB" if memory else "unknown",
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {platform.release().partition('-')[0]}",
     }
 
 
