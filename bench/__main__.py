@@ -41,6 +41,8 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true", help="have py-spy look at worker and router under load")
     parser.add_argument("--label", default="now", help="column of the results")
     given = parser.parse_args()
+    if given.seconds < 60:
+        parser.error(f"found --seconds {given.seconds:g}; expected at least 60, for a soak of less shows no drift")
     names = given.scenario or (QUICK if given.quick else FULL)
     began = time.monotonic()
 

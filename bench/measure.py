@@ -21,6 +21,8 @@ WARM_S = 1.5
 #: How long what was sent is waited for after nothing more has arrived; seconds.
 _STILL_S = 5.0
 _LOOK_S = 0.05
+#: Something that is done beside a load ends within this; seconds.
+_BESIDE_S = 60.0
 #: No load is waited for longer than this after its end; seconds.
 _DRAIN_S = 60.0
 
@@ -75,8 +77,8 @@ class Meter:
 
     def saturate(self, kind: str, seconds: float, *, window: int = WINDOW, beside: Callable[[], None] | None = None) -> Measured:
         """As much as goes for so long. beside: done while it lasts, once it is warm."""
-        load = next_load()
-        self._generator.ask(load=load, kind=kind, window=window, seconds=seconds + WARM_S + (30.0 if beside else 0.0))
+        load, most = next_load(), seconds + WARM_S + (_BESIDE_S if beside else 0.0)
+        self._generator.ask(load=load, kind=kind, window=window, seconds=most)
         pause(WARM_S)
         before, began, counted = self._cpu(), time.monotonic(), self._arrived.received(load)
         if beside is not None:
@@ -84,7 +86,8 @@ class Meter:
         else:
             pause(seconds)
         after, took, events = self._cpu(), time.monotonic() - began, self._arrived.received(load) - counted
-        return self._measured(load, events / took, before, after, events, is_complete=beside is None)
+        self._generator.ask(stop=True)
+        return self._measured(load, events / took, before, after, events)
 
     def follow(
         self,
@@ -107,11 +110,9 @@ class Meter:
         after, events = self._cpu(), self._arrived.received(load)
         return self._measured(load, events / seconds, before, after, events)
 
-    def _measured(
-        self, load: int, rate: float, before: dict[str, float], after: dict[str, float], events: int, *, is_complete: bool = True
-    ) -> Measured:
+    def _measured(self, load: int, rate: float, before: dict[str, float], after: dict[str, float], events: int) -> Measured:
         pss = {name: procfs.pss_mb(pids) for name, pids in self._pids.items()}
-        told = self._settle(load) if is_complete else self._generator.ask(ask=True)
+        told = self._settle(load)
         report = self._receiver.ask(report=True)
         if report["load"] != load:
             report = {**report, "received": 0, "distinct": 0, "latency_ms": {}, "slices": []}

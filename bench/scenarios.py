@@ -156,11 +156,17 @@ def burst(bench: Bench) -> None:
         running.hold("trades", symbols(20))
         with running.consumer("trades") as consumer:
             pids, memory = running.pids(), list[float]()
+
+            def look() -> None:
+                memory.append(procfs.pss_mb(pids["worker"]) + procfs.pss_mb(pids["router"]))
+                if len(memory) % 10 == 0:
+                    bench.say(f"    {len(memory)} s, worker and router {memory[-1]:.1f} MiB")
+
             found = meter(running, consumer).follow(
                 "trades",
                 [[1_000, calm], [10_000, high], [1_000, 40]],
                 each_s=1.0,
-                look=lambda: memory.append(procfs.pss_mb(pids["worker"]) + procfs.pss_mb(pids["router"])),
+                look=look,
                 drain_s=300.0,
             )
     slices = [(float(part["slice"]), float(part["p99"])) for part in found.report["slices"]]

@@ -3,6 +3,7 @@
 The first line out says where it listens. Orders:
     {"load": N, "kind": "trades", "segments": [[rate, seconds], …]}       open loop
     {"load": N, "kind": "trades", "window": 4000, "seconds": 5}           so many under way, always
+    {"stop": true}                                                       no more of such a load
     {"ask": true}                                                        how far it is
 """
 
@@ -128,6 +129,8 @@ class Generator:
             )
             return {"start_us": self._load.start_us}
         load = self._load
+        if "stop" in order and load is not None:
+            load.stop()
         clients = [{"endpoint": each.endpoint, "topics": len(each.topics)} for each in self._clients.values()]
         if load is None:
             return {"clients": clients}

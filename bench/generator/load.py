@@ -71,6 +71,10 @@ class Load:
     def is_over(self) -> bool:
         return monotonic_us() >= self._end_us if self._window else self.sent >= self._schedule.events
 
+    def stop(self) -> None:
+        """Nothing more is made. Of a load with a window."""
+        self._end_us = min(self._end_us, monotonic_us())
+
     def wait_s(self) -> float:
         """Until something is due."""
         if self._window:

@@ -177,6 +177,20 @@ def test_frames_that_are_due_wait_unmade_while_their_client_takes_nothing_and_ke
     assert f"-{100 * 10**16 + begun + 999_000}".encode() in connection.out
 
 
+def test_load_with_a_window_keeps_so_many_under_way_until_it_is_stopped(tmp_path: Path) -> None:
+    connection, targets, shared = connected(), Targets("trades"), Shared(tmp_path / "arrived")
+    connection.topics = {"publicTrade.AAAUSDT": None}
+    targets.renew([connection])
+    load = Load(100, targets, shared, segments=(), window=10, seconds=60.0)
+    load.start_us = 0
+    load.emit()
+    shared.put(100, 4)
+    load.emit()
+    assert (load.sent, load.is_over) == (14, False)
+    load.stop()
+    assert load.is_over
+
+
 def test_catalog_is_listed_in_pages_and_a_symbol_is_found() -> None:
     listed = rest.catalog(40)
     path, seen, cursor = "/v5/market/instruments-info", [], ""
