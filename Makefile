@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lock clean bench chaos alarms fuzz picture smoke
+.PHONY: help install run test check lock clean bench bench-check chaos alarms fuzz picture smoke
 
 help:
 	@echo "make install   build $(VENV) from the pinned, hashed requirements"
@@ -15,6 +15,8 @@ help:
 	@echo "make chaos     every fault at full length, an hour and a half, or ROW=… SEED=…; results in docs/chaos"
 	@echo "make alarms    every alert fired by its fault, a quarter of an hour, or FAULT=…; results in docs/chaos/ALERTS.md"
 	@echo "make fuzz      mutated frames for ten minutes, or FRAMES=… SECONDS=… SEED=…"
+	@echo "make bench     capacity, latency, CPU and memory beside a bare publisher and other clients; QUICK=1, SCENARIO=…, PROFILE=1; bench/README.md"
+	@echo "make bench-check  each stage of the hot path against a reference of the same run"
 	@echo "make picture   the control page's picture in the README, taken anew"
 	@echo "make smoke     the first event of each endpoint of the live testnet; opt-in. BYBIT_ENVIRONMENT=… SECONDS=…"
 	@echo "make lock      renew the pinned requirements"
@@ -43,7 +45,7 @@ picture: install
 
 lock: install
 	$(PYTHON) -m pip install --quiet pip-tools
-	cd requirements && for part in runtime dev peers; do CUSTOM_COMPILE_COMMAND="make lock" ../$(VENV)/bin/pip-compile --quiet --upgrade \
+	cd requirements && for part in runtime dev peers bench bench-plain bench-pybit bench-cryptofeed; do CUSTOM_COMPILE_COMMAND="make lock" ../$(VENV)/bin/pip-compile --quiet --upgrade \
 	  --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --output-file $$part.txt $$part.in || exit 1; done
 
@@ -60,8 +62,12 @@ alarms: install
 smoke: install
 	@exec $(PYTHON) -m cli.smoke $(if $(SECONDS),--seconds $(SECONDS))
 
-bench:
-	@echo "make $@: not there yet; see 'not done yet' in README.md" >&2; exit 2
+bench: install
+	@exec $(PYTHON) -m bench $(foreach name,$(SCENARIO),--scenario $(name)) $(if $(QUICK),--quick) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(PROFILE),--profile) $(if $(LABEL),--label $(LABEL))
+
+bench-check: install
+	@exec $(PYTHON) -m bench.ratios
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("gateway", "workers", "api", "cli", "simulator")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
+#: No package of the product, and written by the same rules.
+BENCH = sorted((ROOT / "bench").rglob("*.py"))
 LONGEST = 300
 
 #: Library → the files, or folders, that may import it.
@@ -143,11 +145,11 @@ def test_library_is_imported_where_it_belongs_and_nowhere_else(library: str) -> 
 
 
 def test_no_source_file_is_longer_than_one_sitting() -> None:
-    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in [*SOURCES, *BENCH]}
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@pytest.mark.parametrize("path", [*SOURCES, *BENCH], ids=name_of)
 def test_file_says_what_it_is_in_its_first_line(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     is_empty_package = path.name == "__init__.py" and not text.strip()
@@ -155,10 +157,10 @@ def test_file_says_what_it_is_in_its_first_line(path: Path) -> None:
 
 
 def test_no_name_means_four_things() -> None:
-    files = [name_of(path) for path in [*SOURCES, *TESTS] if EMPTY_FILES.fullmatch(path.stem.removeprefix("test_"))]
+    files = [name_of(path) for path in [*SOURCES, *BENCH, *TESTS] if EMPTY_FILES.fullmatch(path.stem.removeprefix("test_"))]
     classes = [
         f"{name_of(path)}: {node.name}"
-        for path in [*SOURCES, *TESTS]
+        for path in [*SOURCES, *BENCH, *TESTS]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ClassDef) and EMPTY_WORDS.search(node.name)
     ]
@@ -168,7 +170,7 @@ def test_no_name_means_four_things() -> None:
 def test_nothing_catches_every_exception() -> None:
     """Tidying up before the same exception goes on is no catching: a handler that ends with a bare `raise`, of BaseException only."""
     found = []
-    for path in [*SOURCES, *TESTS]:
+    for path in [*SOURCES, *BENCH, *TESTS]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ExceptHandler):
                 caught = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"everything"}

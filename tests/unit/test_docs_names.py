@@ -73,7 +73,7 @@ def test_every_route_that_a_page_names_exists(page: Path) -> None:
 
 @by_page
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    folders = "gateway|workers|api|cli|simulator|migrations|tests|deploy|docs|requirements"
+    folders = "gateway|workers|api|cli|simulator|migrations|tests|bench|deploy|docs|requirements"
     for name in re.findall(rf"(?<![\w/.-])((?:{folders})/[\w/.-]*[\w/])", code_in(page)):
         assert name.startswith("docs/v5") or (ROOT / name).exists(), name  # pages of the exchange's documentation begin so
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from bench import BEGAN_MS, FULL, QUEUE, TOPIC, Bench, answer, frame
+from book_bench import BEGAN_MS, FULL, QUEUE, TOPIC, Bench, answer, frame
 
 from gateway.models import Json
 from gateway.protocol.endpoints import ENDPOINTS

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from bench import BEGAN_MS, FULL, Bench, answer
+from book_bench import BEGAN_MS, FULL, Bench, answer
 from golden import CASES, FRAMES, load, normalise
 from jsonschema import Draft202012Validator
 from published import RECEIVED_NS, SCHEMAS, VALIDATORS, faults

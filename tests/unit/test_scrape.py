@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import FULL, Bench, answer
+from book_bench import FULL, Bench, answer
 from prometheus_client.parser import text_string_to_metric_families
 from test_delivery import make, trades
 
