@@ -5,12 +5,13 @@ PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lock clean bench bench-check chaos alarms fuzz picture smoke
+.PHONY: help install run test test-long check lock clean bench bench-check chaos alarms fuzz picture smoke
 
 help:
 	@echo "make install   build $(VENV) from the pinned, hashed requirements"
 	@echo "make run       start everything here; Ctrl-C stops it"
-	@echo "make test      all checks and tests"
+	@echo "make test      all checks, and all tests but those of test-long, chaos and alarms"
+	@echo "make test-long what takes minutes of computing, or clients of others, and is not in make test"
 	@echo "make check     format, lint, types and the rules of the house"
 	@echo "make chaos     every fault at full length, an hour and a half, or ROW=… SEED=…; results in docs/chaos"
 	@echo "make alarms    every alert fired by its fault, a quarter of an hour, or FAULT=…; results in docs/chaos/ALERTS.md"
@@ -39,6 +40,9 @@ check: install
 
 test: check
 	$(PYTHON) -m tests
+
+test-long: install
+	$(PYTHON) -m pytest -v --tb=short -m long tests
 
 picture: install
 	CONTROL_PAGE_PICTURE=1 $(PYTHON) -m pytest -q tests/browser/test_reading_it.py

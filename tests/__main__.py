@@ -18,8 +18,8 @@ from xml.etree import ElementTree
 
 #: They start no server and need no pause of real time.
 COMPUTING = ("tests/unit", "tests/virtual", "tests/fuzz")
-#: Which rows of the table of faults are made: those of its slice. The drill of the alerts is not.
-FAULTS = "(not chaos or slice) and not alarms"
+#: What is made: of the table of faults the rows of its slice; not the drill of the alerts, nor what `make test-long` is for.
+MADE = "(not chaos or slice) and not alarms and not long"
 #: How far the computing ones step back.
 NICENESS = 10
 #: How real parts are shared out: a file's tests have its simulator or gateway in common, so one process has them all. They mostly
@@ -44,9 +44,9 @@ def main() -> int:
 
 
 def _all(folder: Path) -> int:
-    parts = ("-m", FAULTS, "-o", f"cache_dir={folder / 'cache'}", "tests", *(f"--ignore={each}" for each in COMPUTING))
+    parts = ("-m", MADE, "-o", f"cache_dir={folder / 'cache'}", "tests", *(f"--ignore={each}" for each in COMPUTING))
     with (folder / "computing").open("w+") as said:
-        command = (*_PYTEST, "-p", "no:cacheprovider", f"--junit-xml={folder / 'computing.xml'}", *COMPUTING)
+        command = (*_PYTEST, "-m", MADE, "-p", "no:cacheprovider", f"--junit-xml={folder / 'computing.xml'}", *COMPUTING)
         beside = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, preexec_fn=lambda: os.nice(NICENESS))
         began = time.monotonic()
         try:

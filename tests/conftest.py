@@ -28,8 +28,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 #: Folders and files that take minutes, begun first, so that no process is alone with one of them at the end.
 SLOW = (
     "test_image", "test_rows", "test_survival", "test_up", "test_recipes", "test_guard", "test_what_was_read", "test_frozen", "deploy",
-    "browser", "test_replay", "test_outages", "chaos", "peers", "test_reconnects", "test_add_a_sink",
+    "test_replay", "test_outages", "chaos", "test_reconnects", "test_add_a_sink",
 )  # fmt: skip
+#: Folders whose gateway is for all of their files, and runs until the end: begun last.
+LASTING = ("peers", "browser")
 
 #: Virtual hosts are made so many at a time: at the node's start, and again when tests have used them up.
 HOSTS = 40
@@ -43,9 +45,11 @@ MAKE_HOSTS = f"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(
-        key=lambda item: min(SLOW.index(name) if name in SLOW else len(SLOW) for name in (item.path.stem, item.path.parent.name))
-    )
+    for item in items:
+        if item.path.parent.name == "peers" and item.path.stem != "test_environment":
+            item.add_marker(pytest.mark.long)
+    order = {name: place for place, name in enumerate((*SLOW, "", *LASTING))}
+    items.sort(key=lambda item: order.get(item.path.stem, order.get(item.path.parent.name, order[""])))
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,10 @@ collecting them over a window 17,000, which is the broker's own limit.
 import logging
 import ssl
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from gateway import hold
@@ -28,8 +27,9 @@ from gateway.hold import Publisher
 from gateway.metrics.tally import Tally
 from gateway.models import Record
 from gateway.sinks.bundles import Bundle
+from gateway.sinks.counts import Counts
 from gateway.sinks.frames import Frames
-from gateway.sinks.messages import Message, Route, flat, route_of
+from gateway.sinks.messages import Message, Route, route_of
 from gateway.sinks.returned import Returned
 from gateway.sinks.topology import BROKER_FAULTS, QueuePolicy, Topology, connection
 from gateway.sinks.window import Window
@@ -50,8 +50,6 @@ CONFIRM_TIMEOUT_S = 30.0
 AT_ONCE, READ_BYTES = 256, 1 << 16
 #: Before a message that the broker refused is published again; seconds. It refuses for a queue that is full, say.
 NACK_PAUSE_S = 1.0
-
-_event_type = attrgetter("event_type")
 
 
 class BrokerSink:
@@ -98,12 +96,8 @@ class BrokerSink:
         self._nacked: deque[tuple[float, int]] = deque()  # when to publish it again, and its number
         self._back = Returned()
         tally = tally or Tally()
-        self._published = tally.counter("ws_gateway_published_total")
-        self._confirmed = tally.counter("ws_gateway_confirmed_total")
-        self._batches = tally.counter("ws_gateway_batches_confirmed_total")
-        self._batched = tally.counter("ws_gateway_batched_events_total")
         self._failures = tally.counter("ws_gateway_publish_failures_total")
-        self._delivery = tally.histograms("ws_gateway_delivery_seconds")
+        self._counts = Counts(tally)
         self.pause: str | None = None
         self._progress = self._heard = 0.0
         self._heard_frames = 0
@@ -203,8 +197,7 @@ class BrokerSink:
 
     def _publish(self, numbers: Sequence[int], messages: Sequence[Message]) -> None:
         connection = self._connection.connection
-        for event_type, count in Counter(map(_event_type, flat(messages))).items():
-            self._published[event_type] += count
+        self._counts.published(messages)
         self._window.tagged(numbers)
         for kind, group in groupby(messages, type):
             alike, at_once = list(group), 1 if kind is Bundle else AT_ONCE
@@ -251,23 +244,7 @@ class BrokerSink:
         numbers = self._window.answered(acks)
         if self._back:
             numbers = [number for number in numbers if self._is_done(number)]
-        now_ns = time.time_ns()
-        settled = self._window.settle(numbers)
-        records = flat(settled)
-        for record in records:
-            self._delivery[record.event_type].observe(now_ns - record.received_ns)
-        for event_type, count in Counter(map(_event_type, records)).items():
-            self._confirmed[event_type] += count
-        for message in settled:
-            if isinstance(message, Bundle):
-                self._batches[message.event_type] += 1
-                self._batched[message.event_type] += message.count
-        if log.isEnabledFor(logging.DEBUG):
-            for record in records:
-                log.debug(
-                    "broker published routing_key=%s event_id=%s", record.routing_key, record.event_id,
-                    extra={"trace_id": record.trace_id},
-                )  # fmt: skip
+        self._counts.confirmed(self._window.settle(numbers))
 
     def _on_nack(self, tag: int, multiple: bool) -> None:
         self._progress = time.monotonic()

@@ -1,4 +1,4 @@
-"""A million mutated frames: none raises, every record is an event or a counted dead letter, and its neighbours are what they were."""
+"""Half a million mutated frames: none raises, every record is an event or a counted dead letter, and its neighbours are what they were."""
 
 import json
 
@@ -13,25 +13,25 @@ from tests.fuzz.shorter import shorter
 from tests.fuzz.stretch import Caught, reproduced
 from tests.fuzz.structure import STRUCTURE
 
-FRAMES, PROCESSES = 1_000_000, 2
+FRAMES, PROCESSES = 500_000, 2
 #: On a machine that is busy with something else it is fewer, down to a quarter, rather than longer; seconds.
-LONG_S = 200
+LONG_S = 120
 #: New ones with each release of the fuzzer are welcome; `make fuzz` takes others.
 SEED = 4
 
 
 @pytest.mark.timeout(600)
-def test_a_million_mutated_frames_break_nothing() -> None:
+def test_half_a_million_mutated_frames_break_nothing() -> None:
     said: list[str] = []
     outcome = campaign.run(FRAMES, seed=SEED, seconds=LONG_S, processes=PROCESSES, say=said.append)
     assert outcome.faults == [], said[-1:]
     assert outcome.frames >= FRAMES / 4, outcome.in_words()
     seen = outcome.counts
     assert all(seen[f"made by {mutate.__name__}"] for mutate in (*BYTEWISE, *STRUCTURE)), seen
-    assert (
-        min(seen[word] for word in ("events", "bad records", "Data", "Data, not asked for", "Ack", "AuthReply", "Pong")) > 1_250
-    ), seen
-    assert min(seen["book, derived"], seen["book, rest"]) > 12, "books were published whole and fetched on the way"
+    assert min(seen[word] for word in ("events", "bad records", "Data", "Data, not asked for", "Ack", "AuthReply", "Pong")) > 600, (
+        seen
+    )
+    assert min(seen["book, derived"], seen["book, rest"]) > 6, "books were published whole and fetched on the way"
     assert seen["Unknown"] < outcome.frames * 0.6, "most mutations are still frames"
 
 

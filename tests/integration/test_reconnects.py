@@ -22,6 +22,7 @@ def exchange() -> Iterator[RunningSimulator]:
     running.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("endpoint", ["linear", "private"])
 def test_a_thousand_reconnects_leave_nothing_behind(exchange: RunningSimulator, endpoint: str) -> None:
     command = [sys.executable, str(DRIVER), endpoint, exchange.ws_url, exchange.rest_url, str(ROUNDS)]

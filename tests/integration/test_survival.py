@@ -101,8 +101,9 @@ def test_no_event_is_lost_or_reordered_while_the_router_is_killed(
     for _ in range(3):
         seen = len(simulator.ledger("linear", row["topic"]))
         wait_for(lambda seen=seen: len(simulator.ledger("linear", row["topic"])) > seen + 5, "more frames")
-        os.kill(gateway.pids()["router_00"], signal.SIGKILL)
-        wait_for(lambda: "router_00" in gateway.pids(), "the router again")
+        killed = gateway.pids()["router_00"]
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda killed=killed: gateway.pids().get("router_00", killed) != killed, "the router again")
     simulator.pause(on=True)
     expected = [trade["i"] for entry in simulator.ledger("linear", row["topic"]) for trade in entry.frame["data"]]
     events = consumer.take_until(row["queue"], lambda found: {e["payload"]["trade_id"] for e in found} >= set(expected))

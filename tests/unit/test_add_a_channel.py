@@ -49,7 +49,7 @@ def test_the_example_is_the_code_s_own() -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The project with a channel that is made of the page's blocks in other words; its identity is left empty, as the page says."""
-    for name in ("gateway", "workers", "api", "cli", "simulator", "migrations", "tests", "docs"):
+    for name in ("gateway", "workers", "api", "cli", "simulator", "migrations", "tests", "docs", "bench"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("README.md", "CHANGELOG.md", "env.example", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)

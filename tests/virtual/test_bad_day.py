@@ -18,8 +18,9 @@ SLACK_MS = 80_000
 SYMBOLS = ("BTCUSDT", "BTCUSD", "BTC-25DEC26-70000-C-USDT", "SOLUSDT_SOL/USDT")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_bad_day_ends_with_every_topic_live_and_the_ledger_balanced(seed: int) -> None:
     world = make(seed=seed, steps_per_s=0.1, trade_rate=0.1, account_every_s=60.0, status_every_s=600.0, only=SYMBOLS)
     world.exchange.ledger.keep_all()
