@@ -14,7 +14,7 @@ class Valve:
     """
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self._to = port
         self._open = threading.Event()
         self._open.set()
         self._listener = Listener(self._pass_on)
@@ -35,6 +35,10 @@ class Valve:
     def count(self) -> int:
         return self._listener.count
 
+    def through(self, url: str) -> str:
+        """The URL of the server behind it, by this way."""
+        return url.replace(f":{self._to}/", f":{self.port}/")
+
     def shut(self) -> None:
         """From now on both sides are silent to each other; new connections are taken, and get no word either."""
         self._open.clear()
@@ -43,7 +47,7 @@ class Valve:
         self._open.set()
 
     def _pass_on(self, line: Line) -> None:
-        with socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE_S) as other:
+        with socket.create_connection(("127.0.0.1", self._to), timeout=PATIENCE_S) as other:
             other.settimeout(None)
 
             def back() -> None:

@@ -1,7 +1,7 @@
 // Balances: amounts are the texts that the API gave, to the last digit; only for sorting are they numbers.
 
 import { age } from "./clock.js";
-import { fill } from "./connections.js";
+import { withReason } from "./columns.js";
 import { Table } from "./table.js";
 import { span, UNKNOWN } from "./words.js";
 
@@ -25,7 +25,7 @@ export function balanceTable(place) {
         head: "Coin",
         of: (row) => row.coin,
         write: (row) => `${row.coin} ${row.warnings.join(" ")}`,
-        fill: (cell, row) => fill(cell, row.coin, row.warnings.join(", ")),
+        fill: (cell, row) => withReason(cell, row.coin, row.warnings.join(", ")),
       },
       amount("wallet_balance", "Wallet"),
       amount("available_balance", "Available"),

@@ -1,7 +1,6 @@
 // Connections: what the worker processes said of themselves.
 
-import { age } from "./clock.js";
-import { element, say } from "./elements.js";
+import { ageColumn, withReason } from "./columns.js";
 import { Table } from "./table.js";
 import { count, percent, rate, span } from "./words.js";
 
@@ -61,26 +60,13 @@ export function connectionTable(place) {
         write: (row) => `${count(row.active_subscriptions)} of ${count(row.wanted)}`,
       },
       { id: "rate", head: "Events/s", numeric: true, of: (row) => row.perSecond, write: (row) => rate(row.perSecond) },
-      {
-        id: "frame",
-        head: "Last frame",
-        numeric: true,
-        of: (row) => age(row.last_frame_at),
-        write: (row) => span(age(row.last_frame_at)),
-      },
+      ageColumn("frame", "Last frame", (row) => row.last_frame_at),
       { id: "dropped", head: "Dropped", numeric: true, of: (row) => row.dropped, write: (row) => count(row.dropped) },
     ],
   });
 }
 
-/** A state, and under it why it is so. */
-export function fill(cell, state, why) {
-  if (!cell.firstChild) cell.append(element("span", { class: "state" }), element("span", { class: "why" }));
-  say(cell.firstChild, state);
-  say(cell.lastChild, why ?? "");
-}
-
 function fillState(cell, row) {
   const isWell = !row.is_silent && !AWAY.includes(row.connection_status);
-  fill(cell, row.is_silent ? "silent" : row.connection_status, isWell ? null : row.last_error);
+  withReason(cell, row.is_silent ? "silent" : row.connection_status, isWell ? null : row.last_error);
 }

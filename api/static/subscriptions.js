@@ -3,9 +3,9 @@
 import { age } from "./clock.js";
 import { ask } from "./ask.js";
 import { element, say } from "./elements.js";
-import { fill } from "./connections.js";
+import { ageColumn, stateColumn } from "./columns.js";
 import { Table } from "./table.js";
-import { span, UNKNOWN } from "./words.js";
+import { UNKNOWN } from "./words.js";
 
 /** changed: called after something was cancelled. */
 export function subscriptionTable(place, changed) {
@@ -35,21 +35,8 @@ export function subscriptionTable(place, changed) {
         mono: true,
       },
       { id: "category", bare: true, head: "Category", of: (row) => row.category ?? "", write: (row) => row.category ?? UNKNOWN },
-      {
-        id: "state",
-        bare: true,
-        head: "State",
-        of: (row) => row.state,
-        write: (row) => `${row.state} ${row.last_error ?? ""}`,
-        fill: (cell, row) => fill(cell, row.state, row.last_error),
-      },
-      {
-        id: "age",
-        head: "Last event",
-        numeric: true,
-        of: (row) => age(row.last_event_at),
-        write: (row) => span(age(row.last_event_at)),
-      },
+      stateColumn((row) => row.state, (row) => row.last_error),
+      ageColumn("age", "Last event", (row) => row.last_event_at),
       { id: "act", bare: true, head: "Act", fill: (cell, row) => button(cell, row, question) },
     ],
   });

@@ -1,9 +1,9 @@
 // Topics: each that a process holds, and each that a service wants and no process speaks of.
 
 import { age } from "./clock.js";
-import { fill } from "./connections.js";
+import { ageColumn, stateColumn } from "./columns.js";
 import { Table } from "./table.js";
-import { count, span } from "./words.js";
+import { count } from "./words.js";
 
 /** States that need a person, or soon will. `unknown` and `not held` are this page's words. */
 export const IN_TROUBLE = ["refused", "stalled", "unknown", "not held"];
@@ -74,21 +74,8 @@ export function topicTable(place) {
     columns: [
       { id: "topic", head: "Topic", of: (row) => row.topic, mono: true },
       { id: "worker", bare: true, head: "Process", of: (row) => row.worker, mono: true },
-      {
-        id: "state",
-        bare: true,
-        head: "State",
-        of: (row) => row.state,
-        write: (row) => `${row.state} ${row.error ?? ""}`,
-        fill: (cell, row) => fill(cell, row.state, row.error),
-      },
-      {
-        id: "age",
-        head: "Last event",
-        numeric: true,
-        of: (row) => age(row.lastEventAt),
-        write: (row) => span(age(row.lastEventAt)),
-      },
+      stateColumn((row) => row.state, (row) => row.error),
+      ageColumn("age", "Last event", (row) => row.lastEventAt),
       { id: "sequence", head: "Sequence", numeric: true, of: (row) => row.sequence, write: (row) => count(row.sequence) },
       {
         id: "gaps",

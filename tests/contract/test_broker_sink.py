@@ -203,7 +203,7 @@ def test_a_broker_that_falls_silent_is_noticed_within_5_s_and_is_away_until_it_s
 ) -> None:
     with Valve(rabbitmq_server.ports[0]) as valve:
         place = broker("", broker_url)
-        sink = BrokerSink(broker_url.replace(f":{rabbitmq_server.ports[0]}/", f":{valve.port}/"), lambda: None)
+        sink = BrokerSink(valve.through(broker_url), lambda: None)
         place.sink.open()  # for the topology
         place.sink.close()
         sink.open()

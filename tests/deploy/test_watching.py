@@ -39,12 +39,12 @@ def valve(rabbitmq_server: RabbitMQ) -> Iterator[Valve]:
 
 @pytest.fixture
 def gateway(
-    tmp_path: Path, database_url: str, broker_url: str, valve: Valve, rabbitmq_server: RabbitMQ, simulator: RunningSimulator
+    tmp_path: Path, database_url: str, broker_url: str, valve: Valve, simulator: RunningSimulator
 ) -> Iterator[RunningGateway]:
     """It reaches RabbitMQ through the valve."""
     folder = tmp_path / "gateway"
     folder.mkdir()
-    through = broker_url.replace(f":{rabbitmq_server.ports[0]}/", f":{valve.port}/")
+    through = valve.through(broker_url)
     with healthy_gateway(folder, database_url, through, simulator) as running:
         yield running
 

@@ -46,11 +46,10 @@ def gateway(
     new_empty_database: Callable[[], str],
     broker: str,
     valve: Valve,
-    rabbitmq_server: RabbitMQ,
     shared_simulator: RunningSimulator,
 ) -> Iterator[RunningGateway]:
     """It reaches RabbitMQ through the valve; system events reach no queue."""
-    through = broker.replace(f":{rabbitmq_server.ports[0]}/", f":{valve.port}/")
+    through = valve.through(broker)
     folder, settings = tmp_path_factory.mktemp("gateway"), {"WS_GATEWAY_QUEUE_MAX_LENGTH": str(LENGTH)}
     settings["WS_GATEWAY_CLASS_QUEUES"] = "trade"
     with healthy_gateway(folder, new_empty_database(), through, shared_simulator, **settings) as running:

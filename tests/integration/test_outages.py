@@ -27,10 +27,10 @@ def valve(rabbitmq_server: RabbitMQ) -> Iterator[Valve]:
 
 @pytest.fixture
 def start(
-    tmp_path: Path, database_url: str, broker_url: str, simulator: RunningSimulator, valve: Valve, rabbitmq_server: RabbitMQ
+    tmp_path: Path, database_url: str, broker_url: str, simulator: RunningSimulator, valve: Valve
 ) -> Callable[..., AbstractContextManager[RunningGateway]]:
     """Starts a gateway that reaches RabbitMQ through the valve; given further settings."""
-    through = broker_url.replace(f":{rabbitmq_server.ports[0]}/", f":{valve.port}/")
+    through = valve.through(broker_url)
     return partial(healthy_gateway, tmp_path, database_url, through, simulator)
 
 
