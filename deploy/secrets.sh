@@ -1,7 +1,8 @@
 #!/bin/sh
 # Make the secrets of docker-compose.yml, each once: a file that is there stays. Usage: secrets.sh [--simulator] [FOLDER]
 #
-# --simulator  the exchange's key pair becomes that of `ws-gateway simulate`; else both are empty, to be filled in by hand
+# --simulator  the exchange's key pair becomes that of `ws-gateway simulate`; else both are empty, to be filled in by hand,
+#              as bus_key is where several machines share a bus
 # FOLDER       deploy/secrets by default. Only its owner may enter it; the files in it are readable, since each container
 #              sees those it is given and reads them as a user of its own.
 set -eu
@@ -30,6 +31,7 @@ for name in api_key database_password broker_password broker_operator_password r
 done
 put bybit_api_key "$key"
 put bybit_api_secret "$secret"
+put bus_key ""
 put database_url "postgresql://gateway:$(cat "$folder/database_password")@postgres:5432/gateway"
 put broker_url "amqp://ws-gateway:$(cat "$folder/broker_password")@rabbitmq:5672/"
 put broker_definitions.json "$(sed -e "s/@broker_password@/$(cat "$folder/broker_password")/" \

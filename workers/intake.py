@@ -34,6 +34,7 @@ class Intake:
     last_frame_ms  when the last frame of any kind arrived, Unix milliseconds
     last_data_ms   when the last push did
     last_sent_ms   when the last frame that says so was sent, by our clock: what was sent before it has been read
+    turned_at      when frames were read last, monotonic seconds
     """
 
     def __init__(self, delivery: Delivery, subscriptions: Subscriptions, outside: Outside, catchup: Catchup) -> None:
@@ -53,6 +54,7 @@ class Intake:
         self._room_since: float | None = None  # when the disk took the frame in hand; monotonic seconds
         self._read_all_at = -math.inf  # monotonic seconds
         self._is_fresh = False  # what is read now has just arrived
+        self.turned_at = -math.inf
         self.last_sent_ms: int | None = None
         self.last_frame_ms: int | None = None
         self.last_data_ms: int | None = None
@@ -64,10 +66,13 @@ class Intake:
 
     def read(self, connection: Connection, session: Session) -> bool:
         """Take the frames that are here, a bounded number; whether that were all."""
-        self._is_fresh = self._outside.now() - self._read_all_at <= FRESH_S
+        now = self._outside.now()
+        self._is_fresh = now - self._read_all_at <= FRESH_S
         try:
-            is_all = self._read(connection, session)
+            is_all = self._read(connection, session, now)
         finally:
+            if self._texts:
+                self.turned_at = now
             self._note_turn()
         if is_all:
             self._read_all_at = self._outside.now()
@@ -81,11 +86,11 @@ class Intake:
             self._note_sent(self._sent_ms, self.last_frame_ms)
             self._sent_ms = None
 
-    def _read(self, connection: Connection, session: Session) -> bool:
+    def _read(self, connection: Connection, session: Session, now: float) -> bool:
         if not self.retry(session):
             return False
         outside = self._outside
-        has_bytes, unix_ns, tap, now = outside.has_bytes, outside.unix_ns, outside.tap, outside.now()
+        has_bytes, unix_ns, tap = outside.has_bytes, outside.unix_ns, outside.tap
         pending, receive = connection.pending, connection.receive
         for _ in range(FRAMES_PER_TURN):
             if not (pending() or has_bytes(connection)):

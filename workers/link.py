@@ -5,8 +5,6 @@ socket ─▶ frames ─▶ session, delivery ─▶ bus
 """
 
 import logging
-import os
-import select
 from dataclasses import dataclass
 
 from gateway.backoff import Backoff
@@ -24,6 +22,7 @@ from workers.diary import Diary
 from workers.intake import Intake
 from workers.link_measures import LinkMeasures
 from workers.outside import Outside
+from workers.rest import rest
 from workers.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -130,16 +129,15 @@ class Link:
 
     def wait(self) -> None:
         """Sleep until the socket, a wish or the router has something, or a quarter of a second has passed."""
-        readers: list[int] = [self._wake, self._delivery.bus.fileno()]
-        if self._live is not None and not self._delivery.must_wait and not self.intake.is_stuck:
-            if self._live.connection.pending():
-                return
-            readers.append(self._live.connection.fileno())
+        connection = self._live.connection if self._live is not None else None
+        if connection is not None and (self._delivery.must_wait or self.intake.is_stuck):
+            connection = None
+        if connection is not None and connection.pending():
+            return
         waiting_to_dial = self._live is None and self._work
         left = max(0.0, min(TURN_S, self._dial_at - self._outside.now())) if waiting_to_dial else TURN_S
-        readable, _, _ = select.select(readers, [], [], left)
-        if self._wake in readable:
-            os.eventfd_read(self._wake)
+        frames = connection.fileno() if connection is not None else None
+        rest(self._wake, self._delivery.bus.fileno(), frames, within_s=left, read_at=self.intake.turned_at)
 
     def close(self) -> None:
         """Stop reading and let go of the socket; what was read has been handed to the bus."""

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 TICK_S = 0.5
 #: The longest sleep while nothing happens; seconds. A carrier never polls faster than its file descriptors wake it.
 IDLE_S = 0.5
+#: What has settled is looked at no sooner than this after the last step: confirms come one by one, and are cheaper many at a time; seconds.
+GATHER_S = 0.002
 #: Parts that are written before the sink is asked again whether it lives: PostgreSQL commits each.
 PARTS_AT_ONCE = 100
 
@@ -129,8 +131,9 @@ class Carrier:
                 self._written += len(records)
                 self._ends.append(self._written)
                 self.sink.write(records)
-                self._collect()
-                self._tell()
+                if self.sink.fileno() < 0:  # it is settled, or will be asked for in vain
+                    self._collect()
+                    self._tell()
 
     def _collect(self) -> None:
         settled = self.sink.settled()
@@ -184,8 +187,10 @@ class Carrier:
         else:
             due = getattr(self.sink, "due", None)
             seconds = (self._next_tick if due is None else min(due, self._next_tick)) - now
-            if self.sink.fileno() >= 0:
+            gather = max(0.0, min(GATHER_S, seconds))
+            if self.sink.fileno() >= 0 and not poll.poll(gather * 1000):
                 poll.register(self.sink.fileno(), select.POLLIN)
+                seconds -= gather
         poll.poll(max(0.0, min(IDLE_S, seconds)) * 1000)
         try:
             os.eventfd_read(self._wake)
