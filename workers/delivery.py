@@ -116,7 +116,7 @@ class Delivery:
         if data.unknown:
             self.counts.unknown_fields += len(data.unknown)
             self._unknown.note(channel.event_type, data.unknown)
-        wanted, raws = reader.wanted, RawRecords(data.text, len(outcomes))
+        wanted, raws = reader.wanted, None  # nobody asks for the records as they came, mostly
         for place, outcome in enumerate(outcomes):
             if isinstance(outcome, Event):
                 if wanted is not None and outcome.event_type not in wanted:
@@ -129,6 +129,7 @@ class Delivery:
                 self.books.spoiled(data.topic, outcome.reason, now)
             outcome = routable(outcome)
             if isinstance(outcome, BadRecord):
+                raws = raws or RawRecords(data.text, len(outcomes))
                 outcome.record = raws.at(place) if data.is_named else as_it_came(outcome.record, raws.at(place))
                 self._complain(reader, outcome, trace_id, received_ns)
                 continue
@@ -137,7 +138,10 @@ class Delivery:
                 continue
             if memory.hole is not None:
                 self._tell_of_holes(data.topic, reader, received_ns)  # before the event that shows it
-            raw = raws.at(place) if self.stamp.carries_raw(outcome) else None
+            raw = None
+            if self.stamp.carries_raw(outcome):
+                raws = raws or RawRecords(data.text, len(outcomes))
+                raw = raws.at(place)
             self._add(outcome, reader, received_ns, trace_id, raw=raw)
         return self._tell_of_holes(data.topic, reader, received_ns) if reader.may_change_its_word else False
 

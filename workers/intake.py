@@ -54,6 +54,7 @@ class Intake:
         self._room_since: float | None = None  # when the disk took the frame in hand; monotonic seconds
         self._read_all_at = -math.inf  # monotonic seconds
         self._is_fresh = False  # what is read now has just arrived
+        self._may_hold = True  # in this turn
         self.turned_at = -math.inf
         self.last_sent_ms: int | None = None
         self.last_frame_ms: int | None = None
@@ -68,6 +69,7 @@ class Intake:
         """Take the frames that are here, a bounded number; whether that were all."""
         now = self._outside.now()
         self._is_fresh = now - self._read_all_at <= FRESH_S
+        self._may_hold = self._catchup.may_hold
         try:
             is_all = self._read(connection, session, now)
         finally:
@@ -169,7 +171,7 @@ class Intake:
         self.last_data_ms = received_ms
         if frame.ts_ms and (reader := self._delivery.readers.of(frame.topic)) is not None:
             self._lag[reader.channel.event_type].observe(received_ns - frame.ts_ms * 1_000_000)
-        if self._catchup.may_hold and self._catchup.holds((frame, received_ns), now):
+        if self._may_hold and self._catchup.holds((frame, received_ns), now):
             return
         if self._delivery.take(frame, received_ns, now):
             self._subscriptions.renew(frame.topic)

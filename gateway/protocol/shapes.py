@@ -6,6 +6,7 @@ A frame of another shape, or with a value that needs more than naming (a blank, 
 `frames.parse` and `Fields`, which decide what it means; what is read either way is the same.
 """
 
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -56,9 +57,10 @@ class Shape:
         )  # fmt: skip
         self._decode = msgspec.json.Decoder(frame).decode
         self._is_list = is_list
+        self._parts = attrgetter(_TOPIC, _DATA, *of_frame)
         self._around = tuple(of_frame)
-        self._kind = around["type"].name if "type" in around else None
-        self._ts = around["ts"].name
+        self._kind = of_frame.index(around["type"].name) if "type" in around else None
+        self._ts = of_frame.index(around["ts"].name)
         amounts = [row for row in record.values() if row.kind is Kind.AMOUNT]
         self._decimals = tuple(row.name for row in amounts if row.must)
         self._amounts = tuple(row.name for row in amounts if not row.must)
@@ -70,12 +72,12 @@ class Shape:
             frame = self._decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        around = asdict(frame)
-        topic, data = around.pop(_TOPIC), around.pop(_DATA)
+        topic, data, *around = self._parts(frame)
         payloads = []
         for row in data if self._is_list else (data,):
             payload = asdict(row)
-            payload.update(around)
+            for name, value in zip(self._around, around, strict=True):
+                payload[name] = value
             for name in self._decimals:
                 if _is_number(payload[name]) is None:
                     return None
