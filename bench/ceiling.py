@@ -1,7 +1,8 @@
 """`python -m bench.ceiling`: the broker's own ceiling. A bare publisher with asynchronous confirms, whose messages are the gateway's own.
 
-It takes messages as the gateway has published them, gives each a new stamp and nothing else, writes many in one system call, and keeps
-a window unconfirmed. The first order is {"messages": […]} as the consumer tells them; {"load": N, "seconds": S, "window": W} publishes.
+It takes messages as the gateway has published them, gives each a new stamp and nothing else, and writes many in one system call. The
+first order is {"messages": […]} as the consumer tells them; {"load": N, "seconds": S, "window": W} keeps so many unconfirmed, and
+{"load": N, "seconds": S, "rate": R} publishes so many a second, whoever takes them.
 """
 
 import argparse
@@ -16,10 +17,14 @@ from bench.amqp_frames import confirms, publish
 from bench.arrivals import stamp
 from bench.broker_line import CHANNEL, BrokerLine
 from bench.generator.frames import KINDS
+from bench.generator.load import monotonic_us
+from bench.generator.schedule import Schedule, Segment
 
 #: Messages to one write.
 _AT_ONCE = 256
 _READ_BYTES = 1 << 18
+#: The longest sleep, and how long the last confirms are waited for; seconds.
+_IDLE_S, _PATIENCE_S = 0.05, 10.0
 
 
 def templates(exchange: str, messages: list[dict[str, str]]) -> list[tuple[bytes, bytes]]:
@@ -34,33 +39,68 @@ def templates(exchange: str, messages: list[dict[str, str]]) -> list[tuple[bytes
     return found
 
 
+class AsMuchAsGoes:
+    """A window is kept unconfirmed, for so long."""
+
+    def __init__(self, window: int, seconds: float) -> None:
+        self._window = window
+        self._end_us = monotonic_us() + round(seconds * 1_000_000)
+
+    def due(self, sent: int, done: int) -> list[int]:
+        """When those are due that are to go out now; monotonic microseconds."""
+        return [monotonic_us()] * min(_AT_ONCE, self._window - (sent - done))
+
+    def is_over(self, _sent: int) -> bool:
+        return monotonic_us() >= self._end_us
+
+    def wait_s(self, _sent: int) -> float:
+        """Until more is due, if nothing is confirmed before."""
+        return _IDLE_S
+
+
+class AsItIsDue:
+    """So many a second: an open loop."""
+
+    def __init__(self, rate: float, seconds: float) -> None:
+        self._schedule = Schedule([Segment(rate, seconds)])
+        self._begin_us = monotonic_us()
+
+    def due(self, sent: int, _done: int) -> list[int]:
+        last = min(self._schedule.due(monotonic_us() - self._begin_us), sent + _AT_ONCE)
+        return [self._begin_us + each for each in self._schedule.times(sent, last)]
+
+    def is_over(self, sent: int) -> bool:
+        return sent >= self._schedule.events
+
+    def wait_s(self, sent: int) -> float:
+        due_us = self._schedule.next_us(sent)
+        return _IDLE_S if due_us is None else max(0.0, (self._begin_us + due_us - monotonic_us()) / 1_000_000)
+
+
 def run(
-    sock: socket.socket, parts: list[tuple[bytes, bytes]], *, load: int, seconds: float, window: int, tag: int
+    sock: socket.socket, parts: list[tuple[bytes, bytes]], pace: AsMuchAsGoes | AsItIsDue, *, load: int, tag: int
 ) -> dict[str, Any]:
-    """Publish for so long; then wait for the rest. `tag`: the newest delivery tag of earlier loads."""
-    begin, base, heard = time.monotonic_ns(), stamp(load, 0), bytearray()
+    """Publish; then wait for the rest. `tag`: the newest delivery tag of earlier loads."""
+    begin, base, heard = time.monotonic(), stamp(load, 0), bytearray()
     sent = done = refused = 0
-    end = begin + round(seconds * 1e9)
-    confirmed_at_end = 0
+    ended_at = confirmed_at_end = 0.0
     ahead: set[int] = set()
     waiting = memoryview(b"")
     while True:
-        now = time.monotonic_ns()
-        is_over = now >= end
-        if is_over and not confirmed_at_end:
-            confirmed_at_end = done
-        if not waiting and not is_over and sent - done < window:
-            count = min(_AT_ONCE, window - (sent - done))
-            due = base + now // 1000
+        is_over = pace.is_over(sent)
+        if is_over and not ended_at:
+            ended_at, confirmed_at_end = time.monotonic(), done
+        if not waiting and not is_over:
             made = []
-            for number in range(sent, sent + count):
+            for number, due in enumerate(pace.due(sent, done), sent):
                 head, tail = parts[number % len(parts)]
-                made.append(b"%b%016d-%019d%b" % (head, number, due, tail))
+                made.append(b"%b%016d-%019d%b" % (head, number, base + due, tail))
             waiting = memoryview(b"".join(made))
-            sent += count
-        if is_over and not waiting and (done >= sent or now > end + 10**10):
+            sent += len(made)
+        if is_over and not waiting and (done >= sent or time.monotonic() > ended_at + _PATIENCE_S):
             break
-        readable, writable, _ = select.select([sock], [sock] if waiting else [], [], 0.05)
+        left = _IDLE_S if is_over or waiting else pace.wait_s(sent)
+        readable, writable, _ = select.select([sock], [sock] if waiting else [], [], left)
         if writable:
             waiting = waiting[sock.send(waiting) :]
         if readable:
@@ -79,7 +119,7 @@ def run(
                     done += 1
                     ahead.discard(done)
             ahead = {number for number in ahead if number > done}
-    return {"sent": sent, "confirmed": done, "refused": refused, "rate": confirmed_at_end / seconds, "seconds": seconds}
+    return {"sent": sent, "confirmed": done, "refused": refused, "rate": confirmed_at_end / (ended_at - begin)}
 
 
 def main() -> None:
@@ -100,7 +140,9 @@ def main() -> None:
             parts = templates(given.exchange, order["messages"])
             said: dict[str, Any] = {"templates": len(parts)}
         else:
-            said = run(sock, parts, load=order["load"], seconds=order["seconds"], window=order["window"], tag=tag)
+            seconds = order["seconds"]
+            pace = AsItIsDue(order["rate"], seconds) if "rate" in order else AsMuchAsGoes(order["window"], seconds)
+            said = run(sock, parts, pace, load=order["load"], tag=tag)
             tag += said["sent"]
         print(json.dumps(said), flush=True)
     line.close()

@@ -18,6 +18,7 @@ class Ceiling:
         """`consumer`: has read at least one message of each routing key."""
         command = [sys.executable, "-m", "bench.ceiling", "--url", broker_url, "--exchange", EXCHANGE]
         self._child = Child("ceiling", command, folder, environ())
+        self._consumer = consumer
         self._child.ask(messages=consumer.ask(sample=True)["messages"])
 
     def __enter__(self) -> "Ceiling":
@@ -30,3 +31,11 @@ class Ceiling:
         """Messages confirmed in a second."""
         told = self._child.ask(seconds + 30.0, load=next_load(), seconds=seconds, window=WINDOW)
         return float(told["rate"])
+
+    def latency_ms(self, rate: float, seconds: float) -> dict[str, float]:
+        """From when a message was due to the consumer, where so many are due a second: by part; milliseconds."""
+        load = next_load()
+        self._child.ask(seconds + 30.0, load=load, seconds=seconds, rate=rate)
+        report = self._consumer.ask(report=True)
+        assert report["load"] == load, "the consumer has read what was published last"
+        return dict(report["latency_ms"])

@@ -58,9 +58,9 @@ def core(bench: Bench) -> None:
             meters.follow("trades", [[500, 3]])
             with Ceiling(running.gateway.broker_url, running.folder, consumer) as ceiling:
                 capacity(bench, meters, ceiling)
+                latencies(bench, meters, ceiling)
             if bench.has_profiles:
                 profile(bench, running, meters)
-            latencies(bench, meters)
 
 
 def idle(bench: Bench, running: Running) -> None:
@@ -100,10 +100,16 @@ def profile(bench: Bench, running: Running, meters: Meter) -> None:
         bench.say(f"    {line}")
 
 
-def latencies(bench: Bench, meters: Meter) -> None:
+def latencies(bench: Bench, meters: Meter, ceiling: Ceiling) -> None:
+    """By turns with the bare publisher, which tells what of them is the broker's own."""
     seconds = 5.0 if bench.is_quick else 15.0
     for rate in RATES:
-        found = [meters.follow("trades", [[rate, seconds]]) for _ in range(bench.repeats)]
+        found, bare = list[Measured](), list[dict[str, float]]()
+        for _ in range(bench.repeats):
+            bare.append(ceiling.latency_ms(rate, seconds))
+            found.append(meters.follow("trades", [[rate, seconds]]))
+        for part in ("p50", "p99"):
+            bench.tell(f"broker.{rate}.{part}", *(each[part] for each in bare))
         for part in ("p50", "p99", "p99.9", "max"):
             bench.tell(f"latency.{rate}.{part}", *(each.report["latency_ms"][part] for each in found))
         bench.tell(f"lost.{rate}", *(each.lost for each in found))

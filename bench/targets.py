@@ -73,6 +73,11 @@ TABLE: dict[str, tuple[Target, ...]] = {
         for part in ("p50", "p99", "p99.9", "max")
     )
     + tuple(Target(f"lost.{rate}", f"{rate:,} events/s, lost", "events", "≤", 0) for rate in RATES)
+    + tuple(
+        Target(f"broker.{rate}.{part}", f"the bare publisher straight to the broker at {rate:,} events/s, {part}", "ms")
+        for rate in RATES
+        for part in ("p50", "p99")
+    )
     + (
         Target("plain.latency.p50", "the plain asyncio gateway at 200 events/s, p50", "ms"),
         Target("plain.latency.p99", "the plain asyncio gateway at 200 events/s, p99", "ms"),
