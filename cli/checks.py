@@ -22,8 +22,9 @@ from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
 from gateway.sinks.moving import Found
 from workers.connects import ConnectBudget
-from workers.dial import Connection, Route
+from workers.dial import Connection
 from workers.exchange import connects_of
+from workers.route import Route
 from workers.wiring import rest_of
 
 Level = Literal["ok", "note", "wrong"]

@@ -14,7 +14,7 @@ from gateway.protocol.answers import Fact
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.frames import Data, Unknown, parse
 from gateway.protocol.memory import Memory
-from gateway.protocol.raw_records import RawRecords, as_it_came, raw_data
+from gateway.protocol.raw_records import as_it_came, raw_data, raw_record
 from gateway.wire import Stamp, TopicReport
 from workers import diary
 from workers.books import Books, Standing
@@ -116,7 +116,7 @@ class Delivery:
         if data.unknown:
             self.counts.unknown_fields += len(data.unknown)
             self._unknown.note(channel.event_type, data.unknown)
-        wanted, raws = reader.wanted, None  # nobody asks for the records as they came, mostly
+        wanted, count = reader.wanted, len(outcomes)
         for place, outcome in enumerate(outcomes):
             if isinstance(outcome, Event):
                 if wanted is not None and outcome.event_type not in wanted:
@@ -129,8 +129,7 @@ class Delivery:
                 self.books.spoiled(data.topic, outcome.reason, now)
             outcome = routable(outcome)
             if isinstance(outcome, BadRecord):
-                raws = raws or RawRecords(data.text, len(outcomes))
-                outcome.record = raws.at(place) if data.is_named else as_it_came(outcome.record, raws.at(place))
+                outcome.record = as_it_came(data, outcome.record, raw_record(data, place, count))
                 self._complain(reader, outcome, trace_id, received_ns)
                 continue
             if not self.passes(outcome):
@@ -138,10 +137,7 @@ class Delivery:
                 continue
             if memory.hole is not None:
                 self._tell_of_holes(data.topic, reader, received_ns)  # before the event that shows it
-            raw = None
-            if self.stamp.carries_raw(outcome):
-                raws = raws or RawRecords(data.text, len(outcomes))
-                raw = raws.at(place)
+            raw = raw_record(data, place, count) if self.stamp.carries_raw(outcome) else None
             self._add(outcome, reader, received_ns, trace_id, raw=raw)
         return self._tell_of_holes(data.topic, reader, received_ns) if reader.may_change_its_word else False
 
@@ -293,8 +289,7 @@ class Delivery:
 
     def unasked(self, data: Data, received_ns: int) -> None:
         """Keep and count a frame of a topic that nobody asked for."""
-        raw = raw_data(data.text)
-        record = raw if data.is_named else as_it_came(data.data, raw)
+        record = as_it_came(data, data.data, raw_data(data.text))
         bad = BadRecord(topic=data.topic, reason="a frame of a topic that nobody asked for", record=record)
         self._complain(self._strange, bad, "", received_ns)
 

@@ -7,21 +7,18 @@ receive that ran out of time.
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import websocket
 from websocket import ABNF
 
 from gateway.errors import LinkLost
-from gateway.proxy import proxy_of
-from gateway.tls import client_context, trouble
-from workers.stream import Stream, connected
-from workers.tunnel import tunnel
+from gateway.tls import trouble
+from workers.route import Route, reached
+from workers.stream import Stream
 
 #: Name, TCP, proxy, TLS and handshake together; seconds.
 CONNECT_S = 5.0
@@ -45,20 +42,6 @@ _WHOLE_TEXT = 0x81
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """How to get to an endpoint.
-
-    url      ws:// or wss://, with the path
-    ca_file  a further authority, "" for the system's alone
-    proxy    http:// or socks5h:// URL, "" for none
-    """
-
-    url: str
-    ca_file: str = ""
-    proxy: str = ""
-
-
 class Connection:
     """One open WebSocket. `receive` is called when `fileno` is readable or `pending` says so; all calls raise LinkLost."""
 
@@ -66,7 +49,7 @@ class Connection:
         """Connect and shake hands, all of it within so many seconds; `receive` waits `read_s` for the rest of a frame."""
         self._read_s = read_s
         until = time.monotonic() + within_s
-        self._stream = _reached(route, until)
+        self._stream = reached(route, until)
         self._ws = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=False)
         self._frames = self._ws.frame_buffer = _Frames(self._stream)
         self._begun: bytearray | None = None  # a fragmented message's first part
@@ -110,6 +93,10 @@ class Connection:
         if frame.opcode == ABNF.OPCODE_PING:
             self._send(frame.data, ABNF.OPCODE_PONG)
         return None
+
+    def at_hand(self) -> Iterator[bytes]:
+        """The messages that are here already, up to one that is not whole or no plain text; each is taken when it is given."""
+        return self._frames.texts() if self._begun is None else iter(())
 
     def send(self, text: str) -> None:
         self._send(text.encode(), ABNF.OPCODE_TEXT)
@@ -176,24 +163,29 @@ class _Frames(websocket.frame_buffer):  # type: ignore[misc] # the library ships
         self._stream = stream
 
     def text(self) -> bytes | None:
-        """The next frame, if it is a whole text, as nearly all are, and all of it is here. Source of its form: RFC 6455, section 5.2."""
+        """The next frame, if it is a whole text, as nearly all are, and all of it is here."""
+        return next(self.texts(), None)
+
+    def texts(self) -> Iterator[bytes]:
+        """All such frames, up to one that is none. Source of their form: RFC 6455, section 5.2."""
         stream = self._stream
         here, at = stream.here, stream.at
-        left = len(here) - at
-        if left < 2 or here[at] != _WHOLE_TEXT or self.header is not None or self.recv_buffer:
-            return None
-        length, start = here[at + 1], at + 2
-        if length == 126 and left >= 4:
-            length, start = here[at + 2] << 8 | here[at + 3], at + 4
-            if length < 126:
-                return None
-        elif length > 125:
-            return None
-        end = start + length
-        if end > len(here):
-            return None
-        stream.at = end
-        return here[start:end]
+        size = len(here)
+        if self.header is not None or self.recv_buffer:
+            return
+        while size - at > 1 and here[at] == _WHOLE_TEXT:
+            length, start = here[at + 1], at + 2
+            if length > 125:
+                if length > 126 or size - at < 4:
+                    return
+                length, start = here[at + 2] << 8 | here[at + 3], at + 4
+                if length < 126:
+                    return
+            at = start + length
+            if at > size:
+                return
+            stream.at = at
+            yield here[start:at]
 
     def has_read(self) -> bool:
         """Where nothing is here: wait for what comes next, and read all that is there. Whether that was done."""
@@ -252,27 +244,6 @@ def _some_of(stream: Stream, most: int) -> bytes:
     if not part:
         raise websocket.WebSocketConnectionClosedException("closed by the exchange without a goodbye")
     return part
-
-
-def _reached(route: Route, until: float) -> Stream:
-    """A stream that ends at the route's host, through the proxy and inside TLS where there are such."""
-    parts = urlsplit(route.url)
-    secure = parts.scheme == "wss"
-    host, port = parts.hostname or "", parts.port or (443 if secure else 80)
-    context = client_context(route.ca_file) if secure else None
-    proxy = proxy_of(route.proxy)
-    stream = connected(proxy.host, proxy.port, until) if proxy else connected(host, port, until)
-    with ExitStack() as unless_reached:
-        unless_reached.callback(stream.close)
-        try:
-            if proxy:
-                tunnel(stream, proxy, host, port)
-            if context:
-                stream.start_tls(context, host)
-        except OSError as fault:
-            raise LinkLost(f"no TLS with {host}:{port}: {trouble(fault)}") from fault
-        unless_reached.pop_all()
-    return stream
 
 
 def _shake_hands(ws: websocket.WebSocket, stream: Stream, url: str) -> None:

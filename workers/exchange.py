@@ -36,13 +36,13 @@ from workers.catalog_reader import CatalogReader
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
 from workers.diagnosing import Diagnosis
-from workers.dial import Route
 from workers.gaps import Gaps, OpenGap
 from workers.journal import Journal
 from workers.layout import Layout
 from workers.link import Link
 from workers.maintenance import announced
 from workers.outside import Outside
+from workers.route import Route
 from workers.slots import Slot
 from workers.tap import Tap
 from workers.wanted import WantedReader, Wishes

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from itertools import chain
 
 from gateway.protocol.frames import Data, Frame, Pong, Unknown
 from gateway.protocol.parser import Parser
@@ -93,19 +94,21 @@ class Intake:
             return False
         outside = self._outside
         has_bytes, unix_ns, tap = outside.has_bytes, outside.unix_ns, outside.tap
-        pending, receive = connection.pending, connection.receive
-        for _ in range(FRAMES_PER_TURN):
-            if not (pending() or has_bytes(connection)):
+        while self._texts < FRAMES_PER_TURN:
+            if not (connection.pending() or has_bytes(connection)):
                 return True
-            text = receive()
+            text = connection.receive()
             if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
                 return not has_bytes(connection)
-            received_ns = unix_ns()
-            if tap.recorders:
-                tap.received(received_ns, text)
-            if self._is_kept and not self._keep(received_ns, text):
-                return False
-            self._sort(text, received_ns, session, now)
+            for each in chain((text,), connection.at_hand()):
+                received_ns = unix_ns()
+                if tap.recorders:
+                    tap.received(received_ns, each)
+                if self._is_kept and not self._keep(received_ns, each):
+                    return False
+                self._sort(each, received_ns, session, now)
+                if self._texts >= FRAMES_PER_TURN:
+                    break
         return not has_bytes(connection)
 
     def retry(self, session: Session | None) -> bool:

@@ -17,12 +17,13 @@ from gateway.protocol.subscriptions import Subscriptions
 from gateway.state import ConnectionStatus
 from workers.catchup import Catchup
 from workers.delivery import Delivery
-from workers.dial import Connection, Route
+from workers.dial import Connection
 from workers.diary import Diary
 from workers.intake import Intake
 from workers.link_measures import LinkMeasures
 from workers.outside import Outside
 from workers.rest import rest
+from workers.route import Route
 from workers.watchdog import Watchdog
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from gateway.exchange.clock import ExchangeClock
 from workers.connects import ConnectBudget
 from workers.diagnosing import Diagnosis
-from workers.dial import Connection, Route
+from workers.dial import Connection
+from workers.route import Route
 from workers.tap import Tap
 
 

@@ -19,7 +19,8 @@ from gateway.protocol.frames import Data
 from gateway.protocol.memory import Memory
 from gateway.sinks.broker import BrokerSink
 from gateway.wire import Stamp
-from workers.dial import Connection, Route
+from workers.dial import Connection
+from workers.route import Route
 
 FRAMES = 200
 _SYMBOL, _ENDPOINT = "AAAUSDT", "linear"

@@ -21,6 +21,7 @@ class Data(msgspec.Struct):
     text        the same as it came
     unknown     keys of its records that no table knows, put here by whoever reads them
     is_named    `data` holds payloads: what `Fields` would make of the records
+    raws        its records exactly as they came, once somebody has asked for one; see `raw_records.py`
     """
 
     topic: str
@@ -31,6 +32,7 @@ class Data(msgspec.Struct):
     text: bytes = b""
     unknown: list[str] = []
     is_named: bool = False
+    raws: list[msgspec.Raw | None] | None = None
 
 
 class Ack(msgspec.Struct):

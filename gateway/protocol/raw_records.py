@@ -3,7 +3,7 @@
 import msgspec
 
 from gateway.models import Json
-from gateway.protocol.frames import decode
+from gateway.protocol.frames import Data, decode
 
 
 class _Shell(msgspec.Struct):
@@ -44,8 +44,10 @@ def raw_data(text: bytes) -> msgspec.Raw | None:
         return None
 
 
-def as_it_came(record: Json, raw: msgspec.Raw | None) -> Json:
-    """The same record in the exchange's own digits, where `raw` is that record and not one that holds it. None: all there is."""
+def as_it_came(data: Data, record: Json, raw: msgspec.Raw | None) -> Json:
+    """A record of a frame in the exchange's own digits, where `raw` is that record and not one that holds it. None: all there is."""
+    if data.is_named:
+        return raw
     if raw is None or record is None:
         return raw if record is None else record
     try:
@@ -54,14 +56,8 @@ def as_it_came(record: Json, raw: msgspec.Raw | None) -> Json:
         return record
 
 
-class RawRecords(msgspec.Struct):
-    """The records of one frame, looked for when the first is asked for: mostly nobody does."""
-
-    text: bytes
-    count: int
-    found: list[msgspec.Raw | None] | None = None
-
-    def at(self, place: int) -> msgspec.Raw | None:
-        if self.found is None:
-            self.found = raw_records(self.text, self.count)
-        return self.found[place]
+def raw_record(data: Data, place: int, count: int) -> msgspec.Raw | None:
+    """Of so many outcomes of a frame the one at this place. They are looked for when the first is asked for: mostly nobody does."""
+    if data.raws is None:
+        data.raws = raw_records(data.text, count)
+    return data.raws[place]

@@ -65,6 +65,10 @@ class Frames:
     def pending(self) -> bool:
         return self.left > 0
 
+    def at_hand(self) -> Iterator[bytes]:
+        while self.left:
+            yield self.receive()
+
 
 def cpu_ns(tap: Tap, texts: list[bytes]) -> float:
     """Of one frame from the socket to the bus, the tap's turns among it."""

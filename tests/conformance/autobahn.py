@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from gateway.errors import LinkLost
-from workers.dial import Connection, Route
+from workers.dial import Connection
+from workers.route import Route
 
 AGENT = "ws-gateway"
 #: The longest case takes some seconds.

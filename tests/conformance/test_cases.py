@@ -13,7 +13,8 @@ from server import Player
 
 from gateway.errors import LinkLost
 from gateway.protocol.frames import Unknown, parse
-from workers.dial import Connection, Route
+from workers.dial import Connection
+from workers.route import Route
 
 DEVIATIONS = [case for case in CASES if case.deviates]
 

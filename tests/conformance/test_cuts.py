@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from listener import PATIENCE_S, Line, Listener
 from wire import BINARY, CONT, PING, PONG, TEXT, fragments, frame, sent_by_client, text
 
-from workers.dial import Connection, Route
+from workers.dial import Connection
+from workers.route import Route
 
 #: Name → (what is sent, messages, pongs). Short, for each is cut everywhere.
 STREAMS = {

@@ -8,7 +8,8 @@ import trustme
 from listener import Line, ok
 
 from gateway.exchange.rest import Rest
-from workers.dial import Connection, Route
+from workers.dial import Connection
+from workers.route import Route
 
 TIME = b'{"retCode":0,"retMsg":"OK","result":{"timeSecond":"1700000000","timeNano":"1700000000123456789"},"time":1700000000123}'
 TIME_MS = 1_700_000_000_123

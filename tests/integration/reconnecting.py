@@ -26,9 +26,9 @@ from workers.book_fetcher import BookFetcher
 from workers.books import Books
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
-from workers.dial import Route
 from workers.link import Link
 from workers.outside import Outside
+from workers.route import Route
 
 #: How the exchange ends a connection; in turn.
 CUTS = ("abort", "1000", "1001", "mid_frame")

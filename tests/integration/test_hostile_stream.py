@@ -32,9 +32,9 @@ from tests.standins import KeepingFetcher
 from tests.zeromq import Context
 from workers.books import Books
 from workers.delivery import Delivery
-from workers.dial import Route
 from workers.link import Link
 from workers.outside import Outside
+from workers.route import Route
 
 #: Of each endpoint; there are seven.
 FRAMES = 8_000

@@ -17,7 +17,8 @@ from proxies import NAME, HttpProxy, Proxy, SocksProxy
 
 from gateway.errors import LinkLost
 from gateway.proxy import proxy_of
-from workers.dial import Connection, Route
+from workers.dial import Connection
+from workers.route import Route
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = (HttpProxy, SocksProxy)

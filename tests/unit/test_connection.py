@@ -11,7 +11,8 @@ from listener import PATIENCE_S, Line, Listener
 from plays import after_handshake, trickle
 
 from gateway.errors import LinkLost
-from workers.dial import READ_S, SEND_S, Connection, Route
+from workers.dial import READ_S, SEND_S, Connection
+from workers.route import Route
 
 
 def exhaust(connection: Connection) -> None:

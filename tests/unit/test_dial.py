@@ -17,7 +17,8 @@ from listener import PATIENCE_S, Line, Listener, open_files, switching
 from plays import after_handshake, said, trickle
 
 from gateway.errors import LinkLost
-from workers.dial import CONNECT_S, Connection, Route
+from workers.dial import CONNECT_S, Connection
+from workers.route import Route
 from workers.stream import HEAD_BYTES, Addresses, connected
 
 ROOT = Path(__file__).resolve().parents[2]

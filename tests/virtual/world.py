@@ -5,7 +5,7 @@ A day passes in a minute, and every run is the same.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -28,10 +28,11 @@ from tests.standins import KeepingBus, KeepingLetters
 from workers.books import Books
 from workers.connects import ConnectBudget
 from workers.delivery import Delivery
-from workers.dial import CONNECT_S, Route
+from workers.dial import CONNECT_S
 from workers.journal import Journal
 from workers.link import Link
 from workers.outside import Outside
+from workers.route import Route
 
 #: When the virtual world begins; Unix seconds: 2026-07-01, a Wednesday.
 BEGAN_S = 1_782_864_000
@@ -145,6 +146,10 @@ class ClientEnd:
 
     def pending(self) -> bool:
         return self.line.has_bytes()
+
+    def at_hand(self) -> Iterator[bytes]:
+        """Each is received on its own: a trap may spring between two."""
+        return iter(())
 
 
 @dataclass(slots=True)
