@@ -69,6 +69,38 @@ def test_half_a_frame_glued_to_the_handshake_is_not_lost() -> None:
         connection.close()
 
 
+def test_texts_at_hand_are_given_in_order_up_to_what_is_no_plain_text() -> None:
+    ping, half = b"\x89\x00", TEXT[:4]
+    with Listener(after_handshake(TEXT + b"\x81\x03two" + b"\x81\x00" + ping + TEXT + half)) as listener:
+        connection = Connection(Route(listener.url()), read_s=0)
+        assert connection.receive() == b"hello"
+        assert list(connection.at_hand()) == [b"two", b""]
+        assert list(connection.at_hand()) == []
+        assert connection.receive() is None  # the ping
+        assert list(connection.at_hand()) == [b"hello"]
+        assert connection.receive() is None  # half a frame
+        connection.close()
+
+
+def test_a_text_at_hand_that_nobody_took_stays() -> None:
+    with Listener(after_handshake(TEXT + b"\x81\x03two" + b"\x81\x05three")) as listener:
+        connection = Connection(Route(listener.url()))
+        assert next(connection.at_hand()) == b"hello"
+        assert connection.receive() == b"two"
+        assert list(connection.at_hand()) == [b"three"]
+        connection.close()
+
+
+def test_nothing_is_at_hand_amid_a_message_of_several_frames() -> None:
+    with Listener(after_handshake(b"\x01\x02he" + b"\x80\x03llo" + TEXT)) as listener:
+        connection = Connection(Route(listener.url()))
+        assert connection.receive() is None
+        assert list(connection.at_hand()) == []
+        assert connection.receive() == b"hello"
+        assert list(connection.at_hand()) == [b"hello"]
+        connection.close()
+
+
 def test_ipv6_loopback() -> None:
     with Listener(after_handshake(TEXT), host="::1") as listener:
         connection = Connection(Route(listener.url(host="[::1]") + "/v5/public"))
