@@ -230,6 +230,7 @@ class BrokerSink:
             raise ConnectionResetError("RabbitMQ closed the connection")
         self._heard = time.monotonic()
         acks, length = self._frames.acks(data)
+        self._connection.connection.bytes_recv += len(acks)  # of which it counts frames, to know whether the broker lives
         transport._read_buffer = data[length:]
         if self._on_ack in self._channel.events["basic_ack"]:
             self._confirm(acks)

@@ -12,7 +12,7 @@ from sink_places import POLICY, QUEUE, broker, record, settle
 from gateway import names
 from gateway.errors import SinkAway
 from gateway.servers import RabbitMQ
-from gateway.sinks.broker import IO_TIMEOUT_S, NACK_PAUSE_S, BrokerSink
+from gateway.sinks.broker import HEARTBEAT_S, IO_TIMEOUT_S, NACK_PAUSE_S, BrokerSink
 from gateway.sinks.returned import Route
 from gateway.sinks.sink import Sink
 from gateway.sinks.topology import Topology
@@ -91,6 +91,19 @@ def turn_until(sink: BrokerSink, claim: Callable[[], bool]) -> None:
         select([sink.fileno()], [], [], 0.1)
         sink.settled()
         sink.tick()
+
+
+def test_a_broker_that_is_heard_by_its_confirms_alone_is_there(broker_url: str) -> None:
+    """While messages flow it sends no heartbeats, and two that are missed end the connection."""
+    place = broker("", broker_url)
+    place.sink.open()
+    began, count = time.monotonic(), 0
+    while time.monotonic() - began < 3 * HEARTBEAT_S:
+        count += 1
+        place.sink.write([record(count)])
+        settle(place.sink, count)
+        place.sink.tick()
+    place.sink.close()
 
 
 class Declaring:
