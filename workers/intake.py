@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 #: Frames read before what they hold goes to the bus as one batch, and before anything else gets its turn.
 FRAMES_PER_TURN = 256
+#: Frames that come closer behind others than this are left to gather, and where more than so many come in a second, than this; seconds.
+GATHER_S, FAST, GATHER_FAST_S = 0.001, 8_000.0, 0.004
 #: A pong that is read longer than this after all was read last may have waited for us, and says nothing of the clock; seconds. Longer
 #: than the loop sleeps.
 FRESH_S = 0.5
@@ -35,7 +37,7 @@ class Intake:
     last_frame_ms  when the last frame of any kind arrived, Unix milliseconds
     last_data_ms   when the last push did
     last_sent_ms   when the last frame that says so was sent, by our clock: what was sent before it has been read
-    turned_at      when frames were read last, monotonic seconds
+    gathers_until  frames that come before are left for the same turn, monotonic seconds: what a turn costs does not depend on their number
     """
 
     def __init__(self, delivery: Delivery, subscriptions: Subscriptions, outside: Outside, catchup: Catchup) -> None:
@@ -56,7 +58,8 @@ class Intake:
         self._read_all_at = -math.inf  # monotonic seconds
         self._is_fresh = False  # what is read now has just arrived
         self._may_hold = True  # in this turn
-        self.turned_at = -math.inf
+        self._turned_at = -math.inf  # when frames were read last; monotonic seconds
+        self.gathers_until = -math.inf
         self.last_sent_ms: int | None = None
         self.last_frame_ms: int | None = None
         self.last_data_ms: int | None = None
@@ -75,7 +78,8 @@ class Intake:
             is_all = self._read(connection, session, now)
         finally:
             if self._texts:
-                self.turned_at = now
+                is_fast = self._texts > FAST * (now - self._turned_at)
+                self._turned_at, self.gathers_until = now, now + (GATHER_FAST_S if is_fast else GATHER_S)
             self._note_turn()
         if is_all:
             self._read_all_at = self._outside.now()

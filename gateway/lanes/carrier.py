@@ -26,7 +26,7 @@ TICK_S = 0.5
 #: The longest sleep while nothing happens; seconds. A carrier never polls faster than its file descriptors wake it.
 IDLE_S = 0.5
 #: What has settled is looked at no sooner than this after the last step: confirms come one by one, and are cheaper many at a time; seconds.
-GATHER_S = 0.002
+GATHER_S = 0.004
 #: Parts that are written before the sink is asked again whether it lives: PostgreSQL commits each.
 PARTS_AT_ONCE = 100
 

@@ -9,7 +9,7 @@ from math import inf
 import pytest
 
 from workers import rest as resting
-from workers.rest import GATHER_S, HEAR_S, rest
+from workers.rest import HEAR_S, rest
 
 #: Longer than anything here takes; seconds.
 LONG_S = 30.0
@@ -21,10 +21,10 @@ class Line:
     def __init__(self) -> None:
         self.wake, self.bus, self.frames = (os.eventfd(0, os.EFD_NONBLOCK) for _ in range(3))
 
-    def rest(self, *, read_at: float = -inf, within_s: float = LONG_S, is_read: bool = True) -> float:
+    def rest(self, *, gathers_until: float = -inf, within_s: float = LONG_S, is_read: bool = True) -> float:
         """How long it took; seconds."""
         began = time.monotonic()
-        rest(self.wake, self.bus, self.frames if is_read else None, within_s=within_s, read_at=read_at)
+        rest(self.wake, self.bus, self.frames if is_read else None, within_s=within_s, gathers_until=gathers_until)
         return time.monotonic() - began
 
     @property
@@ -52,10 +52,10 @@ def test_a_frame_ends_it_and_so_does_the_end_of_the_time(line: Line) -> None:
 
 def test_a_frame_close_behind_others_is_left_to_gather(line: Line) -> None:
     os.eventfd_write(line.frames, 1)
-    read_at = time.monotonic()
-    line.rest(read_at=read_at)
-    assert time.monotonic() >= read_at + GATHER_S
-    assert line.rest(read_at=time.monotonic() - GATHER_S) < LONG_S
+    until = time.monotonic() + 0.02
+    line.rest(gathers_until=until)
+    assert time.monotonic() >= until
+    assert line.rest(gathers_until=time.monotonic()) < LONG_S
 
 
 def test_a_wish_interrupts_everything_and_is_calm_then(line: Line) -> None:
@@ -65,7 +65,7 @@ def test_a_wish_interrupts_everything_and_is_calm_then(line: Line) -> None:
     for raised in (line.frames, line.bus):
         os.eventfd_write(raised, 1)
         os.eventfd_write(line.wake, 1)
-        assert line.rest(read_at=time.monotonic() + LONG_S) < LONG_S
+        assert line.rest(gathers_until=time.monotonic() + LONG_S) < LONG_S
         assert line.is_calm
 
 
@@ -82,4 +82,4 @@ def test_the_routers_answers_wait_a_moment_and_no_frame_waits_for_them(line: Lin
 def test_while_no_frame_is_read_the_router_is_heard_at_once(line: Line) -> None:
     os.eventfd_write(line.frames, 1)
     os.eventfd_write(line.bus, 1)
-    assert line.rest(is_read=False, read_at=time.monotonic() + LONG_S) < LONG_S
+    assert line.rest(is_read=False, gathers_until=time.monotonic() + LONG_S) < LONG_S
