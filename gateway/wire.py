@@ -89,6 +89,7 @@ class Stamp:
         self._account = account
         self._include_raw = include_raw
         self._sequences: dict[str, int] = {}
+        self._received_ns, self._received_at = 0, iso_us(0)  # of the newest event: many are received together
 
     def carries_raw(self, event: Event) -> bool:
         """Whether the setting wants the exchange's record beside the event's payload."""
@@ -110,10 +111,12 @@ class Stamp:
         account = self._account if event.private else None
         payload = event.payload if raw is None else {**event.payload, "raw": raw}
         timestamp_ms = event.timestamp_ms if 0 < event.timestamp_ms <= LATEST_MS else received_ns // 1_000_000
+        if received_ns != self._received_ns:
+            self._received_ns, self._received_at = received_ns, iso_us(received_ns)
         identity = event_id(f"{account}|{event.identity}" if account else event.identity)
         body = _encode_envelope(
             Envelope(
-                identity, event_type, category, symbol, account, topic, iso_ms(timestamp_ms), iso_us(received_ns), sequence, self.epoch,
+                identity, event_type, category, symbol, account, topic, iso_ms(timestamp_ms), self._received_at, sequence, self.epoch,
                 event.gap_id, event.source, trace_id, payload,
             )
         )  # fmt: skip

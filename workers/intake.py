@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 #: Frames read before what they hold goes to the bus as one batch, and before anything else gets its turn.
 FRAMES_PER_TURN = 256
 #: Frames that come closer behind others than this are left to gather, and where more than so many come in a second, than this; seconds.
-GATHER_S, FAST, GATHER_FAST_S = 0.001, 8_000.0, 0.004
+GATHER_S, FAST, GATHER_FAST_S = 0.001, 8_000.0, 0.008
 #: A pong that is read longer than this after all was read last may have waited for us, and says nothing of the clock; seconds. Longer
 #: than the loop sleeps.
 FRESH_S = 0.5
@@ -104,8 +104,8 @@ class Intake:
             text = connection.receive()
             if text is None:  # a control frame, or one that is not whole yet: a trickle must not hold up the turn
                 return not has_bytes(connection)
+            received_ns = unix_ns()  # of all that left the socket in one read
             for each in chain((text,), connection.at_hand()):
-                received_ns = unix_ns()
                 if tap.recorders:
                     tap.received(received_ns, each)
                 if self._is_kept and not self._keep(received_ns, each):
@@ -168,7 +168,7 @@ class Intake:
         if type(frame) is not Data:
             self._answer(frame, text, received_ns, session, now)
             return
-        is_asked_for = session is None or session.receive(frame, now)
+        is_asked_for = session is None or session.pushed(frame.topic, now)
         if frame.ts_ms:
             self._sent_ms = frame.ts_ms
         if not is_asked_for:

@@ -82,11 +82,7 @@ class MarketCatchup(Catchup):
         self._go_on(now)
 
     def passes(self, event: Event) -> bool:
-        if event.event_type in DEADLINES:
-            if self._refill.is_told(event):
-                return False
-            self._refill.note(event)
-        return True
+        return event.event_type not in DEADLINES or self._refill.tells(event)
 
     def _look_for_topics(self, now: float) -> None:
         """Those that are held again are asked for; those that will not be held have their verdict."""

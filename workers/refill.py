@@ -87,12 +87,15 @@ class Refill(Generic[Item]):
         for topic, last in told.items():
             self._tapes.setdefault(topic, Tape()).goes_on(last)
 
-    def note(self, event: Event) -> None:
-        """Consumers are told of it now: every trade and candle."""
+    def tells(self, event: Event) -> bool:
+        """Whether consumers are told of a trade or candle that the stream brings; from then on they are."""
         tape = self._tapes.get(event.topic)
         if tape is None:
             tape = self._tapes[event.topic] = Tape()
+        elif tape.is_told(event):
+            return False
         tape.note(event)
+        return True
 
     def is_told(self, event: Event) -> bool:
         """Whether REST has told a trade or candle already that the stream brings."""

