@@ -4,7 +4,8 @@ Source: protocol notes, sections 6.2 to 6.4. The levels pass as they came; of an
 """
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -81,10 +82,31 @@ def normalise_full(data: Data, category: str | None, memory: Memory) -> list[Out
     return _frame(data, category, memory, event_type="full_orderbook")
 
 
+class Book(NamedTuple):
+    """What a topic's name says of its book.
+
+    word     the topic's second
+    depth    levels a side; None: all there are
+    variant  the last word of its routing key
+    """
+
+    word: str
+    symbol: str
+    depth: int | None
+    variant: str
+
+
+@lru_cache(maxsize=16_384)
+def book_of(topic: str) -> Book:
+    """Remembered: it is asked for with each frame."""
+    word, _, symbol = topic.partition(".")[2].partition(".")
+    depth = int(word) if word.isdigit() else RPI_DEPTH if word == "rpi" else None
+    return Book(word, symbol, depth, word if word.isdigit() else "-")
+
+
 def depth_of(topic: str) -> int | None:
     """Levels a side of a topic's book; None: all there are."""
-    word = topic.split(".", 2)[1]
-    return int(word) if word.isdigit() else RPI_DEPTH if word == "rpi" else None
+    return book_of(topic).depth
 
 
 def unpack(payload: Payload) -> None:
@@ -125,7 +147,7 @@ def fetched(topic: str, category: str | None, levels: Levels, *, at: FullBook, a
 
 def _whole(topic: str, event_type: str, category: str | None, levels: Levels, dated: Mapping[str, Json]) -> Event:
     payload: Payload = {
-        "symbol": topic.split(".", 2)[2], "kind": "snapshot", "depth": depth_of(topic), "bids": levels[0], "asks": levels[1],
+        "symbol": book_of(topic).symbol, "kind": "snapshot", "depth": depth_of(topic), "bids": levels[0], "asks": levels[1],
         "update_id": dated["update_id"], "cross_sequence": dated["cross_sequence"], "matched_at": dated.get("matched_at"),
         "in_sync": True, "pushed_at": dated.get("pushed_at"),
     }  # fmt: skip
@@ -133,8 +155,7 @@ def _whole(topic: str, event_type: str, category: str | None, levels: Levels, da
 
 
 def _frame(data: Data, category: str | None, memory: Memory, *, event_type: str) -> list[Outcome]:
-    word, symbol = data.topic.split(".", 2)[1:]
-    depth = depth_of(data.topic)
+    word, symbol, depth, _ = book_of(data.topic)
     payload = _read(data, FULL if depth is None else FIELDS, symbol)
     if isinstance(payload, BadRecord):  # what it would have changed is not known
         memory.hole, memory.in_sync = f"a frame that cannot be read: {payload.reason}", False
@@ -171,8 +192,8 @@ def _event(payload: Payload, *, event_type: str, category: str | None, topic: st
     matched_ms = payload["matched_at"]
     timestamp_ms = pushed_ms if _time(matched_ms) is None else matched_ms
     fact = f"{payload['kind']}|{payload['update_id']}|{payload['cross_sequence']}|{timestamp_ms}"
-    word = topic.split(".", 2)[1]
-    if payload["kind"] == "snapshot" and word != RESENT:
+    book = book_of(topic)
+    if payload["kind"] == "snapshot" and book.word != RESENT:
         fact += f"|{pushed_ms}"
     return Event(
         event_type=event_type,
@@ -182,7 +203,7 @@ def _event(payload: Payload, *, event_type: str, category: str | None, topic: st
         timestamp_ms=timestamp_ms,
         identity=f"{event_type}|{category}|{topic}|{fact}",
         payload=payload,
-        variant=word if word.isdigit() else "-",
+        variant=book.variant,
     )
 
 
