@@ -46,7 +46,7 @@ MAKE_HOSTS = f"""
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.parent.name == "peers" and item.path.stem != "test_environment":
+        if "peers_python" in getattr(item, "fixturenames", ()):  # clients of others, and a minute of installing them
             item.add_marker(pytest.mark.long)
     order = {name: place for place, name in enumerate((*SLOW, "", *LASTING))}
     items.sort(key=lambda item: order.get(item.path.stem, order.get(item.path.parent.name, order[""])))

@@ -159,14 +159,31 @@ class RunningGateway:
         path.write_text(before + section + re.sub(r"^numprocs=.*$", f"numprocs={count}", after, count=1, flags=re.MULTILINE))
         self.control("update")
 
+    def wait_until_running(self, seconds: float = 20.0) -> dict[str, int]:
+        """Until supervisord calls every process running that has not done its work, which is some seconds after it began; their pids."""
+        wait_for(
+            lambda: {*self.processes().values()} in ({"RUNNING"}, {"RUNNING", "EXITED"}),
+            lambda: f"all run, but {self.processes()}",
+            seconds,
+        )
+        return self.pids()
+
     def pids(self) -> dict[str, int]:
-        """Process name → pid, of the programs that run; none when supervisord does not. Asked for over and over, so not by its command."""
+        """Process name → pid, of the programs that run; none when supervisord does not."""
+        return {each["name"]: each["pid"] for each in self._told() if each["statename"] == "RUNNING"}
+
+    def processes(self) -> dict[str, str]:
+        """Process name → supervisord's word for its state."""
+        return {each["name"]: each["statename"] for each in self._told()}
+
+    def _told(self) -> list[dict[str, Any]]:
+        """Asked for over and over, so not by supervisord's command."""
         transport = SupervisorTransport(serverurl=f"unix://{self.folder / 'var' / 'supervisor.sock'}")
         try:
             told: Any = ServerProxy("http://127.0.0.1", transport).supervisor.getAllProcessInfo()
         except (OSError, Fault):  # Fault: it is shutting down
-            return {}
-        return {each["name"]: each["pid"] for each in told if each["statename"] == "RUNNING"}
+            return []
+        return list(told)
 
     def log(self, name: str) -> str:
         return (self.folder / "var" / "log" / f"{name}.log").read_text()

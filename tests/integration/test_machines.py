@@ -161,9 +161,9 @@ def test_a_second_machine_with_the_same_process_stands_by_says_so_and_takes_over
     assert core.health()["connections"]["linear_01"]["connection_status"] == "connected"
 
     trades = next(row["queue"] for row in rows if row["channel_type"] == "trades")
-    machines.far.control("stop", "linear:*")
     with consuming(broker_url) as consumer:
-        consumer.take(trades)
+        consumer.take(trades)  # before it goes: the other one is quick
+        machines.far.control("stop", "linear:*")
         topics = {row["topic"] for row in rows if row["category"] == "linear" and row["channel_type"] == "trades"}
         moved = {topic for topic in topics if owner(topic, 2) == 1}
 

@@ -82,7 +82,7 @@ def test_a_policy_that_is_lower_than_the_queues_own_limit_holds(server: RabbitMQ
     server.control("set_policy", "--vhost", HOST, "short", "^other$", '{"max-length": 7}', "--apply-to", "queues")
     with Topology(broker_url, POLICY) as topology:
         topology.bind_service("other", ["trade.#"])
-    wait_for(lambda: (found := management.heads().get("other")) and found.limits == (7, 60_000), "both limits", 20.0)
+    wait_for(lambda: (found := management.heads().get("other")) and found.limits == (7, 60_000, None), "both limits", 20.0)
 
 
 def test_without_the_interface_the_age_is_not_known_and_the_rest_is() -> None:

@@ -179,6 +179,7 @@ def judge(gateway: RunningGateway, simulator: RunningSimulator, broker_url: str,
 def scaled(tmp_path: Path, new_empty_database: Callable[[], str], broker_url: str, simulator: RunningSimulator) -> Any:
     with healthy_gateway(tmp_path, new_empty_database(), broker_url, simulator, WS_GATEWAY_CLASS_QUEUES="none") as gateway:
         gateway.wait_for_the_catalog()
+        gateway.wait_until_running()
         yield gateway
 
 
@@ -207,8 +208,9 @@ def test_what_no_router_took_and_what_a_killed_process_missed_moves_along(
     scaled.scale("linear", 2)
     rows = wish_all(scaled, simulator)
     wanted = {row["topic"] for row in rows}
+    pids = scaled.wait_until_running()
     scaled.control("stop", "router:*")
-    os.kill(scaled.pids()["linear_01"], signal.SIGKILL)
+    os.kill(pids["linear_01"], signal.SIGKILL)
     scaled.scale("linear", 1)
     restored(scaled, simulator, wanted, 1)
     scaled.control("start", "router:*")
