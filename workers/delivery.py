@@ -107,7 +107,7 @@ class Delivery:
         if self._is_told:
             diary.received(self.worker, data.text, trace_id)
         reader.heard_at = now
-        if reader.cadence is not None and reader.cadence.heard(now):
+        if reader.cadence is not None and reader.cadence.heard(now, self.readers.blind_until):
             self._speaks_again(data.topic, reader, received_ns)
         channel, memory = reader.channel, reader.memory
         if channel.normalise is None:

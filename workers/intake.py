@@ -13,6 +13,7 @@ from workers.catchup import Catchup
 from workers.delivery import Delivery
 from workers.dial import Connection
 from workers.outside import Outside
+from workers.watchdog import BLIND_S
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ class Intake:
         """Take the frames that are here, a bounded number; whether that were all."""
         now = self._outside.now()
         self._is_fresh = now - self._read_all_at <= FRESH_S
+        if now - self._read_all_at >= BLIND_S:
+            self._delivery.readers.blind_until = now
         self._may_hold = self._catchup.may_hold
         try:
             is_all = self._read(connection, session, now)

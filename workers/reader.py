@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from gateway.models import Record
 from gateway.protocol import channels
@@ -72,11 +73,16 @@ class Reader:
 
 @dataclass(slots=True)
 class Readers:
-    """Of one endpoint's topics. continuity: whether a book's delta must bring the next `u`."""
+    """Of one endpoint's topics.
+
+    continuity   whether a book's delta must bring the next `u`
+    blind_until  the worker read nothing for a while and began again then, monotonic seconds: what it heard first may have waited for it
+    """
 
     endpoint: str
     category: str | None = None
     continuity: bool = True
+    blind_until: float = -inf
     _by_topic: dict[str, Reader] = field(default_factory=dict)
     _wanted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 

@@ -4,6 +4,7 @@ heard ─ heard ─ heard ─ ─ ─ limit: stalled, asked for anew ─ ─ lim
 """
 
 from dataclasses import dataclass
+from math import inf
 
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.channels.orderbook import depth_of
@@ -45,10 +46,10 @@ class Cadence:
     def is_stalled(self) -> bool:
         return self.asked > 0
 
-    def heard(self, now: float) -> bool:
-        """It speaks; whether it was stalled."""
+    def heard(self, now: float, blind_until: float = -inf) -> bool:
+        """It speaks; whether it was stalled. blind_until: nobody listened just before, so a silence that began earlier was not its own."""
         was_stalled = self.asked > 0
-        if self.heard_at is not None and (self.learns or not was_stalled):
+        if self.heard_at is not None and self.heard_at >= blind_until and (self.learns or not was_stalled):
             if now - self._since >= LATELY_S:
                 self._before_s, self._longest_s, self._since = self._longest_s, 0.0, now
             self._longest_s = max(self._longest_s, now - self.heard_at)

@@ -39,3 +39,19 @@ def test_a_private_link_that_may_not_read_keeps_its_connection() -> None:
     world.run(10)
     assert (world.dials, worker.link.last_error) == (1, None)
     assert worker.is_restored()
+
+
+def test_a_pause_of_ours_makes_no_topic_a_slow_one() -> None:
+    """The process stood still for 30 s in a busy market: whoever is silent afterwards is found as soon as before."""
+    world, worker = world_with("linear")
+    world.run_until(worker.is_restored, RESTORED_S, what="live")
+    world.run(20)
+    before = {topic: cadence.limit_s for topic, cadence in worker.delivery.readers.cadences}
+    assert worker.line is not None
+    world.clock.elapsed_ns += 30 * SECOND_NS
+    for _ in range(4):
+        world.exchange.tick()
+    world.run(10)
+    after = {topic: cadence.limit_s for topic, cadence in worker.delivery.readers.cadences}
+    assert {topic: limit_s for topic, limit_s in after.items() if limit_s > before[topic] + 30} == {}
+    assert (world.dials, worker.link.last_error) == (1, None)
