@@ -121,7 +121,7 @@ class Moving:
         if found.kind == "quorum":
             until = time.monotonic() + DRY_S
             while (now := self.find(found.name)) is not None and (now.messages or now.consumers):
-                if now.messages or time.monotonic() >= until:  # that we have stopped reading it says a moment later
+                if time.monotonic() >= until:  # that we have taken all and stopped reading it says a moment later
                     raise busy
                 time.sleep(AGAIN_S)
             self._ask(delete)
