@@ -24,7 +24,7 @@ _PUBLISH = (60, 40)
 _HEADER = struct.Struct("!BHI")
 
 
-def serve(line: socket.socket) -> None:
+def serve(line: socket.socket, *, confirms: bool = True) -> None:
     """One connection, until it ends."""
     line.recv(8)
     line.sendall(frame(METHOD, 0, _START))
@@ -44,7 +44,7 @@ def serve(line: socket.socket) -> None:
                     line.sendall(frame(METHOD, of, _ANSWERS[method]))
             at += _HEADER.size + size + 1
         del data[:at]
-        if published > before:
+        if published > before and confirms:
             line.sendall(frame(METHOD, channel, struct.pack("!HHQB", 60, 80, published, 1)))
 
 

@@ -18,7 +18,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import groupby
 from typing import Any
 
 from gateway import hold
@@ -26,10 +25,9 @@ from gateway.errors import SinkAway
 from gateway.hold import Publisher
 from gateway.metrics.tally import Tally
 from gateway.models import Record
-from gateway.sinks.bundles import Bundle
 from gateway.sinks.counts import Counts
 from gateway.sinks.frames import Frames
-from gateway.sinks.messages import Message, Route, route_of
+from gateway.sinks.messages import Message, Route, portions, route_of
 from gateway.sinks.returned import Returned
 from gateway.sinks.topology import BROKER_FAULTS, QueuePolicy, Topology, connection
 from gateway.sinks.window import Window
@@ -46,8 +44,8 @@ SILENCE_S = 4.0
 IO_TIMEOUT_S = 4.0
 #: The oldest unconfirmed message may wait this long while the broker is not blocking us; seconds.
 CONFIRM_TIMEOUT_S = 30.0
-#: Messages in one write, and bytes of one read.
-AT_ONCE, READ_BYTES = 256, 1 << 16
+#: Bytes of one read.
+READ_BYTES = 1 << 16
 #: Before a message that the broker refused is published again; seconds. It refuses for a queue that is full, say.
 NACK_PAUSE_S = 1.0
 
@@ -148,8 +146,8 @@ class BrokerSink:
                 self._mend(self._back.routes)
                 self._pending = deque(sorted([*self._back.taken(), *self._pending]))
             if self._pending and self.ready():
-                self._publish_again(list(self._pending))
-                self._pending.clear()
+                numbers, self._pending = list(self._pending), deque()
+                self._publish_again(numbers)
             while self._nacked and self.ready() and self._nacked[0][0] <= time.monotonic():
                 self._publish_again([self._nacked.popleft()[1]])
         return self._window.base
@@ -196,14 +194,19 @@ class BrokerSink:
             self._connection = self._channel = None
 
     def _publish(self, numbers: Sequence[int], messages: Sequence[Message]) -> None:
-        connection = self._connection.connection
-        self._counts.published(messages)
-        self._window.tagged(numbers)
-        for kind, group in groupby(messages, type):
-            alike, at_once = list(group), 1 if kind is Bundle else AT_ONCE
-            for first in range(0, len(alike), at_once):
-                connection.transport.write(self._frames.of(alike[first : first + at_once]))
-        connection.bytes_sent += len(messages)  # that is what it counts, to know whether a heartbeat is due
+        """The broker is heard before each write: one that asks for a pause soon reads nothing more, and a write would wait for it."""
+        connection, done = self._connection.connection, 0
+        for portion in portions(messages):
+            self._drain()
+            if not self.ready():
+                break
+            self._counts.published(portion)
+            self._window.tagged(numbers[done : done + len(portion)])
+            connection.transport.write(self._frames.of(portion))
+            connection.bytes_sent += len(portion)  # that is what it counts, to know whether a heartbeat is due
+            done += len(portion)
+        if done < len(numbers):
+            self._pending = deque(sorted([*numbers[done:], *self._pending]))
 
     def _publish_again(self, numbers: Sequence[int]) -> None:
         self._publish(numbers, [self._window[number] for number in numbers])
@@ -214,26 +217,30 @@ class BrokerSink:
         transport = connection.transport
         with suppress(TimeoutError, BlockingIOError, ssl.SSLWantReadError):
             while True:
-                if not transport._read_buffer:  # where it keeps what is no whole frame yet
+                if not transport._read_buffer:  # where it keeps what is not taken yet
                     self._read(transport)
-                    continue
-                self._connection.drain_events(timeout=0)
+                if not self._take_acks(transport):
+                    self._connection.drain_events(timeout=0)
         frames = connection.bytes_recv  # that is what it counts
         if frames != self._heard_frames:
             self._heard_frames, self._heard = frames, time.monotonic()
 
     def _read(self, transport: Any) -> None:
-        """All that is here: runs of confirms are taken at once, the rest is left to py-amqp. Raises BlockingIOError where nothing is."""
+        """All that is here. Raises BlockingIOError where nothing is."""
         with transport.having_timeout(0) as sock:
             data = sock.recv(READ_BYTES)
         if not data:
             raise ConnectionResetError("RabbitMQ closed the connection")
         self._heard = time.monotonic()
-        acks, length = self._frames.acks(data)
+        transport._read_buffer = data
+
+    def _take_acks(self, transport: Any) -> bool:
+        """Of what was read: a run of confirms is taken at once, whatever else there is is left to py-amqp. Whether there were any."""
+        acks, length = self._frames.acks(transport._read_buffer)
+        transport._read_buffer = transport._read_buffer[length:]
         self._connection.connection.bytes_recv += len(acks)  # of which it counts frames, to know whether the broker lives
-        transport._read_buffer = data[length:]
-        if self._on_ack in self._channel.events["basic_ack"]:
-            self._confirm(acks)
+        self._confirm(acks)
+        return bool(acks)
 
     def _on_ack(self, tag: int, multiple: bool) -> None:
         self._confirm([(tag, multiple)])

@@ -1,11 +1,14 @@
 """What a message says of itself, and where it goes: of one event and of a bundle of them. Source: the contract, sections 3, 4."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from gateway import names
 from gateway.models import Record
 from gateway.sinks.bundles import CONTENT_TYPE, Bundle
+
+#: Messages and bytes of one write; the last message may exceed it.
+AT_ONCE, AT_ONCE_BYTES = 256, 1 << 18
 
 #: What is published as one message.
 Message: TypeAlias = Record | Bundle
@@ -56,3 +59,15 @@ def _headers(message: Message) -> dict[str, Any]:
         "topic": message.topic,
         "trace_id": message.trace_id,
     }
+
+
+def portions(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """All of them in order, as many at once as go into one write."""
+    begin = size = 0
+    for end, message in enumerate(messages, start=1):
+        size += message.size_bytes if isinstance(message, Bundle) else len(message.body)
+        if end - begin >= AT_ONCE or size >= AT_ONCE_BYTES:
+            yield messages[begin:end]
+            begin, size = end, 0
+    if begin < len(messages):
+        yield messages[begin:]

@@ -22,7 +22,7 @@ class Window:
         self._ahead: set[int] = set()  # confirmed, behind one that is not
         self._tags: dict[int, int] = {}  # tag → number
         self._tag = 0  # the newest
-        self._first = 1  # all before it are answered
+        self._first = 1  # the oldest tag that is not answered
         self.base = 0
 
     def __len__(self) -> int:
@@ -62,8 +62,8 @@ class Window:
         for tag, multiple in answers:
             first, last = self._first if multiple else tag, min(tag, self._tag)
             found += [number for each in range(first, last + 1) if (number := pop(each, None)) is not None]
-            if multiple:
-                self._first = max(self._first, last + 1)
+        while self._first <= self._tag and self._first not in self._tags:
+            self._first += 1
         return found
 
     def settle(self, numbers: Iterable[int]) -> list[Message]:

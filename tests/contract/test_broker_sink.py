@@ -1,14 +1,18 @@
 """The sink of RabbitMQ: how its messages look, and what becomes of those that the broker refuses or that no queue wants."""
 
 import json
+import socket
+import threading
 import time
 from collections.abc import Callable, Collection
 from select import select
 
 import pika
 import pytest
+from msgspec.structs import replace
 from sink_places import POLICY, QUEUE, broker, record, settle
 
+from bench.micro import quiet_broker
 from gateway import names
 from gateway.errors import SinkAway
 from gateway.servers import RabbitMQ
@@ -198,11 +202,11 @@ def test_under_a_memory_alarm_nothing_is_sent_nothing_is_lost_and_the_connection
     try:
         sink.write([record(0)])
         turn_until(sink, lambda: not sink.ready())
-        socket = sink.fileno()
+        descriptor = sink.fileno()
         sink.write([record(number) for number in range(1, 3000)])
         until = time.monotonic() + 12  # thrice the silence that is allowed
         turn_until(sink, lambda: time.monotonic() > until)
-        assert (sink.fileno(), sink.settled(), sink.ready()) == (socket, 0, False)
+        assert (sink.fileno(), sink.settled(), sink.ready()) == (descriptor, 0, False)
     finally:
         rabbitmq_server.control("set_vm_memory_high_watermark", "0.4")
     settle(sink, 3000)
@@ -241,14 +245,35 @@ def test_a_broker_that_falls_silent_is_noticed_within_5_s_and_is_away_until_it_s
     assert list(dict.fromkeys(place.arrived())) == [1, 2]
 
 
-def test_a_broker_that_speaks_and_confirms_nothing_is_away_in_the_end(broker_url: str) -> None:
+def test_a_broker_that_speaks_and_confirms_nothing_is_away_in_the_end() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=lambda: quiet_broker.serve(listening.accept()[0], confirms=False))
+        serving.start()
+        sink = BrokerSink(f"amqp://guest:guest@127.0.0.1:{listening.getsockname()[1]}//", lambda: None, confirm_timeout_s=0.5)
+        sink.open()
+        sink.write([record(1)])
+        with pytest.raises(SinkAway, match=r"RabbitMQ confirmed nothing for 0.5 s with 1 messages waiting"):
+            turn_until(sink, lambda: False)
+        sink.close()
+        serving.join()
+
+
+def test_a_pause_that_the_broker_asks_for_amid_a_flood_is_heard_before_a_write_has_to_wait(
+    rabbitmq_server: RabbitMQ, broker_url: str
+) -> None:
+    """A carrier hands over 100 parts before it asks for anything, and the broker that has no memory reads none of it."""
     place = broker("", broker_url)
-    sink = BrokerSink(broker_url, lambda: None, confirm_timeout_s=0.5)
-    place.sink.open()
-    place.sink.close()
-    sink.open()
-    sink._channel.events["basic_ack"].clear()
-    sink.write([record(1)])
-    with pytest.raises(SinkAway, match=r"RabbitMQ confirmed nothing for 0.5 s with 1 messages waiting"):
-        turn_until(sink, lambda: False)
+    sink = place.sink
+    assert isinstance(sink, BrokerSink)
+    rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "1")
+    try:
+        sink.open()
+        filler = b'"' + b"x" * 8192 + b'"'
+        for part in range(16):
+            sink.write([replace(record(part * 125 + number), body=filler) for number in range(125)])
+        turn_until(sink, lambda: not sink.ready())
+    finally:
+        rabbitmq_server.control("set_vm_memory_high_watermark", "0.4")
+    settle(sink, 2000)
+    assert sink.ready()
     sink.close()
