@@ -179,9 +179,15 @@ class WantedReader(threading.Thread):
                 self._read(mark)
             has_news = self._listener.drain()  # what came while this was read wakes nobody
             if not has_news:
-                due_s = max(0.0, self._select_due - time.monotonic())
-                self._pause(min(self._poll_s, due_s) if self._matching else self._poll_s, [self._listener.fileno()])
+                self._pause(self._wait_s, [self._listener.fileno()])
                 has_news = self._listener.drain()
+
+    @property
+    def _wait_s(self) -> float:
+        """Until something is due, if nobody says anything."""
+        due_s = [self._select_due - time.monotonic()] if self._matching else []
+        due_s += [self._tenure.wait_s] if self._tenure is not None else []
+        return max(0.0, min([self._poll_s, *due_s]))
 
     def _read(self, mark: str) -> None:
         """All that is wanted now. mark: of what the wishes were at the latest."""

@@ -126,13 +126,13 @@ def test_of_the_account_one_machine_runs_all_processes_and_another_takes_over_wh
 def test_a_machine_that_stands_by_remembers_nothing_as_its_own_and_goes_on_from_where_the_other_was(
     connection: db.Connection, database_url: str, tmp_path: Path
 ) -> None:
-    """Else it would take for told what was told elsewhere, and miss it in silence."""
+    """Else it would take for told what was told elsewhere, and miss it in silence. It looks for its turn however seldom it polls."""
     first = Machine(connection, tmp_path, "alpha", processes=1)
     assert first.look() is None
     row = add(connection)
     memo = Memo(tmp_path / "wishes.json", Wishes)
     mine = Tenure(Host("beta", "beta"), "linear", 0, 1, Memo(tmp_path / "beta.json", bool))
-    reader = WantedReader(database_url, name="test", endpoint="linear", mine=lambda _: True, poll_s=0.05, memo=memo, tenure=mine)
+    reader = WantedReader(database_url, name="test", endpoint="linear", mine=lambda _: True, poll_s=60.0, memo=memo, tenure=mine)
     reader.start()
     try:
         wait_for(lambda: reader.wishes is not None, "the wishes are read")
