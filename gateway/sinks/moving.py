@@ -27,6 +27,9 @@ WINDOW = 500
 TIMEOUT_S = 20.0
 #: Nothing came for this long although something should; seconds.
 DRY_S = 5.0
+#: A quorum queue that has not answered within a quarter of a second is said to hold nothing: none that took so long is believed to
+#: be empty; seconds. Source: RabbitMQ 3.10, `rabbit_quorum_queue:stat/1`.
+SLOW_S = 0.2
 #: Between two looks at a queue; seconds.
 AGAIN_S = 0.1
 #: Arguments that a queue may differ in; more is no answer of RabbitMQ.
@@ -114,7 +117,8 @@ class Moving:
 
     def _delete(self, found: Found) -> None:
         """Only while nothing is in it and nobody reads it. Quorum queues know no such condition, and are asked before."""
-        delete = partial(self._ask(self._channel).queue_delete, found.name)
+        channel = self._ask(self._channel)
+        delete = partial(channel.queue_delete, found.name)
         busy = RequestError(
             f"somebody reads {found.name} or publishes into it; expected nobody. What it held is in it or in {found.name}.moving; try again"
         )
@@ -124,6 +128,8 @@ class Moving:
                 if time.monotonic() >= until:  # that we have taken all and stopped reading it says a moment later
                     raise busy
                 time.sleep(AGAIN_S)
+            if self._ask(partial(channel.basic_get, found.name)) is not None:  # its count is no promise
+                raise busy
             self._ask(delete)
             return
         try:
@@ -195,11 +201,16 @@ class Moving:
 
     def _more(self, reading: Any, source: str, arrived: list[Any]) -> bool:
         """Whether there is more. What is too old for its queue is dropped meanwhile, so RabbitMQ is asked."""
+        until = time.monotonic() + TIMEOUT_S
         while not arrived:
-            if self._ask(lambda: reading.queue_declare(source, passive=True)).message_count:
+            began = time.monotonic()
+            count = self._ask(lambda: reading.queue_declare(source, passive=True)).message_count
+            if count:
                 self._wait(lambda: bool(arrived), f"{source} gives nothing more")
-            elif not arrived:
-                return False
+            elif time.monotonic() - began < SLOW_S:
+                return bool(arrived)
+            elif time.monotonic() >= until:
+                raise SinkAway(f"RabbitMQ does not say in time what is in {source}; what was moved is safe, try again")
         return True
 
     def _wait(self, claim: Callable[[], bool], words: str) -> None:

@@ -8,6 +8,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from gateway import names
 from gateway.errors import RequestError
+from gateway.servers import RabbitMQ
 from gateway.sinks.moving import Moving
 from gateway.sinks.topology import QueuePolicy
 
@@ -102,6 +103,27 @@ def test_all_that_is_in_it_comes_over_in_order_and_as_it_was(
     assert sum(told) == 2 * count
     fill(channel, count, 3)
     check(channel, list(range(count + 3)))
+
+
+def test_a_quorum_queue_that_calls_itself_empty_since_it_is_slow_to_answer_is_not_believed(
+    rabbitmq_server: RabbitMQ, broker_url: str, channel: BlockingChannel
+) -> None:
+    """RabbitMQ waits a quarter of a second for its count, and says 0 then: its process stands still here, amid the moving."""
+    theirs(channel, {"x-queue-type": "quorum", "x-max-length": 5000})
+    fill(channel, 0, 1777)
+    told: list[int] = []
+    process = f"'{broker_url.rpartition('/')[2]}_{QUEUE}'"
+
+    def progress(count: int) -> None:
+        told.append(count)
+        if len(told) == 1:
+            rabbitmq_server.control("eval", f"sys:suspend({process}), timer:apply_after(2000, sys, resume, [{process}]), ok.")
+
+    with Moving(broker_url, OURS) as moving:
+        found = moving.find(QUEUE)
+        assert found is not None
+        assert moving.rebuild(found, BINDINGS, progress) == 1777
+    check(channel, list(range(1777)))
 
 
 class BrokenOff(BaseException):
