@@ -200,7 +200,10 @@ class Moving:
         return moved
 
     def _more(self, reading: Any, source: str, arrived: list[Any]) -> bool:
-        """Whether there is more. What is too old for its queue is dropped meanwhile, so RabbitMQ is asked."""
+        """Whether there is more. What is too old for its queue is dropped meanwhile, so RabbitMQ is asked.
+
+        Its answer may overtake what is on its way to us, and that is not counted: what is asked next is answered behind it.
+        """
         until = time.monotonic() + TIMEOUT_S
         while not arrived:
             began = time.monotonic()
@@ -208,6 +211,7 @@ class Moving:
             if count:
                 self._wait(lambda: bool(arrived), f"{source} gives nothing more")
             elif time.monotonic() - began < SLOW_S:
+                self._ask(lambda: reading.basic_qos(0, WINDOW, a_global=False))
                 return bool(arrived)
             elif time.monotonic() >= until:
                 raise SinkAway(f"RabbitMQ does not say in time what is in {source}; what was moved is safe, try again")
