@@ -19,11 +19,13 @@ log = logging.getLogger(__name__)
 def declared(connection: Connection, topology: Topology | None, queue: str, wishes: Sequence[Mapping[str, Any]]) -> str:
     """Make a queue with the bindings of these wishes before anybody can send to it; `pending` where the router must.
 
-    A queue of batches is bound to nothing: the router fills it.
+    A queue of batches is bound to nothing: the router fills it. It alone knows when it has filled the last one.
     """
     if topology is None:
         return "pending"
     delivery = wishes[0]["delivery"] or deliveries.of_queue(connection, queue)
+    if delivery != deliveries.BATCH and deliveries.may_be_filled(connection, queue):
+        return "pending"
     try:
         if delivery == deliveries.BATCH:
             topology.bind_service(queue, [], batched=True)

@@ -43,6 +43,15 @@ def of_queue(connection: db.Connection, queue: str) -> str | None:
     return held[0] if held else None
 
 
+def may_be_filled(connection: db.Connection, queue: str) -> bool:
+    """Whether the router may fill batches of this queue now: events that came into it on their own would overtake those in open ones.
+    Within the transaction that is open on the connection.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query("is_or_was_batched"), {"queue": queue})
+        return bool(db.value(cursor))
+
+
 def disagreeing(wishes: Sequence[Wish]) -> tuple[int, RequestError] | None:
     """The first of these wishes that names another delivery than one before it for the same queue, and what to say of it."""
     found: dict[str, str] = {}

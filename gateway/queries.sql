@@ -104,6 +104,14 @@ select exists (
     select from subscriptions where is_active and delivery = 'batch' and starts_with(queue, %(prefix)s)
 )
 
+-- name: is_or_was_batched
+-- Whether a queue is filled in batches, or was until a moment ago: the router may do so still, whatever is wanted by now.
+select exists (
+    select from subscriptions
+    where queue = %(queue)s
+    and (delivery = 'batch' and (is_active or queue_state <> 'removed' or updated_at > now() - interval '1 minute') or queue_state = 'turning')
+)
+
 -- name: held
 -- The active wish that is the same as a new one.
 select * from subscriptions

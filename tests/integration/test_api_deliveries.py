@@ -104,3 +104,22 @@ def test_a_wish_for_a_class_that_comes_in_batches_to_somebody_waits_for_the_rout
     subscribe(client, requesting_service="many", delivery="batch")
     assert subscribe(client, requesting_service="late")["queue_state"] == "pending"
     assert subscribe(client, requesting_service="late", channel_type="ticker")["queue_state"] == "ready"
+
+
+@pytest.mark.parametrize("how", ["another wish", "the same anew", "one more while it turns"])
+def test_a_queue_that_the_router_may_still_fill_is_bound_by_the_router_alone(
+    client: FlaskClient, consumer: Consumer, how: str
+) -> None:
+    """What came into it on its own would overtake what is in open batches."""
+    row = subscribe(client, symbol="*", delivery="batch")
+    if how == "another wish":
+        assert put(client, WISH)[0] == 200
+    elif how == "the same anew":
+        assert call(client, "DELETE", f"{BASE}/{row['id']}")[0] == 200
+        subscribe(client)
+    else:
+        assert put(client, {**WISH, "symbol": "*"})[0] == 200
+        subscribe(client)
+    assert deliveries(client)["BTCUSDT"] == ("single", "pending")
+    consumer._channel.basic_publish(names.EXCHANGE, "trade.linear.BTCUSDT.-", b"1")
+    assert not consumer.exists(row["queue"]) or consumer.take(row["queue"]) == []
