@@ -119,13 +119,14 @@ class TopologyKeeper(threading.Thread):
 
     def mend(self, routes: Collection[Route]) -> None:
         """Make the queues that messages should have reached which came back. Raises SinkAway. Called by the broker's carrier."""
-        needs, found_ms = self.plan.newest, _now_ms()
+        needs, in_force, found_ms = self.plan.newest, self.plan.in_force, _now_ms()
+        turning = in_force.turned(needs)
         with Topology(self._broker_url, self._policy) as topology:
-            reached = {queue for route in routes for queue in needs.reached(*route)}
+            reached = {queue for route in routes for queue in needs.reached_beside(in_force, *route)}
             existing = topology.depths(reached)
             for queue in sorted(reached):
                 self._sightings.lost(queue, found_ms)
-                bind(topology, needs, queue)
+                bind(topology, in_force if queue in turning else needs, queue)
                 self._note_made(queue, was_there=queue in existing)
 
     def run(self) -> None:
@@ -210,7 +211,8 @@ class TopologyKeeper(threading.Thread):
     def _keep_as_read(self, topology: Topology) -> None:
         needs = self.plan.newest
         existing = self._look(topology, needs)
-        self.depths = existing | self._make(topology, needs, needs.services & self._absent(needs, existing))
+        absent = (needs.services & self._absent(needs, existing)) - self.plan.turning
+        self.depths = existing | self._make(topology, needs, absent)
         while self._made:
             made = self._made.popleft()
             self._tell(made.queue, made.since_ms, made.made_ms)

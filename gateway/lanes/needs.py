@@ -76,6 +76,12 @@ class Needs:
         found = [self._class_queues[words[0]]] if words[0] in self._class_queues else []
         return found + self._bound.reached(words)
 
+    def reached_beside(self, in_force: "Needs", exchange: str, routing_key: str) -> list[str]:
+        """The same while others are in force still: a queue whose messages turn to another form is as it was until they do."""
+        turning = in_force.turned(self)
+        found = [queue for queue in self.reached(exchange, routing_key) if queue not in turning]
+        return found + [queue for queue in in_force.reached(exchange, routing_key) if queue in turning] if turning else found
+
     def filled(self, routing_key: str) -> list[str]:
         """The queues whose batches an event of this key goes into, each once; of an event for one queue alone, that."""
         if routing_key in self.batched:

@@ -210,7 +210,7 @@ class BatchingSink:
 
     def _should_have_come(self, exchange: str, routing_key: str) -> bool | None:
         """Of a message that came back. Where batches alone want its event, None, and such events do not go on their own for a moment."""
-        if self._plan.newest.reach(exchange, routing_key):
+        if self._plan.newest.reached_beside(self._plan.in_force, exchange, routing_key):
             return True
         way = self._ways.get(routing_key) if exchange else None
         if way is not None and way.queues:

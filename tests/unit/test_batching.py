@@ -244,3 +244,14 @@ def test_opening_again_forgets_what_was_open() -> None:
     bench.write(1, 2)
     bench.settle(2)
     assert bench.got(ONE) == ids(1, 2)
+
+
+def test_while_a_queue_turns_to_single_messages_what_comes_back_is_in_its_batches_still() -> None:
+    """Were it called missing, its queue would be bound, and the event would be there twice and ahead of older ones."""
+    bench = Bench(BATCHED)
+    bench.write(1)
+    bench.plan.newest = KNOWN
+    assert bench.should_have_come(EXCHANGE, BTC) is None
+    bench.settle(1)
+    assert bench.plan.in_force is KNOWN
+    assert bench.should_have_come(EXCHANGE, BTC) is True

@@ -77,3 +77,12 @@ def test_queues_whose_form_differs_are_named_and_new_ones_are_none() -> None:
     assert one.turned(one) == Needs((), {}).turned(one) == []
     assert one.is_same(Needs((), {"q.one": ["a"], "q.two": ["a"]}, {"q.many": ["a"]}))
     assert not one.is_same(Needs((), {"q.one": ["a"], "q.two": ["a"]}, {"q.many": ["b"]}))
+
+
+def test_a_queue_that_turns_is_reached_as_it_was_until_it_has_turned() -> None:
+    key = "trade.linear.BTCUSDT.-"
+    single, batched = Needs(("trade",), {"q.one": [key]}), Needs(("trade",), {}, {"q.one": [key]})
+    assert single.reached_beside(batched, EXCHANGE, key) == ["ws-gateway.trade"], "batches are still filled, so nothing is bound"
+    assert batched.reached_beside(single, EXCHANGE, key) == ["ws-gateway.trade", "q.one"]
+    assert single.reached_beside(single, EXCHANGE, key) == ["ws-gateway.trade", "q.one"]
+    assert batched.reached_beside(Needs((), {}), "", "q.one") == ["q.one"], "nothing is in force yet"
