@@ -35,6 +35,7 @@ def record(pids: Mapping[str, int]) -> list[str]:
             last = words.strip().splitlines()[-1:] or ["it said nothing"]
             said.append(f"no profile of {name}: py-spy may not attach to it, or found nothing ({last[0]})")
             continue
+        PLACE.mkdir(exist_ok=True)
         table = PLACE / f"{name}.txt"
         table.write_text(summary(name, (folder / f"{name}.folded").read_text().splitlines()))
         said.append(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 
 import msgspec
 import zmq
@@ -51,6 +52,7 @@ class FarWords:
 class FarStates:
     """The router's end: their state files on this machine. Another machine's clock may be off, so they are dated here.
 
+    Given by the main loop, which waits for no disk, and written by the reporter's thread.
     Of two machines that run the same process one stands by: that one's words are no file, but a hint for a person.
     """
 
@@ -58,15 +60,24 @@ class FarStates:
         """host_id: this machine's, whose processes write their files themselves."""
         self._var_dir = var_dir
         self._host_id = host_id
+        self._given: SimpleQueue[Mapping[str, bytes]] = SimpleQueue()
         self._standing_by: dict[str, tuple[str, float]] = {}  # sender → what is said of it, and when; Unix seconds
         self._trouble = Trouble(log, "router far_words_unreadable")
 
     def hints(self, now: float) -> list[str]:
         """Who stands by for another machine's process of the same name."""
-        return sorted({words for words, at in self._standing_by.values() if now - at <= STALE_S})
+        return sorted({words for words, at in list(self._standing_by.values()) if now - at <= STALE_S})
 
-    def write(self, words: Mapping[str, bytes], now: float) -> None:
-        """words: by who sent them. What is no worker's is said and left out. now: Unix seconds."""
+    def give(self, words: Mapping[str, bytes]) -> None:
+        """words: by who sent them."""
+        if words:
+            self._given.put(words)
+
+    def write(self, now: float) -> None:
+        """What was given since. What is no worker's is said and left out. now: Unix seconds."""
+        words: dict[str, bytes] = {}
+        while not self._given.empty():
+            words |= self._given.get()
         for sender, text in words.items():
             try:
                 if not sender.startswith(self._host_id):

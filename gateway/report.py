@@ -30,13 +30,24 @@ class Reporter(threading.Thread):
     """Writes the newest state it was given, dated now, for as long as its giver keeps turning."""
 
     def __init__(
-        self, var_dir: Path, first: state.State, *, stuck_s: float = STUCK_S, far: Callable[[], Far] | None = None
+        self,
+        var_dir: Path,
+        first: state.State,
+        *,
+        stuck_s: float = STUCK_S,
+        far: Callable[[], Far] | None = None,
+        beside: Callable[[float], None] | None = None,
     ) -> None:
-        """`stuck_s`: infinite where there is no loop that could stop turning. far: opens the way to who cannot read the file."""
+        """`stuck_s`: infinite where there is no loop that could stop turning.
+
+        far     opens the way to who cannot read the file
+        beside  writes what is to be written besides; told the time, Unix seconds
+        """
         super().__init__(name="reporter", daemon=True)
         self._var_dir = var_dir
         self._stuck_s = stuck_s
         self._open_far = far
+        self._beside = beside
         self._state = first
         self._turned = time.monotonic()
         self._woken = threading.Event()
@@ -73,5 +84,7 @@ class Reporter(threading.Thread):
             if self._far is not None:
                 self._far.send(words)
             state.write(self._var_dir, words)
+            if self._beside is not None:
+                self._beside(time.time())
         except OSError as fault:
             log.warning("%s state_not_written reason=%s", words.name, fault)

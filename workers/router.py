@@ -241,7 +241,7 @@ def run(settings: Settings) -> int:
     far = FarStates(settings.var_dir, host_of(settings.var_dir).id)
     router = Router(receiver, lanes, announcements, before.lanes if before is not None else {})
     words = RouterWords(router, postgres, keeper, backlogs, tally, far, started_ms)
-    reporter = Reporter(settings.var_dir, words.now())
+    reporter = Reporter(settings.var_dir, words.now(), beside=far.write)
     syncer = Syncer(lane.spool for lane in lanes)
     threads: list[Living] = [*(lane.carrier for lane in lanes), keeper, backlogs, leases, reporter, syncer]
     for thread in threads:
@@ -250,7 +250,7 @@ def run(settings: Settings) -> int:
     logger.info("router listening address=%s encrypted=%s", settings.bus_address, keys is not None)
 
     def report(*, at_once: bool) -> None:
-        far.write(receiver.take_words(), time.time())
+        far.give(receiver.take_words())
         reporter.give(words.now(), at_once=at_once)
 
     serve(router, receiver, threads, report, wake, stopping)

@@ -139,7 +139,8 @@ def test_words_of_another_machine_become_a_state_file_dated_here_and_those_of_th
         receiver.take()
         found = receiver.take_words()
         said.update(found)
-        states.write(found, NOW_S)
+        states.give(found)
+        states.write(NOW_S)
 
     wait_for(lambda: len(said) == len(words), turn)
     for opened in words.values():
@@ -152,9 +153,9 @@ def test_words_of_another_machine_become_a_state_file_dated_here_and_those_of_th
 
 def test_words_that_cannot_be_read_are_said_and_harm_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        FarStates(tmp_path, "here").write(
-            {"there x": b"{", "there y": b'{"name":"linear_00"}', "there z": _words("../../etc/x")}, NOW_S
-        )
+        states = FarStates(tmp_path, "here")
+        states.give({"there x": b"{", "there y": b'{"name":"linear_00"}', "there z": _words("../../etc/x")})
+        states.write(NOW_S)
     assert len(caplog.messages) == 2
     assert not (tmp_path / "state").exists()
 
@@ -166,13 +167,15 @@ def test_of_two_machines_with_the_same_process_the_one_that_stands_by_is_a_hint_
         _words("linear_02", pid=6, connection_status="standby", last_error="why"),
     )
     for words in ({"there x": works, "elsewhere x": waits}, {"elsewhere x": waits}):
-        states.write(words, NOW_S)
+        states.give(words)
+        states.write(NOW_S)
         found = state.read_worker(tmp_path, "linear_02")
         assert found is not None
         assert found.pid == 5
         assert states.hints(NOW_S) == ["linear_02 of another machine stands by: why"]
     assert states.hints(NOW_S + state.STALE_S + 1) == [], "it has been taken away"
-    states.write({"elsewhere x": waits}, NOW_S + state.STALE_S + 1)
+    states.give({"elsewhere x": waits})
+    states.write(NOW_S + state.STALE_S + 1)
     found = state.read_worker(tmp_path, "linear_02")
     assert found is not None
     assert (found.pid, states.hints(NOW_S + state.STALE_S + 1)) == (6, []), "nobody else speaks"
