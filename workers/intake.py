@@ -19,8 +19,10 @@ log = logging.getLogger(__name__)
 
 #: Frames read before what they hold goes to the bus as one batch, and before anything else gets its turn.
 FRAMES_PER_TURN = 256
-#: Frames that come closer behind others than this are left to gather, and where more than so many come in a second, than this; seconds.
-GATHER_S, FAST, GATHER_FAST_S = 0.001, 8_000.0, 0.008
+#: Frames that come closer behind others than this are left to gather; seconds.
+GATHER_S = 0.001
+#: Where more than so many come in a second, they gather for longer; seconds.
+FAST_PER_S, GATHER_FAST_S = 8_000.0, 0.008
 #: A pong that is read longer than this after all was read last may have waited for us, and says nothing of the clock; seconds. Longer
 #: than the loop sleeps.
 FRESH_S = 0.5
@@ -81,7 +83,7 @@ class Intake:
             is_all = self._read(connection, session, now)
         finally:
             if self._texts:
-                is_fast = self._texts > FAST * (now - self._turned_at)
+                is_fast = self._texts > FAST_PER_S * (now - self._turned_at)
                 self._turned_at, self.gathers_until = now, now + (GATHER_FAST_S if is_fast else GATHER_S)
             self._note_turn()
         if is_all:

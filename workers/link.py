@@ -22,8 +22,8 @@ from workers.diary import Diary
 from workers.intake import Intake
 from workers.link_measures import LinkMeasures
 from workers.outside import Outside
-from workers.rest import rest
 from workers.route import Route
+from workers.waiting import wait
 from workers.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class Link:
         waiting_to_dial = self._live is None and self._work
         left = max(0.0, min(TURN_S, self._dial_at - self._outside.now())) if waiting_to_dial else TURN_S
         frames = connection.fileno() if connection is not None else None
-        rest(self._wake, self._delivery.bus.fileno(), frames, within_s=left, gathers_until=self.intake.gathers_until)
+        wait(self._wake, self._delivery.bus.fileno(), frames, within_s=left, gathers_until=self.intake.gathers_until)
 
     def close(self) -> None:
         """Stop reading and let go of the socket; what was read has been handed to the bus."""

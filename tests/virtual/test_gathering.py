@@ -4,13 +4,13 @@ import pytest
 from world import RESTORED_S
 from worlds import world_with
 
-from workers.intake import FAST, GATHER_FAST_S, GATHER_S
+from workers.intake import FAST_PER_S, GATHER_FAST_S, GATHER_S
 
 TRADE = b'{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1,"data":[]}'
 
 
 @pytest.mark.parametrize(
-    ("frames", "gather_s"), [(1, GATHER_S), (round(FAST * 0.004), GATHER_S), (round(FAST * 0.006), GATHER_FAST_S)]
+    ("frames", "gather_s"), [(1, GATHER_S), (round(FAST_PER_S * 0.004), GATHER_S), (round(FAST_PER_S * 0.006), GATHER_FAST_S)]
 )
 def test_how_long_frames_gather_follows_from_how_fast_they_come(frames: int, gather_s: float) -> None:
     world, worker = world_with("linear")

@@ -1,4 +1,4 @@
-"""REST: how a worker's loop waits for its socket, a wish and its router; and a moment longer where more frames come."""
+"""WAITING: how a worker's loop waits for its socket, a wish and its router; and a moment longer where more frames come."""
 
 import os
 import select
@@ -8,7 +8,7 @@ import time
 HEAR_S = 0.01
 
 
-def rest(wake: int, bus: int, frames: int | None, *, within_s: float, gathers_until: float) -> None:
+def wait(wake: int, bus: int, frames: int | None, *, within_s: float, gathers_until: float) -> None:
     """Until one of them can be read, `within_s` at the longest. `wake` interrupts everything, and is calm again then.
 
     bus            the router's answers: no hurry while frames come
