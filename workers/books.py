@@ -3,10 +3,12 @@
 frame ─▶ take ─▶ judged: in_sync, crossed      wishes ─▶ want
 REST ◀─ look ─▶ topics that need a snapshot      due ─▶ snapshots for the queue of one service each
 A book is known while its connection lives and its topic is held: after that it is forgotten at once.
+Both are asked each turn, and walk over no book that is known and of which no snapshot is due.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Protocol
 
@@ -32,7 +34,13 @@ class Fetcher(Protocol):
 
 
 class Standing(Protocol):
-    """How the exchange has it with a topic; see `gateway/protocol/subscriptions.py`."""
+    """How the exchange has it with a topic; see `gateway/protocol/subscriptions.py`.
+
+    changes  another number whenever an answer may be another one
+    """
+
+    @property
+    def changes(self) -> int: ...
 
     def is_held(self, name: str, /) -> bool: ...
 
@@ -67,6 +75,11 @@ class Books:
         self._category = category
         self._fetcher = fetcher
         self._kept: dict[str, _Kept] = {}
+        self._changes: int | None = None  # of the standing that all books were last looked at with
+        # Topics in the order in which their books were lost, every book that is not known among them: the others lack nothing.
+        self._unknown: dict[str, None] = {}
+        self._agenda: list[tuple[float, str, str]] = []  # a heap: when the next snapshot of a topic is due, and for which queue
+        self._overdue: dict[str, list[str]] = {}  # topic → queues that wait for it to be known
 
     def want(self, channels: Mapping[str, Channel], wishes: Mapping[str, Mapping[str, float]]) -> None:
         """Replace what is kept. A book begins with a snapshot: `look` asks for one where it does not come by itself.
@@ -82,6 +95,14 @@ class Books:
             kept = self._kept[topic]
             kept.wishes = wishes.get(topic, {})
             kept.given_at = {queue: at for queue, at in kept.given_at.items() if queue in kept.wishes}
+        self._unknown = dict.fromkeys(self._kept)
+        self._overdue.clear()
+        self._agenda = [
+            (kept.given_at.get(queue, -inf) + every_s, topic, queue)
+            for topic, kept in self._kept.items()
+            for queue, every_s in kept.wishes.items()
+        ]
+        heapify(self._agenda)
         self._fetcher.keep({topic for topic, kept in self._kept.items() if kept.book.is_fetched})
 
     def lost(self, now: float) -> None:
@@ -89,12 +110,14 @@ class Books:
         for kept in self._kept.values():
             kept.forget("the connection was lost", now)
             kept.is_held = False
+        self._unknown = dict.fromkeys(self._kept)
         self._fetcher.keep(())
 
     def spoiled(self, topic: str, reason: str, now: float) -> None:
         """A frame of the book could not be read, so what it changed is not known."""
         if topic in self._kept:
             self._kept[topic].forget(f"a frame that cannot be read: {reason}", now)
+            self._unknown[topic] = None
 
     def distrust(self, topic: str, now: float) -> bool:
         """Begin a book anew on demand; False for one that begins anew when its topic is subscribed anew."""
@@ -102,6 +125,7 @@ class Books:
         if kept is None or not kept.book.is_fetched:
             return False
         kept.forget("a new snapshot was asked for", now)
+        self._unknown[topic] = None
         return True
 
     def take(self, event: Event, memory: Memory, now: float) -> bool:
@@ -111,6 +135,8 @@ class Books:
             return True
         orderbook.unpack(event.payload)
         is_news = kept.book.take(event, memory, now)
+        if not kept.book.is_known:
+            self._unknown[event.topic] = None
         if is_news:
             kept.newest = event
         return is_news
@@ -120,16 +146,21 @@ class Books:
         fits nothing. The topics that must be subscribed anew: they are live, yet no snapshot of theirs is known.
         """
         blank, left = [], False
-        for topic, kept in self._kept.items():
+        has_changed, self._changes = standing.changes != self._changes, standing.changes
+        for topic in list(self._kept if has_changed else self._unknown):
+            kept = self._kept[topic]
             was_held, kept.is_held = kept.is_held, standing.is_held(topic)
             if was_held and not kept.is_held:
                 kept.forget("its topic was left", now)
+                self._unknown[topic] = None
                 left = True
                 continue
             lacks = kept.book.lacks(is_live=standing.is_live(topic), now=now) if kept.is_held else None
             if lacks == "fetch":
                 self._fetcher.ask(topic)
             blank += [topic] if lacks == "renewal" else []
+            if kept.book.is_known:
+                self._unknown.pop(topic, None)
         if left:
             self._fetcher.keep({topic for topic, kept in self._kept.items() if kept.is_held})
         return blank
@@ -147,13 +178,17 @@ class Books:
 
     def due(self, standing: Standing, now: float) -> Iterator[tuple[Event, str]]:
         """The snapshots that services are to get now, each with its queue. A book that is not whole or not held is waited for."""
-        for topic, kept in self._kept.items():
-            queues = [queue for queue, every_s in kept.wishes.items() if now - kept.given_at.get(queue, -inf) >= every_s]
-            if not queues or kept.newest is None or not standing.is_held(topic) or (levels := kept.book.levels()) is None:
+        while self._agenda and self._agenda[0][0] <= now:
+            _, topic, queue = heappop(self._agenda)
+            self._overdue.setdefault(topic, []).append(queue)
+        for topic in list(self._overdue):
+            kept = self._kept[topic]
+            if kept.newest is None or not standing.is_held(topic) or (levels := kept.book.levels()) is None:
                 continue
             event = orderbook.derived(kept.newest, levels)
-            for queue in queues:
+            for queue in self._overdue.pop(topic):
                 kept.given_at[queue] = now
+                heappush(self._agenda, (now + kept.wishes[queue], topic, queue))
                 yield event, queue
 
 

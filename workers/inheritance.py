@@ -3,7 +3,10 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from gateway.occurrences import Gap, new_gap_id
+from gateway.protocol.tape import Told
 from gateway.state import Absence
 from gateway.store import Wanted
 from workers.gaps import OpenGap
@@ -19,10 +22,41 @@ class Left:
 
     gaps     as it kept them
     absence  that nobody has told yet
+    wishes   that it remembered
+    told     topic → what was told of it last
     """
 
     gaps: Sequence[OpenGap] = ()
     absence: Absence | None = None
+    wishes: Wishes | None = None
+    told: Mapping[str, list[Told]] = field(default_factory=dict)
+
+
+class Portion(msgspec.Struct):
+    """What one process of the new layout takes up. told: topic → what was told of it last."""
+
+    gaps: list[OpenGap]
+    wishes: Wishes
+    told: dict[str, list[Told]]
+
+
+class Dealt(msgspec.Struct):
+    """What an endpoint's topics were dealt to last: so many processes, and those of them that run on this host."""
+
+    processes: int
+    here: list[int]
+
+
+class Division(msgspec.Struct):
+    """All that is dealt at once, so that a death among its many files loses nothing.
+
+    portions  number → its own
+    gone      numbers of which nothing is left then
+    """
+
+    layout: Dealt
+    portions: dict[int, Portion]
+    gone: list[int]
 
 
 @dataclass(slots=True)
@@ -33,6 +67,19 @@ class _Share:
     lost: dict[str, tuple[bool, str]] = field(default_factory=dict)
     others: list[OpenGap] = field(default_factory=list)
     own: Gap | None = None
+
+
+def portions(
+    left: Mapping[int, Left], heirs: Collection[int], owner: Callable[[str], int], *, executor: int, now_ms: int
+) -> dict[int, Portion]:
+    """Heir → all that it takes up; see `share_gaps`."""
+    gaps = share_gaps(left, heirs, owner, executor=executor, now_ms=now_ms)
+    wishes = share_wishes((estate.wishes for estate in left.values() if estate.wishes is not None), heirs, owner)
+    told = {topic: last for estate in left.values() for topic, last in estate.told.items()}
+    return {
+        number: Portion(gaps[number], wishes[number], {topic: last for topic, last in told.items() if owner(topic) == number})
+        for number in heirs
+    }
 
 
 def share_gaps(

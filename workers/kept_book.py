@@ -24,12 +24,15 @@ class KeptBook(Protocol):
 
     def forget(self, reason: str, now: float) -> None: ...
 
+    @property
+    def is_known(self) -> bool: ...
+
     def levels(self) -> orderbook.Levels | None:
         """None while the book is not known."""
         ...
 
     def lacks(self, *, is_live: bool, now: float) -> Literal["renewal", "fetch"] | None:
-        """What must be done about its topic, which is held, to know it. A fetch that is named is counted as begun."""
+        """What must be done about its topic, which is held, to know it: nothing once it is. A fetch that is named is counted as begun."""
         ...
 
     def answered(
@@ -64,6 +67,10 @@ class StreamedBook:
 
     def forget(self, _reason: str, _now: float) -> None:
         self._book.forget()
+
+    @property
+    def is_known(self) -> bool:
+        return self._book.is_known
 
     def levels(self) -> orderbook.Levels | None:
         return self._book.levels() if self._book.is_known else None
@@ -100,6 +107,10 @@ class FetchedBook:
 
     def forget(self, reason: str, now: float) -> None:
         self._full.distrust(reason, now)
+
+    @property
+    def is_known(self) -> bool:
+        return self._full.in_sync
 
     def levels(self) -> orderbook.Levels | None:
         return self._full.book.levels() if self._full.in_sync else None

@@ -2,6 +2,9 @@
 
 numprocs changes ─▶ supervisord ends the old processes ─▶ the first new one deals what they left on disk ─▶ each new one takes up its own:
 gaps, and so what is fetched of the time between; records that the router did not take; wishes, for a time without PostgreSQL
+
+    journals ─▶ all portions in one file ─▶ each in its process's own files ─▶ the layout ─▶ that one file goes
+                ▲ who dies before it has changed no memo; who dies behind it leaves all that the next one needs
 """
 
 import fcntl
@@ -9,15 +12,15 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
+from typing import TypeVar
 
 from gateway import state
 from gateway.absence import absence_after
+from gateway.disk import segments
 from gateway.disk.spool import Spool
 from gateway.disk.turn_lock import TurnLock
 from gateway.memo import Memo
@@ -25,24 +28,25 @@ from gateway.models import Record
 from gateway.outbox import KEPT
 from gateway.protocol.tape import Told
 from workers.gaps import OpenGap
-from workers.inheritance import Left, share_gaps, share_wishes
+from workers.inheritance import Dealt, Division, Left, portions
 from workers.journal import Journal, Kept, KeptRecords
 from workers.slots import Slot
 from workers.wanted import Wishes
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: Of a journal that is read in one go; bytes.
 READ_BYTES = 1 << 20
 #: No trouble: it lasts as long as another one's beginning does.
 BUSY = "another process of the endpoint is about to begin"
-
-
-class Dealt(msgspec.Struct):
-    """What an endpoint's topics were dealt to last: so many processes, and those of them that run on this host."""
-
-    processes: int
-    here: list[int]
+#: Between tries to deal what a disk did not take; seconds. Each one reads all journals.
+RETRY_S = 5.0
+#: While journals are dealt, no layout is as it was left: who comes next deals, also where it has the old one.
+NOBODYS = Dealt(0, [])
+#: Of memos, whose own lines in the log say which and why.
+NOT_KEPT = "the disk does not take what the endpoint's processes left for those of the new layout"
 
 
 @dataclass(slots=True)
@@ -55,22 +59,47 @@ class Layout:
     var_dir: Path
     slot: Slot
     max_bytes: int
+    clock: Callable[[], float] = time.monotonic
+    _failed: str | None = field(default=None, init=False)  # why it could not be dealt
+    _again_due: float = field(default=0.0, init=False)
 
     def begin(self, turn: TurnLock) -> str | None:
-        """Take the turn, and first what an older layout left; None: done. Else who is in the way, for a person."""
+        """Take the turn, and first what an older layout left; None: done. Else who or what is in the way, for a person."""
+        if self._failed is not None and self.clock() < self._again_due:
+            return self._failed
         with self._alone() as is_alone:
             if not is_alone:
                 return BUSY
-            memo = Memo(self.var_dir / "layouts" / f"{self.slot.endpoint}.json", Dealt)
-            before, now = memo.read(), Dealt(self.slot.processes, list(self.slot.here))
-            if before != now:
+            now = Dealt(self.slot.processes, list(self.slot.here))
+            if self._layout.read() != now or self._division.read() is not None:
                 running = self._running()
                 if running:
                     return f"{running[0]} still runs in an older layout; expected {self._name(self.slot.number)} of {now.processes} alone"
-                if before is not None or self._has_grown():
-                    self._deal()
-                memo.write(now)
+                self._failed = self._changed(now)
+                if self._failed is not None:
+                    self._again_due = self.clock() + RETRY_S
+                    return self._failed
             return None if turn.take() else f"another process is {self._name(self.slot.number)} already"
+
+    @property
+    def _layout(self) -> Memo[Dealt]:
+        return Memo(self.var_dir / "layouts" / f"{self.slot.endpoint}.json", Dealt)
+
+    @property
+    def _division(self) -> Memo[Division]:
+        """There only while it is dealt."""
+        return Memo(self.var_dir / "layouts" / f"{self.slot.endpoint}.division.json", Division)
+
+    def _changed(self, now: Dealt) -> str | None:
+        """Go over to this layout; else why not."""
+        begun = self._division.read()  # by one that died, maybe for yet another layout: it has all that was left
+        failed = self._take_up(begun) if begun is not None else None
+        before = self._layout.read()
+        if failed is not None or before == now:
+            return failed
+        if before is None and not self._has_grown():
+            return _kept(self._layout, now)
+        return self._deal(before, now)
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -114,63 +143,102 @@ class Layout:
         said = [words for number in self._known() if (words := state.read_worker(self.var_dir, self._name(number))) is not None]
         return any(words.processes != self.slot.processes for words in said)
 
-    def _deal(self) -> None:
-        """Deal it all anew. A process that dies on the way leaves what the next one deals again: at most something is there twice."""
-        known, here, owner = self._known(), self.slot.here, self.slot.owner
-        gaps = {number: Memo(self.var_dir / "gaps" / f"{self._name(number)}.json", list[OpenGap]) for number in {*known, *here}}
-        wishes = {number: Memo(self.var_dir / "wishes" / f"{self._name(number)}.json", Wishes) for number in {*known, *here}}
-        left = {
-            number: Left(gaps[number].read() or (), absence_after(state.read_worker(self.var_dir, self._name(number))))
-            for number in known
-        }
-        shares = share_gaps(left, here, owner, executor=self.slot.number, now_ms=time.time_ns() // 1_000_000)
-        remembered = share_wishes((found for number in known if (found := wishes[number].read())), here, owner)
-        moved = sum(self._deal_journal(number) for number in known)
-        tapes = {number: Memo(self.var_dir / "tapes" / f"{self._name(number)}.json", dict[str, list[Told]]) for number in gaps}
-        told = {topic: last for number in known for topic, last in (tapes[number].read() or {}).items()}
-        for number in here:
-            tapes[number].write({topic: last for topic, last in told.items() if owner(topic) == number})
-            gaps[number].write(shares[number])
-            wishes[number].write(remembered[number])
-        for number in set(known) - set(here):
-            tapes[number].forget()
-            gaps[number].forget()
-            wishes[number].forget()
-            self._settle(number)
-        topics = sum(len(kept.topics) for share in shares.values() for kept in share if kept.is_of_connection)
-        log.info(
-            "%s layout processes=%d here=%d topics_missed=%d records_moved=%d",
-            self._name(self.slot.number), self.slot.processes, len(here), topics, moved,
-        )  # fmt: skip
+    def _deal(self, before: Dealt | None, now: Dealt) -> str | None:
+        """Deal it all anew; else why not: then all is as it was, but for journals, of which nothing is lost."""
+        known, moved = self._known(), 0
+        if (failed := _kept(self._layout, NOBODYS)) is not None:
+            return failed
+        for number in known:
+            count, failed = self._deal_journal(number, known)
+            if failed is not None:
+                reason = f"the journal of {self._name(number)} cannot be dealt: {failed}"
+                if not moved and before is not None:
+                    self._layout.write(before)  # so many may begin as they are, however full the disk is
+                if reason != self._failed:
+                    log.error("%s journal_not_dealt reason=%s", self._name(number), failed)
+                return reason
+            moved += count
+        left, now_ms = {number: self._left(number) for number in known}, time.time_ns() // 1_000_000
+        dealt = portions(left, now.here, self.slot.owner, executor=self.slot.number, now_ms=now_ms)
+        self._division.write(Division(now, dealt, [number for number in known if number not in now.here]))
+        division = self._division.read()
+        failed = self._take_up(division) if division is not None else NOT_KEPT
+        if failed is None:
+            topics = sum(len(kept.topics) for portion in dealt.values() for kept in portion.gaps if kept.is_of_connection)
+            log.info(
+                "%s layout processes=%d here=%d topics_missed=%d records_moved=%d",
+                self._name(self.slot.number), now.processes, len(now.here), topics, moved,
+            )  # fmt: skip
+        return failed
 
-    def _deal_journal(self, number: int) -> int:
-        """Move the records that an old process left to those who have their topics now; how many. What cannot be moved stays."""
+    def _left(self, number: int) -> Left:
+        absence = absence_after(state.read_worker(self.var_dir, self._name(number)))
+        gaps, wishes, tapes = self._memos(number)
+        return Left(gaps.read() or (), absence, wishes.read(), tapes.read() or {})
+
+    def _take_up(self, division: Division) -> str | None:
+        """Write what was divided into each process's own files. It may be repeated until it is done: nobody begins before that."""
+        for number, portion in division.portions.items():
+            gaps, wishes, tapes = self._memos(number)
+            failed = _kept(gaps, portion.gaps) or _kept(wishes, portion.wishes) or _kept(tapes, portion.told)
+            if failed is not None:
+                return failed
+        for number in division.gone:
+            for memo in self._memos(number):
+                memo.forget()
+            self._settle(number)
+        failed = _kept(self._layout, division.layout)
+        if failed is not None:
+            return failed
+        self._division.forget()
+        return NOT_KEPT if self._division.read() is not None else None  # else a later start would take it up again
+
+    def _memos(self, number: int) -> tuple[Memo[list[OpenGap]], Memo[Wishes], Memo[dict[str, list[Told]]]]:
+        file = f"{self._name(number)}.json"
+        gaps, wishes = Memo(self.var_dir / "gaps" / file, list[OpenGap]), Memo(self.var_dir / "wishes" / file, Wishes)
+        return gaps, wishes, Memo(self.var_dir / "tapes" / file, dict[str, list[Told]])
+
+    def _deal_journal(self, number: int, known: list[int]) -> tuple[int, str | None]:
+        """Move the records that a process left to those who have their topics now: how many, or why none. A death may leave them twice."""
         if not self._journal(number).is_dir():
-            return 0
-        spools = {number: self._opened(number)}
+            return 0, None
+        # What is there was within the bounds of those who kept it, and is there twice while it moves: only the disk may refuse it.
+        room = 2 * len(known) * self.max_bytes
+        spools = {number: self._opened(number, room)}
+        sizes = _sizes(self._journal(number))
         journals = {number: Journal(spools[number])}
-        source, until = journals[number], spools[number].last
-        source.take_up()
-        moved = 0
+        source, until, moved, failed = journals[number], spools[number].last, 0, None
         try:
-            while (entries := source.left(READ_BYTES)) != []:
+            if not self._has_strays(source, number):
+                return 0, source.error
+            source.take_up()
+            while failed is None and (entries := source.left(READ_BYTES)) != []:
+                failed = source.error
                 for heir, records in self._by_heir(entries or (), number).items():
                     if heir not in journals:
-                        spools[heir] = self._opened(heir)
+                        spools[heir] = self._opened(heir, room)
+                        sizes |= _sizes(self._journal(heir))
                         journals[heir] = Journal(spools[heir])
-                    journals[heir].keep_records(records)
+                    if not journals[heir].keep_records(records):
+                        failed = journals[heir].error
                     moved += len(records)
-                failed = next((opened.error for opened in journals.values() if opened.error is not None), None)
-                if failed is not None:
-                    log.error("%s journal_not_dealt reason=%s", self._name(number), failed)
-                    return moved
-            for spool in spools.values():
-                spool.sync()  # before what it was taken from is let go
-            spools[number].release(until)
+            if failed is None:
+                for spool in spools.values():
+                    spool.sync()  # before what it was taken from is let go
+                spools[number].release(until)
         finally:
             for spool in spools.values():
                 spool.close()
-        return moved
+        if failed is not None:
+            for heir in spools:
+                _cut_back(self._journal(heir), sizes)  # else each try would add the same records again
+            return 0, failed
+        return moved, None
+
+    def _has_strays(self, source: Journal, number: int) -> bool:
+        """Whether some of its records are another one's now; where the disk does not give them, its error says so."""
+        source.take_up()
+        return any(self._by_heir(entries, number).keys() - {number} for entries in iter(lambda: source.left(READ_BYTES) or (), ()))
 
     def _by_heir(self, entries: Iterable[Kept], number: int) -> dict[int, list[Record]]:
         found: dict[int, list[Record]] = {}
@@ -182,8 +250,8 @@ class Layout:
     def _journal(self, number: int) -> Path:
         return self.var_dir / "journal" / self._name(number)
 
-    def _opened(self, number: int) -> Spool:
-        spool = Spool(self._journal(number), max_bytes=self.max_bytes)
+    def _opened(self, number: int, max_bytes: int) -> Spool:
+        spool = Spool(self._journal(number), max_bytes=max_bytes)
         spool.open()
         return spool
 
@@ -200,3 +268,23 @@ class Layout:
             words.wanted = words.journal_messages = words.journal_bytes = words.gaps_open = words.unacknowledged = 0
             with suppress(OSError):
                 state.write(self.var_dir, words)
+
+
+def _kept(memo: Memo[T], value: T) -> str | None:
+    """Write it; None: it is there. A memo itself never says that a disk refused it."""
+    memo.write(value)
+    return None if memo.read() == value else NOT_KEPT
+
+
+def _sizes(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_size for path in segments.paths(folder)}
+
+
+def _cut_back(folder: Path, sizes: dict[Path, int]) -> None:
+    """Take what was added since then out of a journal that is closed."""
+    with suppress(OSError):
+        for path in segments.paths(folder):
+            if path not in sizes:
+                path.unlink()
+            elif path.stat().st_size > sizes[path]:
+                os.truncate(path, sizes[path])

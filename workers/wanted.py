@@ -86,6 +86,8 @@ class WantedReader(threading.Thread):
         self._tenure = tenure
         self._remembered = self._kept()
         self._is_remembered = False  # nobody has answered since
+        self._has_begun = False  # the process: before that the memo is an older layout's, which is still to be dealt
+        self._keeping = threading.Lock()  # of what the memo is written with: both threads do
         self._halt = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = False
         self._trouble = Trouble(log, f"{name} subscriptions_not_readable")
@@ -99,7 +101,12 @@ class WantedReader(threading.Thread):
         self.held_ms: dict[str, int] | None = None
 
     def remembered(self) -> Wishes | None:
-        """The last answer of an earlier run."""
+        """The last answer of an earlier run. Who asks has begun: from now on the memo is this run's own."""
+        with self._keeping:
+            if not self._has_begun:
+                self._has_begun = True
+                if self.wishes is not None and not self._is_remembered and self.in_the_way is None:
+                    self._keep(self.wishes)
         return self._remembered
 
     def stop(self) -> None:
@@ -137,6 +144,8 @@ class WantedReader(threading.Thread):
             self.held_ms = None
             if self._tenure.in_the_way is None and self.wishes is not None and not self._is_remembered:
                 self._take_over(self.wishes)
+                with self._keeping:
+                    self._keep(self.wishes)  # newer than anything that this machine has of an older layout: another one ran since
             self.in_the_way = self._tenure.in_the_way
             os.eventfd_write(self.wake, 1)
 
@@ -144,6 +153,8 @@ class WantedReader(threading.Thread):
         """From now on they are this process's own. What was held, and until when, is as it is now."""
         held_ms = wished.held_since(self._listener.connection, self._endpoint)
         self.held_ms = {row.topic: held_ms[row.id] for row in wishes.rows if row.id in held_ms}
+
+    def _keep(self, wishes: Wishes) -> None:
         if self._memo is not None:
             self._memo.write(wishes)
 
@@ -194,14 +205,18 @@ class WantedReader(threading.Thread):
         wishes = self._expanded(store.wanted(self._listener.connection, self._endpoint))
         self._mark = mark
         self._trouble.over()
-        self._is_remembered = False
-        is_ours = self._tenure is None or self._tenure.in_the_way is None
-        if is_ours and self.held_ms is None:
+        if self.held_ms is None and (self._tenure is None or self._tenure.in_the_way is None):
             self._take_over(wishes)
-        if wishes != self.wishes:
-            self.wishes = wishes
-            if is_ours and self._memo is not None:
-                self._memo.write(wishes)
+        self.answered(wishes)
+
+    def answered(self, wishes: Wishes) -> None:
+        """What PostgreSQL wants now. It is kept for the next run once the process has begun, and no other machine runs it."""
+        with self._keeping:
+            is_news, is_ours = wishes != self.wishes, self._tenure is None or self._tenure.in_the_way is None
+            if is_ours and self._has_begun and (is_news or self._is_remembered):
+                self._keep(wishes)
+            self.wishes, self._is_remembered = wishes if is_news else self.wishes, False
+        if is_news:
             os.eventfd_write(self.wake, 1)
 
     def _expanded(self, rows: Sequence[Wanted]) -> Wishes:

@@ -6,7 +6,7 @@ from gateway.protocol.shapes import Shape, shape_of
 
 #: How a push begins, as the exchange writes it.
 _BEGIN = b'{"topic":"'
-#: Topics whose shapes are remembered, and shapes; bytes of a topic.
+#: Topics whose shapes are remembered, and shapes: beyond that all are learnt anew, for what came first may be gone. Bytes of a topic.
 MOST_TOPICS, MOST_SHAPES, LONGEST_TOPIC = 65_536, 200, 200
 
 
@@ -40,8 +40,11 @@ class Parser:
         key = (channel.channel_type, type(data.data), *data.frame, None, *(first if isinstance(first, dict) else ()))
         if key not in self._shapes:
             if len(self._shapes) >= MOST_SHAPES:
-                return
+                self._shapes.clear()
             self._shapes[key] = shape_of(channel.fields, data)
         shape = self._shapes[key]
-        if shape is not None and (name in self._by_topic or len(self._by_topic) < MOST_TOPICS):
-            self._by_topic[name] = data.topic, shape
+        if shape is None:
+            return
+        if len(self._by_topic) >= MOST_TOPICS and name not in self._by_topic:
+            self._by_topic.clear()
+        self._by_topic[name] = data.topic, shape

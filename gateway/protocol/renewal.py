@@ -20,6 +20,11 @@ class Renewal:
     _since: float | None = None
     _pace: Pace = field(default_factory=lambda: Pace(RENEW_FIRST_S, RENEW_LONGEST_S))
 
+    @property
+    def due_at(self) -> float:
+        """From when on a topic may be left."""
+        return self._pace.due_at
+
     def is_due(self, now: float) -> bool:
         """Whether a topic may be left now, if it is to be renewed at all."""
         return self._pace.is_due(now)

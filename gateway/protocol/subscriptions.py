@@ -38,11 +38,13 @@ class Subscriptions:
 
     silences   times in a row that an answer did not come; requests that were under way together count once
     unmatched  answers that fitted no request
+    changes    goes up with whatever may have changed where a topic stands
     """
 
     endpoint: Endpoint
     silences: int = 0
     unmatched: int = 0
+    changes: int = 0
     _topics: dict[str, Topic] = field(default_factory=dict)
     _requests: dict[str, tuple[Request, float]] = field(default_factory=dict)
     _late: dict[str, float] = field(default_factory=dict)  # requests of this connection that were given up, and when they were sent
@@ -79,7 +81,7 @@ class Subscriptions:
     def renew(self, name: str) -> None:
         """Leave a topic and ask for it again, for a fresh snapshot: at once, or when its pace allows it."""
         topic = self._topics.get(name)
-        if topic is not None and topic.wanted and topic.phase in HELD:
+        if topic is not None and topic.wanted and topic.phase in HELD and not topic.stale:
             topic.stale = True
             self._changed()
 
@@ -89,6 +91,7 @@ class Subscriptions:
             if topic.prompt and topic.phase is Phase.LIVE and topic.wanted:
                 topic.renewal.hurry()
                 self.renew(name)
+                self._changed()  # it may have waited for a renewal before
                 return name
         return None
 
@@ -171,8 +174,8 @@ class Subscriptions:
             elif topic.phase is Phase.ACKNOWLEDGED and topic.pushes_first and now - topic.renewal.held_at >= FIRST_FRAME_S:
                 topic.hollow, topic.error = True, f"acknowledged, but no frame came within {FIRST_FRAME_S:g} s"
                 self.renew(name)
-            self._moved = (topic.stale and topic.renewal.noticed(now)) or self._moved
-            due = min(due, topic.due(now, FIRST_FRAME_S))
+            self._moved = (topic.awaits_renewal and topic.renewal.noticed(now)) or self._moved
+            due = min(due, topic.due(FIRST_FRAME_S))
         self._look_at = min(self._look_at, due)
 
     def take_gaps(self) -> list[tuple[str, str]]:
@@ -222,6 +225,7 @@ class Subscriptions:
 
     def _changed(self) -> None:
         self._moved, self._look_at, self._settled = True, 0.0, None
+        self.changes += 1
 
     def _answered(self, sent_at: float, now: float) -> None:
         """Somebody is there, if only slowly."""
@@ -229,7 +233,7 @@ class Subscriptions:
         self._patience_s = min(ACK_LONGEST_S, max(ACK_TIMEOUT_S, SLOWER * (now - sent_at)))
 
     def _next(self, now: float) -> Request | None:
-        leaving = [name for name, topic in self._topics.items() if self._is_left(topic, now)]
+        leaving = [name for name, topic in self._topics.items() if topic.is_left(now)]
         if leaving:  # those in doubt by themselves: their answer may never come
             in_doubt = self._topics[leaving[0]].in_doubt
             return self._request("unsubscribe", [name for name in leaving if self._topics[name].in_doubt == in_doubt])
@@ -239,10 +243,6 @@ class Subscriptions:
         if self._topics[asking[0]].alone:
             return self._request("subscribe", asking[:1])
         return self._request("subscribe", [name for name in asking if not self._topics[name].alone])
-
-    def _is_left(self, topic: Topic, now: float) -> bool:
-        to_go = not topic.wanted or (topic.stale and topic.renewal.is_due(now))
-        return topic.phase is Phase.UNSURE or (topic.phase in HELD and to_go)
 
     def _request(self, op: Op, names: list[str]) -> Request:
         self._count += 1

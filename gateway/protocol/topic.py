@@ -5,7 +5,7 @@ from math import inf
 from typing import Literal
 
 from gateway.protocol.renewal import Renewal
-from gateway.protocol.topic_moves import WORDS, Phase
+from gateway.protocol.topic_moves import HELD, WORDS, Phase
 
 Op = Literal["subscribe", "unsubscribe"]
 
@@ -76,13 +76,23 @@ class Topic:
             return not self.pushes_first or self.error is not None
         return self.phase in (Phase.LIVE, Phase.REFUSED)
 
-    def due(self, now: float, first_frame_s: float) -> float:
+    @property
+    def awaits_renewal(self) -> bool:
+        """Stale, and not left yet."""
+        return self.stale and self.phase in HELD
+
+    def is_left(self, now: float) -> bool:
+        """Whether to unsubscribe it now."""
+        to_go = not self.wanted or (self.stale and self.renewal.is_due(now))
+        return self.phase is Phase.UNSURE or (self.phase in HELD and to_go)
+
+    def due(self, first_frame_s: float) -> float:
         """When time next makes something of it; it must have pushed within so many seconds of its acknowledgement."""
-        if self.stale:
-            return now
         if self.phase is Phase.REFUSED:
             return self.retry_at
-        return self.renewal.held_at + first_frame_s if self.phase is Phase.ACKNOWLEDGED and self.pushes_first else inf
+        renewed_at = self.renewal.due_at if self.awaits_renewal else inf
+        pushed_by = self.renewal.held_at + first_frame_s if self.phase is Phase.ACKNOWLEDGED and self.pushes_first else inf
+        return min(renewed_at, pushed_by)
 
     def refuse(self, error: str | None, now: float) -> None:
         """Note a refusal, and when to ask again."""

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 #: may have bound a queue of his own meanwhile, of which nobody can know.
 UNREAD_S = 1.0
 
+#: Routing keys whose ways are remembered: beyond that all are found anew, for instruments are listed and expire.
+MOST_WAYS = 50_000
+
 
 class Publishing(Protocol):
     """Publishes what it is given, and says how much of it is confirmed, in order: `BrokerSink`."""
@@ -83,6 +86,8 @@ class Ways(dict[str, Way]):
         self.clear()
 
     def __missing__(self, routing_key: str) -> Way:
+        if len(self) >= MOST_WAYS:
+            self.clear()  # a message that is under way is then counted as returned, should it come back before its key is met again
         found = self[routing_key] = Way(self._needs.filled(routing_key))
         if routing_key in self._needs.batched:
             found.alone_from = float("inf")  # it is for one queue alone, and goes into its batches

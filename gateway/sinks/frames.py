@@ -15,7 +15,8 @@ from gateway.models import Record
 from gateway.sinks.bundles import Bundle
 from gateway.sinks.messages import Message, properties, route_of
 
-#: Routes whose beginnings are remembered: 1,500 topics of one endpoint are as many.
+#: Routes whose beginnings are remembered: 1,500 topics of one endpoint are as many. Beyond that all are learnt anew: each digit more of
+#: the trace ids makes other routes, and those before it are gone.
 MOST_ROUTES = 50_000
 
 _METHOD, _HEADER, _BODY = 1, 2, 3
@@ -83,8 +84,9 @@ class Frames:
         begin = _begin(said, len(table) + len(trace_id)) + table
         # Class, weight, length of the body; the delivery mode, the event id's length, the timestamp.
         found = self._method(record), begin, 12 + len(begin) + len(trace_id) + 1 + 1 + 8
-        if len(self._known) < MOST_ROUTES:
-            self._known[key] = found
+        if len(self._known) >= MOST_ROUTES:
+            self._known.clear()
+        self._known[key] = found
         return found
 
     def _bundle(self, bundle: Bundle) -> list[bytes]:

@@ -34,6 +34,10 @@ class Bench:
     def wish(self) -> None:
         self.books.want(self.rows, {self.topic: {QUEUE: 1.0}})
 
+    @property
+    def changes(self) -> int:
+        return 2 * self.held + self.live
+
     def is_held(self, _name: str) -> bool:
         return self.held
 

@@ -10,7 +10,7 @@ from gateway.errors import SinkAway
 from gateway.lanes.needs import Needs
 from gateway.models import Record
 from gateway.names import EXCHANGE
-from gateway.sinks.batching import UNREAD_S, BatchingSink
+from gateway.sinks.batching import MOST_WAYS, UNREAD_S, BatchingSink, Ways
 from gateway.sinks.bundles import Bundle
 from gateway.sinks.messages import Message, records_of
 
@@ -255,3 +255,15 @@ def test_while_a_queue_turns_to_single_messages_what_comes_back_is_in_its_batche
     bench.settle(1)
     assert bench.plan.in_force is KNOWN
     assert bench.should_have_come(EXCHANGE, BTC) is True
+
+
+def test_no_more_ways_are_remembered_than_allowed() -> None:
+    ways = Ways()
+    ways.follow(BATCHED)
+    for number in range(MOST_WAYS - 1):
+        assert ways[f"trade.option.{number}.-"].queues == []
+    assert ways[BTC].queues == [ONE]
+    assert len(ways) == MOST_WAYS
+    assert ways[ETH].queues == []
+    assert len(ways) == 1
+    assert (ways[BTC].queues, ways[ONE].queues, ways[ONE].alone_from) == ([ONE], [ONE], float("inf"))

@@ -16,11 +16,12 @@ from gateway.protocol.room import owner
 from gateway.state import TopicState, WorkerState
 from workers.gaps import OpenGap
 from workers.journal import Journal, KeptRecords
-from workers.layout import Layout
+from workers.layout import NOT_KEPT, RETRY_S, Layout
 from workers.slots import Slot
 
 BYTES = 1 << 24
 TOPICS = [f"publicTrade.T{number}" for number in range(12)]
+TOPICS_SORTED = sorted(TOPICS)
 
 
 def layout(folder: Path, number: int, processes: int, *here: int) -> Layout:
@@ -68,6 +69,24 @@ def left(folder: Path, number: int) -> list[Record]:
 
 def gaps(folder: Path, number: int) -> Memo[list[OpenGap]]:
     return Memo(folder / "gaps" / f"linear_{number:02d}.json", list[OpenGap])
+
+
+def left_by_two(folder: Path) -> dict[int, list[OpenGap]]:
+    """Two processes end, one of them killed, while the router is away; the gaps of each."""
+    every = {}
+    for number in (0, 1):
+        begun(folder, number, 2)
+        topics = [topic for topic in TOPICS if owner(topic, 2) == number]
+        with journal(folder, number) as opened:
+            opened.keep_records([record(topic, 1) for topic in topics])
+        every[number] = [OpenGap(Gap(f"g{number}", "restarted", 7 + number), topics=set(topics))]
+        gaps(folder, number).write(every[number])
+    killed = WorkerState(
+        name="linear_01", endpoint="linear", pid=1, written_ms=1, started_ms=1, connection_status="connected", processes=2,
+        journal_messages=1,
+    )  # fmt: skip
+    state.write(folder, killed)
+    return every
 
 
 def test_processes_of_one_layout_begin_beside_each_other_and_a_second_one_of_the_same_number_waits(tmp_path: Path) -> None:
@@ -130,16 +149,68 @@ def test_what_a_process_told_of_itself_stays_together_in_its_order(tmp_path: Pat
     assert left(tmp_path, 0) == told
 
 
-def test_what_finds_no_room_stays_where_it_was_and_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_where_a_journal_finds_no_room_nobody_begins_nothing_is_lost_and_it_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The words of who is gone count its records until then: health and `drained` go by them."""
+    every = left_by_two(tmp_path)
+    at, lock = [0.0], turn(tmp_path, 0)
+    narrow = Layout(tmp_path, Slot("linear", 0, 1, range(1)), 64, clock=lambda: at[0])
+    for _ in range(3):
+        said = narrow.begin(lock)
+        assert said is not None
+        assert said.startswith("the journal of linear_01 cannot be dealt: ")
+        assert "is full" in said
+        at[0] += RETRY_S
+    assert sum("journal_not_dealt reason=" in line for line in caplog.messages) == 1
+    words = state.read_worker(tmp_path, "linear_01")
+    assert words is not None
+    assert (words.journal_messages, words.has_ended) == (1, False)
+    records = {number: left(tmp_path, number) for number in (0, 1)}
+    assert sorted(one.topic or "" for found in records.values() for one in found) == TOPICS_SORTED, "no try adds any twice"
+    assert gaps(tmp_path, 1).read() == every[1]
+    with holding(tmp_path, 0, 2), holding(tmp_path, 1, 2):
+        pass  # as many as before may begin, and send what is theirs
     begun(tmp_path, 0, 1)
-    with journal(tmp_path, 0) as opened:
-        opened.keep_records([record(topic, 1) for topic in TOPICS])
-    narrow = Layout(tmp_path, Slot("linear", 1, 2, range(2)), 64)
-    lock = turn(tmp_path, 1)
-    assert narrow.begin(lock) is None
-    lock.release()
-    assert {one.topic for one in left(tmp_path, 0)} == set(TOPICS)
-    assert ["journal_not_dealt reason=" in line and "is full" in line for line in caplog.messages] == [True]
+    assert sorted(one.topic or "" for one in left(tmp_path, 0)) == TOPICS_SORTED
+    assert left(tmp_path, 1) == []
+    words = state.read_worker(tmp_path, "linear_01")
+    assert words is not None
+    assert (words.journal_messages, words.has_ended) == (0, True)
+
+
+def test_a_try_that_failed_is_not_repeated_at_once(tmp_path: Path) -> None:
+    left_by_two(tmp_path)
+    at, lock = [0.0], turn(tmp_path, 0)
+    tried = Layout(tmp_path, Slot("linear", 0, 1, range(1)), 64, clock=lambda: at[0])
+    said = tried.begin(lock)
+    tried.max_bytes = BYTES
+    assert tried.begin(lock) == said
+    at[0] = RETRY_S
+    assert tried.begin(lock) is None
+
+
+def test_what_fitted_into_the_journals_of_two_fits_into_that_of_one(tmp_path: Path) -> None:
+    """Else nobody would ever send it: who could does not begin."""
+    left_by_two(tmp_path)
+    most = max(path.stat().st_size for number in (0, 1) for path in (tmp_path / "journal" / f"linear_{number:02d}").glob("*.log"))
+    lock = turn(tmp_path, 0)
+    assert Layout(tmp_path, Slot("linear", 0, 1, range(1)), most).begin(lock) is None
+    assert len(left(tmp_path, 0)) == len(TOPICS)
+
+
+@pytest.mark.parametrize("folder", ["gaps", "wishes", "tapes"])
+def test_where_a_memo_is_not_written_nobody_begins(tmp_path: Path, folder: str) -> None:
+    left_by_two(tmp_path)
+    (tmp_path / folder / "linear_02.json").mkdir(parents=True)  # nothing can take its place
+    at, lock = [0.0], turn(tmp_path, 0)
+    tried = Layout(tmp_path, Slot("linear", 0, 3, range(3)), BYTES, clock=lambda: at[0])
+    assert tried.begin(lock) == NOT_KEPT
+    (tmp_path / folder / "linear_02.json").rmdir()
+    at[0] = RETRY_S
+    assert tried.begin(lock) is None
+    missed = {topic for number in range(3) for kept in gaps(tmp_path, number).read() or [] for topic in kept.topics}
+    assert missed == set(TOPICS)
 
 
 def test_a_gap_that_one_left_and_a_death_of_which_nobody_told_are_missed_by_the_new_ones(tmp_path: Path) -> None:

@@ -55,6 +55,35 @@ def test_waiting_for_its_renewal_is_no_calm() -> None:
     assert renewed_at(subscriptions, "a", 1.0, 100.0) == [1.0, 1.5, 2.5, 4.5, 8.5, 16.5, 32.5, 62.5, 92.5]
 
 
+def test_a_turn_between_leaving_a_topic_and_the_answer_disturbs_nothing() -> None:
+    """The calm after a renewal begins with its acknowledgement, and not with a turn before it."""
+    subscriptions = wanting("a", pushes_first=True)
+    subscriptions.heard(yes(subscriptions.to_send(0.0)[0]), 0.0)
+    left = []
+    for now in (1.0, 1.5, 2.5, 2.5 + CALM_S + 1.0, 14.0, 15.0):
+        subscriptions.frame("a", now)
+        subscriptions.renew("a")
+        subscriptions.tick(now)
+        for request in subscriptions.to_send(now):
+            left.append(now)
+            subscriptions.tick(now + 0.01)
+            subscriptions.heard(yes(request), now + 0.02)
+            [request] = subscriptions.to_send(now + 0.02)
+            subscriptions.heard(yes(request), now + 0.03)
+    assert left == [1.0, 1.5, 2.5, 13.5, 14.0, 15.0]
+
+
+def test_a_topic_that_waits_for_its_renewal_is_left_at_once_to_find_out_whether_the_exchange_answers() -> None:
+    subscriptions = wanting("a", pushes_first=True)
+    subscriptions.heard(yes(subscriptions.to_send(0.0)[0]), 0.0)
+    assert renewed_at(subscriptions, "a", 1.0, 3.0) == [1.0, 1.5, 2.5]
+    subscriptions.tick(3.0)
+    assert subscriptions.to_send(3.0) == []
+    assert subscriptions.renew_prompt() == "a"
+    subscriptions.tick(3.1)
+    assert [request.op for request in subscriptions.to_send(3.1)] == ["unsubscribe"]
+
+
 def test_a_wanted_topic_is_never_told_to_be_cancelled() -> None:
     """That word is for a wish that was taken back; a renewal only leaves to come again."""
     subscriptions = Subscriptions(ENDPOINTS["linear"])

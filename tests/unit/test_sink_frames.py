@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway import names
 from gateway.models import Record
 from gateway.sinks.bundles import Bundle
-from gateway.sinks.frames import Frames
+from gateway.sinks.frames import MOST_ROUTES, Frames
 from gateway.sinks.messages import properties
 
 CHANNEL, FRAME_MAX = 3, 4096
@@ -60,6 +60,18 @@ def test_messages_are_written_as_py_amqp_writes_them(messages: list[Record | Bun
     expected = by_py_amqp(messages)
     assert frames.of(messages) == expected
     assert frames.of(messages) == expected, "the second time by what was remembered of the route"
+
+
+def test_no_more_routes_are_remembered_than_allowed_and_a_new_one_always_is() -> None:
+    frames = Frames(CHANNEL, FRAME_MAX)
+    routes = [
+        Record(f"key-{number}", "trade", "id", None, None, "topic", "trace", 0, 0, b"{}") for number in range(MOST_ROUTES + 1)
+    ]
+    frames.of(routes[:-1])
+    assert len(frames._known) == MOST_ROUTES
+    assert frames.of(routes[-1:]) == by_py_amqp(list(routes[-1:]))
+    assert len(frames._known) == 1
+    assert frames.of(routes[:1]) == by_py_amqp(list(routes[:1])), "what was forgotten is learnt anew"
 
 
 def ack(tag: int, multiple: int, channel: int = CHANNEL) -> bytes:
