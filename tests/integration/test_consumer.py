@@ -10,7 +10,7 @@ import pytest
 from running import wait_for
 
 from gateway import names
-from gateway.consumer import Consumer
+from gateway.consumer import BATCH, Consumer
 from gateway.errors import SinkAway
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology
@@ -112,3 +112,13 @@ def test_a_broker_that_is_away_and_a_queue_that_does_not_exist_are_one_sentence(
     for url, name in ((f"amqp://127.0.0.1:{free_ports(1)[0]}/", "any"), (broker_url, "ws-gateway.no.such")):
         with pytest.raises(SinkAway, match="RabbitMQ cannot be asked"), Consumer(url, name):
             pytest.fail("it connected")
+
+
+def test_a_batch_whose_keys_do_not_fit_is_told_all_the_same(broker_url: str, queue: str, publisher: Publisher) -> None:
+    envelopes = [
+        {"event_type": "trade", "event_id": f"e-{number}", "sequence": number, "epoch": "e", "topic": "t"} for number in (1, 2, 4)
+    ]
+    properties = pika.BasicProperties(content_type=BATCH, content_encoding="utf-8", headers={"routing_keys": KEY})
+    publisher.channel.basic_publish("", queue, json.dumps(envelopes).encode(), properties)
+    with Consumer(broker_url, queue) as consumer:
+        assert take(consumer, 3) == [(1, 0), (2, 0), (4, 1)]
