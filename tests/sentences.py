@@ -109,7 +109,7 @@ def _walk(path: Path) -> Iterator[ast.AST]:
 REASONS = sentences(("gateway/health.py", yielded))
 ALARMS = sentences(("gateway/health.py", yielded_alone), ("gateway/lanes/backlogs.py", named("HINT")))
 CONNECTIONS = sentences(
-    *((f"workers/{name}.py", given_to("LinkLost")) for name in ("dial", "stream", "tunnel")),
+    *((f"workers/{name}.py", given_to("LinkLost")) for name in ("dial", "route", "stream", "tunnel")),
     *((f"gateway/{name}.py", given_to("LinkLost")) for name in ("tls", "proxy")),
     ("gateway/protocol/session.py", given_to("_move", place=1)),
     ("workers/watchdog.py", given_to("Findings", place=2)),

@@ -78,7 +78,7 @@ class Books:
         self._changes: int | None = None  # of the standing that all books were last looked at with
         # Topics in the order in which their books were lost, every book that is not known among them: the others lack nothing.
         self._unknown: dict[str, None] = {}
-        self._agenda: list[tuple[float, str, str]] = []  # a heap: when the next snapshot of a topic is due, and for which queue
+        self._due_at: list[tuple[float, str, str]] = []  # a heap: when the next snapshot of a topic is due, and for which queue
         self._overdue: dict[str, list[str]] = {}  # topic → queues that wait for it to be known
 
     def want(self, channels: Mapping[str, Channel], wishes: Mapping[str, Mapping[str, float]]) -> None:
@@ -97,12 +97,12 @@ class Books:
             kept.given_at = {queue: at for queue, at in kept.given_at.items() if queue in kept.wishes}
         self._unknown = dict.fromkeys(self._kept)
         self._overdue.clear()
-        self._agenda = [
+        self._due_at = [
             (kept.given_at.get(queue, -inf) + every_s, topic, queue)
             for topic, kept in self._kept.items()
             for queue, every_s in kept.wishes.items()
         ]
-        heapify(self._agenda)
+        heapify(self._due_at)
         self._fetcher.keep({topic for topic, kept in self._kept.items() if kept.book.is_fetched})
 
     def lost(self, now: float) -> None:
@@ -178,8 +178,8 @@ class Books:
 
     def due(self, standing: Standing, now: float) -> Iterator[tuple[Event, str]]:
         """The snapshots that services are to get now, each with its queue. A book that is not whole or not held is waited for."""
-        while self._agenda and self._agenda[0][0] <= now:
-            _, topic, queue = heappop(self._agenda)
+        while self._due_at and self._due_at[0][0] <= now:
+            _, topic, queue = heappop(self._due_at)
             self._overdue.setdefault(topic, []).append(queue)
         for topic in list(self._overdue):
             kept = self._kept[topic]
@@ -188,7 +188,7 @@ class Books:
             event = orderbook.derived(kept.newest, levels)
             for queue in self._overdue.pop(topic):
                 kept.given_at[queue] = now
-                heappush(self._agenda, (now + kept.wishes[queue], topic, queue))
+                heappush(self._due_at, (now + kept.wishes[queue], topic, queue))
                 yield event, queue
 
 
