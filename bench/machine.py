@@ -9,6 +9,8 @@ from pathlib import Path
 
 #: What the figures depend on, of our own environment.
 _PACKAGES = ("websocket-client", "msgspec", "pyzmq", "kombu", "amqp", "psycopg2-binary")
+#: What a run itself writes.
+_RESULTS = (":!bench/results", ":!bench/profiles", ":!bench/RESULTS.md")
 
 
 def machine() -> dict[str, str]:
@@ -33,9 +35,12 @@ def versions(rabbitmq: str, postgresql: str) -> dict[str, str]:
 
 
 def revision(root: Path) -> str:
-    """Of the tree, with a + where files under version control are changed; "unknown" outside a checkout."""
-    done = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=root, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    """Of the tree, with a + where files under version control are changed, but for results; "unknown" outside a checkout."""
+    commit, changed = (
+        subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False).stdout.strip()
+        for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "-uno", "--", ".", *_RESULTS])
+    )
+    return f"{commit}{'+' if changed else ''}" or "unknown"
 
 
 def steal() -> float:
