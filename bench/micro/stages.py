@@ -14,9 +14,10 @@ from bench.generator.frames import FIRST_UPDATE, KINDS, template
 from bench.places import environ
 from gateway.bus import BusReceiver, BusSender
 from gateway.models import Event, Record
-from gateway.protocol import channels, frames
+from gateway.protocol import channels
 from gateway.protocol.frames import Data
 from gateway.protocol.memory import Memory
+from gateway.protocol.parser import Parser
 from gateway.sinks.broker import BrokerSink
 from gateway.wire import Stamp
 from workers.dial import Connection
@@ -27,6 +28,8 @@ _SYMBOL, _ENDPOINT = "AAAUSDT", "linear"
 #: A header of a frame of the server: two bytes, and two of its length.
 _HEADER = 4
 _PATIENCE_S = 10.0
+#: As a worker has one: it knows the frames of a topic once it has seen the first.
+_parse = Parser(_ENDPOINT).parse
 
 
 def texts(kind: str) -> list[bytes]:
@@ -36,13 +39,13 @@ def texts(kind: str) -> list[bytes]:
 
 
 def decoded(kind: str) -> list[Data]:
-    found = [frames.parse(text) for text in texts(kind)]
+    found = [_parse(text) for text in texts(kind)]
     return [frame for frame in found if isinstance(frame, Data)]
 
 
 def decode(of: list[bytes]) -> None:
     for text in of:
-        frames.parse(text)
+        _parse(text)
 
 
 def normaliser(kind: str) -> Callable[[list[Data]], list[Event]]:
@@ -70,7 +73,7 @@ def encode(of: Stamp, events: list[Event]) -> list[Record]:
 def whole(kind: str) -> Callable[[list[bytes]], list[Record]]:
     """From a frame's text to its record."""
     normalise, of = normaliser(kind), stamp()
-    return lambda given: encode(of, normalise([found for found in map(frames.parse, given) if isinstance(found, Data)]))
+    return lambda given: encode(of, normalise([found for found in map(_parse, given) if isinstance(found, Data)]))
 
 
 @contextmanager
