@@ -34,13 +34,13 @@ class Ratio:
 
 #: Half more than what was measured when the row was last set.
 RATIOS = (
-    Ratio("read", "reference", 12),
-    Ratio("decode", "reference", 4),
-    Ratio("normalise", "reference", 10),
-    Ratio("encode", "reference", 9),
-    Ratio("bus", "reference", 4),
-    Ratio("publish", "reference", 65),
-    Ratio("book", "book_reference", 8),
+    Ratio("read", "reference", 3),
+    Ratio("decode", "reference", 6),
+    Ratio("normalise", "reference", 2),
+    Ratio("encode", "reference", 6),
+    Ratio("bus", "reference", 3),
+    Ratio("publish", "reference", 9),
+    Ratio("book", "book_reference", 4),
 )
 
 
