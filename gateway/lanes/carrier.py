@@ -108,7 +108,8 @@ class Carrier:
             if now >= self._next_tick:
                 self._next_tick = now + TICK_S
                 self.sink.tick()
-                self.checked_ms = time.time_ns() // 1_000_000
+                # A broker that has fallen silent may be found out by a write that waits for it: it answered when it was last heard.
+                self.checked_ms = time.time_ns() // 1_000_000 - round(getattr(self.sink, "silent_s", 0.0) * 1000)
                 self._backoff.succeeded()
         except SinkAway as fault:
             self._lost(fault, now)

@@ -37,6 +37,8 @@ class Publishing(Protocol):
 
     @property
     def pause_words(self) -> str | None: ...
+    @property
+    def silent_s(self) -> float: ...
     def wants(self, record: Record) -> bool: ...
     def open(self) -> None: ...
     def write(self, records: Sequence[Message]) -> None: ...
@@ -131,6 +133,10 @@ class BatchingSink:
     @property
     def pause_words(self) -> str | None:
         return self._sink.pause_words
+
+    @property
+    def silent_s(self) -> float:
+        return self._sink.silent_s
 
     def wants(self, record: Record) -> bool:
         return self._sink.wants(record)

@@ -161,12 +161,17 @@ class BrokerSink:
             self._connection.heartbeat_check()
         self._look()
         now = time.monotonic()
-        if now - self._heard > SILENCE_S:
+        if self.silent_s > SILENCE_S:
             raise SinkAway(f"RabbitMQ has said nothing for {SILENCE_S:g} s")
         if self._window and self.pause is None and not self._is_held and now - self._progress > self._confirm_timeout_s:
             raise SinkAway(
                 f"RabbitMQ confirmed nothing for {self._confirm_timeout_s:g} s with {len(self._window)} messages waiting"
             )
+
+    @property
+    def silent_s(self) -> float:
+        """Since the broker was last heard; it says something every second."""
+        return time.monotonic() - self._heard
 
     @property
     def pause_words(self) -> str | None:

@@ -12,6 +12,7 @@ class Sink(Protocol):
     A lane calls it from a single thread: `open`, then `write` and `settled` in turn, `close` at the end or after SinkAway.
     Records are settled in the order they were written; after SinkAway the lane opens anew and writes again all that were not.
     A sink that works by the clock has `due` besides: when `settled` is to be asked again at the latest, monotonic seconds, or None.
+    One that hears its destination without asking has `silent_s`: how long ago it last did, seconds.
     """
 
     name: str

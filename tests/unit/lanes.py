@@ -34,8 +34,10 @@ class Place(MemorySink):
 
     blocked    it asks for a pause
     forgetful  what was not settled when the connection broke never arrived; else it did, unconfirmed
+    silent_s   since it was last heard, seconds
     """
 
+    silent_s = 0.0
     blocked = False
     forgetful = True
 

@@ -32,6 +32,7 @@ class Published:
         self.confirmed: int | None = None
         self.returned = self.nacked = 0
         self.away = self.is_held = False
+        self.silent_s = 0.0
 
     @property
     def pause_words(self) -> str | None:

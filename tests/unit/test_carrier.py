@@ -68,6 +68,15 @@ def test_a_lost_sink_begins_a_run_and_what_was_given_for_the_old_one_is_forgotte
     assert bench.carrier.last_error is None
 
 
+def test_a_sink_answered_when_it_was_last_heard_and_not_when_it_was_last_asked(bench: Bench) -> None:
+    """Else a frozen broker would seem to answer until a write that waits for it gives up."""
+    bench.sink.silent_s = 3.0
+    bench.carrier.start()
+    bench.wait_for(lambda: bench.carrier.connected and bench.carrier.checked_ms <= time.time_ns() // 1_000_000 - 3000)
+    bench.sink.silent_s = 0.0
+    bench.wait_for(lambda: bench.carrier.checked_ms > time.time_ns() // 1_000_000 - 1000)
+
+
 def test_a_sink_that_asks_for_a_pause_is_not_written_to(bench: Bench) -> None:
     bench.sink.blocked = True
     bench.carrier.start()
