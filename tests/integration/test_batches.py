@@ -187,7 +187,10 @@ def breaks(line: Line) -> bool:
     connection = line.sink._sink._connection
     if connection is None:
         return False
-    connection.connection.transport.sock.shutdown(2)
+    try:
+        connection.connection.transport.sock.shutdown(2)
+    except OSError:  # it is given up just now, for the one before
+        return False
     return True
 
 
