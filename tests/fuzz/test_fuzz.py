@@ -13,7 +13,7 @@ from tests.fuzz.shorter import shorter
 from tests.fuzz.stretch import Caught, reproduced
 from tests.fuzz.structure import STRUCTURE
 
-FRAMES, PROCESSES = 500_000, 2
+FRAMES, PROCESSES = 200_000, 2
 #: On a machine that is busy with something else it is fewer, down to a quarter, rather than longer; seconds.
 LONG_S = 120
 #: New ones with each release of the fuzzer are welcome; `make fuzz` takes others.
@@ -21,11 +21,11 @@ SEED = 4
 
 
 @pytest.mark.timeout(600)
-def test_half_a_million_mutated_frames_break_nothing() -> None:
+def test_mutated_frames_break_nothing() -> None:
     said: list[str] = []
     outcome = campaign.run(FRAMES, seed=SEED, seconds=LONG_S, processes=PROCESSES, say=said.append)
     assert outcome.faults == [], said[-1:]
-    assert outcome.frames >= FRAMES / 4, outcome.in_words()
+    assert outcome.frames >= FRAMES / 2, outcome.in_words()
     seen = outcome.counts
     assert all(seen[f"made by {mutate.__name__}"] for mutate in (*BYTEWISE, *STRUCTURE)), seen
     assert min(seen[word] for word in ("events", "bad records", "Data", "Data, not asked for", "Ack", "AuthReply", "Pong")) > 600, (
