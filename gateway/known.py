@@ -7,8 +7,9 @@ from gateway import absence, state
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.state import ApiState, GuardState, LaneState, RouterState, WorkerState
 
-#: A sink that has not answered for so long is away, whatever was said of it last; milliseconds.
-UNANSWERED_MS = 5_000
+#: A sink that has not answered for so long is away, whatever was said of it last; milliseconds. It is known from the router's words,
+#: a second apart, and must be told within five.
+UNANSWERED_MS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
