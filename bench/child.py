@@ -6,6 +6,7 @@ import select
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,10 @@ class Child:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, cwd=folder, env=environ, bufsize=0
             )
         self._said = b""
-        try:
+        with ExitStack() as unless_ready:
+            unless_ready.callback(self.end)
             self.ready = self._line(seconds)
-        except BaseException:
-            self.end()
-            raise
+            unless_ready.pop_all()
 
     @property
     def pid(self) -> int:

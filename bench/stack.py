@@ -75,13 +75,12 @@ class Stack:
         self._say, self._open, self._numbers = say, ExitStack(), 0
         self.rabbitmq = RabbitMQ(self.folder / "rabbitmq", say, [f"bench{number}" for number in range(1, _HOSTS + 1)])
         self.postgres = Postgres(self.folder / "postgres", say)
-        try:
+        with ExitStack() as unless_started:
+            unless_started.callback(self.close)
             for server in (self.rabbitmq, self.postgres):
                 self._open.callback(server.stop)
                 server.start()
-        except BaseException:
-            self.close()
-            raise
+            unless_started.pop_all()
 
     def close(self) -> None:
         self._open.close()

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from gateway.protocol import requests
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.forms import is_form_of_any
-from gateway.protocol.frames import Ack, AuthReply, Data, Frame, Pong, Unknown
+from gateway.protocol.frames import Ack, AuthReply, Frame, Pong, Unknown
 from gateway.protocol.subscriptions import Subscriptions
 from gateway.protocol.topic import Answer
 
@@ -123,11 +123,9 @@ class Session:
             return True
         return self._endpoint.authenticates and is_form_of_any(topic, self._subscriptions.states())
 
-    def receive(self, frame: Frame, now: float) -> bool:
-        """Take in a frame; of a push, whether it is the caller's business."""
+    def receive(self, frame: Frame, now: float) -> None:
+        """Take in a frame that is no push."""
         match frame:
-            case Data():
-                return self.pushed(frame.topic, now)
             case Ack():
                 self._answers += self._subscriptions.heard(frame, now)
             case Pong():
@@ -140,7 +138,6 @@ class Session:
                 self._move(Input.LOGIN_YES if frame.success else Input.LOGIN_NO, f"login refused: {frame.message or 'no words'}")
             case Unknown():
                 self.unknown += 1
-        return False
 
     def tick(self, now: float, *, unread: bool = False) -> None:
         """Let time pass: pings, answers that did not come. unread: frames wait that we did not get to; an answer may be among them."""

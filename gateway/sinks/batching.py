@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from gateway.lanes.needs import Needs
@@ -92,7 +93,7 @@ class Ways(dict[str, Way]):
             self.clear()  # a message that is under way is then counted as returned, should it come back before its key is met again
         found = self[routing_key] = Way(self._needs.filled(routing_key))
         if routing_key in self._needs.batched:
-            found.alone_from = float("inf")  # it is for one queue alone, and goes into its batches
+            found.alone_from = inf  # it is for one queue alone, and goes into its batches
         return found
 
 

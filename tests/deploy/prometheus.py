@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,11 +44,10 @@ class Prometheus:
         with (self._folder / "log").open("wb") as log:
             command = [str(promtool.find("prometheus")), *options]
             self._process = subprocess.Popen(command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
+        with ExitStack() as unless_ready:
+            unless_ready.callback(self._end)
             wait_for(self._is_ready, (self._folder / "log").read_text, 30.0)
-        except BaseException:
-            self._end()
-            raise
+            unless_ready.pop_all()
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.protocol.frames import Ack, AuthReply, Data, Pong, Unknown
+from gateway.protocol.frames import Ack, AuthReply, Pong, Unknown
 from gateway.protocol.session import AUTH_AHEAD_MS, AUTH_S, ENDED, MOVES, PING_S, PONG_S, Credentials, Input, Session, State
 from gateway.protocol.subscriptions import ACK_TIMEOUT_S, Subscriptions
 
@@ -83,7 +83,7 @@ def test_a_pong_that_does_not_come_ends_it_within_30_seconds() -> None:
     conversation = session()
     answer(conversation, sent(conversation)[0], 0.1)
     conversation.tick(PING_S)
-    conversation.receive(Data("a", None, 1, [], {}), PING_S + 1)  # a push is not a pong
+    conversation.pushed("a", PING_S + 1)  # a push is not a pong
     conversation.tick(PING_S + PONG_S - 0.1)
     assert conversation.reason is None
     conversation.tick(PING_S + PONG_S)
