@@ -132,7 +132,7 @@ class Carrier:
                 self._written += len(records)
                 self._ends.append(self._written)
                 self.sink.write(records)
-                if self.sink.fileno() < 0:  # it is settled, or will be asked for in vain
+                if self.sink.fileno() < 0:  # it settles as it is written, and nothing else will say so
                     self._collect()
                     self._tell()
 

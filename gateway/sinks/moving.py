@@ -211,7 +211,9 @@ class Moving:
             if count:
                 self._wait(lambda: bool(arrived), f"{source} gives nothing more")
             elif time.monotonic() - began < SLOW_S:
-                self._ask(lambda: reading.basic_qos(0, WINDOW, a_global=False))
+                self._ask(
+                    lambda: reading.basic_qos(0, WINDOW, a_global=False)
+                )  # any question: this one changes no consumer that is there
                 return bool(arrived)
             elif time.monotonic() >= until:
                 raise SinkAway(f"RabbitMQ does not say in time what is in {source}; what was moved is safe, try again")
