@@ -139,14 +139,15 @@ class Road:
         received_ns = NOW_NS + int(self._now * 1e9)
         self._frames += 1
         frame = parse(text)
-        is_ours = self._session.receive(frame, self._now)
-        if isinstance(frame, Data) and is_ours:
-            if delivery.take(frame, received_ns, self._now * BOOKS_FASTER):
-                self._subscriptions.renew(frame.topic)
-        elif isinstance(frame, Unknown):
-            delivery.unread(frame, received_ns)
-        elif isinstance(frame, Data):
+        is_ours = isinstance(frame, Data) and self._session.pushed(frame.topic, self._now)
+        if not isinstance(frame, Data):
+            self._session.receive(frame, self._now)
+            if isinstance(frame, Unknown):
+                delivery.unread(frame, received_ns)
+        elif not is_ours:
             delivery.unasked(frame, received_ns)
+        elif delivery.take(frame, received_ns, self._now * BOOKS_FASTER):
+            self._subscriptions.renew(frame.topic)
         delivery.flush()
         delivery.pump(received_ns)
         records, self._bus.records = self._bus.records, []

@@ -61,7 +61,8 @@ def test_what_was_read_while_the_broker_is_silent_outlives_the_router_and_arrive
         before = spooled(gateway)
         os.kill(gateway.pids()["router_00"], signal.SIGKILL)
         wait_for(lambda: spooled(gateway) > before + 5, "more on disk behind what was there")
-        before, old = spooled(gateway), gateway.pids()["router_00"]
+        old = gateway.wait_until_running()["router_00"]
+        before = spooled(gateway)
         os.kill(old, signal.SIGTERM)
         wait_for(lambda: not Path(f"/proc/{old}").exists(), "the router ended", 8.0)
         assert "exited: router_00 (exit status 0" in gateway.log("supervisord")

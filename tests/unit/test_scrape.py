@@ -8,6 +8,7 @@ from book_bench import FULL, Bench, answer
 from prometheus_client.parser import text_string_to_metric_families
 from test_delivery import make, trades
 
+from gateway.known import UNANSWERED_MS
 from gateway.metrics import text
 from gateway.metrics.gauges import GAUGES
 from gateway.metrics.scrape import scrape
@@ -203,7 +204,7 @@ def test_a_clock_that_nobody_looks_at_any_more_does_not_show() -> None:
 
 
 def test_a_sink_is_up_while_health_says_that_it_is_there() -> None:
-    lane = LaneState(connected=True, checked_ms=NOW_MS - 5000)
+    lane = LaneState(connected=True, checked_ms=NOW_MS - UNANSWERED_MS)
     said = [known(router=router(lanes={"broker": lane}))]
     read = meter(lambda: said[0])
     assert read.value("sink_up", sink="broker") == 1
