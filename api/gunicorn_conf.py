@@ -21,7 +21,7 @@ from gateway.errors import OurFault
 from gateway.exchange.signing import signer as _signer
 from gateway.log import setup as _setup
 from gateway.report import Reporter
-from gateway.state import ApiState
+from gateway.words import ApiState
 
 try:
     _settings = _load()

@@ -14,7 +14,7 @@ from flask import Flask, Response, g, request
 from gateway import state
 from gateway.disk.turn_lock import TurnLock
 from gateway.metrics.tally import NS, Counted, Tally
-from gateway.state import RequestsState
+from gateway.words import RequestsState
 
 log = logging.getLogger(__name__)
 

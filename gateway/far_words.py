@@ -18,8 +18,8 @@ from gateway.bus import LINGER_MS, WORDS
 from gateway.curve import Keys
 from gateway.line import Dialled
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import STALE_S, State, WorkerState
 from gateway.trouble import Trouble
+from gateway.words import STALE_S, State, WorkerState, is_fresh
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class FarStates:
         self._standing_by.pop(sender, None)
         if said.connection_status == "standby":
             other = state.read_worker(self._var_dir, said.name)
-            if other is not None and other.pid != said.pid and state.is_fresh(other, int(now * 1000)):
+            if other is not None and other.pid != said.pid and is_fresh(other, int(now * 1000)):
                 self._standing_by[sender] = f"{said.name} of another machine stands by: {said.last_error}", now
                 return
         said.written_ms = int(now * 1000)

@@ -8,8 +8,8 @@ from typing import Any
 
 from gateway.known import Known
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import LaneState, TopicState, WorkerState
 from gateway.wire import iso_ms
+from gateway.words import LaneState, TopicState, WorkerState
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
 PATIENCE_MS = 30_000

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway import absence, state
+from gateway import absence
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import ApiState, GuardState, LaneState, RouterState, WorkerState
+from gateway.words import ApiState, GuardState, LaneState, RouterState, WorkerState, is_fresh
 
 #: A sink that has not answered for so long is away, whatever was said of it last; milliseconds. It is known from the router's words,
 #: a second apart, and must be told within five.
@@ -40,7 +40,7 @@ class Known:
         }
 
     def is_fresh(self, words: WorkerState | RouterState | ApiState | GuardState | None) -> bool:
-        return words is not None and state.is_fresh(words, self.now_ms)
+        return words is not None and is_fresh(words, self.now_ms)
 
     def processes(self, endpoint: str) -> int:
         """How many processes an endpoint has, by the words of the one started last; 0 when none ever spoke."""

@@ -11,8 +11,8 @@ from uuid import UUID
 from gateway import deliveries, store
 from gateway.db import Connection
 from gateway.sinks.topology import Topology
-from gateway.state import QueueState
 from gateway.store import ServiceQueue
+from gateway.words import QueueState
 
 log = logging.getLogger(__name__)
 

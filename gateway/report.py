@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway import state
+from gateway.words import State
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ STUCK_S = 20.0
 class Far(Protocol):
     """A way to another machine; see `far_words.py`."""
 
-    def send(self, words: state.State, /) -> None: ...
+    def send(self, words: State, /) -> None: ...
 
     def close(self) -> None: ...
 
@@ -32,7 +33,7 @@ class Reporter(threading.Thread):
     def __init__(
         self,
         var_dir: Path,
-        first: state.State,
+        first: State,
         *,
         stuck_s: float = STUCK_S,
         far: Callable[[], Far] | None = None,
@@ -54,7 +55,7 @@ class Reporter(threading.Thread):
         self._stopping = False
         self._far: Far | None = None
 
-    def give(self, words: state.State, *, at_once: bool = False) -> None:
+    def give(self, words: State, *, at_once: bool = False) -> None:
         """The main loop has turned, and this is what is so. `at_once`: it is written now, not within a second."""
         self._state = words
         self._turned = time.monotonic()

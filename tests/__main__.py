@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -34,6 +36,8 @@ ROW = "tests.chaos.test_rows"
 ONLY_FIGURES = re.compile(r"AssertionError: seed \d+( \w+: found [\d.]+; expected at most [\d.]+)+ assert ")
 #: How much of an assertion is said again at the end.
 SHOWN = 300
+#: How many files are named as the slowest, of real parts and of computing ones.
+SLOW_FILES = 40
 
 _PYTEST = (sys.executable, "-m", "pytest", "-v", "--tb=short", "--durations=10")
 
@@ -69,6 +73,8 @@ def _all(folder: Path) -> int:
         unsteady = {name: why for name, why in failed.items() if name not in again}
         failed = again
     failed |= failures(folder / "computing.xml")
+    for what in ("real", "computing"):
+        print(f"{what}: {slowest(folder / f'{what}.xml')}")
     for word, those in (("unsteady", unsteady), ("failed", failed)):
         for name, why in those.items():
             print(f"{word}: {name}: {why}")
@@ -88,14 +94,25 @@ def found_a_loss(failed: tuple[str, str]) -> bool:
 
 
 def failures(report: Path) -> dict[str, str]:
-    """The tests that failed, by name, each with the beginning of why. Empty where pytest wrote no report."""
-    if not report.exists():
-        return {}
+    """The tests that failed, by name, each with the beginning of why."""
     found = {}
-    for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - pytest has just written it
+    for case in cases(report):
         for fault in (*case.findall("failure"), *case.findall("error")):
             found[f"{case.get('classname')}.{case.get('name')}"] = " ".join((fault.get("message") or "").split())[:SHOWN]
     return found
+
+
+def cases(report: Path) -> Iterator[ElementTree.Element]:
+    """Of all tests. None where pytest wrote no report."""
+    return ElementTree.parse(report).iter("testcase") if report.exists() else iter(())  # noqa: S314 - pytest has just written it
+
+
+def slowest(report: Path) -> str:
+    """The files that took the most time, in the words of one line. Files of one process follow each other; processes run side by side."""
+    spent: Counter[str] = Counter()
+    for case in cases(report):
+        spent[case.get("classname", "")] += round(float(case.get("time", "0")))
+    return f"{sum(spent.values())} s of tests; " + ", ".join(f"{name} {took}" for name, took in spent.most_common(SLOW_FILES))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ simulator                          a simulated exchange whose account acts only 
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import count
 
 import pytest
@@ -81,11 +82,17 @@ def new_empty_database(postgres_server: Postgres) -> Callable[[], str]:
 
 
 @pytest.fixture(scope="session")
-def new_database(new_empty_database: Callable[[], str]) -> Callable[[], str]:
+def new_database(new_empty_database: Callable[[], str], postgres_server: Postgres) -> Callable[[], str]:
+    """Copies of one that was migrated: half the time of migrating each."""
+    migrated, numbers = new_empty_database(), count(1)
+    migrate.migrate(migrated)
+    template = migrated.rpartition("/")[2]
+
     def make() -> str:
-        url = new_empty_database()
-        migrate.migrate(url)
-        return url
+        name = f"copy_{next(numbers)}"
+        with closing(db.connect(postgres_server.url, name="test", autocommit=True)) as connection, connection.cursor() as cursor:
+            cursor.execute(f"create database {name} template {template}")
+        return migrated.removesuffix(template) + name
 
     return make
 

@@ -6,7 +6,7 @@ from typing import Any
 from gateway.known import Known
 from gateway.metrics.scrape import scrape
 from gateway.metrics.tally import Counted, Tally
-from gateway.state import RouterState, WorkerState
+from gateway.words import RouterState, WorkerState
 from tests.moving import Meter
 
 NOW_MS = 1_782_864_000_000

@@ -14,8 +14,8 @@ from gateway.errors import SinkAway
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.backlogs import Backlogs, Head
 from gateway.sinks.management import Management
-from gateway.state import QueueState
 from gateway.trouble import Trouble
+from gateway.words import QueueState
 
 log = logging.getLogger(__name__)
 

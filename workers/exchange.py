@@ -27,9 +27,9 @@ from gateway.metrics.tally import NS, Tally
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
 from gateway.report import Reporter
-from gateway.state import WorkerState
 from gateway.tenure import Tenure, host_of
 from gateway.wire import Stamp
+from gateway.words import WorkerState
 from workers.book_fetcher import BookFetcher
 from workers.books import Books
 from workers.catalog_reader import CatalogReader

@@ -22,9 +22,9 @@ from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault
 from gateway.occurrences import Kind, occurrence
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import GuardState, Words
 from gateway.trouble import Trouble
 from gateway.wire import Stamp
+from gateway.words import GuardState, Words
 from workers import deaths
 from workers.deaths import Notice
 from workers.dispatch import Dispatch

@@ -7,8 +7,8 @@ import msgspec
 
 from gateway.occurrences import Gap, new_gap_id
 from gateway.protocol.tape import Told
-from gateway.state import Absence
 from gateway.store import Wanted
+from gateway.words import Absence
 from workers.gaps import OpenGap
 from workers.wanted import Wishes
 

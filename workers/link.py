@@ -14,7 +14,7 @@ from gateway.occurrences import Cause
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.session import Credentials, Session, State
 from gateway.protocol.subscriptions import Subscriptions
-from gateway.state import ConnectionStatus
+from gateway.words import ConnectionStatus
 from workers.catchup import Catchup
 from workers.delivery import Delivery
 from workers.dial import Connection

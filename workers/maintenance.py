@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gateway import state
 from gateway.models import Event, Json
+from gateway.words import is_fresh
 
 #: The word of an announcement that has begun and is not over. Source: protocol notes, section 6.9.
 ONGOING = "ongoing"
@@ -33,4 +34,4 @@ class Maintenance:
 def announced(var_dir: Path, now_ms: int) -> str | None:
     """What the exchange says it is doing to itself, by the words of the endpoint `status`; None where nobody listens there."""
     said = state.read_siblings(var_dir, "status", -1, 1)
-    return next((words.maintenance for words in said if words.maintenance is not None and state.is_fresh(words, now_ms)), None)
+    return next((words.maintenance for words in said if words.maintenance is not None and is_fresh(words, now_ms)), None)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.state import Words
+from gateway.words import Words
 
 #: A process whose file was not renewed for this long does no work; seconds. Health says so after 5. Its reporter stops writing 20 s
 #: after the main loop's last turn (`gateway/report.py`), so a loop that hangs ends after 40.

@@ -42,10 +42,10 @@ from gateway.sinks.management import Management
 from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
 from gateway.sinks.topology import Topology
-from gateway.state import LaneState, RouterState
 from gateway.tenure import host_of
 from gateway.trouble import Trouble
 from gateway.wire import Stamp
+from gateway.words import LaneState, RouterState
 from workers.backlogs import BacklogWatch
 from workers.leases import BROKER_S, LeaseKeeper
 from workers.topology import TopologyKeeper

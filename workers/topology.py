@@ -29,9 +29,9 @@ from gateway.protocol.endpoints import CATEGORIES
 from gateway.pruning import KEEP_ALL, Retention
 from gateway.sinks.messages import Route
 from gateway.sinks.topology import QueuePolicy, Topology
-from gateway.state import QueueState
 from gateway.store import ServiceQueue
 from gateway.trouble import Trouble
+from gateway.words import QueueState
 from workers.plan import BrokerPlan, bind
 from workers.pruner import Pruner
 from workers.wanted import CHANNEL

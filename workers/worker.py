@@ -12,9 +12,9 @@ from gateway.disk.turn_lock import TurnLock
 from gateway.occurrences import Kind
 from gateway.protocol.endpoints import Endpoint
 from gateway.report import Reporter
-from gateway.state import TopicState, WorkerState, is_fresh
 from gateway.store import CREDENTIALS_MISSING, Wanted
 from gateway.trouble import Trouble
+from gateway.words import TopicState, WorkerState, is_fresh
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
 from workers.layout import BUSY, Layout

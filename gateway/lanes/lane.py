@@ -24,7 +24,7 @@ from gateway.lanes.damage import Damage, Hole, Whole
 from gateway.lanes.part import Part, Ticket
 from gateway.lanes.since import Since
 from gateway.models import Record
-from gateway.state import LaneState
+from gateway.words import LaneState
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from gateway import health
 from gateway.known import Known
 from gateway.metrics.totals import Labels, Totals
 from gateway.protocol.topic_moves import STATES
-from gateway.state import ApiState, ConnectionStatus, GuardState, LaneState, QueueState, RouterState, WorkerState
+from gateway.words import ApiState, ConnectionStatus, GuardState, LaneState, QueueState, RouterState, WorkerState
 
 Samples = Iterator[tuple[Labels, float]]
 

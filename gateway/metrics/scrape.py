@@ -9,7 +9,7 @@ from gateway.metrics.slo import measures
 from gateway.metrics.table import METRICS, PREFIX
 from gateway.metrics.tally import NS, Counted
 from gateway.metrics.totals import Totals
-from gateway.state import ApiState
+from gateway.words import ApiState
 
 
 def scrape(known: Known, api: ApiState | None, requests: Iterable[Counted]) -> str:

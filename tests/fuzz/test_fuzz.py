@@ -1,4 +1,4 @@
-"""Half a million mutated frames: none raises, every record is an event or a counted dead letter, and its neighbours are what they were."""
+"""Two hundred thousand mutated frames: none raises, every record is an event or a counted dead letter, and its neighbours are what they were."""
 
 import json
 

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from gateway import state
 from gateway.protocol.endpoints import ENDPOINTS
+from gateway.words import LaneState, RouterState, TopicState, WorkerState
 
 
 def speak(folder: Path, *, silent_s: float = 0, connected: bool = True, **linear: Any) -> None:
@@ -18,10 +19,10 @@ def speak(folder: Path, *, silent_s: float = 0, connected: bool = True, **linear
     for endpoint in ENDPOINTS:
         given: dict[str, Any] = linear if endpoint == "linear" else {"connection_status": "idle"}
         words = {"name": f"{endpoint}_00", "endpoint": endpoint, "pid": 1, "written_ms": now_ms, "started_ms": now_ms}
-        state.write(folder, state.WorkerState(**{**words, **given}))
-    lanes = {name: state.LaneState(connected=connected, checked_ms=now_ms) for name in ("broker", "postgres")}
+        state.write(folder, WorkerState(**{**words, **given}))
+    lanes = {name: LaneState(connected=connected, checked_ms=now_ms) for name in ("broker", "postgres")}
     written_ms = now_ms - round(silent_s * 1000)
-    state.write(folder, state.RouterState(name="router_00", pid=1, written_ms=written_ms, started_ms=0, lanes=lanes))
+    state.write(folder, RouterState(name="router_00", pid=1, written_ms=written_ms, started_ms=0, lanes=lanes))
 
 
 @pytest.mark.parametrize("path", ["/health", "/api/v1/health"])
@@ -63,8 +64,8 @@ def test_connections_are_listed_by_name(client: FlaskClient) -> None:
 
 def test_connections_show_each_worker_with_its_topics(client: FlaskClient, tmp_path: Path) -> None:
     topics = {
-        "tickers.BTCUSDT": state.TopicState("refused", "no such symbol"),
-        "kline.1.BTCUSDT": state.TopicState("live", None, 250, 7),
+        "tickers.BTCUSDT": TopicState("refused", "no such symbol"),
+        "kline.1.BTCUSDT": TopicState("live", None, 250, 7),
     }
     speak(tmp_path, connection_status="connected", wanted=1, topics=topics, events=7)
     body = call(client, "GET", "/api/v1/connections")[1]

@@ -6,7 +6,7 @@ A frozen process is there, keeps its sockets and its pid, and does nothing.
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,8 @@ def parent_of(path: Path) -> int:
 def all_frozen(pids: Iterable[int]) -> Iterator[None]:
     with ExitStack() as stack:
         for pid in pids:
-            stack.enter_context(frozen(pid))
+            with suppress(ProcessLookupError):  # a backend whose client left meanwhile
+                stack.enter_context(frozen(pid))
         yield
 
 

@@ -14,8 +14,8 @@ from gateway.servers import RabbitMQ
 from gateway.servers.server import free_ports
 from gateway.sinks.management import Management
 from gateway.sinks.topology import QueuePolicy, Topology
-from gateway.state import QueueState
 from gateway.wire import Stamp
+from gateway.words import QueueState
 from tests.listener import Line, Listener
 from tests.scraping import known, meter, router
 from workers.backlogs import BacklogWatch

@@ -15,6 +15,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from running import PROGRAMS, ROOT, Consumer, RunningGateway, healthy_gateway, is_gone, wait_for
 
 from gateway import names, state
+from gateway.words import is_fresh
 from simulator.remote import RunningSimulator
 
 RECIPE = re.compile(r"<!-- recipe: (?P<name>\w+) -->\n```sh\n(?P<text>.*?)```\n", re.DOTALL)
@@ -159,7 +160,7 @@ def test_drained_says_when_something_waits(gateway: RunningGateway, consumer: Co
     done = command(gateway, "drained", "--within", "1")
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     assert re.fullmatch(r"\d+ events still wait, and go on waiting on disk when the gateway stops\n", done.stderr)
-    wait_for(lambda: not state.is_fresh(spoken, time.time_ns() // 1_000_000), "the router's last words are old", 15.0)
+    wait_for(lambda: not is_fresh(spoken, time.time_ns() // 1_000_000), "the router's last words are old", 15.0)
     done = command(gateway, "drained")
     assert (done.returncode, done.stdout) == (3, ""), done.stderr
     assert re.fullmatch(

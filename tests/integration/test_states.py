@@ -163,7 +163,8 @@ def test_what_was_wished_for_before_the_settings_forbade_it_says_so_and_troubles
         for row in (disabled, pattern):
             wait_for(lambda row=row: said(row) == ("refused", words), lambda row=row: f"refused, found {said(row)}")
         wait_for(lambda: said(private) == ("requested", "CREDENTIALS_MISSING"), lambda: f"found {said(private)}")
-        assert gateway.health()["reasons"] == ["private_00 has 1 private topics wanted and no credentials"]
+        reasons = ["private_00 has 1 private topics wanted and no credentials"]
+        wait_for(lambda: gateway.health()["reasons"] == reasons, lambda: f"{reasons}, found {gateway.health()}")
         assert gateway.health()["connections"]["inverse_00"]["connection_status"] == "idle"
         assert simulator.connections() == []
         status, answer = gateway.call(

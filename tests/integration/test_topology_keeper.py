@@ -22,8 +22,8 @@ from gateway.lanes.announcements import Announcements
 from gateway.pruning import Retention
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology
-from gateway.state import QueueState
 from gateway.wire import Stamp
+from gateway.words import QueueState
 from tests.valves import Valve
 from workers.topology import TopologyKeeper
 

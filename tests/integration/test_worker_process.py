@@ -17,7 +17,7 @@ from running import ROOT, wait_for
 from gateway import config, state
 from gateway.memo import Memo
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import Absence, TopicState, WorkerState
+from gateway.words import Absence, TopicState, WorkerState
 from workers.catchup import Catchup
 from workers.exchange import build
 from workers.gaps import OpenGap

@@ -2,8 +2,8 @@
 
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.backlogs import Backlogs, Limits
-from gateway.state import QueueState
 from gateway.wire import Stamp
+from gateway.words import QueueState
 from workers.backlogs import BacklogWatch
 
 CLASS, SERVICE = "ws-gateway.trade", "ws-gateway.trade.desk"

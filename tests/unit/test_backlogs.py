@@ -3,7 +3,7 @@
 import msgspec
 
 from gateway.lanes.backlogs import NOBODYS_MS, UNREAD_MS, Alarm, Backlogs, Head, Limits
-from gateway.state import QueueState
+from gateway.words import QueueState
 from tests.scraping import NOW_MS, known, meter, router
 
 MINE, CLASS = "ws-gateway.trade.mine", "ws-gateway.trade"

@@ -3,7 +3,7 @@
 import pytest
 
 from api import app
-from gateway import api_keys, attempts, breaker, config, consumer, health, keyring, leases, report, resolution, state, wallet_sync
+from gateway import api_keys, attempts, breaker, config, consumer, health, keyring, leases, report, resolution, wallet_sync
 from gateway.disk import spool
 from gateway.exchange import budget
 from gateway.lanes import announcements, lane
@@ -11,6 +11,7 @@ from gateway.protocol import cadence, lately, renewal, session, subscriptions, t
 from gateway.protocol.channels import CHANNELS
 from gateway.sinks import broker, bundles
 from gateway.sinks.topology import BATCH_BYTES_PER_MESSAGE
+from gateway.words import STALE_S
 from tests.pages import read
 from workers import backfill, catalog_reader, connects, held, overflow, router, topology
 
@@ -23,7 +24,7 @@ NUMBERS: list[tuple[str, str, tuple[float, ...]]] = [
     ("ARCHITECTURE", "{:g} s; PostgreSQL {:g} s,", (lane.PATIENCE_S, router.PATIENCES_S["postgres"])),
     ("ARCHITECTURE", "`fdatasync`, every {:g} s", (spool.SYNC_S,)),
     ("ARCHITECTURE", "after {:g} s without a turn the file is no longer renewed, and health stops believing it {:g} s after the last write",
-     (report.STUCK_S, state.STALE_S)),
+     (report.STUCK_S, STALE_S)),
     ("ARCHITECTURE", "{} in {:g} s, of which {} are kept for the account", (budget.MOST, budget.WINDOW_S, budget.FOR_PRIVATE)),
     ("ARCHITECTURE", "What was told is remembered for {} s, or the newest {:,} where that is longer, at most {:,}",
      (lately.KEPT_MS // 1000, lately.MOST, lately.CAP)),

@@ -11,7 +11,7 @@ from threading import Event, Thread
 import pytest
 
 from gateway import state
-from gateway.state import LaneState, RouterState, WorkerState
+from gateway.words import LaneState, RouterState, WorkerState
 
 ROOT = Path(__file__).resolve().parents[2]
 Done = subprocess.CompletedProcess[str]

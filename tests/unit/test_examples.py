@@ -13,7 +13,7 @@ from api.app import create_app
 from api.errors import CODES
 from gateway import asyncapi, config, health, schemas
 from gateway.known import Known
-from gateway.state import WorkerState
+from gateway.words import WorkerState
 
 KEY = "none-of-yours"
 #: Codes that are no status' own, and come with it. Source: the public contract, section 5.

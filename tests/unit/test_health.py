@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from gateway.health import connections, health, is_ready
 from gateway.known import Known
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.state import GuardState, LaneState, QueueState, RouterState, TopicState, WorkerState
+from gateway.words import GuardState, LaneState, QueueState, RouterState, TopicState, WorkerState
 
 NOW_MS = 1_700_000_000_000
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from gateway.occurrences import Gap
 from gateway.protocol.room import owner
-from gateway.state import Absence
+from gateway.words import Absence
 from workers.gaps import OpenGap
 from workers.inheritance import MOVED, Left, share_gaps, share_wishes
 from workers.wanted import Wishes

@@ -13,7 +13,7 @@ from gateway.memo import Memo
 from gateway.models import Record
 from gateway.occurrences import Gap
 from gateway.protocol.room import owner
-from gateway.state import TopicState, WorkerState
+from gateway.words import TopicState, WorkerState
 from workers.gaps import OpenGap
 from workers.journal import Journal, KeptRecords
 from workers.layout import NOT_KEPT, RETRY_S, Layout

@@ -15,8 +15,8 @@ from gateway.memo import Memo
 from gateway.occurrences import Gap
 from gateway.protocol.room import owner
 from gateway.protocol.tape import Told
-from gateway.state import TopicState, WorkerState
 from gateway.store import Wanted
+from gateway.words import TopicState, WorkerState
 from workers.gaps import OpenGap
 from workers.inheritance import Dealt
 from workers.wanted import WantedReader, Wishes

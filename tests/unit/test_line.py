@@ -15,7 +15,7 @@ from gateway.bus import BusReceiver, BusSender
 from gateway.curve import Door, Keys
 from gateway.far_words import FarStates, FarWords
 from gateway.servers.server import free_ports
-from gateway.state import WorkerState
+from gateway.words import STALE_S, WorkerState
 from tests.zeromq import Context
 
 #: The router's machine, and two others: known to it and unknown.
@@ -173,9 +173,9 @@ def test_of_two_machines_with_the_same_process_the_one_that_stands_by_is_a_hint_
         assert found is not None
         assert found.pid == 5
         assert states.hints(NOW_S) == ["linear_02 of another machine stands by: why"]
-    assert states.hints(NOW_S + state.STALE_S + 1) == [], "it has been taken away"
+    assert states.hints(NOW_S + STALE_S + 1) == [], "it has been taken away"
     states.give({"elsewhere x": waits})
-    states.write(NOW_S + state.STALE_S + 1)
+    states.write(NOW_S + STALE_S + 1)
     found = state.read_worker(tmp_path, "linear_02")
     assert found is not None
-    assert (found.pid, states.hints(NOW_S + state.STALE_S + 1)) == (6, []), "nobody else speaks"
+    assert (found.pid, states.hints(NOW_S + STALE_S + 1)) == (6, []), "nobody else speaks"

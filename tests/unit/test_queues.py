@@ -5,8 +5,8 @@ from uuid import UUID
 import pytest
 
 from gateway.queues import needed, troubled
-from gateway.state import QueueState
 from gateway.store import ServiceQueue
+from gateway.words import QueueState
 
 
 def row(queue: str, *bindings: str, state: str = "ready", active: bool = True, follows: bool = False) -> ServiceQueue:

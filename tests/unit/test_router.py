@@ -20,8 +20,8 @@ from gateway.lanes.announcements import Announcements
 from gateway.lanes.carrier import Carrier
 from gateway.lanes.lane import Lane
 from gateway.lanes.router import Router
-from gateway.state import LaneState
 from gateway.wire import Stamp
+from gateway.words import LaneState
 from tests import scraping
 from tests.scraping import known, meter
 from workers.router import serve

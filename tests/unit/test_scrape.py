@@ -14,7 +14,7 @@ from gateway.metrics.gauges import GAUGES
 from gateway.metrics.scrape import scrape
 from gateway.metrics.table import METRICS, PREFIX
 from gateway.metrics.tally import NS, Counted, Tally
-from gateway.state import GuardState, LaneState, QueueState, TopicState
+from gateway.words import GuardState, LaneState, QueueState, TopicState
 from tests.moving import samples
 from tests.scraping import NOW_MS, known, meter, router, worker
 from tests.zeromq import Context

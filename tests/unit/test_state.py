@@ -10,7 +10,7 @@ import pytest
 
 from gateway import absence, state
 from gateway.report import Reporter
-from gateway.state import Absence, ApiState, RouterState, WorkerState
+from gateway.words import Absence, ApiState, RouterState, State, WorkerState
 from workers import maintenance
 
 
@@ -74,7 +74,7 @@ class KeepingFar:
         self.sent: list[str | None] = []
         self.is_closed = False
 
-    def send(self, words: state.State) -> None:
+    def send(self, words: State) -> None:
         assert isinstance(words, WorkerState)
         self.sent.append(words.last_error)
 

@@ -10,7 +10,7 @@ from gateway import health
 from gateway.known import Known
 from gateway.metrics.scrape import scrape
 from gateway.metrics.tally import Tally
-from gateway.state import LaneState
+from gateway.words import LaneState
 from tests.api_standin import answering
 from tests.scraping import NOW_MS, known, router, worker
 

@@ -9,7 +9,7 @@ from cli.status import page
 from gateway.errors import RequestError
 from gateway.health import health
 from gateway.metrics.scrape import scrape
-from gateway.state import QueueState
+from gateway.words import QueueState
 from tests.scraping import NOW_MS, known, router, worker
 
 

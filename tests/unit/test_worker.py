@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.metrics.tally import NS, Tally
-from gateway.state import WorkerState
+from gateway.words import WorkerState
 from tests.scraping import NOW_MS, worker
 from workers.exchange import tally_of
 

@@ -16,7 +16,7 @@ from gateway.metrics.table import BY_NAME, METRICS, PREFIX
 from gateway.occurrences import Kind
 from gateway.protocol import topic_moves
 from gateway.protocol.endpoints import CATEGORIES
-from gateway.state import ConnectionStatus
+from gateway.words import ConnectionStatus
 from tests.pages import read
 
 STATUSES = set(get_args(ConnectionStatus))

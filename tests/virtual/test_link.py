@@ -9,7 +9,7 @@ from world import BACK_S, RESTORED_S, World, make
 
 from gateway.metrics.table import RESUBSCRIBE_S
 from gateway.protocol.session import PING_S, PROBE_S, QUIET_S
-from gateway.state import WorkerState
+from gateway.words import WorkerState
 from simulator.faults import Fault
 from tests.scraping import known, meter, worker
 from workers.connects import ConnectBudget
