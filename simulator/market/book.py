@@ -6,6 +6,7 @@ not stored but computed from their price, so a thousand levels cost what a few d
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from math import log
 from random import Random
 
@@ -20,10 +21,26 @@ THIN = 4
 LARGEST = 4_999
 #: Changes near the best price: so far from it on average, in levels.
 _NEAR = 5.0
+#: Texts of a unit's multiples: a book's own, and room to move.
+_REMEMBERED = 20_000
 #: Cross sequences have holes. Source: protocol notes, section 6.2.
 _HOLES = (1, 1, 2, 3, 19)
 
 Levels = list[list[str]]
+
+
+class Texts(dict[int, str]):
+    """Multiples of a unit as the exchange writes them; those that were written before are remembered."""
+
+    def __init__(self, unit: Decimal) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def __missing__(self, count: int) -> str:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        text = self[count] = plain(count * self._unit)
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +64,8 @@ class Book:
     """
 
     def __init__(self, instrument: Instrument, dice: Random) -> None:
-        self._instrument = instrument
         self._dice = dice
+        self._prices, self._quantities = Texts(instrument.tick), Texts(instrument.step)
         self.is_thin = instrument.thin
         self._most = THIN if instrument.thin else LEVELS[instrument.category]
         self._salt = dice.randrange(2**32)
@@ -88,7 +105,7 @@ class Book:
         if random() < 0.05:
             self._lone = 0 if self._lone else (-1 if random() < 0.5 else 1)
             self._touch_rpi(self.middle)
-        if self._instrument.thin and random() < 0.2:
+        if self.is_thin and random() < 0.2:
             self._thin_out()
         if random() < 0.3:
             self.shift(-1 if random() < 0.5 else 1)
@@ -115,10 +132,10 @@ class Book:
         self.touched.update((old, self.middle, left, came))
 
     def price(self, ticks: int) -> str:
-        return plain(ticks * self._instrument.tick)
+        return self._prices[ticks]
 
     def size(self, steps: int) -> str:
-        return plain(steps * self._instrument.step) if steps else "0"
+        return self._quantities[steps] if steps else "0"
 
     def steps_at(self, price: int) -> int:
         """The size of a level without RPI orders."""
