@@ -1,6 +1,6 @@
 """All tests: `python -m tests`. Those that compute run beside those that mostly wait for real servers, and give way to them.
 
-Real parts run in three processes, each with servers of its own and whole files at a time, the slowest first. What the computing ones say is kept
+Real parts run in four processes, each with servers of its own and whole files at a time, the slowest first. What the computing ones say is kept
 and printed after the others. Real parts that failed beside others are tried once more, alone: what passes then is named as
 unsteady, at the very end, where what failed stands too. A row of the table of faults that found something lost is not: what
 a kill does once in ten times is what it is there to find. The exit code is 0 when each test has passed.
@@ -26,7 +26,7 @@ MADE = "(not chaos or slice) and not alarms and not long"
 NICENESS = 10
 #: How real parts are shared out: a file's tests have its simulator or gateway in common, so one process has them all. They mostly
 #: wait, so there are more processes than cores; and they are taken as tests/conftest.py sorts them, not those with many tests first.
-TOGETHER = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+TOGETHER = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 #: More failures than these are no matter of two cores shared by three runs, and are not tried again.
 TRIED_AGAIN = 5
 #: pytest's exit code when tests ran and some failed.

@@ -184,6 +184,7 @@ def test_a_focus_stays_where_it_is_while_figures_change(busy: Page) -> None:
     assert busy.focused().get_attribute("aria-label") == label
 
 
+@pytest.mark.long
 def test_the_picture_of_the_readme_is_taken_here(busy: Page, gateway: RunningGateway, tmp_path: Path) -> None:
     busy.show_as(1440, 1000, scale=1.5)
     own = [row["name"] for row in busy.rows("queues") if row["kind"] == "service"]

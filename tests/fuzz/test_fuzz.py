@@ -1,4 +1,4 @@
-"""Two hundred thousand mutated frames: none raises, every record is an event or a counted dead letter, and its neighbours are what they were."""
+"""A hundred thousand mutated frames: none raises, every record is an event or a counted dead letter, and its neighbours are what they were."""
 
 import json
 
@@ -13,7 +13,7 @@ from tests.fuzz.shorter import shorter
 from tests.fuzz.stretch import Caught, reproduced
 from tests.fuzz.structure import STRUCTURE
 
-FRAMES, PROCESSES = 200_000, 2
+FRAMES, PROCESSES = 100_000, 2
 #: On a machine that is busy with something else it is fewer, down to a quarter, rather than longer; seconds.
 LONG_S = 120
 #: New ones with each release of the fuzzer are welcome; `make fuzz` takes others.
@@ -28,10 +28,10 @@ def test_mutated_frames_break_nothing() -> None:
     assert outcome.frames >= FRAMES / 2, outcome.in_words()
     seen = outcome.counts
     assert all(seen[f"made by {mutate.__name__}"] for mutate in (*BYTEWISE, *STRUCTURE)), seen
-    assert min(seen[word] for word in ("events", "bad records", "Data", "Data, not asked for", "Ack", "AuthReply", "Pong")) > 600, (
+    assert min(seen[word] for word in ("events", "bad records", "Data", "Data, not asked for", "Ack", "AuthReply", "Pong")) > 300, (
         seen
     )
-    assert min(seen["book, derived"], seen["book, rest"]) > 6, "books were published whole and fetched on the way"
+    assert min(seen["book, derived"], seen["book, rest"]) > 3, "books were published whole and fetched on the way"
     assert seen["Unknown"] < outcome.frames * 0.6, "most mutations are still frames"
 
 
