@@ -27,7 +27,7 @@ NICENESS = 10
 #: How real parts are shared out: a file's tests have its simulator or gateway in common, so one process has them all. They mostly
 #: wait, so there are more processes than cores; and they are taken as tests/conftest.py sorts them, not those with many tests first.
 TOGETHER = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
-#: More failures than these are no matter of two cores shared by three runs, and are not tried again.
+#: More failures than these are no matter of two cores shared by five runs, and are not tried again.
 TRIED_AGAIN = 5
 #: pytest's exit code when tests ran and some failed.
 SOME_FAILED = 1
