@@ -1,6 +1,7 @@
 """What was measured, kept by label in bench/results: each figure with its repeats, and where it was taken. Written out as RESULTS.md."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -104,6 +105,14 @@ def tables(labels: list[Findings]) -> str:
     return "\n".join(lines)
 
 
+def revisions(found: Findings) -> str:
+    """Of the code that was measured, in words; where there are several, with how many figures each has."""
+    figures = Counter(row["revision"] for row in found.rows.values())
+    if len(figures) < 2:
+        return f"revision {', '.join(figures)}"
+    return "revisions " + ", ".join(f"{revision} ({count} figures)" for revision, count in figures.most_common())
+
+
 def page(labels: list[Findings]) -> str:
     """All of RESULTS.md."""
     lines = [
@@ -116,9 +125,7 @@ def page(labels: list[Findings]) -> str:
     ]
     for found in labels:
         place = found.place
-        lines.append(
-            f"* **{found.label}**: {place.get('date', '')}, revision {place.get('revision', '')}{', quick' if place.get('quick') else ''}; "
-        )
+        lines.append(f"* **{found.label}**: {place.get('date', '')}, {revisions(found)}{', quick' if place.get('quick') else ''}; ")
         lines[-1] += "; ".join(f"{name} {words}" for name, words in place.get("machine", {}).items()) + ". "
         lines[-1] += ", ".join(f"{name} {words}" for name, words in place.get("versions", {}).items()) + "."
         if place.get("steal"):

@@ -132,6 +132,15 @@ def test_page_has_a_column_a_label_with_median_spread_and_verdict() -> None:
     assert "| ≥ 85 % | 30 ±33 % **missed** | 90 **met** |" in text
 
 
+def test_page_says_of_which_code_each_figure_is() -> None:
+    found = a_run("now", 90)
+    assert "* **now**: 2026-01-01, revision abc; " in findings.page([found])
+    found.place["revision"] = "def"
+    found.add("soak.lost", 0)
+    found.add("soak.minutes", 60)
+    assert "* **now**: 2026-01-01, revisions def (2 figures), abc (1 figures); " in findings.page([found])
+
+
 def test_page_has_no_table_of_what_nobody_measured() -> None:
     assert "Soak" not in findings.page([a_run("now", 90)])
 
