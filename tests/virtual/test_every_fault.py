@@ -108,7 +108,7 @@ def moments() -> Iterator[Any]:
                 yield pytest.param(name, step, marks=[pytest.mark.long] if is_like_another else [])
 
 
-@pytest.mark.parametrize(("endpoint", "step"), moments())
+@pytest.mark.parametrize(("endpoint", "step"), list(moments()))
 def test_topics_are_restored_in_time_after_every_fault(endpoint: str, step: str) -> None:
     found = {repr(fault): play(endpoint, step, fault) for fault in FAULTS}
     assert {fault: words for fault, words in found.items() if words} == {}
