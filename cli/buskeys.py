@@ -2,7 +2,7 @@
 
 import click
 
-from gateway import curve
+from gateway.bus import curve
 
 
 @click.command()

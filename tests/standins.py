@@ -5,9 +5,9 @@ import signal
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+from gateway.bus.outbox import Outbox
 from gateway.errors import GatewayError
 from gateway.models import Json, Record
-from gateway.outbox import Outbox
 
 
 class KeepingBus:

@@ -25,7 +25,7 @@ LONGEST = 300
 ONLY_IN = {
     "kombu": ("gateway/sinks/broker.py", "gateway/sinks/topology.py", "gateway/consumer.py"),
     "amqp": ("gateway/sinks/broker.py", "gateway/sinks/topology.py", "gateway/sinks/moving.py", "gateway/consumer.py"),
-    "zmq": ("gateway/bus.py", "gateway/curve.py", "gateway/far_words.py", "gateway/line.py"),
+    "zmq": ("gateway/bus/",),
     "psycopg2": ("gateway/db.py",),
     "websocket": ("workers/dial.py",),
     "supervisor": ("workers/supervised.py",),

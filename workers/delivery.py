@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.bus import BusSender
+from gateway.bus.bus import BusSender
 from gateway.dead_letters import DeadLetters
 from gateway.memo import Memo
 from gateway.metrics.tally import Tally

@@ -4,10 +4,10 @@ import logging
 from collections import Counter
 from operator import attrgetter
 
-from gateway.bus import BusSender
+from gateway.bus.bus import BusSender
+from gateway.bus.outbox import KEPT
 from gateway.metrics.tally import Tally
 from gateway.models import Record
-from gateway.outbox import KEPT
 from gateway.wire import TOPIC_STATE
 from workers.journal import Journal
 

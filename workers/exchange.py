@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from gateway import absence, config, log, state
 from gateway.backoff import Backoff, cap_for
-from gateway.bus import BusSender
+from gateway.bus.bus import BusSender
+from gateway.bus.curve import Keys, keys_of
+from gateway.bus.far_words import FarWords
 from gateway.config import Settings
-from gateway.curve import Keys, keys_of
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
@@ -21,7 +22,6 @@ from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
-from gateway.far_words import FarWords
 from gateway.memo import Memo
 from gateway.metrics.tally import NS, Tally
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway import config, log, state
-from gateway.bus import BusSender
+from gateway.bus.bus import BusSender
+from gateway.bus.curve import keys_of
 from gateway.config import Settings
-from gateway.curve import keys_of
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault

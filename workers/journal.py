@@ -42,7 +42,7 @@ Kept = KeptFrame | KeptRecords
 
 
 class Journal:
-    """Used by the worker's main thread alone. Records have places in the outbox (`gateway/outbox.py`).
+    """Used by the worker's main thread alone. Records have places in the outbox (`gateway/bus/outbox.py`).
 
     error        why the newest entry was not kept, in words; None: it was
     is_withheld  frames that were kept wait to be read, so nothing that is handed on counts until they are

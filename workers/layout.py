@@ -20,12 +20,12 @@ from typing import TypeVar
 
 from gateway import state
 from gateway.absence import absence_after
+from gateway.bus.outbox import KEPT
 from gateway.disk import segments
 from gateway.disk.spool import Spool
 from gateway.disk.turn_lock import TurnLock
 from gateway.memo import Memo
 from gateway.models import Record
-from gateway.outbox import KEPT
 from gateway.protocol.tape import Told
 from workers.gaps import OpenGap
 from workers.inheritance import Dealt, Division, Left, portions

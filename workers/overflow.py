@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.bus import BusSender
+from gateway.bus.bus import BusSender
 from gateway.models import Record
 from gateway.occurrences import Gap, new_gap_id
 from workers.ledger import Ledger

@@ -18,14 +18,14 @@ from typing import Protocol
 
 from gateway import config, log, names, state
 from gateway.backoff import Backoff
-from gateway.bus import BusReceiver
+from gateway.bus.bus import BusReceiver
+from gateway.bus.curve import Door, Keys, keys_of
+from gateway.bus.far_words import FarStates
 from gateway.config import Settings
-from gateway.curve import Door, Keys, keys_of
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault, SettingError
-from gateway.far_words import FarStates
 from gateway.hold import Publisher
 from gateway.lanes.announcements import WORKER, Announcements
 from gateway.lanes.backlogs import Backlogs, Limits

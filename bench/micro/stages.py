@@ -12,7 +12,7 @@ import zmq
 from bench.child import Child
 from bench.generator.frames import FIRST_UPDATE, KINDS, template
 from bench.places import environ
-from gateway.bus import BusReceiver, BusSender
+from gateway.bus.bus import BusReceiver, BusSender
 from gateway.models import Event, Record
 from gateway.protocol import channels
 from gateway.protocol.frames import Data

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.bus import Batch
+from gateway.bus.bus import Batch
 from gateway.lanes.announcements import Announcements, Fullness, tell_of_damage
 from gateway.lanes.lane import Lane
 from gateway.lanes.part import Ticket

@@ -22,8 +22,9 @@ from uuid import uuid4
 
 import pika
 
-from gateway import bus, db, migrate, names, state, store
-from gateway.bus import BusSender
+from gateway import db, migrate, names, state, store
+from gateway.bus import bus
+from gateway.bus.bus import BusSender
 from gateway.models import Event, Record
 from gateway.servers import Postgres, RabbitMQ
 from gateway.wire import Stamp

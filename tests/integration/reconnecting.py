@@ -11,9 +11,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-from gateway import bus
 from gateway.backoff import Backoff
-from gateway.bus import BusReceiver, BusSender
+from gateway.bus import bus
+from gateway.bus.bus import BusReceiver, BusSender
 from gateway.dead_letters import DeadLetters
 from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest

@@ -13,9 +13,9 @@ from random import Random
 import pytest
 from listener import Line, Listener
 
-from gateway import bus
 from gateway.backoff import Backoff
-from gateway.bus import BusReceiver, BusSender
+from gateway.bus import bus
+from gateway.bus.bus import BusReceiver, BusSender
 from gateway.dead_letters import DeadLetters
 from gateway.exchange.clock import ExchangeClock
 from gateway.models import Record

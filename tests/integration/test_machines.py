@@ -15,7 +15,7 @@ import pytest
 from many import symbols
 from running import RunningGateway, consuming, is_gone, wait_for
 
-from gateway import curve
+from gateway.bus import curve
 from gateway.protocol.room import owner
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import zmq
 
-from gateway import bus
-from gateway.bus import Batch, BusReceiver, BusSender
+from gateway.bus import bus
+from gateway.bus.bus import Batch, BusReceiver, BusSender
 from gateway.models import Record
 from tests.zeromq import Context
 

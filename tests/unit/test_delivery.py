@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway import bus
-from gateway.bus import BusSender
+from gateway.bus import bus
+from gateway.bus.bus import BusSender
 from gateway.dead_letters import DeadLetters
 from gateway.disk.spool import Spool
 from gateway.memo import Memo

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import bus
-from gateway.bus import BusSender
+from gateway.bus import bus
+from gateway.bus.bus import BusSender
 from gateway.disk.spool import Spool
 from gateway.models import Record
 from gateway.wire import TOPIC_STATE

@@ -10,10 +10,11 @@ import msgspec
 import pytest
 from test_bus import Receiving, record, wait_for
 
-from gateway import curve, state
-from gateway.bus import BusReceiver, BusSender
-from gateway.curve import Door, Keys
-from gateway.far_words import FarStates, FarWords
+from gateway import state
+from gateway.bus import curve
+from gateway.bus.bus import BusReceiver, BusSender
+from gateway.bus.curve import Door, Keys
+from gateway.bus.far_words import FarStates, FarWords
 from gateway.servers.server import free_ports
 from gateway.words import STALE_S, WorkerState
 from tests.zeromq import Context

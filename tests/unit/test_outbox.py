@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.bus.outbox import MOST_RECORDS, OVERHEAD, Outbox
 from gateway.models import Envelope, Record
-from gateway.outbox import MOST_RECORDS, OVERHEAD, Outbox
 from gateway.wire import TOPIC_STATE, unpack
 
 

@@ -14,7 +14,7 @@ import pytest
 from lanes import Place, record
 
 from gateway.backoff import Backoff
-from gateway.bus import Batch
+from gateway.bus.bus import Batch
 from gateway.disk.spool import Spool, Syncer
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.carrier import Carrier

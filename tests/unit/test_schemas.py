@@ -10,8 +10,9 @@ from golden import CASES, FRAMES, load, normalise
 from jsonschema import Draft202012Validator
 from published import RECEIVED_NS, SCHEMAS, VALIDATORS, faults
 
-from gateway import bus, meanings
-from gateway.bus import BusSender
+from gateway import meanings
+from gateway.bus import bus
+from gateway.bus.bus import BusSender
 from gateway.dead_letters import DeadLetters
 from gateway.models import Envelope, Event, Source
 from gateway.protocol.channels import CHANNELS

@@ -21,10 +21,10 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from gateway.curve import Keys
-from gateway.line import Bound, Dialled
+from gateway.bus.curve import Keys
+from gateway.bus.line import Bound, Dialled
+from gateway.bus.outbox import WINDOW, Outbox, Packed
 from gateway.models import Record
-from gateway.outbox import WINDOW, Outbox, Packed
 from gateway.wire import unpack
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ import msgspec
 import zmq
 
 from gateway import state
-from gateway.bus import LINGER_MS, WORDS
-from gateway.curve import Keys
-from gateway.line import Dialled
+from gateway.bus.bus import LINGER_MS, WORDS
+from gateway.bus.curve import Keys
+from gateway.bus.line import Dialled
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.trouble import Trouble
 from gateway.words import STALE_S, State, WorkerState, is_fresh

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import zmq
 
-from gateway import curve
-from gateway.curve import Keys
+from gateway.bus import curve
+from gateway.bus.curve import Keys
 from gateway.trouble import Trouble
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""The road from workers to the router over ZeroMQ, within a machine and between two: bus.py has both ends of it."""
