@@ -15,9 +15,9 @@ from flask import Flask, Response, g, request
 
 from api import forms
 from api.errors import answer
-from gateway.api_keys import Caller
-from gateway.attempts import Attempts
-from gateway.audit import By
+from gateway.database.api_keys import Caller
+from gateway.database.audit import By
+from gateway.disk.attempts import Attempts
 from gateway.errors import RequestError, StoreAway
 from gateway.keyring import Keyring
 

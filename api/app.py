@@ -30,18 +30,19 @@ from api.door import Door
 from api.parts import Parts
 from api.requests import Requests
 from api.shapes import Error
-from gateway import keys, state
-from gateway.attempts import Attempts
+from gateway import keys
 from gateway.config import Settings
+from gateway.database.pool import Pool
+from gateway.disk.attempts import Attempts
 from gateway.exchange import budget
 from gateway.exchange.budget import RestBudget
 from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
+from gateway.health import state
+from gateway.health.known import Known
 from gateway.keyring import Keyring
-from gateway.known import Known
-from gateway.pool import Pool
 from gateway.protocol.session import Credentials
 from gateway.resolution import PATIENCE_S, Resolver
 from gateway.sinks.topology import QueuePolicy, Topology

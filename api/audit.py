@@ -9,7 +9,7 @@ from api.access import NEEDS_KEY
 from api.parts import Parts
 from api.shapes import Short, SpanFilter, plain
 from api.spans import span_of
-from gateway import audit
+from gateway.database import audit
 
 
 class AuditFilter(SpanFilter):

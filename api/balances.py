@@ -8,7 +8,7 @@ from api.balance_shapes import BalanceFilter, BalanceHistory, Balances, HistoryF
 from api.parts import Parts
 from api.shapes import Error, plain
 from api.spans import span_of
-from gateway import balances
+from gateway.database import balances
 from gateway.errors import CredentialsRefused, ExchangeError, LinkLost, NotCredible, RequestError
 
 

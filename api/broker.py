@@ -7,9 +7,10 @@ from typing import Any
 from flask import g
 
 from api.parts import Parts
-from gateway import deliveries, queues
-from gateway.bindings import bindings_of
-from gateway.db import Connection, Row
+from gateway import queues
+from gateway.database import deliveries
+from gateway.database.bindings import bindings_of
+from gateway.database.db import Connection, Row
 from gateway.errors import SinkAway, StoreAway
 from gateway.sinks.topology import Topology
 

@@ -6,8 +6,8 @@ from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
 from api.shapes import Error, EventClass, Schemas
-from gateway import asyncapi, schemas
 from gateway.errors import RequestError
+from gateway.schemas import asyncapi, schemas
 
 SCHEMA_TYPE = "application/schema+json"
 

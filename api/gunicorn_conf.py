@@ -19,9 +19,9 @@ from gateway.config import load as _load
 from gateway.config import require as _require
 from gateway.errors import OurFault
 from gateway.exchange.signing import signer as _signer
+from gateway.health.report import Reporter
+from gateway.health.words import ApiState
 from gateway.log import setup as _setup
-from gateway.report import Reporter
-from gateway.words import ApiState
 
 try:
     _settings = _load()

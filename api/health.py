@@ -6,7 +6,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from api.access import NEEDS_KEY
 from api.parts import Parts
 from api.shapes import Connections, Error, Health, Liveness, NotReady, Readiness, Unhealthy
-from gateway import health
+from gateway.health import health
 
 _TAG = Tag(name="health")
 

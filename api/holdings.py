@@ -23,8 +23,8 @@ from api.subscription_shapes import (
     shown,
 )
 from api.wishes import wish_of
-from gateway import leases, listings, replacement, store
-from gateway.db import Connection
+from gateway.database import leases, listings, replacement, store
+from gateway.database.db import Connection
 from gateway.errors import RequestError
 from gateway.protocol import selectors
 

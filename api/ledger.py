@@ -7,7 +7,7 @@ from api.access import NEEDS_KEY
 from api.parts import Parts
 from api.shapes import Error, GapFilter, Gaps, OccurrenceFilter, Occurrences, plain
 from api.spans import span_of
-from gateway import ledger
+from gateway.database import ledger
 
 
 def blueprint(parts: Parts) -> APIBlueprint:

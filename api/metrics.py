@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
 from api.parts import Parts
-from gateway import state
+from gateway.health import state
 from gateway.metrics import text
 from gateway.metrics.scrape import scrape
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from api.asked import Rules
 from api.door import Door
 from api.requests import Requests
-from gateway.known import Known
-from gateway.pool import Pool
+from gateway.database.pool import Pool
+from gateway.health.known import Known
 from gateway.resolution import Resolver
 from gateway.wallet_sync import WalletSync
 

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from api import errors
-from gateway import schemas
+from gateway.schemas import schemas
 
 _ID = "6d1a5c1e-6a3f-4a83-9d0e-0c8d4a7c2f11"
 _BUSY = "found another sync of the account under way; expected one at a time: its rows are there in a moment"

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from flask import Flask, Response, g, request
 
-from gateway import state
 from gateway.disk.turn_lock import TurnLock
+from gateway.health import state
+from gateway.health.words import RequestsState
 from gateway.metrics.tally import NS, Counted, Tally
-from gateway.words import RequestsState
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
+from gateway.database.pages import Span
 from gateway.errors import RequestError
-from gateway.pages import Span
 
 #: Characters; more than any form needs.
 LONGEST = 40

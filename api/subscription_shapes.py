@@ -6,9 +6,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
 from api.shapes import Page, Short, Strict, plain
-from gateway.db import Row
-from gateway.deliveries import DELIVERIES
-from gateway.leases import TTL_SECONDS
+from gateway.database.db import Row
+from gateway.database.deliveries import DELIVERIES
+from gateway.database.leases import TTL_SECONDS
 from gateway.protocol import topic_moves
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.endpoints import CATEGORIES

@@ -24,8 +24,8 @@ from api.subscription_shapes import (
     shown,
 )
 from api.wishes import wish_of
-from gateway import leases, listings, store
-from gateway.db import Connection, Row
+from gateway.database import leases, listings, store
+from gateway.database.db import Connection, Row
 from gateway.errors import RequestError
 from gateway.protocol import selectors
 from gateway.protocol.channels import CHANNELS

@@ -12,13 +12,13 @@ from api import symbols, topics
 from api.asked import Asked, Rules
 from api.symbols import Resolve
 from gateway import names
-from gateway.deliveries import DELIVERIES
+from gateway.database.deliveries import DELIVERIES
+from gateway.database.leases import TTL_SECONDS
+from gateway.database.store import CREDENTIALS_MISSING
 from gateway.errors import RequestError
-from gateway.leases import TTL_SECONDS
 from gateway.protocol import channels, selectors
 from gateway.protocol.channels import CHANNELS, RAW
 from gateway.protocol.channels.channel import Channel
-from gateway.store import CREDENTIALS_MISSING
 
 #: Bounds of `snapshot_seconds`.
 SNAPSHOT_SECONDS = (1, 3600)

@@ -10,14 +10,15 @@ from typing import Literal
 
 from cli import queues
 from cli.client import ApiAway, Client
-from gateway import db, state, store
 from gateway.config import Settings
+from gateway.database import db, store
 from gateway.errors import ExchangeError, LinkLost, MigrationError, SettingError, SinkAway, StoreAway, StoreRefused
 from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.diagnosis import KEY_PATH, diagnose
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
-from gateway.health import SKEW_MS
+from gateway.health import state
+from gateway.health.health import SKEW_MS
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
 from gateway.sinks.moving import Found

@@ -18,12 +18,13 @@ from api.app import create_app
 from cli import channel_docs, exchange_docs, simulator_docs
 from cli.exits import EXITS
 from cli.main import commands
-from gateway import asyncapi, breaker, config, schemas
+from gateway import breaker, config
 from gateway.config import SETTINGS, Setting
 from gateway.metrics.table import METRICS
 from gateway.protocol import session
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.topic_moves import MOVES as TOPIC_MOVES
+from gateway.schemas import asyncapi, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Documents with tables; the test looks for markers that this list has missed.

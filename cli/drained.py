@@ -8,10 +8,10 @@ import click
 import gateway
 from cli import running, screen
 from cli.exits import DONE, REFUSED
-from gateway import state
 from gateway.config import Settings
 from gateway.errors import LineFault
-from gateway.known import Known
+from gateway.health import state
+from gateway.health.known import Known
 
 #: Between two looks; seconds. The processes say once a second how they are.
 EVERY_S = 0.5

@@ -7,9 +7,10 @@ from contextlib import closing
 import click
 
 from cli import running, screen
-from gateway import api_keys, config, db, store
-from gateway.api_keys import SCOPES
-from gateway.audit import COMMAND
+from gateway import config
+from gateway.database import api_keys, db, store
+from gateway.database.api_keys import SCOPES
+from gateway.database.audit import COMMAND
 from gateway.errors import MigrationError
 
 COLUMNS = ("id", "name", "scopes", "service", "created_at", "last_used_at", "revoked_at")

@@ -3,7 +3,8 @@
 import click
 
 from cli import running, screen
-from gateway import config, migrate
+from gateway import config
+from gateway.database import migrate
 
 
 @click.command()

@@ -8,9 +8,12 @@ import click
 from rich.text import Text
 
 from cli import running, screen
-from gateway import config, db, hold, queues, state, store
+from gateway import config, queues
 from gateway.config import Settings
+from gateway.database import db, store
+from gateway.disk import hold
 from gateway.errors import MigrationError, RequestError
+from gateway.health import state
 from gateway.lanes.needs import Needs
 from gateway.sinks.moving import Differences, Found, Moving
 from gateway.sinks.topology import QueuePolicy

@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from gateway import api_keys, keys
-from gateway.api_keys import ADMINISTRATOR, Caller, Key
-from gateway.db import Connection
+from gateway import keys
+from gateway.database import api_keys
+from gateway.database.api_keys import ADMINISTRATOR, Caller, Key
+from gateway.database.db import Connection
+from gateway.database.pool import PATIENCE_S, Pool
 from gateway.errors import StoreAway, StoreRefused
-from gateway.pool import PATIENCE_S, Pool
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from gateway import deliveries, store
-from gateway.db import Connection
+from gateway.database import deliveries, store
+from gateway.database.db import Connection
+from gateway.database.store import ServiceQueue
+from gateway.health.words import QueueState
 from gateway.sinks.topology import Topology
-from gateway.store import ServiceQueue
-from gateway.words import QueueState
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway import instruments
-from gateway.asking import Asking, Question
-from gateway.db import Connection
+from gateway.database import instruments
+from gateway.database.db import Connection
 from gateway.errors import RequestError
+from gateway.exchange.asking import Asking, Question
 from gateway.exchange.rest import Rest
 from gateway.protocol.categories import CategorySource, base_coin_of, candidates, decide
 from gateway.protocol.endpoints import CATEGORIES

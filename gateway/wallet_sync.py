@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
-from gateway import balances, dead_letters
-from gateway.audit import By
-from gateway.db import Connection
-from gateway.dead_letters import Letter
+from gateway.database import balances
+from gateway.database.audit import By
+from gateway.database.db import Connection
+from gateway.disk import dead_letters
+from gateway.disk.dead_letters import Letter
 from gateway.errors import GatewayError, LinkLost, NotCredible
 from gateway.exchange.account_reader import AccountReader, Told
 from gateway.exchange.signed import SignedRest

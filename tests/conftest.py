@@ -16,7 +16,7 @@ from itertools import count
 
 import pytest
 
-from gateway import db, migrate
+from gateway.database import db, migrate
 from gateway.servers import Postgres, RabbitMQ
 from gateway.servers.rabbitmq import USER
 from simulator import remote

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gateway.known import Known
+from gateway.health.known import Known
+from gateway.health.words import RouterState, WorkerState
 from gateway.metrics.scrape import scrape
 from gateway.metrics.tally import Counted, Tally
-from gateway.words import RouterState, WorkerState
 from tests.moving import Meter
 
 NOW_MS = 1_782_864_000_000

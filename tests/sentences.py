@@ -106,8 +106,8 @@ def _walk(path: Path) -> Iterator[ast.AST]:
     return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
-REASONS = sentences(("gateway/health.py", yielded))
-ALARMS = sentences(("gateway/health.py", yielded_alone), ("gateway/lanes/backlogs.py", named("HINT")))
+REASONS = sentences(("gateway/health/health.py", yielded))
+ALARMS = sentences(("gateway/health/health.py", yielded_alone), ("gateway/lanes/backlogs.py", named("HINT")))
 CONNECTIONS = sentences(
     *((f"workers/{name}.py", given_to("LinkLost")) for name in ("dial", "route", "stream", "tunnel")),
     *((f"gateway/{name}.py", given_to("LinkLost")) for name in ("tls", "proxy")),
@@ -123,16 +123,16 @@ TOPICS = sentences(
     ("workers/told.py", named("NONE_MATCHES")),
     ("workers/told.py", returned),
     ("workers/exchange.py", returned),
-    ("gateway/store.py", named("CREDENTIALS_MISSING")),
+    ("gateway/database/store.py", named("CREDENTIALS_MISSING")),
 )
 SINKS = sentences(
     ("gateway/sinks/broker.py", given_to("SinkAway")),
     ("gateway/sinks/postgres.py", given_to("SinkAway")),
     ("gateway/sinks/topology.py", given_to("SinkAway")),
-    ("gateway/db.py", given_to("StoreAway")),
-    ("gateway/db.py", returned),
-    ("gateway/store.py", named("NOT_PREPARED")),
-    ("gateway/pool.py", given_to("StoreBusy", "StoreAway")),
+    ("gateway/database/db.py", given_to("StoreAway")),
+    ("gateway/database/db.py", returned),
+    ("gateway/database/store.py", named("NOT_PREPARED")),
+    ("gateway/database/pool.py", given_to("StoreBusy", "StoreAway")),
     ("gateway/disk", given_to("SpoolFull")),
 )
 _LEVELS = [f"{name}.{level}" for name in ("log", "logger") for level in ("warning", "info")]

@@ -26,7 +26,7 @@ ONLY_IN = {
     "kombu": ("gateway/sinks/broker.py", "gateway/sinks/topology.py", "gateway/consumer.py"),
     "amqp": ("gateway/sinks/broker.py", "gateway/sinks/topology.py", "gateway/sinks/moving.py", "gateway/consumer.py"),
     "zmq": ("gateway/bus/",),
-    "psycopg2": ("gateway/db.py",),
+    "psycopg2": ("gateway/database/db.py",),
     "websocket": ("workers/dial.py",),
     "supervisor": ("workers/supervised.py",),
     "rich": ("cli/",),

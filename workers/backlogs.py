@@ -11,11 +11,11 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from gateway.errors import SinkAway
+from gateway.health.words import QueueState
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.backlogs import Backlogs, Head
 from gateway.sinks.management import Management
 from gateway.trouble import Trouble
-from gateway.words import QueueState
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from gateway import db, instruments, store
 from gateway.backoff import Backoff
+from gateway.database import db, instruments, store
 from gateway.errors import ExchangeError, LineFault, NotCredible, StoreRefused, TheirFault
 from gateway.protocol.instruments import catalog
 from gateway.trouble import Trouble

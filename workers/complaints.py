@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from gateway import names
-from gateway.dead_letters import DeadLetters
+from gateway.disk.dead_letters import DeadLetters
 from gateway.models import BadRecord, Event
 from gateway.protocol.channels.channel import Outcome
 from workers.reader import Reader

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.moments import Window
+from gateway.disk.moments import Window
 
 #: New connections in WINDOW_S seconds. Source: protocol notes, section 2: 500 in any 5 minutes per domain and address.
 MOST = 500

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.bus.bus import BusSender
-from gateway.dead_letters import DeadLetters
-from gateway.memo import Memo
+from gateway.disk.dead_letters import DeadLetters
+from gateway.disk.memo import Memo
 from gateway.metrics.tally import Tally
 from gateway.models import BadRecord, Event, Json
 from gateway.occurrences import Kind

@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
-from gateway import absence, config, log, state
+from gateway import config, log
 from gateway.backoff import Backoff, cap_for
 from gateway.bus.bus import BusSender
 from gateway.bus.curve import Keys, keys_of
 from gateway.bus.far_words import FarWords
 from gateway.config import Settings
-from gateway.dead_letters import DeadLetters
+from gateway.database.tenure import Tenure, host_of
+from gateway.disk.dead_letters import DeadLetters
+from gateway.disk.memo import Memo
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault, SettingError
@@ -22,14 +24,13 @@ from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
 from gateway.exchange.signing import signer
-from gateway.memo import Memo
+from gateway.health import absence, state
+from gateway.health.report import Reporter
+from gateway.health.words import WorkerState
 from gateway.metrics.tally import NS, Tally
 from gateway.protocol.endpoints import ENDPOINTS, Endpoint
 from gateway.protocol.session import Credentials
-from gateway.report import Reporter
-from gateway.tenure import Tenure, host_of
 from gateway.wire import Stamp
-from gateway.words import WorkerState
 from workers.book_fetcher import BookFetcher
 from workers.books import Books
 from workers.catalog_reader import CatalogReader

@@ -13,18 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway import config, log, state
+from gateway import config, log
 from gateway.bus.bus import BusSender
 from gateway.bus.curve import keys_of
 from gateway.config import Settings
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault
+from gateway.health import state
+from gateway.health.words import GuardState, Words
 from gateway.occurrences import Kind, occurrence
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.trouble import Trouble
 from gateway.wire import Stamp
-from gateway.words import GuardState, Words
 from workers import deaths
 from workers.deaths import Notice
 from workers.dispatch import Dispatch

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from gateway.database.store import Wanted
+from gateway.health.words import Absence
 from gateway.occurrences import Gap, new_gap_id
 from gateway.protocol.tape import Told
-from gateway.store import Wanted
-from gateway.words import Absence
 from workers.gaps import OpenGap
 from workers.wanted import Wishes
 

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from gateway import state
-from gateway.absence import absence_after
 from gateway.bus.outbox import KEPT
 from gateway.disk import segments
+from gateway.disk.memo import Memo
 from gateway.disk.spool import Spool
 from gateway.disk.turn_lock import TurnLock
-from gateway.memo import Memo
+from gateway.health import state
+from gateway.health.absence import absence_after
 from gateway.models import Record
 from gateway.protocol.tape import Told
 from workers.gaps import OpenGap

@@ -4,8 +4,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-from gateway import db, leases, queues, store
-from gateway.db import Row
+from gateway import queues
+from gateway.database import db, leases, store
+from gateway.database.db import Row
 from gateway.errors import SinkAway, StoreAway, StoreRefused
 from gateway.lanes.announcements import Announcements
 from gateway.sinks.topology import Topology

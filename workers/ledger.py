@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from gateway.memo import Memo
+from gateway.disk.memo import Memo
 from gateway.occurrences import Cause, Gap, Kind
 from gateway.protocol.endpoints import Endpoint
 from workers.dispatch import Dispatch

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from gateway.backoff import Backoff
 from gateway.breaker import Breaker
 from gateway.errors import LinkLost
+from gateway.health.words import ConnectionStatus
 from gateway.occurrences import Cause
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.session import Credentials, Session, State
 from gateway.protocol.subscriptions import Subscriptions
-from gateway.words import ConnectionStatus
 from workers.catchup import Catchup
 from workers.delivery import Delivery
 from workers.dial import Connection

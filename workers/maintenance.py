@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway import state
+from gateway.health import state
+from gateway.health.words import is_fresh
 from gateway.models import Event, Json
-from gateway.words import is_fresh
 
 #: The word of an announcement that has begun and is not over. Source: protocol notes, section 6.9.
 ONGOING = "ongoing"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from gateway.memo import Memo
+from gateway.disk.memo import Memo
 from gateway.models import Event
 from gateway.protocol.tape import Told, oldest
 from workers.backfill import DEADLINES

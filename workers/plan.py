@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from gateway import deliveries
+from gateway.database import deliveries
+from gateway.disk.memo import Memo
 from gateway.lanes.needs import Needs
-from gateway.memo import Memo
 from gateway.sinks.topology import Topology
 
 

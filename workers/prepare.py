@@ -7,9 +7,10 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from gateway import config, log, migrate
+from gateway import config, log
 from gateway.backoff import Backoff
 from gateway.config import Settings
+from gateway.database import migrate
 from gateway.errors import OurFault, SinkAway, StoreAway
 from gateway.sinks.topology import QueuePolicy, Topology
 

@@ -8,10 +8,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.words import Words
+from gateway.health.words import Words
 
 #: A process whose file was not renewed for this long does no work; seconds. Health says so after 5. Its reporter stops writing 20 s
-#: after the main loop's last turn (`gateway/report.py`), so a loop that hangs ends after 40.
+#: after the main loop's last turn (`gateway/health/report.py`), so a loop that hangs ends after 40.
 SILENT_S = 20.0
 #: Between SIGTERM, which a loop that turns again still heeds, and SIGKILL; seconds.
 TERM_S = 5.0

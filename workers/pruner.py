@@ -3,9 +3,9 @@
 import logging
 import time
 
-from gateway import listings, pruning
-from gateway.db import Connection
-from gateway.pruning import Retention
+from gateway.database import listings, pruning
+from gateway.database.db import Connection
+from gateway.database.pruning import Retention
 
 log = logging.getLogger(__name__)
 

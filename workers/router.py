@@ -16,36 +16,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gateway import config, log, names, state
+from gateway import config, log, names
 from gateway.backoff import Backoff
 from gateway.bus.bus import BusReceiver
 from gateway.bus.curve import Door, Keys, keys_of
 from gateway.bus.far_words import FarStates
 from gateway.config import Settings
-from gateway.dead_letters import DeadLetters
+from gateway.database.pruning import Retention
+from gateway.database.tenure import host_of
+from gateway.disk.dead_letters import DeadLetters
+from gateway.disk.hold import Publisher
+from gateway.disk.memo import Memo
 from gateway.disk.spool import Spool, Syncer
 from gateway.disk.turn_lock import TurnLock
 from gateway.errors import OurFault, SettingError
-from gateway.hold import Publisher
+from gateway.health import state
+from gateway.health.report import Reporter
+from gateway.health.words import LaneState, RouterState
 from gateway.lanes.announcements import WORKER, Announcements
 from gateway.lanes.backlogs import Backlogs, Limits
 from gateway.lanes.carrier import Carrier
 from gateway.lanes.lane import PATIENCE_S, Lane
 from gateway.lanes.router import WATCH_S, Receiver, Router
-from gateway.memo import Memo
 from gateway.metrics.tally import Counted, Tally
-from gateway.pruning import Retention
-from gateway.report import Reporter
 from gateway.sinks.batching import BatchingSink
 from gateway.sinks.broker import BrokerSink, QueuePolicy
 from gateway.sinks.management import Management
 from gateway.sinks.postgres import PostgresSink
 from gateway.sinks.sink import Sink
 from gateway.sinks.topology import Topology
-from gateway.tenure import host_of
 from gateway.trouble import Trouble
 from gateway.wire import Stamp
-from gateway.words import LaneState, RouterState
 from workers.backlogs import BacklogWatch
 from workers.leases import BROKER_S, LeaseKeeper
 from workers.topology import TopologyKeeper

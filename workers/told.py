@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from gateway.store import Wanted
+from gateway.database.store import Wanted
+from gateway.health.words import TopicState
 from gateway.wire import TopicReport
-from gateway.words import TopicState
 
 #: `last_event_at` is at most 5 s late (the public contract, section 5): reported this often, with room for the way; seconds.
 LAST_EVENT_EVERY_S = 3.0

@@ -1,6 +1,6 @@
 """How each topic of a process is, in the contract's words: from what is agreed with the exchange, its cadence, and the connection."""
 
-from gateway.words import TopicState
+from gateway.health.words import TopicState
 from workers.link import Link
 from workers.reader import Readers
 

@@ -16,22 +16,23 @@ from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
-from gateway import db, listings, queues, store
-from gateway.db import Listener
+from gateway import queues
+from gateway.database import db, listings, store
+from gateway.database.db import Listener
+from gateway.database.pruning import KEEP_ALL, Retention
+from gateway.database.store import ServiceQueue
+from gateway.disk.hold import Publisher
+from gateway.disk.memo import Memo
 from gateway.errors import SinkAway, StoreAway, StoreRefused
-from gateway.hold import Publisher
+from gateway.health.words import QueueState
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.needs import Needs
 from gateway.lanes.sightings import Sightings
-from gateway.memo import Memo
 from gateway.occurrences import Gap, new_gap_id
 from gateway.protocol.endpoints import CATEGORIES
-from gateway.pruning import KEEP_ALL, Retention
 from gateway.sinks.messages import Route
 from gateway.sinks.topology import QueuePolicy, Topology
-from gateway.store import ServiceQueue
 from gateway.trouble import Trouble
-from gateway.words import QueueState
 from workers.plan import BrokerPlan, bind
 from workers.pruner import Pruner
 from workers.wanted import CHANNEL

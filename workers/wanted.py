@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gateway import instruments, store, wished
-from gateway.db import Listener
+from gateway.database import instruments, store, wished
+from gateway.database.db import Listener
+from gateway.database.instruments import Listed
+from gateway.database.store import Wanted
+from gateway.database.tenure import Tenure
+from gateway.disk.memo import Memo
 from gateway.errors import StoreAway, StoreRefused
-from gateway.instruments import Listed
-from gateway.memo import Memo
 from gateway.protocol import channels, selectors
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.room import processes_needed
-from gateway.store import Wanted
-from gateway.tenure import Tenure
 from gateway.trouble import Trouble
 
 log = logging.getLogger(__name__)

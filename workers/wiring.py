@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from gateway import checkpoints, db, store
 from gateway.config import Settings
+from gateway.database import checkpoints, db, store
+from gateway.disk.memo import Memo
 from gateway.errors import StoreAway
 from gateway.exchange.account_reader import AccountReader
 from gateway.exchange.budget import RestBudget, folder_of
 from gateway.exchange.rest import Rest
 from gateway.exchange.signed import SignedRest
-from gateway.memo import Memo
 from gateway.models import Json
 from gateway.protocol.endpoints import Endpoint
 from gateway.protocol.tape import Told

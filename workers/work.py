@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from gateway.database.store import Wanted
 from gateway.protocol import channels
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import Endpoint
-from gateway.store import Wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.absence import absence_after, newest_run
+from gateway.database.store import CREDENTIALS_MISSING, Wanted
 from gateway.disk.spool import Syncer
 from gateway.disk.turn_lock import TurnLock
+from gateway.health.absence import absence_after, newest_run
+from gateway.health.report import Reporter
+from gateway.health.words import TopicState, WorkerState, is_fresh
 from gateway.occurrences import Kind
 from gateway.protocol.endpoints import Endpoint
-from gateway.report import Reporter
-from gateway.store import CREDENTIALS_MISSING, Wanted
 from gateway.trouble import Trouble
-from gateway.words import TopicState, WorkerState, is_fresh
 from workers.catalog_reader import CatalogReader
 from workers.delivery import Delivery
 from workers.layout import BUSY, Layout

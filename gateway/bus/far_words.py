@@ -13,13 +13,13 @@ from queue import SimpleQueue
 import msgspec
 import zmq
 
-from gateway import state
 from gateway.bus.bus import LINGER_MS, WORDS
 from gateway.bus.curve import Keys
 from gateway.bus.line import Dialled
+from gateway.health import state
+from gateway.health.words import STALE_S, State, WorkerState, is_fresh
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.trouble import Trouble
-from gateway.words import STALE_S, State, WorkerState, is_fresh
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.disk.moments import Moments, Window
 from gateway.errors import NotAsked
-from gateway.moments import Moments, Window
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from gateway.words import QueueState
+from gateway.health.words import QueueState
 
 #: Shares of a queue's limits that are told; at the last the oldest messages are dropped.
 LEVELS = (0.8, 0.95, 1.0)

@@ -18,13 +18,13 @@ from itertools import chain
 
 from gateway.disk.spool import Repair, Spool
 from gateway.errors import SpoolFull
+from gateway.health.words import LaneState
 from gateway.lanes import part as parts
 from gateway.lanes.carrier import Carrier
 from gateway.lanes.damage import Damage, Hole, Whole
 from gateway.lanes.part import Part, Ticket
 from gateway.lanes.since import Since
 from gateway.models import Record
-from gateway.words import LaneState
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.bus.bus import Batch
+from gateway.health.words import LaneState
 from gateway.lanes.announcements import Announcements, Fullness, tell_of_damage
 from gateway.lanes.lane import Lane
 from gateway.lanes.part import Ticket
 from gateway.models import Record
-from gateway.words import LaneState
 
 #: The longest wait for news of a sink while the router stops; seconds.
 WATCH_S = 0.1

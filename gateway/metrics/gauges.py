@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
-from gateway import health
-from gateway.known import Known
+from gateway.health import health
+from gateway.health.known import Known
+from gateway.health.words import ApiState, ConnectionStatus, GuardState, LaneState, QueueState, RouterState, WorkerState
 from gateway.metrics.totals import Labels, Totals
 from gateway.protocol.topic_moves import STATES
-from gateway.words import ApiState, ConnectionStatus, GuardState, LaneState, QueueState, RouterState, WorkerState
 
 Samples = Iterator[tuple[Labels, float]]
 

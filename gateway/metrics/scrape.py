@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
-from gateway.known import Known
+from gateway.health.known import Known
+from gateway.health.words import ApiState
 from gateway.metrics import text
 from gateway.metrics.gauges import GAUGES, Samples, Scraped
 from gateway.metrics.slo import measures
 from gateway.metrics.table import METRICS, PREFIX
 from gateway.metrics.tally import NS, Counted
 from gateway.metrics.totals import Totals
-from gateway.words import ApiState
 
 
 def scrape(known: Known, api: ApiState | None, requests: Iterable[Counted]) -> str:

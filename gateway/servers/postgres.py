@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from gateway import db
+from gateway.database import db
 from gateway.errors import ServerError, StoreAway
 from gateway.servers.server import Server, dying_with_us
 

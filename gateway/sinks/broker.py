@@ -20,9 +20,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from gateway import hold
+from gateway.disk import hold
+from gateway.disk.hold import Publisher
 from gateway.errors import SinkAway
-from gateway.hold import Publisher
 from gateway.metrics.tally import Tally
 from gateway.models import Record
 from gateway.sinks.counts import Counts

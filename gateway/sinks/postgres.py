@@ -11,9 +11,10 @@ from functools import partial
 
 import msgspec
 
-from gateway import balances, db, dead_letters, ledger, store
-from gateway.db import Connection
-from gateway.dead_letters import DeadLetters, Letter, Reject
+from gateway.database import balances, db, ledger, store
+from gateway.database.db import Connection
+from gateway.disk import dead_letters
+from gateway.disk.dead_letters import DeadLetters, Letter, Reject
 from gateway.errors import SinkAway, StoreAway, StoreRefused
 from gateway.metrics.tally import Tally
 from gateway.models import Json, Record
@@ -22,7 +23,7 @@ from gateway.wire import TOPIC_STATE, TopicReports
 log = logging.getLogger(__name__)
 
 #: A lock that somebody else holds is waited for this long at a time, and a statement takes at most so long; milliseconds. With the
-#: grace of `gateway/db.py` and a tick every half second a frozen server is noticed within five seconds.
+#: grace of `gateway/database/db.py` and a tick every half second a frozen server is noticed within five seconds.
 LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS = 2000, 3000
 
 _reports = msgspec.json.Decoder(TopicReports)

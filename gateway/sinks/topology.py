@@ -17,8 +17,8 @@ from kombu.exceptions import OperationalError
 
 from gateway import names
 from gateway.errors import SinkAway
+from gateway.health.words import QueueState
 from gateway.tls import of_broker
-from gateway.words import QueueState
 
 #: A stream keeps by bytes, not by count; what an event takes at the most, in bytes, to translate one into the other.
 STREAM_BYTES_PER_MESSAGE = 600

@@ -22,9 +22,11 @@ from uuid import uuid4
 
 import pika
 
-from gateway import db, migrate, names, state, store
+from gateway import names
 from gateway.bus import bus
 from gateway.bus.bus import BusSender
+from gateway.database import db, migrate, store
+from gateway.health import state
 from gateway.models import Event, Record
 from gateway.servers import Postgres, RabbitMQ
 from gateway.wire import Stamp

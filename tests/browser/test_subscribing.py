@@ -10,8 +10,8 @@ from running import RunningGateway, wait_for
 from selenium.webdriver import Keys
 from selenium.webdriver.support.ui import Select
 
-from gateway import api_keys, db
-from gateway.audit import By
+from gateway.database import api_keys, db
+from gateway.database.audit import By
 
 URL = "/api/v1/subscriptions"
 

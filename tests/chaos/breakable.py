@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import psycopg2
 
-from gateway import db
+from gateway.database import db
 from gateway.servers import Postgres, RabbitMQ
 
 #: The default of RabbitMQ 3.10: alarm at this share of the machine's memory.

@@ -8,7 +8,7 @@ from select import select
 
 import pika
 
-from gateway import db
+from gateway.database import db
 from gateway.lanes.needs import Needs
 from gateway.models import Event, Record
 from gateway.servers.server import free_ports

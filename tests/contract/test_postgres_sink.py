@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sink_places import STAMP, postgres, record, settle
 
-from gateway import db
-from gateway.dead_letters import DeadLetters
+from gateway.database import db
+from gateway.disk.dead_letters import DeadLetters
 from gateway.errors import SinkAway
 from gateway.models import Record
 from gateway.occurrences import Gap, occurrence

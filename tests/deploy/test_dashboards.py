@@ -11,7 +11,7 @@ import psycopg2.errors
 import pytest
 import yaml
 
-from gateway import db
+from gateway.database import db
 from tests.deploy import boards, compose, documents, promtool
 from tests.integration.running import ROOT
 

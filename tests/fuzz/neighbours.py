@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from gateway.dead_letters import line
+from gateway.disk.dead_letters import line
 from gateway.models import Json
 
 

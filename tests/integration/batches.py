@@ -17,12 +17,12 @@ from running import wait_for
 
 from gateway import names
 from gateway.backoff import Backoff
+from gateway.disk.memo import Memo
 from gateway.disk.spool import Spool
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.carrier import Carrier
 from gateway.lanes.lane import Lane
 from gateway.lanes.part import Ticket
-from gateway.memo import Memo
 from gateway.models import Event
 from gateway.sinks.batching import BatchingSink
 from gateway.sinks.broker import BrokerSink

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway import db, ledger
+from gateway.database import db, ledger
 from gateway.models import Record
 from gateway.occurrences import Gap, occurrence
 from gateway.wire import Stamp

@@ -14,7 +14,7 @@ from pathlib import Path
 from gateway.backoff import Backoff
 from gateway.bus import bus
 from gateway.bus.bus import BusReceiver, BusSender
-from gateway.dead_letters import DeadLetters
+from gateway.disk.dead_letters import DeadLetters
 from gateway.exchange.clock import ExchangeClock
 from gateway.exchange.rest import Rest
 from gateway.exchange.signing import signer

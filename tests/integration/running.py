@@ -17,7 +17,8 @@ import pika
 import urllib3
 from supervisor.xmlrpc import SupervisorTransport
 
-from gateway import db, instruments, programs
+from gateway import programs
+from gateway.database import db, instruments
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator

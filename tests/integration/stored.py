@@ -15,9 +15,10 @@ from typing import Any
 
 from running import wait_for
 
-from gateway import db, instruments, listings, names, store
+from gateway import names
+from gateway.database import db, instruments, listings, store
+from gateway.disk.memo import Memo
 from gateway.exchange.rest import Rest
-from gateway.memo import Memo
 from gateway.protocol.instruments import Catalog, Instrument, catalog
 from simulator.remote import RunningSimulator
 from workers.wanted import WantedReader, Wishes

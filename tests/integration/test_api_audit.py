@@ -7,8 +7,8 @@ import pytest
 from asking import BASE, WISH, assert_error, call, make_client, subscribe
 from flask.testing import FlaskClient
 
-from gateway import api_keys, audit, db, leases
-from gateway.audit import By
+from gateway.database import api_keys, audit, db, leases
+from gateway.database.audit import By
 from gateway.servers.server import free_ports
 
 AUDIT = "/api/v1/audit"

@@ -9,7 +9,7 @@ from asking import assert_error, call, make_client
 from flask.testing import FlaskClient
 
 from api import examples
-from gateway import balances, db
+from gateway.database import balances, db
 from gateway.models import Envelope
 from gateway.servers.server import free_ports
 from gateway.wire import event_id

@@ -8,9 +8,9 @@ import pytest
 from asking import call
 from flask.testing import FlaskClient
 
-from gateway import state
+from gateway.health import state
+from gateway.health.words import LaneState, RouterState, TopicState, WorkerState
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.words import LaneState, RouterState, TopicState, WorkerState
 
 
 def speak(folder: Path, *, silent_s: float = 0, connected: bool = True, **linear: Any) -> None:

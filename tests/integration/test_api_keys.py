@@ -10,10 +10,10 @@ import pytest
 from asking import BASE, CALLS, HEADERS, WISH, assert_error, call, filled, make_client, subscribe
 from flask.testing import FlaskClient
 
-from gateway import api_keys, db
-from gateway.api_keys import SCOPES
-from gateway.attempts import TRIES
-from gateway.audit import By
+from gateway.database import api_keys, db
+from gateway.database.api_keys import SCOPES
+from gateway.database.audit import By
+from gateway.disk.attempts import TRIES
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator
 

@@ -9,7 +9,7 @@ from asking import assert_error, call, make_client
 from flask.testing import FlaskClient
 from ledgers import GAP, closes, opens, store_all, told
 
-from gateway import db
+from gateway.database import db
 from gateway.models import Record
 from gateway.servers.server import free_ports
 

@@ -12,7 +12,8 @@ from asking import BASE, HEADERS, WISH, call, make_client, subscribe
 from flask.testing import FlaskClient
 from running import Consumer
 
-from gateway import db, names, queues, store
+from gateway import names, queues
+from gateway.database import db, store
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology
 

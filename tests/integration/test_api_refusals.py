@@ -10,7 +10,7 @@ import pytest
 from asking import BASE, CALLS, HEADERS, WISH, assert_error, call, filled, make_client, subscribe
 from flask.testing import FlaskClient
 
-from gateway import migrate
+from gateway.database import migrate
 from gateway.servers.server import free_ports
 
 

@@ -12,7 +12,7 @@ from asking import BASE, HEADERS, WISH, ask, assert_error, call, make_client, su
 from flask.testing import FlaskClient
 from running import Consumer
 
-from gateway import db, store
+from gateway.database import db, store
 from gateway.servers.server import free_ports
 from gateway.wire import TopicReport
 

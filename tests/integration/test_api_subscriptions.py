@@ -8,7 +8,7 @@ import pytest
 from asking import BASE, HEADERS, WISH, call, subscribe
 from flask.testing import FlaskClient
 
-from gateway import db, store
+from gateway.database import db, store
 from gateway.wire import TopicReport
 
 

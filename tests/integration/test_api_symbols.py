@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from listener import Line, Listener
 from stored import OPTION, load
 
-from gateway import db
+from gateway.database import db
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.servers.server import free_ports
 from simulator.remote import RunningSimulator

@@ -10,7 +10,7 @@ import pytest
 from asking import BASE, HEADERS, WISH, ask, assert_error, call, make_client, subscribe
 from flask.testing import FlaskClient
 
-from gateway import db, store
+from gateway.database import db, store
 
 BOOK = {"channel_type": "orderbook", "requesting_service": "tester", "symbol": "BTCUSDT", "category": "linear"}
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from listener import Line, Listener, ok
 from running import wait_for
 
-from gateway import balances, db
+from gateway.database import balances, db
 from gateway.models import Envelope, Event
 from gateway.protocol.answers import facts_of
 from gateway.servers.server import free_ports

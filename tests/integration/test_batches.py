@@ -10,8 +10,9 @@ from batches import CONTENT_TYPE, Line, Reader, queue_of, running
 from running import wait_for
 from stored import add, bind, lists, wish
 
-from gateway import db, names, queues, store
+from gateway import names, queues
 from gateway.consumer import Consumer
+from gateway.database import db, store
 from gateway.servers import RabbitMQ
 from tests.valves import Valve
 

@@ -8,8 +8,9 @@ from flask.testing import FlaskClient
 from pika.adapters.blocking_connection import BlockingChannel
 from stored import QUEUE, add, lists, queue_states, reading, until
 
-from gateway import db, instruments, names, queues, store
-from gateway.bindings import bindings_of
+from gateway import names, queues
+from gateway.database import db, instruments, store
+from gateway.database.bindings import bindings_of
 from gateway.protocol.instruments import Instrument
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology

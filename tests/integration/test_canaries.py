@@ -17,7 +17,7 @@ import pytest
 import urllib3
 from running import RunningGateway, healthy_gateway, is_gone, wait_for
 
-from gateway import db
+from gateway.database import db
 from gateway.servers import Postgres
 from gateway.servers.server import free_ports
 from simulator import remote

@@ -6,7 +6,7 @@ from select import select
 import pytest
 from stored import all_rows, catalog_of, statuses, wish
 
-from gateway import db, instruments, listings, store
+from gateway.database import db, instruments, listings, store
 from gateway.errors import NotCredible
 from gateway.protocol.instruments import Catalog
 

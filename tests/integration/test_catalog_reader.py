@@ -10,7 +10,7 @@ from listener import Line, Listener, ok
 from running import wait_for
 from stored import add, all_rows, catalog_of, statuses
 
-from gateway import db, instruments, migrate
+from gateway.database import db, instruments, migrate
 from gateway.errors import ExchangeError, LinkLost
 from gateway.exchange.rest import Rest
 from gateway.protocol.instruments import catalog

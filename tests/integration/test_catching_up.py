@@ -6,7 +6,7 @@ from typing import Any
 import urllib3
 from running import Consumer, RunningGateway, wait_for
 
-from gateway import checkpoints, db
+from gateway.database import checkpoints, db
 from simulator.remote import RunningSimulator
 from workers.wiring import CHECKPOINT
 

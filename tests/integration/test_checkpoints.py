@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway import checkpoints, db
+from gateway.database import checkpoints, db
 from gateway.errors import StoreAway, StoreRefused
 
 

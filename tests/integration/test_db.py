@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from stored import add, wish
 
-from gateway import db, store
+from gateway.database import db, store
 from gateway.errors import StoreAway
 from gateway.servers.server import free_ports
 from tests.standins import frozen

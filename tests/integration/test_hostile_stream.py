@@ -16,7 +16,7 @@ from listener import Line, Listener
 from gateway.backoff import Backoff
 from gateway.bus import bus
 from gateway.bus.bus import BusReceiver, BusSender
-from gateway.dead_letters import DeadLetters
+from gateway.disk.dead_letters import DeadLetters
 from gateway.exchange.clock import ExchangeClock
 from gateway.models import Record
 from gateway.protocol.endpoints import ENDPOINTS

@@ -10,9 +10,9 @@ from datetime import datetime
 
 import pytest
 
-from gateway import api_keys, db
-from gateway.api_keys import ADMINISTRATOR, Caller
-from gateway.audit import By
+from gateway.database import api_keys, db
+from gateway.database.api_keys import ADMINISTRATOR, Caller
+from gateway.database.audit import By
 from gateway.errors import RequestError, StoreAway
 from gateway.keyring import BELIEVED_S, MOST_OFFERED, NEW_AT_ONCE, NEW_EVERY_S, READ_AGAIN_S, SILENT_S, Keyring
 from gateway.servers import Postgres

@@ -10,7 +10,7 @@ import pytest
 from asking import BASE, make_client
 from running import ROOT
 
-from gateway import db
+from gateway.database import db
 from gateway.servers.server import free_ports
 
 

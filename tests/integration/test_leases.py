@@ -12,14 +12,14 @@ from flask.testing import FlaskClient
 from running import Consumer
 from stored import add
 
-from gateway import db, ledger, migrate, store
+from gateway.database import db, ledger, migrate, store
+from gateway.database.ledger import Span
+from gateway.database.statements import query
 from gateway.errors import StoreAway
 from gateway.lanes.announcements import Announcements
-from gateway.ledger import Span
 from gateway.servers import Postgres
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology
-from gateway.statements import query
 from gateway.wire import Stamp
 from workers.leases import LeaseKeeper
 

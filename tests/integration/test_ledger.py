@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledgers import GAP, closes, gap_rows, happened, opens, store_all, told
 
-from gateway import db, ledger
+from gateway.database import db, ledger
+from gateway.database.pages import Span
 from gateway.errors import StoreRefused
 from gateway.models import Record
-from gateway.pages import Span
 
 
 def at(second: int) -> datetime:

@@ -2,8 +2,8 @@
 
 from stored import add, lists
 
-from gateway import db, listings, store
-from gateway.statements import query
+from gateway.database import db, listings, store
+from gateway.database.statements import query
 
 
 def test_nothing_is_said_of_a_category_that_is_being_written(database_url: str, connection: db.Connection) -> None:

@@ -8,6 +8,7 @@ import pytest
 from running import wait_for
 
 from gateway.errors import SinkAway
+from gateway.health.words import QueueState
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.backlogs import Backlogs, Limits
 from gateway.servers import RabbitMQ
@@ -15,7 +16,6 @@ from gateway.servers.server import free_ports
 from gateway.sinks.management import Management
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.wire import Stamp
-from gateway.words import QueueState
 from tests.listener import Line, Listener
 from tests.scraping import known, meter, router
 from workers.backlogs import BacklogWatch

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from gateway import balances, db, pruning
-from gateway.db import Connection
-from gateway.pages import Span
-from gateway.pruning import Retention
-from gateway.statements import query
+from gateway.database import balances, db, pruning
+from gateway.database.db import Connection
+from gateway.database.pages import Span
+from gateway.database.pruning import Retention
+from gateway.database.statements import query
 
 ROWS, COINS = 1_000_000, 100
 #: An answer of the API takes at most this of PostgreSQL; milliseconds, the best of some tries: the machine does other things.

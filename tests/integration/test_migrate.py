@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway import db, migrate
+from gateway.database import db, migrate
 from gateway.errors import MigrationError, StoreAway
 from gateway.servers.server import free_ports
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from running import Consumer, RunningGateway, healthy_gateway, wait_for
 
-from gateway import db, instruments, store
+from gateway.database import db, instruments, store
 from gateway.exchange.rest import Rest
 from gateway.protocol.instruments import catalog
 from simulator.remote import RunningSimulator

@@ -11,9 +11,10 @@ import pytest
 from asking import assert_error, call, make_client
 
 from api.app import CONNECTIONS, create_app
-from gateway import config, db
+from gateway import config
+from gateway.database import db
+from gateway.database.pool import CONNECT_S, REST_S, STATEMENT_TIMEOUT_MS, Pool
 from gateway.errors import StoreAway, StoreBusy
-from gateway.pool import CONNECT_S, REST_S, STATEMENT_TIMEOUT_MS, Pool
 from gateway.servers.server import free_ports
 from gateway.sinks.postgres import PostgresSink
 from tests.listener import Listener

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from ledgers import T0_MS, closes, opens, store_all, told
 
-from gateway import audit, balances, db, dead_letters, pruning
-from gateway.dead_letters import Letter
+from gateway.database import audit, balances, db, pruning
+from gateway.database.pruning import KEEP_ALL, Retention
+from gateway.disk import dead_letters
+from gateway.disk.dead_letters import Letter
 from gateway.models import Envelope
-from gateway.pruning import KEEP_ALL, Retention
 from gateway.wire import iso_ms
 
 TABLES = ("gaps", "occurrences", "dead_letters", "audit", "account_balances", "account_margin_balances")

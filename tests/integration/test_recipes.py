@@ -14,8 +14,9 @@ from commanding import command
 from pika.adapters.blocking_connection import BlockingChannel
 from running import PROGRAMS, ROOT, Consumer, RunningGateway, healthy_gateway, is_gone, wait_for
 
-from gateway import names, state
-from gateway.words import is_fresh
+from gateway import names
+from gateway.health import state
+from gateway.health.words import is_fresh
 from simulator.remote import RunningSimulator
 
 RECIPE = re.compile(r"<!-- recipe: (?P<name>\w+) -->\n```sh\n(?P<text>.*?)```\n", re.DOTALL)

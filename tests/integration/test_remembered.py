@@ -11,10 +11,10 @@ from uuid import uuid4
 import pytest
 from running import ROOT, wait_for
 
-from gateway.memo import Memo
+from gateway.database.store import Wanted
+from gateway.disk.memo import Memo
+from gateway.health.state import read_worker
 from gateway.servers.server import free_ports
-from gateway.state import read_worker
-from gateway.store import Wanted
 from simulator.remote import RunningSimulator
 from workers.wanted import Wishes
 

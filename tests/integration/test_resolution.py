@@ -12,9 +12,9 @@ from listener import Line, Listener
 from running import wait_for
 from stored import OPTION, load
 
-from gateway import db, instruments
-from gateway.asking import REMEMBERED_S, SHORTLY_S
+from gateway.database import db, instruments
 from gateway.errors import RequestError
+from gateway.exchange.asking import REMEMBERED_S, SHORTLY_S
 from gateway.exchange.calls import Answer
 from gateway.exchange.rest import Rest
 from gateway.protocol.endpoints import CATEGORIES

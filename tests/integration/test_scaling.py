@@ -16,7 +16,7 @@ import urllib3
 from many import symbols
 from running import RunningGateway, consuming, healthy_gateway, wait_for
 
-from gateway import state
+from gateway.health import state
 from gateway.protocol.room import owner
 from simulator.remote import RunningSimulator
 

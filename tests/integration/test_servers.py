@@ -8,7 +8,7 @@ import pika
 import pytest
 from running import is_gone, wait_for
 
-from gateway import db
+from gateway.database import db
 from gateway.errors import ServerError, StoreAway
 from gateway.servers import Postgres, RabbitMQ, Server
 from gateway.servers.server import free_ports, is_free

@@ -9,7 +9,7 @@ import pytest
 from running import Consumer, RunningGateway, wait_for
 from stored import add
 
-from gateway import db
+from gateway.database import db
 from simulator.remote import RunningSimulator
 
 BASE = "/api/v1/subscriptions"

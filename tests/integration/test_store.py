@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from stored import wish
 
-from gateway import db, leases, migrate, store
+from gateway.database import db, leases, migrate, store
 from gateway.errors import RequestError
 from gateway.wire import TopicReport
 

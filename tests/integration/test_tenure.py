@@ -7,9 +7,9 @@ import pytest
 from running import wait_for
 from stored import add
 
-from gateway import db, store, tenure
-from gateway.memo import Memo
-from gateway.tenure import NOT_ASKED, Host, Tenure, host_of
+from gateway.database import db, store, tenure
+from gateway.database.tenure import NOT_ASKED, Host, Tenure, host_of
+from gateway.disk.memo import Memo
 from gateway.wire import TopicReport
 from workers.wanted import WantedReader, Wishes
 

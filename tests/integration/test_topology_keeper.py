@@ -16,14 +16,15 @@ from pika.adapters.blocking_connection import BlockingChannel
 from running import wait_for
 from stored import QUEUE, add, lists, queue_states, reading, until
 
-from gateway import db, names, pruning, queues, store
+from gateway import names, queues
+from gateway.database import db, pruning, store
+from gateway.database.pruning import Retention
 from gateway.errors import SinkAway
+from gateway.health.words import QueueState
 from gateway.lanes.announcements import Announcements
-from gateway.pruning import Retention
 from gateway.servers.server import free_ports
 from gateway.sinks.topology import QueuePolicy, Topology
 from gateway.wire import Stamp
-from gateway.words import QueueState
 from tests.valves import Valve
 from workers.topology import TopologyKeeper
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from running import ROOT
 
-from gateway import db, migrate
+from gateway.database import db, migrate
+from gateway.database.statements import query
 from gateway.errors import StoreRefused
-from gateway.statements import query
 
 VERSIONS = [migration.version for migration in migrate.read()]
-NAMES = re.findall(r"^-- name: (\w+)$", (ROOT / "gateway" / "queries.sql").read_text(encoding="utf-8"), re.MULTILINE)
+NAMES = re.findall(r"^-- name: (\w+)$", (ROOT / "gateway" / "database" / "queries.sql").read_text(encoding="utf-8"), re.MULTILINE)
 
 #: Type of a column → what stands in it: the same everywhere, so that what refers to another table's row finds one.
 SAMPLES = {

@@ -6,8 +6,9 @@ from pathlib import Path
 from running import wait_for
 from stored import add, bind, lists, reading, until
 
-from gateway import db, instruments, names, store, wished
-from gateway.memo import Memo
+from gateway import names
+from gateway.database import db, instruments, store, wished
+from gateway.disk.memo import Memo
 from gateway.protocol.instruments import Instrument
 from gateway.protocol.room import owner
 from gateway.servers.server import free_ports

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from running import Consumer, RunningGateway, healthy_gateway, wait_for
 
-from gateway.words import WorkerState
+from gateway.health.words import WorkerState
 from simulator.remote import RunningSimulator
 
 #: Orders that the account places while nobody takes anything.

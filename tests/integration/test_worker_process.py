@@ -14,10 +14,11 @@ import msgspec
 import pytest
 from running import ROOT, wait_for
 
-from gateway import config, state
-from gateway.memo import Memo
+from gateway import config
+from gateway.disk.memo import Memo
+from gateway.health import state
+from gateway.health.words import Absence, TopicState, WorkerState
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.words import Absence, TopicState, WorkerState
 from workers.catchup import Catchup
 from workers.exchange import build
 from workers.gaps import OpenGap

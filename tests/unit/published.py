@@ -4,7 +4,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from gateway import schemas
+from gateway.schemas import schemas
 
 SCHEMAS = schemas.all_schemas()
 VALIDATORS = {name: Draft202012Validator(found, format_checker=FormatChecker()) for name, found in SCHEMAS.items()}

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from api.requests import Requests
-from gateway import state
+from gateway.health import state
 
 KEY = "GET /health 200"
 

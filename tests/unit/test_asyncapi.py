@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from gateway import asyncapi, names, schemas
+from gateway import names
 from gateway.models import Event
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
+from gateway.schemas import asyncapi, schemas
 from gateway.sinks import bundles
 from gateway.sinks.messages import properties
 from gateway.wire import Stamp

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.attempts import EVERY_S, SLOTS, TRIES, Attempts
+from gateway.disk.attempts import EVERY_S, SLOTS, TRIES, Attempts
 
 NOW = 1_800_000_000.0
 

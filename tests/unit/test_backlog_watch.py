@@ -1,9 +1,9 @@
 """What the watch over queues says of them for health and metrics."""
 
+from gateway.health.words import QueueState
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.backlogs import Backlogs, Limits
 from gateway.wire import Stamp
-from gateway.words import QueueState
 from workers.backlogs import BacklogWatch
 
 CLASS, SERVICE = "ws-gateway.trade", "ws-gateway.trade.desk"

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from gateway.health.words import QueueState
 from gateway.lanes.backlogs import NOBODYS_MS, UNREAD_MS, Alarm, Backlogs, Head, Limits
-from gateway.words import QueueState
 from tests.scraping import NOW_MS, known, meter, router
 
 MINE, CLASS = "ws-gateway.trade.mine", "ws-gateway.trade"

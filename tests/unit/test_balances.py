@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway import balances, db
+from gateway.database import balances, db
 from gateway.models import Envelope
 from gateway.wire import event_id
 

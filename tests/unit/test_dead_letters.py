@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.dead_letters import LONGEST_BYTES, DeadLetters
+from gateway.disk.dead_letters import LONGEST_BYTES, DeadLetters
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

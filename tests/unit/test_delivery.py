@@ -8,9 +8,9 @@ import pytest
 
 from gateway.bus import bus
 from gateway.bus.bus import BusSender
-from gateway.dead_letters import DeadLetters
+from gateway.disk.dead_letters import DeadLetters
+from gateway.disk.memo import Memo
 from gateway.disk.spool import Spool
-from gateway.memo import Memo
 from gateway.models import Record
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.frames import Data, Unknown, parse

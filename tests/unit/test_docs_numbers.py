@@ -3,15 +3,17 @@
 import pytest
 
 from api import app
-from gateway import api_keys, attempts, breaker, config, consumer, health, keyring, leases, report, resolution, wallet_sync
-from gateway.disk import spool
+from gateway import breaker, config, consumer, keyring, resolution, wallet_sync
+from gateway.database import api_keys, leases
+from gateway.disk import attempts, spool
 from gateway.exchange import budget
+from gateway.health import health, report
+from gateway.health.words import STALE_S
 from gateway.lanes import announcements, lane
 from gateway.protocol import cadence, lately, renewal, session, subscriptions, topic
 from gateway.protocol.channels import CHANNELS
 from gateway.sinks import broker, bundles
 from gateway.sinks.topology import BATCH_BYTES_PER_MESSAGE
-from gateway.words import STALE_S
 from tests.pages import read
 from workers import backfill, catalog_reader, connects, held, overflow, router, topology
 

@@ -10,8 +10,8 @@ from threading import Event, Thread
 
 import pytest
 
-from gateway import state
-from gateway.words import LaneState, RouterState, WorkerState
+from gateway.health import state
+from gateway.health.words import LaneState, RouterState, WorkerState
 
 ROOT = Path(__file__).resolve().parents[2]
 Done = subprocess.CompletedProcess[str]

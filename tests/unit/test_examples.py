@@ -11,9 +11,11 @@ from jsonschema import Draft202012Validator
 from api import examples
 from api.app import create_app
 from api.errors import CODES
-from gateway import asyncapi, config, health, schemas
-from gateway.known import Known
-from gateway.words import WorkerState
+from gateway import config
+from gateway.health import health
+from gateway.health.known import Known
+from gateway.health.words import WorkerState
+from gateway.schemas import asyncapi, schemas
 
 KEY = "none-of-yours"
 #: Codes that are no status' own, and come with it. Source: the public contract, section 5.

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gateway.health import connections, health, is_ready
-from gateway.known import Known
+from gateway.health import health
+from gateway.health.health import connections, is_ready
+from gateway.health.known import Known
+from gateway.health.words import GuardState, LaneState, QueueState, RouterState, TopicState, WorkerState
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.words import GuardState, LaneState, QueueState, RouterState, TopicState, WorkerState
 
 NOW_MS = 1_700_000_000_000
 

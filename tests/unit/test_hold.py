@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from gateway import hold
+from gateway.disk import hold
+from gateway.disk.hold import Publisher
 from gateway.errors import RequestError
-from gateway.hold import Publisher
 
 
 def test_a_publisher_lets_go_once_nothing_is_under_way_and_goes_on_afterwards(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.health.words import Absence
 from gateway.occurrences import Gap
 from gateway.protocol.room import owner
-from gateway.words import Absence
 from workers.gaps import OpenGap
 from workers.inheritance import MOVED, Left, share_gaps, share_wishes
 from workers.wanted import Wishes

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway import state
+from gateway.disk.memo import Memo
 from gateway.disk.spool import Spool
 from gateway.disk.turn_lock import TurnLock
-from gateway.memo import Memo
+from gateway.health import state
+from gateway.health.words import TopicState, WorkerState
 from gateway.models import Record
 from gateway.occurrences import Gap
 from gateway.protocol.room import owner
-from gateway.words import TopicState, WorkerState
 from workers.gaps import OpenGap
 from workers.journal import Journal, KeptRecords
 from workers.layout import NOT_KEPT, RETRY_S, Layout

@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 from test_layout import TOPICS, begun, gaps, journal, left, record
 
-from gateway import state
-from gateway.memo import Memo
+from gateway.database.store import Wanted
+from gateway.disk.memo import Memo
+from gateway.health import state
+from gateway.health.words import TopicState, WorkerState
 from gateway.occurrences import Gap
 from gateway.protocol.room import owner
 from gateway.protocol.tape import Told
-from gateway.store import Wanted
-from gateway.words import TopicState, WorkerState
 from workers.gaps import OpenGap
 from workers.inheritance import Dealt
 from workers.wanted import WantedReader, Wishes

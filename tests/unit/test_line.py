@@ -10,13 +10,13 @@ import msgspec
 import pytest
 from test_bus import Receiving, record, wait_for
 
-from gateway import state
 from gateway.bus import curve
 from gateway.bus.bus import BusReceiver, BusSender
 from gateway.bus.curve import Door, Keys
 from gateway.bus.far_words import FarStates, FarWords
+from gateway.health import state
+from gateway.health.words import STALE_S, WorkerState
 from gateway.servers.server import free_ports
-from gateway.words import STALE_S, WorkerState
 from tests.zeromq import Context
 
 #: The router's machine, and two others: known to it and unknown.

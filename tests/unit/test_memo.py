@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.memo import Memo
+from gateway.disk.memo import Memo
 
 
 class Value(msgspec.Struct):

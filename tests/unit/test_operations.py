@@ -66,7 +66,7 @@ def test_every_cause_of_a_gap_is_explained_here_and_its_begin_and_end_in_the_arc
 
 
 def test_the_sql_says_what_the_page_explains() -> None:
-    text = read("gateway/queries.sql")
+    text = read("gateway/database/queries.sql")
     assert [words for words in BY_SQL if not all(part in text for part in words.split("…"))] == []
 
 

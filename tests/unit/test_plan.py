@@ -6,8 +6,8 @@ from types import TracebackType
 
 import pytest
 
+from gateway.disk.memo import Memo
 from gateway.errors import SinkAway
-from gateway.memo import Memo
 from workers.plan import BrokerPlan
 
 ONE, TWO = "ws-gateway.trade.one", "ws-gateway.trade.two"

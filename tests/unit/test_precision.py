@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import balances, db
+from gateway.database import balances, db
 from gateway.protocol import channels
 from gateway.protocol.decimals import unfolded
 from gateway.protocol.frames import Data, parse
@@ -24,7 +24,7 @@ ROAD = [
     *sorted((ROOT / "gateway" / "protocol" / "channels").glob("*.py")),
     *(ROOT / "gateway" / "protocol" / f"{name}.py" for name in
       ("answers", "book", "decimals", "fields", "frames", "full_book", "memory", "naming", "orderbook", "raw_records", "recent")),
-    *(ROOT / "gateway" / f"{name}.py" for name in ("exchange/account_reader", "balances", "models", "wire")),
+    *(ROOT / "gateway" / f"{name}.py" for name in ("exchange/account_reader", "database/balances", "models", "wire")),
     *(ROOT / "workers" / f"{name}.py" for name in ("books", "kept_book")),
     *(ROOT / "gateway" / "sinks" / f"{name}.py" for name in ("postgres", "memory")),
 ]  # fmt: skip

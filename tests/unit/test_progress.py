@@ -1,6 +1,6 @@
 """Who is stuck: only whoever the guard itself has seen silent, second by second."""
 
-from gateway.words import Words
+from gateway.health.words import Words
 from workers.progress import BLIND_S, SILENT_S, TERM_S, Progress
 
 

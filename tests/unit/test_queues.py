@@ -4,9 +4,9 @@ from uuid import UUID
 
 import pytest
 
+from gateway.database.store import ServiceQueue
+from gateway.health.words import QueueState
 from gateway.queues import needed, troubled
-from gateway.store import ServiceQueue
-from gateway.words import QueueState
 
 
 def row(queue: str, *bindings: str, state: str = "ready", active: bool = True, follows: bool = False) -> ServiceQueue:

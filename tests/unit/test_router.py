@@ -16,12 +16,12 @@ from lanes import Place, record
 from gateway.backoff import Backoff
 from gateway.bus.bus import Batch
 from gateway.disk.spool import Spool, Syncer
+from gateway.health.words import LaneState
 from gateway.lanes.announcements import Announcements
 from gateway.lanes.carrier import Carrier
 from gateway.lanes.lane import Lane
 from gateway.lanes.router import Router
 from gateway.wire import Stamp
-from gateway.words import LaneState
 from tests import scraping
 from tests.scraping import known, meter
 from workers.router import serve

@@ -10,10 +10,9 @@ from golden import CASES, FRAMES, load, normalise
 from jsonschema import Draft202012Validator
 from published import RECEIVED_NS, SCHEMAS, VALIDATORS, faults
 
-from gateway import meanings
 from gateway.bus import bus
 from gateway.bus.bus import BusSender
-from gateway.dead_letters import DeadLetters
+from gateway.disk.dead_letters import DeadLetters
 from gateway.models import Envelope, Event, Source
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
@@ -21,6 +20,7 @@ from gateway.protocol.endpoints import ENDPOINTS
 from gateway.protocol.fields import Fields, Kind
 from gateway.protocol.frames import Data, parse
 from gateway.protocol.raw_records import raw_records
+from gateway.schemas import meanings
 from gateway.wire import Stamp
 from tests.standins import KeepingFetcher
 from tests.zeromq import Context

@@ -8,13 +8,13 @@ from book_bench import FULL, Bench, answer
 from prometheus_client.parser import text_string_to_metric_families
 from test_delivery import make, trades
 
-from gateway.known import UNANSWERED_MS
+from gateway.health.known import UNANSWERED_MS
+from gateway.health.words import GuardState, LaneState, QueueState, TopicState
 from gateway.metrics import text
 from gateway.metrics.gauges import GAUGES
 from gateway.metrics.scrape import scrape
 from gateway.metrics.table import METRICS, PREFIX
 from gateway.metrics.tally import NS, Counted, Tally
-from gateway.words import GuardState, LaneState, QueueState, TopicState
 from tests.moving import samples
 from tests.scraping import NOW_MS, known, meter, router, worker
 from tests.zeromq import Context

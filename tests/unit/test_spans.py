@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, strategies
 
 from api.spans import span_of
+from gateway.database.pages import Span
 from gateway.errors import RequestError
-from gateway.pages import Span
 
 #: Form → the moment, in UTC.
 FORMS = {

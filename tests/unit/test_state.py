@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway import absence, state
-from gateway.report import Reporter
-from gateway.words import Absence, ApiState, RouterState, State, WorkerState
+from gateway.health import absence, state
+from gateway.health.report import Reporter
+from gateway.health.words import Absence, ApiState, RouterState, State, WorkerState
 from workers import maintenance
 
 

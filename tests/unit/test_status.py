@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gateway import health
-from gateway.known import Known
+from gateway.health import health
+from gateway.health.known import Known
+from gateway.health.words import LaneState
 from gateway.metrics.scrape import scrape
 from gateway.metrics.tally import Tally
-from gateway.words import LaneState
 from tests.api_standin import answering
 from tests.scraping import NOW_MS, known, router, worker
 

@@ -8,8 +8,8 @@ from cli.latency import Latency
 from cli.status import page
 from gateway.errors import RequestError
 from gateway.health import health
+from gateway.health.words import QueueState
 from gateway.metrics.scrape import scrape
-from gateway.words import QueueState
 from tests.scraping import NOW_MS, known, router, worker
 
 

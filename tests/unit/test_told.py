@@ -5,9 +5,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from gateway.store import Wanted
+from gateway.database.store import Wanted
+from gateway.health.words import TopicState
 from gateway.wire import TopicReport
-from gateway.words import TopicState
 from workers.told import LAST_EVENT_EVERY_S, NONE_MATCHES, REPEAT_AFTER_S, Told, of_patterns, together
 
 

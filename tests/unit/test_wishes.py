@@ -7,8 +7,8 @@ from resolving import without_catalog
 
 from api.asked import Asked, Rules
 from api.wishes import wish_of
+from gateway.database.store import CREDENTIALS_MISSING
 from gateway.errors import RequestError
-from gateway.store import CREDENTIALS_MISSING
 
 RULES = Rules(("spot", "linear", "inverse", "option", "spread"), "mainnet", has_credentials=True)
 

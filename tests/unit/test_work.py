@@ -4,9 +4,9 @@ from uuid import UUID
 
 import pytest
 
+from gateway.database.store import Wanted
 from gateway.protocol import channels
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.store import Wanted
 from workers.work import Resyncs, work_of
 
 LINEAR, PRIVATE = ENDPOINTS["linear"], ENDPOINTS["private"]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.health.words import WorkerState
 from gateway.metrics.tally import NS, Tally
-from gateway.words import WorkerState
 from tests.scraping import NOW_MS, worker
 from workers.exchange import tally_of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.memo import Memo
+from gateway.disk.memo import Memo
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.wire import Stamp
 from tests.standins import KeepingBus

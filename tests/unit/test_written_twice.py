@@ -9,14 +9,14 @@ import yaml
 
 from cli import list as listing
 from cli import status
-from gateway import health
+from gateway.health import health
+from gateway.health.words import ConnectionStatus
 from gateway.lanes import backlogs
 from gateway.metrics.slo import WITHIN_S
 from gateway.metrics.table import BY_NAME, METRICS, PREFIX
 from gateway.occurrences import Kind
 from gateway.protocol import topic_moves
 from gateway.protocol.endpoints import CATEGORIES
-from gateway.words import ConnectionStatus
 from tests.pages import read
 
 STATUSES = set(get_args(ConnectionStatus))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from world import BACK_S, RESTORED_S, World, make
 
+from gateway.health.words import WorkerState
 from gateway.metrics.table import RESUBSCRIBE_S
 from gateway.protocol.session import PING_S, PROBE_S, QUIET_S
-from gateway.words import WorkerState
 from simulator.faults import Fault
 from tests.scraping import known, meter, worker
 from workers.connects import ConnectBudget

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from gateway import audit, db, deliveries, families, store
-from gateway.audit import By
-from gateway.db import Connection, Cursor, Row, transaction
+from gateway.database import audit, db, deliveries, families, store
+from gateway.database.audit import By
+from gateway.database.db import Connection, Cursor, Row, transaction
+from gateway.database.statements import query
 from gateway.errors import RequestError
-from gateway.statements import query
 
 #: What makes two wishes of a service the same.
 _Key: TypeAlias = tuple[str, str, str, str]

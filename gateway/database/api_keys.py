@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
-from gateway import audit, db
-from gateway.audit import By
-from gateway.db import Connection, Row, transaction
+from gateway.database import audit, db
+from gateway.database.audit import By
+from gateway.database.db import Connection, Row, transaction
+from gateway.database.statements import query
 from gateway.errors import RequestError
-from gateway.statements import query
 
 #: What a key may do, each with all before it: GET; POST, PUT and DELETE; everything.
 SCOPES = ("read", "write", "admin")

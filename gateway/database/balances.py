@@ -11,15 +11,15 @@ from uuid import uuid4
 
 import msgspec
 
-from gateway import audit, db
-from gateway.audit import By
-from gateway.db import Connection, Row, execute_values, transaction
-from gateway.dead_letters import Reject
+from gateway.database import audit, db
+from gateway.database.audit import By
+from gateway.database.db import Connection, Row, execute_values, transaction
+from gateway.database.pages import Span, page
+from gateway.database.statements import query
+from gateway.disk.dead_letters import Reject
 from gateway.errors import RequestError, StoreAway
 from gateway.models import Envelope
-from gateway.pages import Span, page
 from gateway.protocol.decimals import EXACT, decimal
-from gateway.statements import query
 
 _envelope = msgspec.json.Decoder(Envelope)
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from gateway.db import Connection, transaction
-from gateway.memo import Memo
+from gateway.database.db import Connection, transaction
+from gateway.database.statements import query
+from gateway.disk.memo import Memo
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.statements import query
 
 #: Between two renewals; seconds. A machine that has been silent for so long runs nothing any more.
 EVERY_S, SILENT_S = 5.0, 20.0

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from gateway import state
-from gateway.words import State
+from gateway.health import state
+from gateway.health.words import State
 
 log = logging.getLogger(__name__)
 

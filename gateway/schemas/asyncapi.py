@@ -7,10 +7,11 @@ Payloads are the published schemas, whole, so that the document needs no other f
 from typing import Any
 
 import gateway
-from gateway import names, schemas
+from gateway import names
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import CATEGORIES
+from gateway.schemas import schemas
 from gateway.sinks import bundles
 
 VERSION = "3.0.0"

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from gateway.db import Connection, Cursor, Row, execute_values, transaction
-from gateway.dead_letters import Reject
+from gateway.database.db import Connection, Cursor, Row, execute_values, transaction
+from gateway.database.pages import Span, page
+from gateway.database.statements import query
+from gateway.disk.dead_letters import Reject
 from gateway.occurrences import Kind
-from gateway.pages import Span, page
 from gateway.protocol import channels
 from gateway.protocol.channels import RAW, RAW_PRIVATE
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.statements import query
 
 _OCCURRENCE = "(%s::uuid, %s::timestamptz, %s, %s, %s, %s::text, %s::uuid, %s::text, %s::bigint)"
 _GAP = "(%s::uuid, %s, %s, %s::text, %s, %s::bigint, %s::bigint, %s::boolean, %s::text, %s::timestamptz, %s::bigint, %s::uuid)"

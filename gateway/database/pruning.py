@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from gateway.db import Connection, transaction
-from gateway.statements import query
+from gateway.database.db import Connection, transaction
+from gateway.database.statements import query
 
 #: Rows of one table that one statement deletes: some ten milliseconds.
 MOST = 2000

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.db import Connection, Cursor, column
+from gateway.database.db import Connection, Cursor, column
+from gateway.database.statements import query
 from gateway.protocol import channels, selectors
-from gateway.statements import query
 
 #: Category, pattern, and whether instruments count that ended long ago.
 _Named = tuple[str, str, bool]

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from gateway import db
-from gateway.db import Cursor
+from gateway.database import db
+from gateway.database.db import Cursor
+from gateway.database.statements import query
 from gateway.errors import RequestError
 from gateway.protocol import forms
-from gateway.statements import query
 
 
 def lock(cursor: Cursor, wishes: Iterable[Mapping[str, Any]]) -> None:

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from gateway import db
-from gateway.db import Connection, transaction
-from gateway.statements import query
+from gateway.database import db
+from gateway.database.db import Connection, transaction
+from gateway.database.statements import query
 
 
 def mark(connection: Connection, endpoint: str) -> str:

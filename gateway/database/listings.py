@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from gateway.db import Connection, transaction
-from gateway.statements import query
+from gateway.database.db import Connection, transaction
+from gateway.database.statements import query
 
 
 def in_sight(connection: Connection, categories: Iterable[str]) -> dict[str, datetime]:

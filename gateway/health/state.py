@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
+from gateway.health.words import ApiState, GuardState, RequestsState, RouterState, State, Words, WorkerState
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.words import ApiState, GuardState, RequestsState, RouterState, State, Words, WorkerState
 
 T = TypeVar("T", WorkerState, RouterState, ApiState, RequestsState, GuardState, Words)
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway import absence
+from gateway.health import absence
+from gateway.health.words import ApiState, GuardState, LaneState, RouterState, WorkerState, is_fresh
 from gateway.protocol.endpoints import ENDPOINTS
-from gateway.words import ApiState, GuardState, LaneState, RouterState, WorkerState, is_fresh
 
 #: A sink that has not answered for so long is away, whatever was said of it last; milliseconds. It is known from the router's words,
 #: a second apart, and must be told within five.

@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from gateway.db import Connection, execute_values, transaction
+from gateway.database.db import Connection, execute_values, transaction
+from gateway.database.statements import query
 from gateway.models import Json
-from gateway.statements import query
 from gateway.wire import event_id, iso_us
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ Rules and shape: the public contract, section 5.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gateway.known import Known
+from gateway.health.known import Known
+from gateway.health.words import LaneState, TopicState, WorkerState
 from gateway.protocol.endpoints import ENDPOINTS
 from gateway.wire import iso_ms
-from gateway.words import LaneState, TopicState, WorkerState
 
 #: Trouble that lasts this long makes the gateway unhealthy; milliseconds.
 PATIENCE_MS = 30_000

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.db import Connection, Cursor, Row, execute_values
-from gateway.pages import Span, page
-from gateway.statements import query
+from gateway.database.db import Connection, Cursor, Row, execute_values
+from gateway.database.pages import Span, page
+from gateway.database.statements import query
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gateway.words import Absence, WorkerState
+from gateway.health.words import Absence, WorkerState
 
 
 def newest_run(states: Iterable[WorkerState]) -> WorkerState | None:

@@ -8,11 +8,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import db
+from gateway.database import db
 from gateway.errors import MigrationError, StoreRefused, StoreUnready
 
 #: Beside the packages, in a checkout and in the image.
-FOLDER = Path(__file__).resolve().parent.parent / "migrations"
+FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 #: Any number that nobody else uses as an advisory lock in this database.
 LOCK = 7_305_170_442
 #: A migration may rewrite a large table, and wait for another process that migrates; milliseconds.

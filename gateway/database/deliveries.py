@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from gateway import db
-from gateway.db import Cursor
+from gateway.database import db
+from gateway.database.db import Cursor
+from gateway.database.statements import query
 from gateway.errors import RequestError
-from gateway.statements import query
 
 SINGLE, BATCH = "single", "batch"
 DELIVERIES = (SINGLE, BATCH)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from gateway import audit, db, ledger, store
-from gateway.db import Connection, Row, transaction
+from gateway.database import audit, db, ledger, store
+from gateway.database.db import Connection, Row, transaction
+from gateway.database.statements import query
 from gateway.lanes.announcements import ENDPOINT, WORKER
 from gateway.occurrences import Kind
-from gateway.statements import query
 from gateway.wire import event_id
 
 log = logging.getLogger(__name__)

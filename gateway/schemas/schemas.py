@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, get_args, get_type_hints
 
-from gateway.meanings import DEFAULT_MEANINGS, ENVELOPE, MEANINGS, Words
 from gateway.models import Envelope, Source
 from gateway.protocol.channels import CHANNELS
 from gateway.protocol.channels.channel import Channel
 from gateway.protocol.endpoints import CATEGORIES
 from gateway.protocol.fields import Field, Fields, Kind
+from gateway.schemas.meanings import DEFAULT_MEANINGS, ENVELOPE, MEANINGS, Words
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway import db
-from gateway.db import Connection, Row, transaction
-from gateway.statements import query
+from gateway.database import db
+from gateway.database.db import Connection, Row, transaction
+from gateway.database.statements import query
 
 
 @dataclass(frozen=True, slots=True)

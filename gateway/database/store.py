@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from gateway import audit, db, deliveries, families, migrate
-from gateway.audit import By
-from gateway.bindings import bindings_of_all
-from gateway.db import Connection, Cursor, Row, execute_values, transaction
+from gateway.database import audit, db, deliveries, families, migrate
+from gateway.database.audit import By
+from gateway.database.bindings import bindings_of_all
+from gateway.database.db import Connection, Cursor, Row, execute_values, transaction
+from gateway.database.statements import query
 from gateway.protocol import selectors
-from gateway.statements import query
 from gateway.wire import TopicReport
 
 #: What may differ between two wishes that are the same.

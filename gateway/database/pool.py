@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from gateway import db
-from gateway.db import Connection
+from gateway.database import db
+from gateway.database.db import Connection
 from gateway.errors import StoreAway, StoreBusy
 
 #: One that is in use by others is waited for this long; seconds. Longer than what the exchange is asked while one is held.

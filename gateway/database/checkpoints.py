@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from gateway import db
-from gateway.db import Connection, transaction
-from gateway.statements import query
+from gateway.database import db
+from gateway.database.db import Connection, transaction
+from gateway.database.statements import query
 
 
 def read(connection: Connection, account: str, name: str) -> dict[str, Any] | None:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from gateway.db import Connection, Cursor, column, execute_values, transaction, value
+from gateway.database.db import Connection, Cursor, column, execute_values, transaction, value
+from gateway.database.statements import query
 from gateway.errors import NotCredible
 from gateway.protocol import selectors
 from gateway.protocol.instruments import CLOSED, PRE_LAUNCH, TRADING, Catalog, Instrument
-from gateway.statements import query
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""What is published of the events: a JSON Schema for each class, and the AsyncAPI document."""
