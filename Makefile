@@ -11,7 +11,7 @@ help:
 	@echo "make install   build $(VENV) from the pinned, hashed requirements"
 	@echo "make run       start everything here; Ctrl-C stops it"
 	@echo "make test      all checks, and all tests but those of test-long, chaos and alarms"
-	@echo "make test-long what takes minutes of computing, or clients of others, and is not in make test"
+	@echo "make test-long what is not in make test: minutes of computing, clients of others, the picture, cases like others"
 	@echo "make check     format, lint, types and the rules of the house"
 	@echo "make chaos     every fault at full length, an hour and a half, or ROW=… SEED=…; results in docs/chaos"
 	@echo "make alarms    every alert fired by its fault, a quarter of an hour, or FAULT=…; results in docs/chaos/ALERTS.md"

@@ -109,8 +109,10 @@ def revisions(found: Findings) -> str:
     """Of the code that was measured, in words; where there are several, with how many figures each has."""
     figures = Counter(row["revision"] for row in found.rows.values())
     if len(figures) < 2:
-        return f"revision {', '.join(figures)}"
-    return "revisions " + ", ".join(f"{revision} ({count} figures)" for revision, count in figures.most_common())
+        return f"revision {', '.join(figures) or found.place.get('revision', '')}"
+    return "revisions " + ", ".join(
+        f"{revision} ({count} figure{'s' if count > 1 else ''})" for revision, count in figures.most_common()
+    )
 
 
 def page(labels: list[Findings]) -> str:

@@ -2,7 +2,7 @@
 
 Real parts run in four processes, each with servers of its own and whole files at a time, the slowest first. What the computing ones say is kept
 and printed after the others. Real parts that failed beside others are tried once more, alone: what passes then is named as
-unsteady, at the very end, where what failed stands too. A row of the table of faults that found something lost is not: what
+unsteady, at the very end, where what failed stands too; before it, which files took the most time. A row of the table of faults that found something lost is not: what
 a kill does once in ten times is what it is there to find. The exit code is 0 when each test has passed.
 """
 
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -36,7 +36,7 @@ ROW = "tests.chaos.test_rows"
 ONLY_FIGURES = re.compile(r"AssertionError: seed \d+( \w+: found [\d.]+; expected at most [\d.]+)+ assert ")
 #: How much of an assertion is said again at the end.
 SHOWN = 300
-#: How many files are named as the slowest, of real parts and of computing ones.
+#: How many files are named as the slowest, of each: real parts, and computing ones.
 SLOW_FILES = 40
 
 _PYTEST = (sys.executable, "-m", "pytest", "-v", "--tb=short", "--durations=10")
@@ -109,10 +109,11 @@ def cases(report: Path) -> Iterator[ElementTree.Element]:
 
 def slowest(report: Path) -> str:
     """The files that took the most time, in the words of one line. Files of one process follow each other; processes run side by side."""
-    spent: Counter[str] = Counter()
+    spent: dict[str, float] = defaultdict(float)
     for case in cases(report):
-        spent[case.get("classname", "")] += round(float(case.get("time", "0")))
-    return f"{sum(spent.values())} s of tests; " + ", ".join(f"{name} {took}" for name, took in spent.most_common(SLOW_FILES))
+        spent[case.get("classname", "")] += float(case.get("time", "0"))
+    first = sorted(spent.items(), key=lambda each: -each[1])[:SLOW_FILES]
+    return f"{sum(spent.values()):.0f} s of tests; " + ", ".join(f"{name} {took:.0f}" for name, took in first)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,8 @@ def test_dialect_imports_nothing_that_blocks_or_knows_the_time(path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "line", ["import time", "from gateway import bus", "import kombu", "from gateway.db import connect", "import os.path"]
+    "line",
+    ["import time", "from gateway.bus import bus", "import kombu", "from gateway.database.db import connect", "import os.path"],
 )
 def test_impure_import_in_the_dialect_would_be_found(line: str) -> None:
     assert impure_imports(line)

@@ -1,4 +1,4 @@
--- Every statement of the gateway, by name, with a sentence each. `gateway/statements.py` finds them.
+-- Every statement of the gateway, by name, with a sentence each. `gateway/database/statements.py` finds them.
 
 -- name: applied_version
 -- The newest migration; 0 before the first.

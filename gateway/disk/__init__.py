@@ -1,1 +1,1 @@
-"""Records on disk that are not yet someone else's responsibility: the spool, its files, and their damage."""
+"""Files that outlive a process: the spool and its damage, dead letters, what it remembers, and what processes of a host share by locks."""

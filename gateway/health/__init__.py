@@ -1,1 +1,1 @@
-"""What each process says of itself, and what follows: words.py is said, state.py where it lies, health.py what it comes to."""
+"""What each process says of itself: words.py has what is said, state.py the files that it is written to, health.py what follows of it."""

@@ -20,7 +20,7 @@ STUCK_S = 20.0
 
 
 class Far(Protocol):
-    """A way to another machine; see `far_words.py`."""
+    """A way to another machine; see `gateway/bus/far_words.py`."""
 
     def send(self, words: State, /) -> None: ...
 

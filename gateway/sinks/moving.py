@@ -1,4 +1,5 @@
-"""A queue with other arguments: which they are, and how it gets ours with all that is in it. While nobody publishes (`disk/hold.py`).
+"""A queue with other arguments: which they are, and how it gets ours with all that is in it.
+While nobody publishes (`gateway/disk/hold.py`).
 
     NAME, their arguments ──▶ NAME.moving ──▶ NAME deleted, declared with ours and bound ──▶ NAME ──▶ NAME.moving deleted
 

@@ -21,7 +21,7 @@ THIN = 4
 LARGEST = 4_999
 #: Changes near the best price: so far from it on average, in levels.
 _NEAR = 5.0
-#: Texts of a unit's multiples: a book's own, and room to move.
+#: So many texts of a unit are kept: those of a whole book, and of the prices that it moves over. Beyond it all are forgotten.
 _REMEMBERED = 20_000
 #: Cross sequences have holes. Source: protocol notes, section 6.2.
 _HOLES = (1, 1, 2, 3, 19)

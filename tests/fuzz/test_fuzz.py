@@ -14,7 +14,7 @@ from tests.fuzz.stretch import Caught, reproduced
 from tests.fuzz.structure import STRUCTURE
 
 FRAMES, PROCESSES = 100_000, 2
-#: On a machine that is busy with something else it is fewer, down to a quarter, rather than longer; seconds.
+#: On a machine that is busy with something else it is fewer, down to half, rather than longer; seconds.
 LONG_S = 120
 #: New ones with each release of the fuzzer are welcome; `make fuzz` takes others.
 SEED = 4

@@ -138,7 +138,7 @@ def test_page_says_of_which_code_each_figure_is() -> None:
     found.place["revision"] = "def"
     found.add("soak.lost", 0)
     found.add("soak.minutes", 60)
-    assert "* **now**: 2026-01-01, revisions def (2 figures), abc (1 figures); " in findings.page([found])
+    assert "* **now**: 2026-01-01, revisions def (2 figures), abc (1 figure); " in findings.page([found])
 
 
 def test_page_has_no_table_of_what_nobody_measured() -> None:
