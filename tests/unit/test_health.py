@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gateway.health import health
-from gateway.health.health import connections, is_ready
+from gateway.health.health import connections, health, is_ready
 from gateway.health.known import Known
 from gateway.health.words import GuardState, LaneState, QueueState, RouterState, TopicState, WorkerState
 from gateway.protocol.endpoints import ENDPOINTS

@@ -7,7 +7,7 @@ from rich.console import Console
 from cli.latency import Latency
 from cli.status import page
 from gateway.errors import RequestError
-from gateway.health import health
+from gateway.health.health import health
 from gateway.health.words import QueueState
 from gateway.metrics.scrape import scrape
 from tests.scraping import NOW_MS, known, router, worker
