@@ -217,10 +217,11 @@ def healthy_gateway(
     processes: dict[str, int] | None = None,
     **settings: str,
 ) -> Iterator[RunningGateway]:
-    """A gateway from when it is healthy, without any subscription; it is ended however that went."""
+    """A gateway from when it is healthy and supervisord calls its processes running, without any subscription; it is ended however that went."""
     gateway = RunningGateway(folder, database_url, broker_url, simulator, processes=processes, **settings)
     try:
         gateway.wait_until_healthy()
+        gateway.wait_until_running()
         yield gateway
     finally:
         gateway.end()
