@@ -16,6 +16,14 @@ ConnectionStatus = Literal[
 ]
 
 
+class Words(msgspec.Struct):
+    """What the file of any process says: whose it is, and when it was renewed; Unix milliseconds."""
+
+    name: str
+    pid: int
+    written_ms: int
+
+
 class TopicState(msgspec.Struct):
     """One wanted topic: requested, acknowledged, live, stalled or refused, and the exchange's words where it refused.
 
@@ -38,7 +46,7 @@ class Absence(msgspec.Struct, frozen=True):
     topics: list[str]
 
 
-class WorkerState(msgspec.Struct, kw_only=True):
+class WorkerState(Words, kw_only=True):
     """A worker's words about its one connection.
 
     processes                how many share the endpoint's topics, as this one was started with
@@ -67,10 +75,7 @@ class WorkerState(msgspec.Struct, kw_only=True):
     topics                   by the exchange's topic
     """
 
-    name: str
     endpoint: str
-    pid: int
-    written_ms: int
     started_ms: int
     connection_status: ConnectionStatus
     processes: int = 1
@@ -167,7 +172,7 @@ class QueueState(msgspec.Struct):
     is_class: bool = False
 
 
-class RouterState(msgspec.Struct, kw_only=True):
+class RouterState(Words, kw_only=True):
     """The router's words: its lanes, the queues, and how many subscriptions are active in PostgreSQL.
 
     queues_ms    when the queues were looked at
@@ -176,9 +181,6 @@ class RouterState(msgspec.Struct, kw_only=True):
     counted      for GET /metrics; it goes on from run to run
     """
 
-    name: str
-    pid: int
-    written_ms: int
     started_ms: int
     lanes: dict[str, LaneState] = msgspec.field(default_factory=dict)
     queues: dict[str, QueueState] = msgspec.field(default_factory=dict)
@@ -190,48 +192,31 @@ class RouterState(msgspec.Struct, kw_only=True):
     counted: Counted = msgspec.field(default_factory=Counted)
 
 
-class ApiState(msgspec.Struct, kw_only=True):
+class ApiState(Words, kw_only=True):
     """The control API's words: its master process lives."""
 
-    name: str
-    pid: int
-    written_ms: int
     started_ms: int
 
 
-class RequestsState(msgspec.Struct, kw_only=True):
+class RequestsState(Words, kw_only=True):
     """What was asked of one of the API's processes. The next process that takes its number goes on with it."""
 
-    name: str
-    pid: int
-    written_ms: int
     started_ms: int
     counted: Counted = msgspec.field(default_factory=Counted)
 
 
-class GuardState(msgspec.Struct, kw_only=True):
+class GuardState(Words, kw_only=True):
     """The guard's words: what it has told since it began, and how many of these records the router does not have yet."""
 
-    name: str
-    pid: int
-    written_ms: int
     started_ms: int
     deaths: int = 0
     stuck: int = 0
     unsent: int = 0
 
 
-class Words(msgspec.Struct):
-    """What the file of any process says: whose it is, and when it was renewed."""
-
-    name: str
-    pid: int
-    written_ms: int
-
-
 State = WorkerState | RouterState | ApiState | RequestsState | GuardState
 
 
-def is_fresh(state: WorkerState | RouterState | ApiState | GuardState, now_ms: int) -> bool:
+def is_fresh(words: Words, now_ms: int) -> bool:
     """Whether its process still speaks."""
-    return now_ms - state.written_ms <= STALE_S * 1000
+    return now_ms - words.written_ms <= STALE_S * 1000
